@@ -1,0 +1,1 @@
+"""Stand-ins for Mambu and Xero on loopback: strict, stateful on disk, and seeded."""

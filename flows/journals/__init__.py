@@ -1,0 +1,1 @@
+"""Mambu to Xero: one night's journal lines as balanced draft manual journals."""
