@@ -1,0 +1,36 @@
+"""The addresses that blocks accept, and those they point to."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from pydantic import HttpUrl
+
+from blocks.transport import is_loopback
+
+LOGO_URL = HttpUrl("https://raw.githubusercontent.com/daybook-connectors/daybook/main/docs/daybook.png")
+_DOCUMENTATION = "https://github.com/daybook-connectors/daybook#"
+
+
+def documentation_url(section: str) -> HttpUrl:
+    """Return the address of a section of the README."""
+    return HttpUrl(_DOCUMENTATION + section)
+
+
+def checked_base_url(value: str) -> str:
+    """Return a base URL without a trailing slash.
+
+    Raises ValueError unless it is https, or http on this machine, and free of a user name, a
+    password, a query and a fragment.
+    """
+    url = value.strip().rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be a full address that starts with https://")
+    if parts.username or parts.password:
+        raise ValueError("must not contain a user name or password: they have fields of their own")
+    if parts.query or parts.fragment:
+        raise ValueError("must end with its path: no ? and no #")
+    if parts.scheme == "http" and not is_loopback(url):
+        raise ValueError("must be https: plain http is accepted on this machine only")
+    return url

@@ -1,0 +1,158 @@
+"""Which systems belong together, and the policy for that pair."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from prefect.blocks.core import Block
+from pydantic import Field, field_validator
+
+from blocks.addresses import LOGO_URL, documentation_url
+from blocks.errors import UsageError
+from blocks.mambu import MambuCredentials
+from blocks.store import DaybookStore
+from blocks.xero import XeroCredentials
+
+# Accounts that Xero does not let a manual journal use, or keeps for itself.
+SYSTEM_ACCOUNTS_REFUSED = ("DEBTORS", "CREDITORS", "RETAINEDEARNINGS", "WAGEPAYABLES")
+_LABEL = re.compile(r"[A-Za-z0-9._-]{1,40}")
+
+
+class JournalConnection(Block):
+    """One Mambu tenant whose journal lines go to one Xero organisation.
+
+    Example:
+        ```python
+        from blocks.connections import JournalConnection
+
+        connection = JournalConnection.load("BLOCK_NAME")
+        ```
+    """
+
+    _block_type_name = "Journal Connection"
+    _block_type_slug = "journal-connection"
+    _logo_url = LOGO_URL
+    _documentation_url = documentation_url("configuration")
+
+    mambu: MambuCredentials = Field(description="The Mambu tenant.")
+    xero: XeroCredentials = Field(description="The Xero organisation.")
+    store: DaybookStore = Field(default_factory=DaybookStore, description="Where runs are recorded.")
+    time_zone: str | None = Field(
+        default=None,
+        description="Mambu's IANA time zone, such as Europe/London: needed where the Mambu user may not "
+        "read the organisation's settings; otherwise it must agree with them.",
+    )
+    currency: str | None = Field(
+        default=None,
+        description="Mambu's currency as an ISO 4217 code: needed where the Mambu user may not read the "
+        "organisation's settings; otherwise it must agree with them.",
+    )
+    organisation: str | None = Field(
+        default=None, description="The Xero organisation's name; a run stops at any other name."
+    )
+    assigned_user_key: str | None = Field(
+        default=None, description="The encoded key of the Mambu user who is told of failures."
+    )
+    retries: int = Field(default=4, ge=0, le=20, description="How often a failed call is repeated.")
+    mambu_concurrency: int = Field(
+        default=4, ge=1, le=16, description="How many windows of a day are read from Mambu at a time."
+    )
+    xero_concurrency: int = Field(
+        default=2, ge=1, le=5, description="How many calls go to Xero at a time; Xero allows five."
+    )
+    lines_per_journal: int = Field(
+        default=250,
+        ge=2,
+        le=5000,
+        description="How many lines a manual journal has at most; a transaction is never split for it.",
+    )
+    account_map: dict[str, str] = Field(
+        default_factory=dict,
+        description="Xero account codes by GL code, for GL accounts whose code differs in Xero.",
+    )
+    refused_system_accounts: list[str] = Field(
+        default_factory=lambda: list(SYSTEM_ACCOUNTS_REFUSED),
+        description="Xero's system accounts that no journal line may use.",
+    )
+    label: str | None = Field(
+        default=None,
+        description="Ends each narration and description; needed where two Mambu tenants share one Xero "
+        "organisation. Up to 40 letters, digits, dots, dashes and underscores.",
+    )
+    show_on_cash_basis_reports: bool = Field(
+        default=True, description="Whether Xero counts the journals in cash basis reports."
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                ZoneInfo(value)
+            except (ZoneInfoNotFoundError, ValueError):
+                raise ValueError(f"{value!r} is not a time zone such as Europe/London") from None
+        return value
+
+    @field_validator("label")
+    @classmethod
+    def _label_fits(cls, value: str | None) -> str | None:
+        if value is not None and not _LABEL.fullmatch(value):
+            raise ValueError("must be 1 to 40 letters, digits, dots, dashes and underscores")
+        return value
+
+    @field_validator("account_map")
+    @classmethod
+    def _codes_fit_xero(cls, value: dict[str, str]) -> dict[str, str]:
+        long = sorted(f"{gl} -> {code}" for gl, code in value.items() if not 1 <= len(code) <= 10)
+        if long:
+            raise ValueError(f"Xero's account codes have 1 to 10 characters: {', '.join(long)}")
+        return value
+
+    @classmethod
+    async def named(cls, name: str) -> Self:
+        """Return the connection a run asks for: one provided by this process, else the saved one.
+
+        Raises UsageError naming the remedy.
+        """
+        provided = _provided.get().get(name)
+        if isinstance(provided, cls):
+            return provided
+        try:
+            return await cls.aload(name)
+        except ValueError as error:
+            if "Unable to find block document" not in str(error):
+                raise UsageError(
+                    f"The connection {name!r} cannot be loaded: {_first_line(error)} Save it again with "
+                    f"`python -m blocks save {name}`."
+                ) from None
+            raise UsageError(
+                f"There is no connection named {name!r}. Save one with `python -m blocks save {name}`, or try "
+                "Daybook out with --sandbox."
+            ) from None
+        except RuntimeError as error:
+            raise UsageError(
+                f"The connection {name!r} was saved by another version of Daybook ({_first_line(error)}). "
+                f"Save it again with `python -m blocks save {name}`."
+            ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200]
+
+
+_provided: ContextVar[dict[str, Block]] = ContextVar("provided_connections", default={})
+
+
+@contextmanager
+def provided(name: str, connection: Block) -> Iterator[None]:
+    """Let runs inside this block find a connection under a name without it being saved anywhere."""
+    token = _provided.set({**_provided.get(), name: connection})
+    try:
+        yield
+    finally:
+        _provided.reset(token)

@@ -1,0 +1,22 @@
+"""The home folder: the default store, staged lines and sandboxes, for their owner's eyes only."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def home() -> Path:
+    """Return the home folder, `$DAYBOOK_HOME` or ~/.daybook, creating it where it is missing."""
+    return private_folder(Path(os.environ.get("DAYBOOK_HOME") or Path.home() / ".daybook").expanduser())
+
+
+def private_folder(path: Path) -> Path:
+    """Return a folder that only its owner can enter, creating it where it is missing."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def keep_new_files_private() -> None:
+    """Make every file this process creates from now on readable by its owner only."""
+    os.umask(0o077)

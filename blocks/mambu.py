@@ -1,0 +1,343 @@
+"""Mambu API v2: its credentials block and the client that the block hands out.
+
+The client knows HTTP and Mambu's wire format, and nothing of what the lines are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Self, TypeVar
+
+import httpx
+import msgspec
+from prefect.blocks.abstract import CredentialsBlock
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from blocks.addresses import LOGO_URL, checked_base_url, documentation_url
+from blocks.clock import Clock
+from blocks.errors import NotAllowed, Unavailable, UnusableAnswer
+from blocks.transport import Answer, Call, Manners, Transport
+
+T = TypeVar("T")
+
+PAGE_LINES = 1000  # Mambu's largest page
+ACCEPT = "application/vnd.mambu.v2+json"
+
+
+class GLAccount(msgspec.Struct, frozen=True, rename="camel"):
+    """The part of a line's `glAccount` that is read."""
+
+    gl_code: str
+
+
+class JournalLine(msgspec.Struct, frozen=True, rename="camel"):
+    """One GL journal line as Mambu words it, reduced to the fields that are read.
+
+    `amount` is exact and unsigned; `type` is DEBIT or CREDIT; both dates are ISO 8601 with offset.
+    """
+
+    encoded_key: str
+    entry_id: int = msgspec.field(name="entryID")
+    creation_date: str
+    booking_date: str
+    type: str
+    amount: Decimal
+    gl_account: GLAccount
+    transaction_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableLine:
+    """A line that does not have Mambu's shape: the JSON as it came, and what is wrong with it."""
+
+    raw: bytes
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a search: the lines, the unreadable ones, and the total that Mambu states for it all."""
+
+    lines: list[JournalLine]
+    unreadable: list[UnreadableLine]
+    stated_total: int
+    next_cursor: str | None
+
+
+class Organisation(msgspec.Struct, frozen=True):
+    """What Mambu says of itself: IANA time zone and ISO 4217 currency."""
+
+    time_zone: str = msgspec.field(name="timeZoneID")
+    currency: str
+
+
+class _Currency(msgspec.Struct, frozen=True):
+    code: str
+
+
+class _OrganisationAnswer(msgspec.Struct, frozen=True):
+    time_zone: str = msgspec.field(name="timeZoneID")
+    currency: _Currency | str
+
+
+_page_decoder = msgspec.json.Decoder(list[JournalLine])
+_raw_page_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+_line_decoder = msgspec.json.Decoder(JournalLine)
+
+
+class MambuClient:
+    """Calls to one Mambu tenant. Use as an async context manager.
+
+    Every method raises blocks.errors.CallFailed.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    async def __aenter__(self) -> Self:
+        await self.transport.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.transport.__aexit__(None, None, None)
+
+    async def organisation(self) -> Organisation | None:
+        """Return the tenant's time zone and currency, or None where the user may not read them.
+
+        Mambu reserves this call for administrators.
+        """
+        try:
+            return await self.transport.call(
+                Call("GET", "setup/organization", headers=_HEADERS), _organisation
+            )
+        except NotAllowed as error:
+            if error.status == 403:
+                return None
+            raise
+
+    async def count_lines(self, after: datetime, before: datetime) -> int:
+        """Return how many lines Mambu states to have been created between two instants."""
+        return await self._search(after, before, {"offset": "0", "limit": "1"}, _stated_total)
+
+    async def journal_lines(self, after: datetime, before: datetime) -> AsyncIterator[Page]:
+        """Yield all lines created after one instant and before another, by entry id, page by page.
+
+        Follows Mambu's cursor to the empty one that means the end; an answer without any cursor is an
+        error, for it could be mistaken for the end. Mambu does not say whether the bounds themselves
+        belong: ask for more than is needed and filter.
+        """
+        cursor = "_"
+        while cursor:
+            page = await self._search(after, before, {"cursor": cursor, "limit": str(PAGE_LINES)}, _page)
+            yield page
+            if page.next_cursor is None or page.next_cursor == cursor:
+                raise UnusableAnswer(
+                    "Mambu: a page of journal lines came without a next cursor, so whether it was the last "
+                    "cannot be told. Nothing after it was read; run the date again."
+                )
+            cursor = page.next_cursor
+
+    async def _search(
+        self, after: datetime, before: datetime, params: Mapping[str, str], read: Callable[[Answer], T]
+    ) -> T:
+        criteria = [
+            {"field": "creationDate", "operator": "AFTER", "value": _instant(after)},
+            {"field": "creationDate", "operator": "BEFORE", "value": _instant(before)},
+        ]
+        return await self.transport.call(
+            Call(
+                "POST",
+                "gljournalentries:search",
+                params={**params, "paginationDetails": "ON", "detailsLevel": "BASIC"},
+                headers=_SEARCH_HEADERS,
+                content=msgspec.json.encode({"filterCriteria": criteria}),
+            ),
+            read,
+        )
+
+
+_HEADERS = {"Accept": ACCEPT}
+_SEARCH_HEADERS = {**_HEADERS, "Content-Type": "application/json"}
+
+
+def _instant(at: datetime) -> str:
+    # In UTC with a Z, which Mambu takes in every tenant; any other offset must be the tenant's own.
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _page(answer: Answer) -> Page:
+    total, following = _stated_total(answer), answer.headers.get("Items-Next-Cursor")
+    try:
+        return Page(_page_decoder.decode(answer.body), [], total, following)
+    except msgspec.ValidationError:
+        return Page(*_line_by_line(answer), total, following)
+    except msgspec.DecodeError as error:
+        raise _garbled("a page of journal lines", answer, error) from None
+
+
+def _line_by_line(answer: Answer) -> tuple[list[JournalLine], list[UnreadableLine]]:
+    try:
+        items = _raw_page_decoder.decode(answer.body)
+    except msgspec.DecodeError as error:
+        raise _garbled("a page of journal lines", answer, error) from None
+    lines: list[JournalLine] = []
+    unreadable: list[UnreadableLine] = []
+    for item in items:
+        raw = bytes(item)
+        try:
+            lines.append(_line_decoder.decode(raw))
+        except msgspec.DecodeError as error:
+            unreadable.append(UnreadableLine(raw, str(error)))
+    return lines, unreadable
+
+
+def _stated_total(answer: Answer) -> int:
+    value = answer.headers.get("Items-Total", "")
+    if not value.isdigit():
+        raise Unavailable(
+            "Mambu: a search was answered without the total of its items, so its completeness cannot be "
+            f"shown. {_looks_like(answer)}"
+        )
+    return int(value)
+
+
+def _organisation(answer: Answer) -> Organisation:
+    try:
+        found = msgspec.json.decode(answer.body, type=_OrganisationAnswer)
+    except msgspec.DecodeError as error:
+        raise _garbled("its organisation", answer, error) from None
+    currency = found.currency if isinstance(found.currency, str) else found.currency.code
+    return Organisation(found.time_zone, currency)
+
+
+def _garbled(what: str, answer: Answer, error: msgspec.DecodeError) -> Unavailable:
+    return Unavailable(f"Mambu: {what} cannot be read ({error}). {_looks_like(answer)}", status=answer.status)
+
+
+def _looks_like(answer: Answer) -> str:
+    kind = answer.headers.get("content-type", "no content type")
+    return f"The answer says it is {kind}: does the base URL lead to Mambu's API, past any log-in page?"
+
+
+class _Reason(msgspec.Struct):
+    reason: str = msgspec.field(name="errorReason", default="")
+    source: str | None = msgspec.field(name="errorSource", default=None)
+
+
+class _Errors(msgspec.Struct):
+    errors: list[_Reason] = []
+    return_status: str | None = msgspec.field(name="returnStatus", default=None)
+
+
+def _reasons(answer: Answer) -> tuple[str, ...]:
+    if not answer.is_json:
+        return ()
+    try:
+        found = msgspec.json.decode(answer.body, type=_Errors)
+    except msgspec.DecodeError:
+        return ()
+    worded = [f"{item.reason} ({item.source})" if item.source else item.reason for item in found.errors]
+    return tuple(worded or ([found.return_status] if found.return_status else []))
+
+
+def _hint(answer: Answer) -> str:
+    if answer.status == 401:
+        return "Check the API key, or the user name and password, in the Mambu block; keys can expire."
+    if answer.status == 403:
+        return "The Mambu user lacks a permission: it needs VIEW_JOURNAL_ENTRIES for all branches."
+    return ""
+
+
+MANNERS = Manners("Mambu", _reasons, _hint)
+
+
+@dataclass(frozen=True, slots=True)
+class _ApiKey:
+    key: SecretStr
+
+    async def headers(self) -> Mapping[str, str]:
+        return {"apiKey": self.key.get_secret_value()}
+
+    def renewable(self, answer: Answer) -> bool:  # noqa: ARG002 - a key is not renewed
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Login:
+    user: str
+    password: SecretStr
+
+    async def headers(self) -> Mapping[str, str]:
+        basic = httpx.BasicAuth(self.user, self.password.get_secret_value())
+        request = next(basic.auth_flow(httpx.Request("GET", "http://localhost")))
+        return {"Authorization": request.headers["Authorization"]}
+
+    def renewable(self, answer: Answer) -> bool:  # noqa: ARG002 - a password is not renewed
+        return False
+
+
+class MambuCredentials(CredentialsBlock):
+    """Where a Mambu tenant is, and as whom to call it.
+
+    Example:
+        ```python
+        from blocks.mambu import MambuCredentials
+
+        mambu = MambuCredentials.load("BLOCK_NAME")
+        ```
+    """
+
+    _block_type_name = "Mambu Credentials"
+    _block_type_slug = "mambu-credentials"
+    _logo_url = LOGO_URL
+    _documentation_url = documentation_url("connecting-real-systems")
+
+    base_url: str = Field(
+        description="Mambu's address up to and with /api, such as https://acme.mambu.com/api.",
+        examples=["https://acme.mambu.com/api"],
+    )
+    api_key: SecretStr | None = Field(default=None, description="The key of an API consumer in Mambu.")
+    username: str | None = Field(
+        default=None, description="The name of a Mambu user with API access, where there is no API key."
+    )
+    password: SecretStr | None = Field(default=None, description="That user's password.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _base_url_is_usable(cls, value: str) -> str:
+        return checked_base_url(value)
+
+    @model_validator(mode="after")
+    def _one_way_to_log_in(self) -> Self:
+        if bool(self.api_key) == bool(self.username and self.password):
+            raise ValueError("give either an API key, or a user name and a password")
+        return self
+
+    def get_client(
+        self,
+        *,
+        attempts: int = 5,
+        clock: Clock | None = None,
+        http: httpx.AsyncBaseTransport | None = None,
+        notice: Callable[[str], None] | None = None,
+    ) -> MambuClient:
+        """Return a client for this tenant that sends a call at most `attempts` times."""
+        authorisation = (
+            _ApiKey(self.api_key)
+            if self.api_key
+            else _Login(self.username or "", self.password or SecretStr(""))
+        )
+        return MambuClient(
+            Transport(
+                self.base_url,
+                MANNERS,
+                authorisation,
+                attempts=attempts,
+                clock=clock,
+                http=http,
+                notice=notice,
+            )
+        )

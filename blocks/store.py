@@ -1,0 +1,389 @@
+"""The store: runs, journals and the requests that carried them, in SQLite or PostgreSQL.
+
+It is a record and a queue. What is in Xero is decided by looking at Xero, so a lost or old store
+leads to more reading, never to a second journal.
+
+    state of a journal   who moves it there
+    sealed               seal: its bytes and key are fixed and written here, nothing was sent
+    sending              put: written here before the request leaves
+    refused              put: Xero declined this element, with its reason
+    unknown              put: no clear answer came
+    created              put: Xero took it and named its id
+    confirmed            confirm: read back, every line equal
+    drift                confirm: read back, and different
+    absent               settle: surely not in Xero after its key has died
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr
+from sqlalchemy import (
+    Column,
+    Date,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    and_,
+    delete,
+    event,
+    insert,
+    inspect,
+    select,
+    update,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from blocks.addresses import LOGO_URL, documentation_url
+from blocks.errors import DaybookError, UsageError
+from blocks.home import home, private_folder
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+SCHEMA_VERSION = 1
+
+
+class JournalState(StrEnum):
+    """Where a journal is on its way; see the table at the top of the module."""
+
+    SEALED = "sealed"
+    SENDING = "sending"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    CREATED = "created"
+    CONFIRMED = "confirmed"
+    DRIFT = "drift"
+    ABSENT = "absent"
+
+
+# States in which a request may still be carried out, or may have been, without our knowing.
+OPEN_ENDED = (JournalState.SENDING, JournalState.UNKNOWN)
+
+metadata = MetaData()
+_meta = Table("daybook", metadata, Column("schema_version", Integer, primary_key=True))
+_runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String(36), primary_key=True),
+    Column("connection", String(200), nullable=False),
+    Column("day", Date, nullable=False),
+    Column("started_at", String(40), nullable=False),
+    Column("ended_at", String(40)),
+    Column("status", String(20), nullable=False),
+    Column("message", Text, nullable=False),
+)
+_journals = Table(
+    "journals",
+    metadata,
+    Column("organisation", String(200), primary_key=True),
+    Column("narration", String(200), primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("connection", String(200), nullable=False, index=True),
+    Column("day", Date, nullable=False, index=True),
+    Column("booking_date", Date, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("request_key", String(36), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("lines", Integer, nullable=False),
+    # Text, because SQLite would keep a decimal as a float.
+    Column("debits", String(40), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("manual_journal_id", String(36)),
+    Column("reason", Text),
+    Column("changed_at", String(40), nullable=False),
+)
+_requests = Table(
+    "requests",
+    metadata,
+    Column("request_key", String(36), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("first_sent_at", String(40)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRecord:
+    """What the store knows of one journal; `organisation` is the Xero organisation it belongs to."""
+
+    organisation: str
+    narration: str
+    generation: int
+    connection: str
+    day: date
+    booking_date: date
+    number: int
+    request_key: str
+    digest: str
+    lines: int
+    debits: str
+    state: JournalState = JournalState.SEALED
+    manual_journal_id: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRequest:
+    """The very bytes of a request, and when they first went out."""
+
+    request_key: str
+    body: bytes
+    first_sent_at: datetime | None = None
+
+
+class StoreError(DaybookError):
+    """The store cannot be read or written."""
+
+
+class Store:
+    """An open store. Use as an async context manager; every method raises StoreError."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def __aenter__(self) -> Self:
+        async with self._begin() as connection:
+            await connection.run_sync(_prepare)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._engine.dispose()
+
+    async def run_started(self, run_id: str, connection: str, day: date, at: datetime) -> None:
+        """Record that a run began."""
+        row = {
+            "run_id": run_id,
+            "connection": connection,
+            "day": day,
+            "started_at": _text(at),
+            "status": "running",
+            "message": "",
+        }
+        async with self._begin() as database:
+            await database.execute(delete(_runs).where(_runs.c.run_id == run_id))
+            await database.execute(insert(_runs).values(row))
+
+    async def run_ended(self, run_id: str, status: str, message: str, at: datetime) -> None:
+        """Record how a run ended."""
+        async with self._begin() as database:
+            await database.execute(
+                update(_runs)
+                .where(_runs.c.run_id == run_id)
+                .values(status=status, message=message, ended_at=_text(at))
+            )
+
+    async def journals(self, organisation: str, connection: str, day: date) -> list[JournalRecord]:
+        """Return all journals recorded for a day, every state and generation."""
+        query = (
+            select(_journals)
+            .where(
+                _journals.c.organisation == organisation,
+                _journals.c.connection == connection,
+                _journals.c.day == day,
+            )
+            .order_by(_journals.c.booking_date, _journals.c.number, _journals.c.generation)
+        )
+        async with self._begin() as database:
+            rows = (await database.execute(query)).mappings().all()
+        return [_record(row) for row in rows]
+
+    async def request(self, request_key: str) -> StoredRequest | None:
+        """Return the bytes of a request, unless they were dropped after their journals were confirmed."""
+        async with self._begin() as database:
+            row = (
+                (await database.execute(select(_requests).where(_requests.c.request_key == request_key)))
+                .mappings()
+                .first()
+            )
+        if row is None:
+            return None
+        sent = row["first_sent_at"]
+        return StoredRequest(
+            request_key, zlib.decompress(row["body"]), datetime.fromisoformat(sent) if sent else None
+        )
+
+    async def seal(
+        self, records: Sequence[JournalRecord], requests: Iterable[StoredRequest], at: datetime
+    ) -> None:
+        """Write journals and their requests down before anything of them is sent."""
+        journals = [{**asdict(record), "changed_at": _text(at)} for record in records]
+        bodies = [
+            {"request_key": item.request_key, "body": zlib.compress(item.body, 1), "first_sent_at": None}
+            for item in requests
+        ]
+        if not journals:
+            return
+        async with self._begin() as database:
+            for record in records:
+                await database.execute(delete(_journals).where(_is(record)))
+            keys = [body["request_key"] for body in bodies]
+            await database.execute(delete(_requests).where(_requests.c.request_key.in_(keys)))
+            await database.execute(insert(_journals), journals)
+            await database.execute(insert(_requests), bodies)
+
+    async def sending(self, request_key: str, at: datetime) -> None:
+        """Write down that a request leaves now: `first_sent_at` is only set once."""
+        async with self._begin() as database:
+            await database.execute(
+                update(_journals)
+                .where(_journals.c.request_key == request_key)
+                .values(state=JournalState.SENDING, changed_at=_text(at))
+            )
+            await database.execute(
+                update(_requests)
+                .where(_requests.c.request_key == request_key, _requests.c.first_sent_at.is_(None))
+                .values(first_sent_at=_text(at))
+            )
+
+    async def move(
+        self,
+        records: Iterable[JournalRecord],
+        state: JournalState,
+        at: datetime,
+        *,
+        ids: Mapping[str, str] | None = None,
+        reasons: Mapping[str, str] | None = None,
+    ) -> None:
+        """Move journals to a state, with the Xero ids and reasons given by narration.
+
+        The bytes of a request are dropped once none of its journals can need them again.
+        """
+        ids, reasons = ids or {}, reasons or {}
+        async with self._begin() as database:
+            for record in records:
+                values: dict[str, Any] = {"state": state, "changed_at": _text(at)}
+                if record.narration in ids:
+                    values["manual_journal_id"] = ids[record.narration]
+                values["reason"] = reasons.get(record.narration)
+                await database.execute(update(_journals).where(_is(record)).values(values))
+            needed = select(_journals.c.request_key).where(
+                _journals.c.state.not_in((JournalState.CONFIRMED, JournalState.ABSENT))
+            )
+            await database.execute(delete(_requests).where(_requests.c.request_key.not_in(needed)))
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._engine.begin() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError) as error:
+            # The text of a database error can hold parameters and the address, so only its kind is told.
+            raise StoreError(
+                f"The store at {self._engine.url.render_as_string(hide_password=True)} cannot be used "
+                f"({type(error).__name__}). Is the database up, and may this user write to it?"
+            ) from None
+
+
+def _is(record: JournalRecord) -> Any:
+    return and_(
+        _journals.c.organisation == record.organisation,
+        _journals.c.narration == record.narration,
+        _journals.c.generation == record.generation,
+    )
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
+
+
+def _record(row: Mapping[Any, Any]) -> JournalRecord:
+    values = {name: row[name] for name in JournalRecord.__dataclass_fields__}
+    return JournalRecord(**{**values, "state": JournalState(values["state"])})
+
+
+def _prepare(connection: Any) -> None:
+    # Asked of the database each time, so that two runs that start together both find the tables.
+    schema = connection.get_execution_options().get("schema_translate_map", {}).get(None)
+    if not inspect(connection).has_table("daybook", schema=schema):
+        metadata.create_all(connection)
+        connection.execute(insert(_meta).values(schema_version=SCHEMA_VERSION))
+        return
+    found = connection.execute(select(_meta.c.schema_version)).scalar_one_or_none()
+    if found != SCHEMA_VERSION:
+        raise UsageError(
+            f"The store has schema version {found}, and this Daybook works with version {SCHEMA_VERSION}. "
+            "Use the Daybook that made it, or another store: what is in Xero is found again there."
+        )
+
+
+def open_store(url: str, *, schema: str | None = None) -> Store:
+    """Return a store at a database URL such as sqlite:///file or postgresql://user@host/database.
+
+    `schema` names an existing PostgreSQL schema to keep the tables in. Raises UsageError.
+    """
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        raise UsageError("The store's URL is not a database URL such as postgresql://user@host/db.") from None
+    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+    driver = drivers.get(address.get_backend_name())
+    if driver is None:
+        raise UsageError(
+            f"The store can be SQLite or PostgreSQL, and its URL names {address.get_backend_name()}."
+        )
+    if driver.startswith("sqlite") and address.database not in {None, "", ":memory:"}:
+        file = Path(str(address.database))
+        private_folder(file.parent)
+        file.touch(mode=0o600)
+    options = {"execution_options": {"schema_translate_map": {None: schema}}} if schema else {}
+    engine = create_async_engine(address.set(drivername=driver), **options)
+    if driver.startswith("sqlite"):
+        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+    return Store(engine)
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    # Another run's write is waited for; a commit survives the power being cut.
+    cursor.execute("PRAGMA busy_timeout = 30000")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.close()
+
+
+class DaybookStore(Block):
+    """The database in which Daybook records its runs and journals.
+
+    Example:
+        ```python
+        from blocks.store import DaybookStore
+
+        store = DaybookStore.load("BLOCK_NAME")
+        ```
+    """
+
+    _block_type_name = "Daybook Store"
+    _block_type_slug = "daybook-store"
+    _logo_url = LOGO_URL
+    _documentation_url = documentation_url("configuration")
+
+    url: SecretStr | None = Field(
+        default=None,
+        description="A database URL, such as postgresql://user:password@host/daybook. Without it, a SQLite "
+        "file in the home folder of the machine that runs the flow.",
+    )
+    schema_name: str | None = Field(
+        default=None, description="The PostgreSQL schema that holds the tables, where it is not the default."
+    )
+
+    def open(self) -> Store:
+        """Return the store, still to be entered as an async context manager. Raises UsageError."""
+        url = self.url.get_secret_value() if self.url else f"sqlite:///{home() / 'daybook.sqlite3'}"
+        return open_store(url, schema=self.schema_name)

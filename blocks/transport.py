@@ -1,0 +1,349 @@
+"""One HTTP transport for every system: pooled connections, time-outs, retries, pacing, size limits.
+
+A client says what it wants to send and whether that is a read or a write; this module says what an
+answer, or the lack of one, means for the caller (see blocks.errors), and repeats what may be repeated.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+
+from blocks.clock import Clock, SystemClock
+from blocks.errors import (
+    CallFailed,
+    NotAllowed,
+    NotFound,
+    Rejected,
+    ResumeLater,
+    Throttled,
+    Transient,
+    Unavailable,
+    UnknownOutcome,
+    Unreachable,
+    UnusableAnswer,
+)
+from blocks.pacing import Pacer
+
+# Waiting longer than this inside a run helps nobody: it ends, and says when to go on.
+LONGEST_WAIT_SECONDS = 120.0
+# Xero remembers a key for six minutes from its first use; we stop relying on it one minute earlier.
+KEY_LIFE = timedelta(minutes=5)
+LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
+TIMEOUT = httpx.Timeout(connect=10.0, read=120.0, write=60.0, pool=60.0)
+
+T = TypeVar("T")
+
+_logger = logging.getLogger("daybook.transport")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. `writes` is False for anything that can be repeated without a thought.
+
+    A write carries its idempotency key among `headers`; `first_sent` is when these bytes first went
+    out under it, where that was earlier than now.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
+    writes: bool = False
+    first_sent: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the answer says that it is JSON."""
+        return "json" in self.headers.get("content-type", "").lower()
+
+
+class Authorisation(Protocol):
+    """Where a call's credentials come from."""
+
+    async def headers(self) -> Mapping[str, str]:
+        """Return the headers that authorise a call now."""
+
+    def renewable(self, answer: Answer) -> bool:
+        """Drop what was used and return True if new credentials may turn this refusal around."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a system words its refusals: the part of the policy that differs between systems."""
+
+    system: str
+    reasons: Callable[[Answer], tuple[str, ...]]
+    hint: Callable[[Answer], str] = lambda _answer: ""
+
+
+class Transport:
+    """The way to one system. Use as an async context manager, from one event loop.
+
+    `calls` counts requests sent, `refused_as_too_many` those answered 429.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        manners: Manners,
+        authorisation: Authorisation,
+        *,
+        attempts: int = 5,
+        pacer: Pacer | None = None,
+        clock: Clock | None = None,
+        http: httpx.AsyncBaseTransport | None = None,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        self.system = manners.system
+        self.calls = 0
+        self.refused_as_too_many = 0
+        self._manners = manners
+        self._authorisation = authorisation
+        self._attempts = attempts
+        self._pacer = pacer
+        self._clock = clock or SystemClock()
+        self._notice = notice or _logger.warning
+        self._client = new_http_client(base_url, http)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def call(self, call: Call, read: Callable[[Answer], T]) -> T:
+        """Send a call, repeat it as the policy allows, and return what `read` makes of the 2xx answer.
+
+        `read` raises Unavailable for an answer that is not what the system answers: that counts as no
+        answer. Raises a CallFailed. For a write, anything but a clear answer to one of its attempts is an
+        UnknownOutcome, also when a later attempt failed without reaching the system.
+        """
+        left_this_machine = call.first_sent is not None
+        try:
+            async for attempt in repeating(call, self._attempts, self._clock, self._notice):
+                with attempt:
+                    try:
+                        return await self._once(call, read)
+                    except UnknownOutcome:
+                        left_this_machine = True
+                        raise
+        except (Transient, ResumeLater) as error:
+            if call.writes and left_this_machine:
+                resume_at = error.resume_at if isinstance(error, ResumeLater) else None
+                raise UnknownOutcome(str(error), status=error.status, resume_at=resume_at) from None
+            raise
+        raise AssertionError("the retry loop ends with an answer or an error")
+
+    async def _once(self, call: Call, read: Callable[[Answer], T]) -> T:
+        answer = await self._send(call)
+        if answer.status == 401 and self._authorisation.renewable(answer):
+            answer = await self._send(call)
+        error = failure(call, answer, self._manners, self._clock.now())
+        if error is None:
+            try:
+                return read(answer)
+            except Unavailable as garbled:
+                if call.writes:
+                    raise UnknownOutcome(str(garbled), status=answer.status) from None
+                raise
+        if answer.status == 429:
+            self.refused_as_too_many += 1
+            if self._pacer and _limit_named(answer).startswith("concurrent"):
+                self._pacer.crowded()
+        raise error
+
+    async def _send(self, call: Call) -> Answer:
+        headers = {**await self._authorisation.headers(), **call.headers}
+        async with self._pacer.admitted(writes=call.writes) if self._pacer else nullcontext():
+            self.calls += 1
+            answer = await exchange(self._client, self.system, call, headers)
+            if self._pacer:
+                self._pacer.learn(answer.headers)
+            return answer
+
+
+def new_http_client(base_url: str, http: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """Return a pooled client for paths below `base_url`; proxies are only for other machines."""
+    local = is_loopback(base_url)
+    return httpx.AsyncClient(
+        base_url=base_url.rstrip("/") + "/",
+        timeout=TIMEOUT,
+        limits=httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=30.0),
+        transport=http,
+        trust_env=not local,
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether a URL points at this machine."""
+    host = urlsplit(url).hostname or ""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+async def exchange(client: httpx.AsyncClient, system: str, call: Call, headers: Mapping[str, str]) -> Answer:
+    """Send a call once and read its answer, up to LARGEST_ANSWER_BYTES.
+
+    Raises Unreachable where nothing was sent, Unavailable for a read and UnknownOutcome for a write
+    whose answer did not arrive whole, and UnusableAnswer for one that is too large.
+    """
+    where = f"{system}: {call.method} {call.path}"
+    request = client.build_request(
+        call.method,
+        call.path.lstrip("/"),
+        params=dict(call.params),
+        headers=dict(headers),
+        content=call.content,
+    )
+    try:
+        response = await client.send(request, stream=True)
+        try:
+            body = await _read(response, where)
+        finally:
+            await response.aclose()
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+        raise Unreachable(
+            f"{where}: no connection to {client.base_url.host} ({_name(error)}). Is the base URL right, and "
+            "may this machine reach it?"
+        ) from None
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError) as error:
+        raise UnusableAnswer(f"{where}: the request cannot be sent ({_name(error)}).") from None
+    except httpx.HTTPError as error:
+        message = f"{where}: the connection ended before the answer was complete ({_name(error)})."
+        if call.writes:
+            raise UnknownOutcome(message) from None
+        raise Unavailable(message) from None
+    return Answer(response.status_code, response.headers, body)
+
+
+async def _read(response: httpx.Response, where: str) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.aiter_bytes():
+        size += len(part)
+        if size > LARGEST_ANSWER_BYTES:
+            raise UnusableAnswer(
+                f"{where}: the answer is larger than {LARGEST_ANSWER_BYTES // 2**20} MiB and was not taken."
+            )
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__
+
+
+def failure(call: Call, answer: Answer, manners: Manners, now: datetime) -> CallFailed | None:
+    """Say what an answer means: None for success, else the error to raise."""
+    status = answer.status
+    if 200 <= status < 300:
+        return None
+    reasons = manners.reasons(answer)
+    said = "; ".join(reasons)[:1000] or f"no reason that {manners.system} words"
+    where = f"{manners.system}: {call.method} {call.path} was answered {status}"
+    text = f"{where}: {said}. {manners.hint(answer)}".strip()
+    if status in {401, 403}:
+        return NotAllowed(text, status=status)
+    if status == 404:
+        return NotFound(text, status=status)
+    if status == 429:
+        return _too_many(answer, text, manners.system, now)
+    if status >= 500:
+        if call.writes:
+            return UnknownOutcome(text, status=status)
+        return Unavailable(text, status=status, retry_after_seconds=retry_after(answer.headers, now))
+    if 300 <= status < 400:
+        return UnusableAnswer(f"{text} It redirects elsewhere: the base URL is likely wrong.", status=status)
+    return Rejected(text, status=status, reasons=reasons)
+
+
+def _too_many(answer: Answer, text: str, system: str, now: datetime) -> CallFailed:
+    wait = retry_after(answer.headers, now)
+    if _limit_named(answer).startswith("day") or (wait or 0) > LONGEST_WAIT_SECONDS:
+        resume_at = now + timedelta(seconds=wait if wait is not None else 24 * 3600)
+        return ResumeLater(
+            f"{system} takes no further calls until {resume_at:%Y-%m-%d %H:%M} UTC: its limit is used up. "
+            "Run the date again then; only what is missing is sent.",
+            resume_at=resume_at,
+            status=429,
+        )
+    return Throttled(text, status=429, retry_after_seconds=wait)
+
+
+def _limit_named(answer: Answer) -> str:
+    return answer.headers.get("X-Rate-Limit-Problem", "").strip().lower()
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the seconds that a Retry-After header asks for, whether it states seconds or a date."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
+
+
+def repeating(call: Call, attempts: int, clock: Clock, notice: Callable[[str], None]) -> AsyncRetrying:
+    """Return the whole retry policy for one call.
+
+    - Only Transient errors and unknown outcomes are repeated. What is Terminal would fail again.
+    - An unknown outcome is repeated with the same bytes under the same idempotency key, and only
+      while that key surely lives: a repeat after that could be carried out a second time.
+    - The wait is what the system asks for, plus up to a second so that parallel calls part ways; where
+      it asks for nothing, 0.5 s doubled per attempt up to 30 s, of which a random half is dropped.
+    - No wait is longer than LONGEST_WAIT_SECONDS: `failure` has made those ResumeLater already.
+    - After the last attempt the last error stands.
+    """
+    key_dies = (call.first_sent or clock.now()) + KEY_LIFE
+
+    def wait(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after_seconds if isinstance(error, Transient) else None
+        if asked is not None:
+            return min(asked + random.random(), LONGEST_WAIT_SECONDS)  # noqa: S311
+        return float(min(0.5 * 2 ** (state.attempt_number - 1), 30.0) * random.uniform(0.5, 1.0))  # noqa: S311
+
+    def stop(state: RetryCallState) -> bool:
+        if state.attempt_number >= attempts:
+            return True
+        return call.writes and clock.now() + timedelta(seconds=state.upcoming_sleep) >= key_dies
+
+    def before_sleep(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        again = f"attempt {state.attempt_number + 1} of {attempts} in {state.upcoming_sleep:.1f} s"
+        notice(f"{error} Next: {again}.")
+
+    return AsyncRetrying(
+        retry=retry_if_exception_type((Transient, UnknownOutcome)),
+        wait=wait,
+        stop=stop,
+        sleep=clock.sleep,
+        before_sleep=before_sleep,
+        reraise=True,
+    )
