@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -131,8 +132,8 @@ class JournalConnection(Block):
                     f"`python -m blocks save {name}`."
                 ) from None
             raise UsageError(
-                f"There is no connection named {name!r}. Save one with `python -m blocks save {name}`, or try "
-                "Daybook out with --sandbox."
+                f"There is no connection named {name!r}. Save one with `python -m blocks save {name}`, or "
+                "try Daybook out with --sandbox."
             ) from None
         except RuntimeError as error:
             raise UsageError(
@@ -145,7 +146,7 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:200]
 
 
-_provided: ContextVar[dict[str, Block]] = ContextVar("provided_connections", default={})
+_provided: ContextVar[Mapping[str, Block]] = ContextVar("provided_connections", default=MappingProxyType({}))
 
 
 @contextmanager

@@ -11,7 +11,6 @@ leads to more reading, never to a second journal.
     created              put: Xero took it and named its id
     confirmed            confirm: read back, every line equal
     drift                confirm: read back, and different
-    absent               settle: surely not in Xero after its key has died
 """
 
 from __future__ import annotations
@@ -69,7 +68,6 @@ class JournalState(StrEnum):
     CREATED = "created"
     CONFIRMED = "confirmed"
     DRIFT = "drift"
-    ABSENT = "absent"
 
 
 # States in which a request may still be carried out, or may have been, without our knowing.
@@ -144,6 +142,16 @@ class StoredRequest:
     request_key: str
     body: bytes
     first_sent_at: datetime | None = None
+
+
+def latest(records: Iterable[JournalRecord]) -> dict[str, JournalRecord]:
+    """Return the record of the newest generation of each narration."""
+    newest: dict[str, JournalRecord] = {}
+    for record in records:
+        held = newest.get(record.narration)
+        if held is None or held.generation < record.generation:
+            newest[record.narration] = record
+    return newest
 
 
 class StoreError(DaybookError):
@@ -238,6 +246,13 @@ class Store:
             await database.execute(insert(_journals), journals)
             await database.execute(insert(_requests), bodies)
 
+    async def adopt(self, records: Sequence[JournalRecord], at: datetime) -> None:
+        """Record journals that were found in Xero and not here; without a request of ours."""
+        rows = [{**asdict(record), "changed_at": _text(at)} for record in records]
+        if rows:
+            async with self._begin() as database:
+                await database.execute(insert(_journals), rows)
+
     async def sending(self, request_key: str, at: datetime) -> None:
         """Write down that a request leaves now: `first_sent_at` is only set once."""
         async with self._begin() as database:
@@ -274,7 +289,7 @@ class Store:
                 values["reason"] = reasons.get(record.narration)
                 await database.execute(update(_journals).where(_is(record)).values(values))
             needed = select(_journals.c.request_key).where(
-                _journals.c.state.not_in((JournalState.CONFIRMED, JournalState.ABSENT))
+                _journals.c.state.in_((JournalState.SEALED, *OPEN_ENDED))
             )
             await database.execute(delete(_requests).where(_requests.c.request_key.not_in(needed)))
 

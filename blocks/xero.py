@@ -22,7 +22,7 @@ from blocks.addresses import LOGO_URL, checked_base_url, documentation_url
 from blocks.clock import Clock, SystemClock
 from blocks.errors import NotAllowed, Rejected, Unavailable
 from blocks.pacing import Pacer
-from blocks.transport import Answer, Call, Manners, Transport
+from blocks.transport import Answer, Call, Manners, Transport, is_loopback
 
 BASE_URL = "https://api.xero.com/api.xro/2.0"
 TOKEN_URL = "https://identity.xero.com/connect/token"  # noqa: S105 - an address
@@ -411,6 +411,15 @@ class XeroCredentials(CredentialsBlock):
             # Xero's own answer to an empty secret hides the cause.
             raise ValueError("must not be empty")
         return value
+
+    def journal_link(self, journal_id: str, short_code: str) -> str:
+        """Return where a person finds a manual journal in Xero, or on the sandbox's pages."""
+        if is_loopback(self.base_url):
+            return f"{self.base_url.removesuffix('/api.xro/2.0')}/xero/journals/{journal_id}"
+        target = f"/Journal/View.aspx?invoiceID={journal_id}"
+        return (
+            f"https://go.xero.com/organisationlogin/default.aspx?shortcode={short_code}&redirecturl={target}"
+        )
 
     def get_client(
         self,

@@ -1,0 +1,86 @@
+"""Which day a run covers, and the instants between which that day lies."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from blocks.errors import Refusal, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A calendar day in the zone of the Mambu organisation; 23 or 25 hours long where the clocks change."""
+
+    date: dt.date
+    zone: ZoneInfo
+
+    @property
+    def start(self) -> dt.datetime:
+        """Return the day's first instant, in UTC."""
+        return _midnight(self.date, self.zone)
+
+    @property
+    def end(self) -> dt.datetime:
+        """Return the first instant that no longer belongs to the day, in UTC."""
+        return _midnight(self.date + dt.timedelta(days=1), self.zone)
+
+
+def _midnight(date: dt.date, zone: ZoneInfo) -> dt.datetime:
+    # Where the clocks skip midnight, fold=0 gives the instant at which they skip it.
+    return dt.datetime.combine(date, dt.time.min, tzinfo=zone).astimezone(dt.UTC)
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """Return a time zone. Raises UsageError."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise UsageError(
+            f"{name!r} is not a time zone this machine knows. Set the connection's time zone to an IANA name "
+            "such as Europe/London."
+        ) from None
+
+
+def agreed_zone(stated: str | None, configured: str | None) -> ZoneInfo:
+    """Return the organisation's zone: what Mambu states, or the setting where Mambu may not be asked.
+
+    Raises UsageError where neither is there or they disagree.
+    """
+    return zone_named(_agreed("time zone", stated, configured))
+
+
+def agreed_currency(stated: str | None, configured: str | None) -> str:
+    """Return the organisation's currency by the same rule. Raises UsageError."""
+    return _agreed("currency", stated, configured)
+
+
+def _agreed(what: str, stated: str | None, configured: str | None) -> str:
+    if stated and configured and stated != configured:
+        raise UsageError(
+            f"Mambu's {what} is {stated}, and the connection says {configured}. Correct the connection, or "
+            "leave its setting out."
+        )
+    found = stated or configured
+    if not found:
+        raise UsageError(
+            f"The Mambu user may not read the organisation's settings, so the {what} must be in the "
+            "connection: save it there."
+        )
+    return found
+
+
+def day_to_run(date: dt.date | None, scheduled: dt.datetime, zone: ZoneInfo, now: dt.datetime) -> Day:
+    """Return the day a run covers: the date asked for, or the day before the scheduled start.
+
+    A late run thus still covers its own day. Raises Refusal for a day that is not over.
+    """
+    day = Day(date or scheduled.astimezone(zone).date() - dt.timedelta(days=1), zone)
+    if now < day.end:
+        local = day.end.astimezone(zone)
+        raise Refusal(
+            f"{day.date} is not over yet in {zone.key}. Run it after {local:%Y-%m-%d %H:%M}, or choose an "
+            "earlier date."
+        )
+    return day

@@ -1,0 +1,121 @@
+"""Extract: every journal line that Mambu created on the day, proved to be complete."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import pyarrow as pa
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.context import TaskRunContext
+
+from blocks.errors import Refusal
+from flows.journals.lines import lines_of_day, read_lines, staged_lines
+from flows.journals.night import Night
+from flows.journals.staging import Staged, cache_key, from_cache, only_transient, staged
+from flows.journals.windows import Window, whole, windows
+
+# Lines can still be committed into a day while it is read; this often the reading starts over.
+ATTEMPTS = 3
+
+
+async def extract(night: Night) -> Staged:
+    """Return the day's lines: as many as Mambu states, both before and after they were read.
+
+    Raises Refusal where that cannot be had.
+    """
+    stated = await count_lines(night)
+    for attempt in range(1, ATTEMPTS + 1):
+        refresh = night.refresh or attempt > 1
+        await night.progress("extract", 0, stated)
+        parts = await _read_windows(night, stated, refresh=refresh)
+        lines = combine_windows(night, parts)
+        again = await count_lines(night)
+        if lines.notes["distinct"] == stated == again:
+            _warn_of_nothing(night, lines)
+            return lines
+        night.log(
+            f"Mambu stated {stated} lines before and {again} after they were read, and gave "
+            f"{lines.notes['distinct']}: attempt {attempt} of {ATTEMPTS}."
+        )
+        stated = again
+    raise Refusal(
+        f"Mambu states {stated} journal lines around {night.day.date} and gives {lines.notes['distinct']}, "
+        f"also when read {ATTEMPTS} times. Nothing was sent, for lines would be missing. Run the date again "
+        "when nothing is being booked into that day."
+    )
+
+
+def _warn_of_nothing(night: Night, lines: Staged) -> None:
+    if lines.lines == 0 and (night.clock.now() - night.day.end).days > 1:
+        night.log(
+            f"Mambu has no journal lines for {night.day.date}. If there should be some, that day may have "
+            "been archived in Mambu."
+        )
+
+
+async def _read_windows(night: Night, stated: int, *, refresh: bool) -> list[Staged]:
+    gate = asyncio.Semaphore(night.connection.mambu_concurrency)
+    done = 0
+
+    async def read(window: Window) -> Staged:
+        nonlocal done
+
+        def run(this: Task[..., Any]) -> Awaitable[Staged]:
+            return this(night, window, stated)
+
+        async with gate:
+            part = await from_cache(run, extract_window, refresh=refresh)
+        done += part.lines
+        await night.progress("extract", min(done, stated), stated)
+        return part
+
+    return list(await asyncio.gather(*(read(window) for window in windows(night.day, stated))))
+
+
+@task(
+    name="extract: count",
+    cache_policy=NO_CACHE,
+    retries=1,
+    retry_delay_seconds=5,
+    retry_condition_fn=only_transient,
+)
+async def count_lines(night: Night) -> int:
+    """Return how many lines Mambu states for the day and the edges around it."""
+    return await night.mambu.count_lines(*whole(night.day))
+
+
+def _window_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    # The count that Mambu states is part of the key: when it changes, the day is read again.
+    night, window, stated = parameters["night"], parameters["window"], parameters["stated"]
+    return cache_key("extract", night.connection.mambu.base_url, str(night.folder), window, stated)
+
+
+@task(
+    name="extract: window",
+    task_run_name="extract: {window}",
+    cache_key_fn=_window_key,
+    persist_result=True,
+    result_serializer="json",
+    retries=1,
+    retry_delay_seconds=5,
+    retry_condition_fn=only_transient,
+)
+async def extract_window(night: Night, window: Window, stated: int) -> Staged:  # noqa: ARG001 - in the key
+    """Return one window's lines, overlapping its neighbours."""
+    tables = [
+        staged_lines(page.lines, page.unreadable)
+        async for page in night.mambu.journal_lines(window.after, window.before)
+    ]
+    name = f"window-{window.after:%Y%m%dT%H%M%S}-{window.before:%Y%m%dT%H%M%S}.parquet"
+    return staged(pa.concat_tables(tables), night.folder / name)
+
+
+@task(name="extract: combine", cache_policy=NO_CACHE)
+def combine_windows(night: Night, parts: list[Staged]) -> Staged:
+    """Return the day's lines out of all windows, each once, without what lies around the day."""
+    tables = [read_lines(part.path) for part in parts]
+    lines, distinct = lines_of_day(tables, night.day.start, night.day.end)
+    return staged(lines, night.folder / "lines.parquet", distinct=distinct)

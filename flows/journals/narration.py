@@ -1,0 +1,77 @@
+"""The names that journals and lines carry in Xero, by which they are found again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import uuid
+from typing import NamedTuple, Self
+
+_LABEL = r"[A-Za-z0-9._-]{1,40}"
+_NARRATION = re.compile(
+    r"Mambu journal data with creation date: (\d{4}-\d\d-\d\d) \| booking date (\d{4}-\d\d-\d\d) \| (\d+)"
+    rf"(?: \| ({_LABEL}))?"
+)
+_ENTRY = re.compile(r"EntryID: (\d{1,19})(?=,| \||$)")
+_LABEL_AT_END = re.compile(rf" \| ({_LABEL})$")
+# Keys of requests live in a namespace of their own.
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:daybook:xero:manual-journals")
+
+
+class Narration(NamedTuple):
+    """The name of a manual journal: the day its lines were created, their booking date, and a number."""
+
+    created: dt.date
+    booking_date: dt.date
+    number: int
+    label: str | None = None
+
+    def __str__(self) -> str:
+        """Return the name as it stands in Xero."""
+        text = (
+            f"Mambu journal data with creation date: {self.created} | booking date {self.booking_date} | "
+            f"{self.number}"
+        )
+        return f"{text} | {self.label}" if self.label else text
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read a name back, or return None for one that is not of this shape."""
+        match = _NARRATION.fullmatch(text)
+        if match is None:
+            return None
+        try:
+            created, booked = dt.date.fromisoformat(match[1]), dt.date.fromisoformat(match[2])
+        except ValueError:
+            return None
+        return cls(created, booked, int(match[3]), match[4])
+
+
+def description(entry_id: int, transaction_id: str | None, label: str | None) -> str:
+    """Return the text of a line: the ids that lead back to Mambu."""
+    text = (
+        f"EntryID: {entry_id}, TransactionID: {transaction_id}" if transaction_id else f"EntryID: {entry_id}"
+    )
+    return f"{text} | {label}" if label else text
+
+
+def entry_id_in(text: str | None) -> int | None:
+    """Return the entry id at the start of a line's text, whatever people have added behind it."""
+    match = _ENTRY.match(text or "")
+    return int(match[1]) if match else None
+
+
+def label_of(text: str) -> str | None:
+    """Return what looks like a label at the end of a line's text."""
+    match = _LABEL_AT_END.search(text)
+    return match[1] if match else None
+
+
+def request_key(organisation: str, names: list[tuple[str, int]]) -> str:
+    """Return the idempotency key of a request: the same for the same journals and generations.
+
+    `names` are the narrations with their generations. A generation is raised only when the journal is
+    surely not in Xero and its earlier key must not answer for it again.
+    """
+    text = "\n".join([organisation, *(f"{narration}\t{generation}" for narration, generation in names)])
+    return str(uuid.uuid5(_NAMESPACE, text))

@@ -1,0 +1,101 @@
+"""What the stages of one run share: the connection, its open clients and store, and the day."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from blocks.clock import Clock, SystemClock
+from blocks.connections import JournalConnection
+from blocks.home import home
+from blocks.mambu import MambuClient
+from blocks.store import Store
+from blocks.xero import XeroClient
+from flows.days import Day
+from flows.money import minor_digits
+
+Progress = Callable[[str, int, int], Awaitable[None]]
+
+
+class Night:
+    """One run of one day. Everything a stage needs, and nothing it decides."""
+
+    def __init__(
+        self,
+        name: str,
+        connection: JournalConnection,
+        mambu: MambuClient,
+        xero: XeroClient,
+        store: Store,
+        clock: Clock,
+        log: Callable[[str], None],
+        progress: Progress,
+    ) -> None:
+        self.name = name
+        self.connection = connection
+        self.mambu = mambu
+        self.xero = xero
+        self.store = store
+        self.clock = clock
+        self.log = log
+        self.day: Day
+        self.currency: str
+        self.organisation: str
+        self.short_code: str
+        self.refresh = False
+        self.progress = progress
+        self.seconds: dict[str, float] = {}
+        self.stage = ""
+
+    @property
+    def digits(self) -> int:
+        """Return how many decimals the currency's amounts have in Xero."""
+        return minor_digits(self.currency)
+
+    @property
+    def folder(self) -> Path:
+        """Return where the day's lines rest between stages."""
+        return staged_folder(self.name, self.day.date)
+
+    def link(self, journal_id: str) -> str:
+        """Return where a person finds a manual journal."""
+        return self.connection.xero.journal_link(journal_id, self.short_code)
+
+    @contextmanager
+    def in_stage(self, stage: str) -> Iterator[None]:
+        """Name the stage for whatever goes wrong in it, and time it."""
+        self.stage = stage
+        self.log(f"{stage}: begins")
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - began, 3)
+
+
+def staged_folder(connection: str, date: dt.date) -> Path:
+    """Return the folder for a day's staged lines."""
+    return home() / "staged" / re.sub(r"[^A-Za-z0-9._-]", "_", connection) / str(date)
+
+
+@asynccontextmanager
+async def opened(
+    name: str,
+    connection: JournalConnection,
+    log: Callable[[str], None],
+    progress: Progress,
+    clock: Clock | None = None,
+) -> AsyncIterator[Night]:
+    """Open the clients and the store of a connection for one run."""
+    attempts = connection.retries + 1
+    ticking = clock or SystemClock()
+    mambu = connection.mambu.get_client(attempts=attempts, clock=ticking, notice=log)
+    xero = connection.xero.get_client(
+        attempts=attempts, parallel=connection.xero_concurrency, clock=ticking, notice=log
+    )
+    async with mambu, xero, connection.store.open() as store:
+        yield Night(name, connection, mambu, xero, store, ticking, log, progress)

@@ -1,0 +1,111 @@
+"""Process: the five steps from Mambu's lines to balanced batches, each a cached task of its own name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from flows.journals.books import Plan
+from flows.journals.lines import read_lines
+from flows.journals.night import Night
+from flows.journals.staging import Staged, cache_key, from_cache, given_key, only_transient, staged
+from flows.journals.steps.balance import balance
+from flows.journals.steps.batch import batch
+from flows.journals.steps.group import group
+from flows.journals.steps.map import Account, map_accounts
+from flows.journals.steps.validate import validate
+
+
+async def process(night: Night, lines: Staged) -> tuple[Plan, list[Staged]]:
+    """Return the day's plan, and what each of the five steps left. Raises StepRefusal."""
+    connection, digits = night.connection, night.digits
+    chart = await read_chart(night)
+    steps: list[tuple[Any, tuple[Any, ...]]] = [
+        (validate_lines, (night.day.zone.key, digits)),
+        (map_lines, (connection.account_map, chart, sorted(connection.refused_system_accounts))),
+        (group_lines, ()),
+        (balance_lines, (digits,)),
+        (batch_lines, (connection.lines_per_journal,)),
+    ]
+    done = [lines]
+    for number, (step, settings) in enumerate(steps, start=1):
+        await night.progress("process", number, len(steps))
+        done.append(await _cached(night, number, step, done[-1], settings))
+    return Plan(night.day.date, read_lines(done[-1].path), digits, connection.label), done[1:]
+
+
+async def _cached(night: Night, number: int, step: Any, source: Staged, settings: tuple[Any, ...]) -> Staged:
+    key = cache_key("process", str(night.folder), step.name, source.digest, settings)
+    name = step.name.removeprefix("process: ")
+    target = night.folder / f"{number}-{name}-{key[-12:]}.parquet"
+
+    async def run(this: Any) -> Staged:
+        result: Staged = this(source, target, key, *settings)
+        return result
+
+    return await from_cache(run, step)
+
+
+@task(
+    name="process: read Xero's accounts",
+    cache_policy=NO_CACHE,
+    retries=1,
+    retry_delay_seconds=5,
+    retry_condition_fn=only_transient,
+)
+async def read_chart(night: Night) -> list[Account]:
+    """Return Xero's chart of accounts as it is now, by code."""
+    accounts = await night.xero.accounts()
+    return sorted(
+        Account(account.code, account.name, account.status, account.type, account.system_account or None)
+        for account in accounts
+        if account.code
+    )
+
+
+# Each step reads the file of the one before it. `key` names the result: digest of the input and settings.
+
+
+@task(name="process: validate", cache_key_fn=given_key, persist_result=True, result_serializer="json")
+def validate_lines(source: Staged, target: Path, key: str, zone: str, digits: int) -> Staged:  # noqa: ARG001
+    """Refuse malformed lines, by name; leave out zero lines."""
+    found = validate(read_lines(source.path), ZoneInfo(zone), digits)
+    return staged(found.lines, target, zero_lines=found.zero_entry_ids)
+
+
+@task(name="process: map", cache_key_fn=given_key, persist_result=True, result_serializer="json")
+def map_lines(
+    source: Staged,
+    target: Path,
+    key: str,  # noqa: ARG001
+    account_map: dict[str, str],
+    chart: list[Account],
+    refused: list[str],
+) -> Staged:
+    """Give each line its Xero account."""
+    return staged(map_accounts(read_lines(source.path), account_map, chart, refused), target)
+
+
+@task(name="process: group", cache_key_fn=given_key, persist_result=True, result_serializer="json")
+def group_lines(source: Staged, target: Path, key: str) -> Staged:  # noqa: ARG001
+    """Find the lines that must stay together."""
+    return staged(group(read_lines(source.path)), target)
+
+
+@task(name="process: balance", cache_key_fn=given_key, persist_result=True, result_serializer="json")
+def balance_lines(source: Staged, target: Path, key: str, digits: int) -> Staged:  # noqa: ARG001
+    """See that each unit sums to zero, and round it to the currency's minor unit."""
+    found = balance(read_lines(source.path), digits)
+    return staged(
+        found.lines, target, pooled=found.pooled, rounded=found.rounded, rounded_away=found.rounded_away
+    )
+
+
+@task(name="process: batch", cache_key_fn=given_key, persist_result=True, result_serializer="json")
+def batch_lines(source: Staged, target: Path, key: str, lines_per_journal: int) -> Staged:  # noqa: ARG001
+    """Fill the batches."""
+    return staged(batch(read_lines(source.path), lines_per_journal), target)

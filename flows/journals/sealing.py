@@ -1,0 +1,250 @@
+"""Sealing: what is missing in Xero becomes finished journals, their very bytes and keys.
+
+Pure and deterministic: the same lines, the same journals in Xero and the same record give the same
+names, bytes and keys, on any machine and at any time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flows.journals.books import Match, Plan
+from flows.journals.narration import Narration, description, request_key
+from flows.journals.steps.batch import LARGEST_JOURNAL_BYTES, Unit, fill
+from flows.money import money_text
+
+# Up to this many journals go one per request, the simplest unit that is sent exactly once.
+SINGLE_JOURNALS = 20
+# Beyond it, to save the day's calls, blocks of fixed membership: numbers 1-20, 21-40, and so on.
+BLOCK_JOURNALS = 20
+
+
+class SealedJournal(NamedTuple):
+    """A journal ready to be sent: its name, its bytes as JSON, and what they contain.
+
+    `debits` is in minor units, `digest` the SHA-256 of the bytes.
+    """
+
+    narration: Narration
+    generation: int
+    element: bytes
+    digest: str
+    lines: int
+    debits: int
+    batch: int
+
+
+class SealedRequest(NamedTuple):
+    """A request ready to be sent: its idempotency key, its bytes, and the journals in it."""
+
+    key: str
+    body: bytes
+    journals: tuple[SealedJournal, ...]
+
+
+class Sealing(NamedTuple):
+    """What is to be sent, and what cannot be: `torn` are sentences about partly missing units."""
+
+    requests: list[SealedRequest]
+    torn: list[str]
+
+    @property
+    def journals(self) -> list[SealedJournal]:
+        """Return the journals of all requests, in their order."""
+        return [journal for request in self.requests for journal in request.journals]
+
+
+class SealPolicy(NamedTuple):
+    """What a connection decides about journals."""
+
+    organisation: str
+    lines_per_journal: int
+    show_on_cash_basis_reports: bool
+
+
+def seal(
+    plan: Plan,
+    matched: Match,
+    policy: SealPolicy,
+    *,
+    taken: Mapping[dt.date, Collection[int]],
+    generations: Mapping[str, int],
+) -> Sealing:
+    """Return requests for what Xero lacks.
+
+    `taken` are numbers per booking date that the record knows to be used up, beside those that Xero
+    shows; `generations` gives, by narration, the generation a journal is to be sent in, where that
+    is not the first.
+    """
+    missing = plan.lines.filter(pc.is_in(plan.lines["entry_id"], pa.array(list(matched.missing), pa.int64())))
+    whole, torn = _whole_units(plan, matched, missing)
+    used = {
+        date: set(taken.get(date, ())) | matched.numbers.get(date, set())
+        for date in taken.keys() | matched.numbers.keys()
+    }
+    numbered = _numbered(plan, whole, policy.lines_per_journal, used)
+    journals = [
+        _sealed(plan, rows, narration, policy, generations.get(str(narration), 0), batch)
+        for narration, batch, rows in numbered
+    ]
+    return Sealing(_requests(journals, policy.organisation), torn)
+
+
+def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Table, list[str]]:
+    """Keep the missing units that are missing whole; what is missing of others was changed by a person.
+
+    Lines without a transaction are a unit only because nothing tells them apart: those of them that
+    came late balance among themselves, and go.
+    """
+    if not matched.found:
+        return missing, []
+    live = pc.is_in(plan.lines["entry_id"], pa.array(list(matched.found), pa.int64()))
+    touched = pc.is_in(missing["unit"], plan.lines["unit"].filter(live).unique())
+    rows = missing.filter(touched)
+    torn: list[str] = []
+    late: set[int] = set()
+    for unit in rows["unit"].unique().to_pylist():
+        part = rows.filter(pc.equal(rows["unit"], unit))
+        transactions = part["transaction_id"].unique().to_pylist()
+        if transactions == [None] and sum(part["minor"].to_pylist()) == 0:
+            late.add(unit)
+            continue
+        name = f"transaction {transactions[0]}" if transactions[0] else "the lines without a transaction"
+        entries = ", ".join(str(entry) for entry in part["entry_id"].to_pylist()[:20])
+        torn.append(
+            f"{name}, booking date {part['booking_date'][0]}: Xero holds only a part of it; missing: "
+            f"EntryID {entries}"
+        )
+    keep = pc.or_(pc.invert(touched), pc.is_in(missing["unit"], pa.array(list(late), pa.int64())))
+    return missing.filter(keep), torn
+
+
+def _numbered(
+    plan: Plan, lines: pa.Table, lines_per_journal: int, used: Mapping[dt.date, set[int]]
+) -> Iterable[tuple[Narration, int, pa.Table]]:
+    """Give each journal its number: the planned one where a batch is missing whole and the number free.
+
+    What else is missing fills journals numbered behind all that are planned or used.
+    """
+    planned = _batches(plan.lines)
+    for date, batches in _batches(lines).items():
+        taken = used.get(date, set())
+        kept = {
+            number: rows
+            for number, rows in batches.items()
+            if number not in taken and rows.num_rows == planned[date][number].num_rows
+        }
+        for number, rows in kept.items():
+            yield Narration(plan.day, date, number, plan.label), number, rows
+        rest = [rows for number, rows in batches.items() if number not in kept]
+        if rest:
+            following = max({*planned[date], *taken}) + 1
+            for number, rows in _refilled(pa.concat_tables(rest), lines_per_journal, following):
+                yield Narration(plan.day, date, number, plan.label), number, rows
+
+
+def _batches(lines: pa.Table) -> dict[dt.date, dict[int, pa.Table]]:
+    batches: dict[dt.date, dict[int, pa.Table]] = defaultdict(dict)
+    start = 0
+    keys = list(zip(lines["booking_date"].to_pylist(), lines["batch"].to_pylist(), strict=True))
+    for end in range(1, len(keys) + 1):
+        if end == len(keys) or keys[end] != keys[start]:
+            date, number = keys[start]
+            batches[date][number] = lines.slice(start, end - start)
+            start = end
+    return batches
+
+
+def _refilled(lines: pa.Table, lines_per_journal: int, first: int) -> Iterable[tuple[int, pa.Table]]:
+    counts: dict[int, int] = {}
+    for unit in lines["unit"].to_pylist():
+        counts[unit] = counts.get(unit, 0) + 1
+    # Each of these units fits a request, or it would not have been planned.
+    units = (Unit(unit, count, 0) for unit, count in sorted(counts.items()))
+    numbers = dict(fill(units, lines_per_journal, first))
+    column = pa.array([numbers[unit] for unit in lines["unit"].to_pylist()], pa.int64())
+    ordered = lines.set_column(lines.column_names.index("batch"), "batch", column).sort_by(
+        [("batch", "ascending"), ("entry_id", "ascending")]
+    )
+    for batches in _batches(ordered).values():
+        yield from batches.items()
+
+
+def _sealed(
+    plan: Plan, rows: pa.Table, narration: Narration, policy: SealPolicy, generation: int, batch: int
+) -> SealedJournal:
+    amounts = rows["minor"].to_pylist()
+    lines = [
+        _line(money_text(minor, plan.digits), code, description(entry, transaction, plan.label))
+        for minor, code, entry, transaction in zip(
+            amounts,
+            rows["account_code"].to_pylist(),
+            rows["entry_id"].to_pylist(),
+            rows["transaction_id"].to_pylist(),
+            strict=True,
+        )
+    ]
+    cash_basis = "true" if policy.show_on_cash_basis_reports else "false"
+    head = (
+        f'{{"Narration":{_text(str(narration))},"Date":"{narration.booking_date}","Status":"DRAFT",'
+        f'"LineAmountTypes":"NoTax","ShowOnCashBasisReports":{cash_basis},"JournalLines":['
+    )
+    element = f"{head}{','.join(lines)}]}}".encode()
+    return SealedJournal(
+        narration,
+        generation,
+        element,
+        hashlib.sha256(element).hexdigest(),
+        len(lines),
+        sum(amount for amount in amounts if amount > 0),
+        batch,
+    )
+
+
+def _line(amount: str, code: str, text: str) -> str:
+    # Written out by hand: the amount must reach Xero as a bare number with exactly these digits.
+    return (
+        f'{{"LineAmount":{amount},"AccountCode":{_text(code)},"TaxType":"NONE","Description":{_text(text)}}}'
+    )
+
+
+def _text(value: str) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _requests(journals: Sequence[SealedJournal], organisation: str) -> list[SealedRequest]:
+    if len(journals) <= SINGLE_JOURNALS:
+        return [_request([journal], organisation) for journal in journals]
+    blocks: dict[tuple[dt.date, int], list[SealedJournal]] = defaultdict(list)
+    for journal in journals:
+        name = journal.narration
+        blocks[name.booking_date, (name.number - 1) // BLOCK_JOURNALS].append(journal)
+    requests: list[SealedRequest] = []
+    for block in blocks.values():
+        together = (
+            _starts_its_block(block) and sum(len(item.element) for item in block) < LARGEST_JOURNAL_BYTES
+        )
+        parts = [block] if together else [[journal] for journal in block]
+        requests.extend(_request(part, organisation) for part in parts)
+    return requests
+
+
+def _starts_its_block(block: Sequence[SealedJournal]) -> bool:
+    # A gap means that a part of the block is in Xero already: the rest is finished one by one.
+    numbers = [journal.narration.number for journal in block]
+    first = (numbers[0] - 1) // BLOCK_JOURNALS * BLOCK_JOURNALS + 1
+    return numbers == list(range(first, first + len(numbers)))
+
+
+def _request(journals: Sequence[SealedJournal], organisation: str) -> SealedRequest:
+    names = [(str(journal.narration), journal.generation) for journal in journals]
+    body = b'{"ManualJournals":[' + b",".join(journal.element for journal in journals) + b"]}"
+    return SealedRequest(request_key(organisation, names), body, tuple(journals))

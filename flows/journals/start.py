@@ -1,0 +1,71 @@
+"""Before a run does anything: which day, which currency, and whether it is the right organisation."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+
+from prefect import runtime, task
+from prefect.cache_policies import NO_CACHE
+
+from blocks.errors import UsageError
+from blocks.mambu import Organisation
+from blocks.xero import JOURNAL_SCOPES, XeroOrganisation
+from flows.days import agreed_currency, agreed_zone, day_to_run
+from flows.journals.night import Night
+from flows.journals.staging import only_transient
+from flows.journals.windows import OVERLAP
+
+
+@task(
+    name="day: ask both systems",
+    cache_policy=NO_CACHE,
+    retries=1,
+    retry_delay_seconds=5,
+    retry_condition_fn=only_transient,
+)
+async def organisations(night: Night) -> tuple[Organisation | None, XeroOrganisation]:
+    """Return what Mambu and Xero say of themselves. Raises NotAllowed for what the credentials lack."""
+
+    async def xero() -> XeroOrganisation:
+        await night.xero.require_scopes(JOURNAL_SCOPES)
+        return await night.xero.organisation()
+
+    return await asyncio.gather(night.mambu.organisation(), xero())
+
+
+async def settle_day(night: Night, date: dt.date | None) -> None:
+    """Fix the day, the currency and the Xero organisation of a run.
+
+    Raises UsageError where the two systems do not belong together, and Refusal for an unfinished day.
+    """
+    mambu, xero = await organisations(night)
+    connection = night.connection
+    zone = agreed_zone(mambu.time_zone if mambu else None, connection.time_zone)
+    night.currency = agreed_currency(mambu.currency if mambu else None, connection.currency)
+    scheduled = runtime.flow_run.scheduled_start_time or night.clock.now()
+    night.day = day_to_run(date, scheduled, zone, night.clock.now())
+    _require_right_organisation(night, xero)
+    night.organisation = xero.organisation_id or connection.xero.tenant_id or connection.xero.client_id
+    night.short_code = xero.short_code
+    lock_date = xero.lock_date()
+    if lock_date:
+        night.log(f"Xero is locked up to {lock_date}: drafts up to then can be saved, but not approved.")
+    # What is asked for must lie in the past, or lines appear while they are counted.
+    wait = (night.day.end + OVERLAP - night.clock.now()).total_seconds()
+    if wait > 0:
+        await night.clock.sleep(wait)
+
+
+def _require_right_organisation(night: Night, xero: XeroOrganisation) -> None:
+    expected = night.connection.organisation
+    if expected and expected not in {xero.name, xero.organisation_id}:
+        raise UsageError(
+            f"This is the wrong organisation: the credentials lead to {xero.name!r} in Xero, and the "
+            f"connection is for {expected!r}. Nothing was sent. Correct one of them."
+        )
+    if xero.base_currency != night.currency:
+        raise UsageError(
+            f"This is the wrong organisation: Mambu keeps its books in {night.currency}, and {xero.name!r} "
+            f"in Xero in {xero.base_currency}. Nothing was sent. Correct the connection."
+        )

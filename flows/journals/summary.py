@@ -1,0 +1,177 @@
+"""What a run of the journals flow says of itself: the sentence, the figures, the tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from flows.journals.books import Confirmed, Match, Plan, TieOutRow
+from flows.journals.narration import Narration
+from flows.journals.sealing import SealedJournal, Sealing
+from flows.money import money_text, to_minor
+
+Status = Literal["completed", "dry-run", "failed"]
+
+
+class BatchRow(NamedTuple):
+    """One journal of the day, planned or in Xero; amounts in minor units."""
+
+    narration: str
+    booking_date: dt.date | None
+    lines: int
+    debits: int
+    credits: int
+    journal_id: str
+    status: str
+    link: str
+
+
+@dataclass
+class Summary:
+    """One run of one day. Counts are of lines or journals, `debits` and `credits` in minor units."""
+
+    date: dt.date | None
+    connection: str
+    status: Status = "failed"
+    lines: int = 0
+    zero_lines: int = 0
+    journals_planned: int = 0
+    journals_created: int = 0
+    journals_already_in_xero: int = 0
+    debits: int = 0
+    credits: int = 0
+    currency: str = ""
+    digits: int = 2
+    tied_out: bool | None = None
+    mambu_calls: int = 0
+    xero_calls: int = 0
+    refused_as_too_many: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    flow_run_id: str = ""
+    looked_back: list[dt.date] = field(default_factory=list)
+    message: str = ""
+    stage: str = ""
+    batches: list[BatchRow] = field(default_factory=list)
+    tie_out: list[TieOutRow] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+
+    def take_day(self, date: dt.date, currency: str, digits: int) -> None:
+        """Take over what the run has settled on."""
+        self.date, self.currency, self.digits = date, currency, digits
+
+    def take_plan(self, plan: Plan, lines: int, notes: Mapping[str, Any]) -> None:
+        """Take over what extract and process found: `lines` came, `notes` are what the steps left."""
+        minor = plan.lines["minor"].to_pylist()
+        self.debits = sum(amount for amount in minor if amount > 0)
+        self.credits = -sum(amount for amount in minor if amount < 0)
+        zero, pooled = notes.get("zero_lines", []), notes.get("pooled", [])
+        rounded, away = notes.get("rounded", []), notes.get("rounded_away", [])
+        self.lines, self.zero_lines = lines, len(zero)
+        if zero:
+            self.notes.append(f"Zero lines say nothing to Xero and were left out: EntryID {_some(zero)}.")
+        self.notes.extend(
+            f"These balance only together, and went out as one unit: {text}." for text in pooled
+        )
+        if rounded:
+            self.notes.append(
+                f"{counted(len(rounded), 'line')} finer than the currency's decimals were rounded, within "
+                f"transactions that still balance: EntryID {_some(rounded)}."
+            )
+        if away:
+            self.notes.append(f"Of these, nothing remained after rounding: EntryID {_some(away)}.")
+
+    def take_rehearsal(self, plan: Plan, matched: Match, sealing: Sealing) -> None:
+        """Take over what a dry run would send."""
+        self.status = "dry-run"
+        self.batches = [_sealed_row(journal, "", "would be sent", "") for journal in sealing.journals]
+        self.batches.extend(_live_rows(plan, matched, link=lambda _: ""))
+        self.journals_created = len(sealing.journals)
+        self.journals_already_in_xero = len(matched.journals)
+        self.journals_planned = self.journals_created + self.journals_already_in_xero
+        self.open = [*matched.doubled, *(text for _, text in matched.differences), *sealing.torn]
+
+    def take_outcome(
+        self, plan: Plan, confirmed: Confirmed, created: Collection[str], link: Callable[[str], str]
+    ) -> None:
+        """Take over what Xero holds of the day; `created` are the narrations that this run sent."""
+        matched = confirmed.matched
+        here = [journal for journal in matched.journals if journal.narration in created]
+        self.journals_created = len(here)
+        self.journals_already_in_xero = len(matched.journals) - len(here)
+        self.journals_planned = len(matched.journals)
+        self.batches = _live_rows(plan, matched, link)
+        self.tie_out, self.open, self.tied_out = confirmed.rows, confirmed.open, confirmed.tied_out
+        self.status = "completed" if confirmed.tied_out else "failed"
+
+    def money(self, minor: int) -> str:
+        """Return an amount with the currency's decimals."""
+        return money_text(minor, self.digits)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that --json prints; its keys are an interface."""
+        return {
+            "date": str(self.date) if self.date else None,
+            "connection": self.connection,
+            "status": self.status,
+            "lines": self.lines,
+            "zero_lines": self.zero_lines,
+            "journals_planned": self.journals_planned,
+            "journals_created": self.journals_created,
+            "journals_already_in_xero": self.journals_already_in_xero,
+            "debits": self.money(self.debits),
+            "credits": self.money(self.credits),
+            "currency": self.currency,
+            "tied_out": self.tied_out,
+            "mambu_calls": self.mambu_calls,
+            "xero_calls": self.xero_calls,
+            "refused_as_too_many": self.refused_as_too_many,
+            "seconds": self.seconds,
+            "flow_run_id": self.flow_run_id or None,
+            "looked_back": [str(date) for date in self.looked_back],
+            "message": self.message,
+        }
+
+
+def _sealed_row(journal: SealedJournal, journal_id: str, status: str, link: str) -> BatchRow:
+    name = journal.narration
+    return BatchRow(
+        str(name), name.booking_date, journal.lines, journal.debits, journal.debits, journal_id, status, link
+    )
+
+
+def _live_rows(plan: Plan, matched: Match, link: Callable[[str], str]) -> list[BatchRow]:
+    rows: list[BatchRow] = []
+    for journal in matched.journals:
+        minor = [to_minor(line.amount, plan.digits) or 0 for line in journal.lines]
+        debits, credits_ = sum(one for one in minor if one > 0), -sum(one for one in minor if one < 0)
+        rows.append(
+            BatchRow(
+                journal.narration,
+                journal.date,
+                len(minor),
+                debits,
+                credits_,
+                journal.journal_id,
+                journal.status,
+                link(journal.journal_id),
+            )
+        )
+    return sorted(rows, key=lambda row: (str(row.booking_date), _number(row.narration), row.narration))
+
+
+def _number(narration: str) -> int:
+    name = Narration.parse(narration)
+    return name.number if name else 0
+
+
+def _some(entries: Sequence[int]) -> str:
+    shown = ", ".join(str(entry) for entry in entries[:20])
+    return f"{shown} and {len(entries) - 20} more" if len(entries) > 20 else shown
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun: 1 line, 1,204 lines."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

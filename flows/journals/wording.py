@@ -1,0 +1,207 @@
+"""The journals run in words and tables, for the people who read its artifacts. Pure text."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from blocks.errors import DaybookError, NotAllowed, ResumeLater, UnknownOutcome
+from flows.journals.steps import StepRefusal
+from flows.journals.summary import BatchRow, Summary, counted
+
+_MOST_ROWS = 1000
+
+
+def outcome_sentence(summary: Summary) -> str:
+    """Say how a run ended."""
+    if summary.status != "failed":
+        return _completed_sentence(summary)
+    return (
+        f"The journals of {summary.date} are in Xero, but do not agree with Mambu in "
+        f"{counted(len(summary.open) or 1, 'point')}: {'; '.join(summary.open[:5])}. Nothing was "
+        "overwritten. Look at these journals in Xero; a run of the same date sends only what is missing."
+    )
+
+
+def _completed_sentence(summary: Summary) -> str:
+    """Say what a completed run means to the person who approves the drafts."""
+    day = f"{summary.date:%d %b %Y}" if summary.date else ""
+    if summary.lines == 0:
+        return f"{day}: Mambu has no journal lines for this day, so there is nothing to send."
+    total = summary.journals_planned
+    what = f"{counted(summary.lines, 'line')} from Mambu"
+    journals = counted(total, "manual journal")
+    if total == 0:
+        return f"{day}: all {what} are zero, so there is nothing to send."
+    if summary.status == "dry-run":
+        to_send = counted(summary.journals_created, "journal")
+        there = counted(summary.journals_already_in_xero, "is", "are")
+        return f"{day}: a run would send {to_send}; {there} already in Xero. Nothing was written (dry run)."
+    if summary.journals_created == 0:
+        verb = "are" if total > 1 else "is"
+        return (
+            f"{day}: nothing to send: {journals} with {what} {verb} already in Xero, and tie out to the cent."
+        )
+    added = f"{summary.journals_created:,} sent now, {summary.journals_already_in_xero:,} there before"
+    return (
+        f"{day}: {what} are in Xero as {journals} ({added}), and tie out to the cent. "
+        "Next: approve the drafts in Xero."
+    )
+
+
+def day_markdown(summary: Summary) -> str:
+    """Return the date's page: the sentence, what came, what was sent per booking date, and the tie-out."""
+    parts = [
+        f"# Journals of {summary.date:%A, %d %B %Y}" if summary.date else "# Journals",
+        summary.message,
+        _figures(summary),
+    ]
+    if summary.open:
+        parts.append("## What does not agree\n\n" + _bullets(summary.open))
+    if summary.batches:
+        parts.append("## Per booking date\n\n" + _booking_dates(summary))
+        parts.append("## Manual journals\n\n" + _journals(summary.batches))
+    if summary.tie_out:
+        parts.append("## Tie-out per GL account\n\n" + _tie_out(summary))
+    if summary.notes:
+        parts.append("## Notes\n\n" + _bullets(summary.notes))
+    return "\n\n".join(parts) + "\n"
+
+
+def batch_table(summary: Summary) -> list[dict[str, str]]:
+    """Return the rows of the batches' table."""
+    return [
+        {
+            "narration": row.narration,
+            "booking date": str(row.booking_date or ""),
+            "lines": str(row.lines),
+            "debits": summary.money(row.debits),
+            "credits": summary.money(row.credits),
+            "Xero id": row.journal_id,
+            "status": row.status,
+        }
+        for row in summary.batches
+    ]
+
+
+def failure_sentence(summary: Summary, error: DaybookError) -> str:
+    """Say at which stage a run stopped, why, what is safe, and what to do next."""
+    step = f", step {error.step}" if isinstance(error, StepRefusal) else ""
+    day = f" of {summary.date}" if summary.date else ""
+    where = (
+        f"The journals{day} stopped at {summary.stage}{step}" if summary.stage else "The run did not start"
+    )
+    return f"{where}. {error} {_safe_and_next(summary, error)}".strip()
+
+
+def _safe_and_next(summary: Summary, error: DaybookError) -> str:
+    if isinstance(error, UnknownOutcome):
+        return (
+            "Whether Xero took the journals in that request is unknown; everything else is recorded. Run the "
+            "date again: it first finds out, and sends only what is missing."
+        )
+    if summary.stage in {"send", "confirm"}:
+        return "What Xero has confirmed is kept; a run of the same date sends only what is missing."
+    if isinstance(error, StepRefusal | ResumeLater) or summary.stage == "":
+        return "Nothing was sent." if isinstance(error, StepRefusal) else ""
+    remedy = "Correct the block and run" if isinstance(error, NotAllowed) else "Run"
+    return f"Nothing was sent. {remedy} the date again when that is put right."
+
+
+def failure_markdown(summary: Summary, error: DaybookError | None) -> str:
+    """Return the failures page: what happened, what is safe, what to do next, with every offender."""
+    parts = [f"# Journals of {summary.date}: stopped", summary.message]
+    if isinstance(error, StepRefusal):
+        parts.append(f"## {error.summary}\n\n" + _bullets(error.offenders))
+        parts.append(f"## What to do\n\n{error.remedy}")
+    elif summary.open:
+        parts.append("## What does not agree\n\n" + _bullets(summary.open))
+    return "\n\n".join(parts) + "\n"
+
+
+def _figures(summary: Summary) -> str:
+    created = "To be sent" if summary.status == "dry-run" else "Created now"
+    rows = [
+        ("Lines from Mambu", f"{summary.lines:,}"),
+        ("of them zero, left out", f"{summary.zero_lines:,}"),
+        ("Manual journals the day needs", f"{summary.journals_planned:,}"),
+        (created, f"{summary.journals_created:,}"),
+        ("Already in Xero", f"{summary.journals_already_in_xero:,}"),
+        ("Debits", f"{_grouped(summary, summary.debits)} {summary.currency}"),
+        ("Credits", f"{_grouped(summary, summary.credits)} {summary.currency}"),
+        ("Mambu = Xero", {None: "not compared", True: "yes, to the cent", False: "NO"}[summary.tied_out]),
+    ]
+    return _table(["", ""], [[name, value] for name, value in rows], "lr")
+
+
+def _booking_dates(summary: Summary) -> str:
+    groups: dict[str, list[BatchRow]] = defaultdict(list)
+    for row in summary.batches:
+        groups[str(row.booking_date or "")].append(row)
+    rows = [
+        [
+            date,
+            str(len(batches)),
+            f"{sum(row.lines for row in batches):,}",
+            _grouped(summary, sum(row.debits for row in batches)),
+            _grouped(summary, sum(row.credits for row in batches)),
+        ]
+        for date, batches in sorted(groups.items())
+    ]
+    return _table(["Booking date", "Journals", "Lines", "Debits", "Credits"], rows, "lrrrr")
+
+
+def _journals(batches: Sequence[BatchRow]) -> str:
+    rows = [
+        [
+            f"[{_cell(row.narration)}]({row.link})" if row.link else _cell(row.narration),
+            str(row.lines),
+            row.status,
+        ]
+        for row in batches[:_MOST_ROWS]
+    ]
+    more = len(batches) - len(rows)
+    tail = f"\n\nand {counted(more, 'more journal')}, in the table of batches." if more else ""
+    return _table(["Journal in Xero", "Lines", "Status"], rows, "lrl") + tail
+
+
+def _tie_out(summary: Summary) -> str:
+    accounts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for row in summary.tie_out:
+        accounts[row.account_code][0] += row.mambu
+        accounts[row.account_code][1] += row.xero
+    rows = [
+        [
+            _cell(code),
+            _grouped(summary, mambu),
+            _grouped(summary, xero),
+            "✓" if mambu == xero else f"**{_grouped(summary, xero - mambu)}**",
+        ]
+        for code, (mambu, xero) in sorted(accounts.items())
+    ]
+    return _table(["Account", "Mambu", "Xero", "Difference"], rows, "lrrr")
+
+
+def _grouped(summary: Summary, minor: int) -> str:
+    whole, point, fraction = summary.money(minor).partition(".")
+    sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
+    return f"{sign}{int(digits):,}{point}{fraction}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> str:
+    rule = ["---:" if side == "r" else ":---" for side in align]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *rows))
+
+
+def _bullets(texts: Sequence[str]) -> str:
+    shown = [f"- {_cell(text)}" for text in texts[:_MOST_ROWS]]
+    if len(texts) > _MOST_ROWS:
+        shown.append(f"- and {len(texts) - _MOST_ROWS:,} more")
+    return "\n".join(shown)
+
+
+def _cell(text: str) -> str:
+    # What comes from outside must not end a table's cell or become markup.
+    for mark in "\\|[]<>*_`":
+        text = text.replace(mark, "\\" + mark)
+    return " ".join(text.split())

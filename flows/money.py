@@ -1,0 +1,86 @@
+"""Money: exact decimals from Mambu, integers in the currency's minor unit after rounding, text to Xero."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pandas as pd
+
+# ISO 4217: currencies without minor units. All others are sent with two decimals, which is as fine as
+# Xero counts, also those that ISO 4217 gives three or four.
+_WITHOUT_MINOR_UNITS = frozenset(
+    [
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "UYI",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    ]
+)
+# Amounts are refused from here on: 18 significant digits.
+TOO_LARGE_MINOR = 10**18
+_INT64_LIMIT = 2**63 - 1
+
+
+def minor_digits(currency: str) -> int:
+    """Return how many decimals amounts of a currency have in Xero."""
+    return 0 if currency in _WITHOUT_MINOR_UNITS else 2
+
+
+def money_text(minor: int, digits: int) -> str:
+    """Return minor units as a plain number with the currency's decimals: -5 becomes -0.05."""
+    if digits == 0:
+        return str(minor)
+    whole, fraction = divmod(abs(minor), 10**digits)
+    return f"{'-' if minor < 0 else ''}{whole}.{fraction:0{digits}d}"
+
+
+def to_minor(amount: Decimal, digits: int) -> int | None:
+    """Return an amount in minor units, or None where it is finer than those."""
+    scaled = amount.scaleb(digits)
+    return int(scaled) if scaled == scaled.to_integral_value() else None
+
+
+def exact_sums(values: pd.Series[int], keys: Sequence[pd.Series[int]]) -> pd.Series[int]:
+    """Sum integers per key, exactly: in int64 where no sum can overflow, else in Python's integers."""
+    grouped = summable(values).groupby(list(keys), sort=True, dropna=False)
+    return grouped.sum()
+
+
+def summable(values: pd.Series[int]) -> pd.Series[int]:
+    """Return integers in a type in which no sum of them overflows."""
+    if values.dtype == object or values.empty:
+        return values
+    largest = max(abs(int(values.max())), abs(int(values.min())))
+    return values if largest * len(values) <= _INT64_LIMIT else values.astype(object)
+
+
+def round_to_zero_sum(amounts: Sequence[int], factor: int) -> list[int]:
+    """Divide integers that sum to zero by `factor` so that the results still sum to zero.
+
+    By largest remainder: each result is its amount rounded down or up, and those are rounded up whose
+    remainders are the largest, the earlier one where two are alike. What divides evenly is untouched.
+    Raises ValueError where the amounts do not sum to zero.
+    """
+    if sum(amounts) != 0:
+        raise ValueError("the amounts do not sum to zero")
+    down = [amount // factor for amount in amounts]
+    remainders = [amount % factor for amount in amounts]
+    up = sum(remainders) // factor
+    order = sorted(range(len(amounts)), key=lambda index: (-remainders[index], index))
+    for index in order[:up]:
+        down[index] += 1
+    return down
