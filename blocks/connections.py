@@ -150,9 +150,9 @@ _provided: ContextVar[Mapping[str, Block]] = ContextVar("provided_connections", 
 
 
 @contextmanager
-def provided(name: str, connection: Block) -> Iterator[None]:
-    """Let runs inside this block find a connection under a name without it being saved anywhere."""
-    token = _provided.set({**_provided.get(), name: connection})
+def provided(connections: Mapping[str, Block]) -> Iterator[None]:
+    """Let runs inside this block find connections by name without their being saved anywhere."""
+    token = _provided.set({**_provided.get(), **connections})
     try:
         yield
     finally:

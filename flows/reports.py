@@ -16,6 +16,8 @@ from prefect.artifacts import (
     aupdate_progress_artifact,
 )
 
+from blocks.errors import DaybookError
+
 # More than anybody reads; what an API refuses as too large would be lost as a whole.
 LONGEST_MARKDOWN = 400_000
 _SECONDS_BETWEEN_UPDATES = 1.0
@@ -27,7 +29,7 @@ class Observer:
     def progress(self, stage: str, done: int, total: int) -> None:
         """Take note of how far a stage is."""
 
-    def ended(self, summary: Any, error: Exception | None) -> None:
+    def ended(self, summary: Any, error: DaybookError | None) -> None:
         """Take note of how the run ended."""
 
 

@@ -27,6 +27,12 @@ class BatchRow(NamedTuple):
     status: str
     link: str
 
+    @property
+    def number(self) -> int:
+        """Return the journal's number among those of its booking date; 0 where its name has none."""
+        name = Narration.parse(self.narration)
+        return name.number if name else 0
+
 
 @dataclass
 class Summary:
@@ -110,6 +116,12 @@ class Summary:
         """Return an amount with the currency's decimals."""
         return money_text(minor, self.digits)
 
+    def grouped(self, minor: int) -> str:
+        """Return an amount for reading, its thousands set apart."""
+        whole, point, fraction = self.money(minor).partition(".")
+        sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
+        return f"{sign}{int(digits):,}{point}{fraction}"
+
     def as_json(self) -> dict[str, Any]:
         """Return the object that --json prints; its keys are an interface."""
         return {
@@ -159,12 +171,7 @@ def _live_rows(plan: Plan, matched: Match, link: Callable[[str], str]) -> list[B
                 link(journal.journal_id),
             )
         )
-    return sorted(rows, key=lambda row: (str(row.booking_date), _number(row.narration), row.narration))
-
-
-def _number(narration: str) -> int:
-    name = Narration.parse(narration)
-    return name.number if name else 0
+    return sorted(rows, key=lambda row: (str(row.booking_date), row.number, row.narration))
 
 
 def _some(entries: Sequence[int]) -> str:

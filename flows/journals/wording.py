@@ -127,8 +127,8 @@ def _figures(summary: Summary) -> str:
         ("Manual journals the day needs", f"{summary.journals_planned:,}"),
         (created, f"{summary.journals_created:,}"),
         ("Already in Xero", f"{summary.journals_already_in_xero:,}"),
-        ("Debits", f"{_grouped(summary, summary.debits)} {summary.currency}"),
-        ("Credits", f"{_grouped(summary, summary.credits)} {summary.currency}"),
+        ("Debits", f"{summary.grouped(summary.debits)} {summary.currency}"),
+        ("Credits", f"{summary.grouped(summary.credits)} {summary.currency}"),
         ("Mambu = Xero", {None: "not compared", True: "yes, to the cent", False: "NO"}[summary.tied_out]),
     ]
     return _table(["", ""], [[name, value] for name, value in rows], "lr")
@@ -143,8 +143,8 @@ def _booking_dates(summary: Summary) -> str:
             date,
             str(len(batches)),
             f"{sum(row.lines for row in batches):,}",
-            _grouped(summary, sum(row.debits for row in batches)),
-            _grouped(summary, sum(row.credits for row in batches)),
+            summary.grouped(sum(row.debits for row in batches)),
+            summary.grouped(sum(row.credits for row in batches)),
         ]
         for date, batches in sorted(groups.items())
     ]
@@ -173,19 +173,13 @@ def _tie_out(summary: Summary) -> str:
     rows = [
         [
             _cell(code),
-            _grouped(summary, mambu),
-            _grouped(summary, xero),
-            "✓" if mambu == xero else f"**{_grouped(summary, xero - mambu)}**",
+            summary.grouped(mambu),
+            summary.grouped(xero),
+            "✓" if mambu == xero else f"**{summary.grouped(xero - mambu)}**",
         ]
         for code, (mambu, xero) in sorted(accounts.items())
     ]
     return _table(["Account", "Mambu", "Xero", "Difference"], rows, "lrrr")
-
-
-def _grouped(summary: Summary, minor: int) -> str:
-    whole, point, fraction = summary.money(minor).partition(".")
-    sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
-    return f"{sign}{int(digits):,}{point}{fraction}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> str:

@@ -1,0 +1,93 @@
+"""`python -m blocks register` and `python -m blocks save NAME [--env-file FILE]`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from blocks.errors import DaybookError, UsageError
+
+if TYPE_CHECKING:
+    from blocks.connections import JournalConnection
+
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Register Daybook's blocks with Prefect, and save connections."""
+
+
+@main.command()
+def register() -> None:
+    """Register the block types, so that connections can be seen and edited in Prefect's pages."""
+    names = asyncio.run(_register())
+    click.echo(f"Registered {', '.join(names)}.")
+
+
+@main.command()
+@click.argument("name")
+@click.option(
+    "--env-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file of NAME=value lines; they win over the environment.",
+)
+def save(name: str, env_file: Path | None) -> None:
+    """Save a journal connection under NAME, from environment variables.
+
+    Saving it again replaces it. The README lists the variables.
+    """
+    from blocks import environment
+
+    if not _NAME.fullmatch(name):
+        raise UsageError("A connection's name has small letters, digits and single dashes, such as acme-uk.")
+    given = {**os.environ, **(environment.env_file(env_file) if env_file else {})}
+    connection = environment.journal_connection(given)
+    asyncio.run(_save(name, connection))
+    click.echo(f"Saved the connection {name}. Try it: python -m flows.main --connection {name} --dry-run")
+
+
+async def _register() -> list[str]:
+    from blocks.connections import JournalConnection
+    from blocks.mambu import MambuCredentials
+    from blocks.store import DaybookStore
+    from blocks.xero import XeroCredentials
+
+    kinds = (MambuCredentials, XeroCredentials, DaybookStore, JournalConnection)
+    for kind in kinds:
+        await kind.aregister_type_and_schema()
+    return [kind.get_block_type_slug() for kind in kinds]
+
+
+async def _save(name: str, connection: JournalConnection) -> None:
+    await _register()
+    # The parts are documents of their own, so that several connections can share one later.
+    await connection.mambu.asave(f"{name}-mambu", overwrite=True)
+    await connection.xero.asave(f"{name}-xero", overwrite=True)
+    await connection.store.asave(f"{name}-store", overwrite=True)
+    await connection.asave(name, overwrite=True)
+
+
+def run() -> None:
+    """Run the command line: exit code 2 for wrong use, 1 for anything that failed."""
+    from blocks.quiet import quiet_prefect
+
+    quiet_prefect()
+    try:
+        main(standalone_mode=True)
+    except UsageError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    except DaybookError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,89 @@
+"""A run started by hand on this machine: with or without the sandbox, watched in the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from blocks.errors import DaybookError, NotAllowed, UsageError
+from blocks.home import home, keep_new_files_private, private_folder
+from blocks.sandbox.process import SandboxError, SandboxProcess, SandboxSettings
+
+if TYPE_CHECKING:
+    from flows.terminal import Screen
+
+SANDBOX = "sandbox"
+
+
+def sandbox_directory(directory: Path | None) -> Path:
+    """Return where a sandbox keeps its state, creating the folder."""
+    return private_folder(directory.expanduser() if directory else home() / "sandbox")
+
+
+def run_journals(parameters: dict[str, Any], connection: str, sandbox: Path | None, *, as_json: bool) -> int:
+    """Run the journals flow in this process, show it, and return the exit code."""
+    keep_new_files_private()
+    with _sandbox(sandbox) as running:
+        # Imported while the sandbox starts: both take a second or two.
+        from blocks import connections, environment
+        from flows.journals.flow import journals
+        from flows.terminal import Screen
+
+        screen = Screen(as_json=as_json)
+        provided: dict[str, Any] = {}
+        if sandbox is not None and running is not None:
+            connection = SANDBOX if connection == "default" else connection
+            provided[connection] = environment.journal_connection(_announced(running, sandbox))
+        with connections.provided(provided):
+            _watched(screen, journals, {**parameters, "connection": connection})
+    screen.show(sandbox)
+    failed = screen.summary is None or screen.summary.status == "failed"
+    return exit_code(screen.error) if failed else 0
+
+
+def _watched(screen: Screen, flow: Any, parameters: dict[str, Any]) -> None:
+    from flows import reports
+
+    with screen, reports.observed_by(screen):
+        asyncio.run(flow(**parameters, return_state=True))
+
+
+def exit_code(error: DaybookError | None) -> int:
+    """Return the code of a failed run: 2 where the configuration is wrong, else 1."""
+    return 2 if isinstance(error, UsageError | NotAllowed) else 1
+
+
+@contextmanager
+def _sandbox(directory: Path | None) -> Iterator[SandboxProcess | None]:
+    """Start the sandbox, without waiting for it, and stop it at the end."""
+    if directory is None:
+        yield None
+        return
+    process = SandboxProcess(SandboxSettings(directory, _port_of(directory)))
+    process.start()
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+def _announced(process: SandboxProcess, directory: Path) -> dict[str, str]:
+    """Wait for the sandbox and return the environment that leads to it."""
+    try:
+        process.wait()
+    except SandboxError as error:
+        raise DaybookError(str(error)) from None
+    # The same port every time, so that links to its pages stay good, and what is cached of it.
+    (directory / "port").write_text(str(urlsplit(process.url).port))
+    return process.env
+
+
+def _port_of(directory: Path) -> int:
+    try:
+        return int((directory / "port").read_text())
+    except (OSError, ValueError):
+        return 0

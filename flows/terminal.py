@@ -1,0 +1,110 @@
+"""What a run started by hand shows: progress while it runs, and a table at its end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from blocks.errors import DaybookError
+from flows.journals.summary import Summary, counted
+from flows.reports import Observer
+
+_STAGES = {
+    "extract": "Reading lines from Mambu",
+    "process": "Balancing and batching",
+    "send": "Sending drafts to Xero",
+    "confirm": "Comparing with Xero",
+}
+_MOST_ROWS = 40
+
+
+class Screen(Observer):
+    """Watches one run. Progress goes to stderr, the outcome to stdout."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.summary: Summary | None = None
+        self.error: DaybookError | None = None
+        self._as_json = as_json
+        self._console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description:<26}"),
+            BarColumn(),
+            TextColumn("{task.completed:>9,.0f} of {task.total:,.0f}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._starting: TaskID | None = None
+        self._stages: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        # Prefect's own server has to start first, which takes longer than most runs.
+        self._starting = self._progress.add_task("Starting Prefect", total=1)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Move the bar of a stage."""
+        if self._starting is not None:
+            self._progress.update(self._starting, completed=1)
+        task = self._stages.get(stage)
+        if task is None:
+            task = self._stages[stage] = self._progress.add_task(_STAGES.get(stage, stage), total=total)
+        self._progress.update(task, completed=done, total=total)
+
+    def ended(self, summary: Summary, error: DaybookError | None) -> None:
+        """Keep how the run ended."""
+        self.summary, self.error = summary, error
+
+    def show(self, sandbox: Path | None) -> None:
+        """Print the outcome: one JSON object, or the table and the sentence."""
+        summary = self.summary
+        if summary is None:
+            return
+        if self._as_json:
+            click.echo(json.dumps(summary.as_json(), ensure_ascii=False))
+            if summary.status == "failed":
+                click.echo(summary.message, err=True)
+            return
+        console = Console(soft_wrap=False)
+        if summary.batches:
+            console.print(_table(summary))
+        (console if summary.status != "failed" else self._console).print(
+            summary.message, markup=False, highlight=False
+        )
+        if sandbox is not None and summary.batches:
+            console.print(
+                f"See the drafts as Xero shows them: python -m flows.main sandbox --dir {sandbox}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+def _table(summary: Summary) -> Table:
+    table = Table(title=f"Manual journals for {summary.date}", title_justify="left", caption_justify="left")
+    table.add_column("Booking date", no_wrap=True)
+    table.add_column("No.", justify="right")
+    for name in ("Lines", f"Debits {summary.currency}", f"Credits {summary.currency}"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Xero", no_wrap=True)
+    for row in summary.batches[:_MOST_ROWS]:
+        amounts = (summary.grouped(row.debits), summary.grouped(row.credits))
+        number = str(row.number) if row.number else "?"
+        table.add_row(str(row.booking_date or ""), number, f"{row.lines:,}", *amounts, row.status)
+    more = len(summary.batches) - _MOST_ROWS
+    if more > 0:
+        table.caption = f"and {counted(more, 'more journal')}; the date's artifact shows them all"
+    return table
