@@ -213,7 +213,8 @@ async def exchange(client: httpx.AsyncClient, system: str, call: Call, headers: 
     where = f"{system}: {call.method} {call.path}"
     request = client.build_request(
         call.method,
-        call.path.lstrip("/"),
+        # Joined by hand: a path with a colon, such as entries:search, would be taken for a scheme.
+        call.path if "://" in call.path else f"{client.base_url}{call.path}",
         params=dict(call.params),
         headers=dict(headers),
         content=call.content,

@@ -48,15 +48,15 @@ def noise(seed: int, ordinal: int, stream: int, numbers: Words) -> Words:
     return mix(mix(start) + numbers)
 
 
-def _key_words(seed: int, ordinal: int, serials: Words) -> Words:
-    plain = (np.uint64(ordinal) << np.uint64(32)) + serials
+def _key_words(seed: int, ordinals: Words, serials: Words) -> Words:
+    plain = (ordinals << np.uint64(32)) + serials
     salt = mix(np.array([seed & _MASK], dtype=np.uint64))
     return np.stack((mix(plain ^ salt), mix(mix(plain) + salt)), axis=-1)
 
 
-def line_keys(seed: int, ordinal: int, serials: Words) -> str:
-    """Return the encodedKeys of a day's lines, 32 hexadecimal digits each, in one string."""
-    return _key_words(seed, ordinal, serials).astype(">u8").tobytes().hex()
+def line_keys(seed: int, ordinals: Words, serials: Words) -> str:
+    """Return the encodedKeys of lines by day and serial, 32 hexadecimal digits each, in one string."""
+    return _key_words(seed, ordinals, serials).astype(">u8").tobytes().hex()
 
 
 def locate_key(seed: int, key: str) -> tuple[int, int] | None:
@@ -69,7 +69,8 @@ def locate_key(seed: int, key: str) -> tuple[int, int] | None:
     ordinal, serial = divmod(unmix(first) ^ salt, 1 << 32)
     if ordinal >= 3_652_060:  # beyond the year 9999: not one of ours
         return None
-    return (ordinal, serial) if line_keys(seed, ordinal, np.array([serial], np.uint64)) == key else None
+    found = line_keys(seed, np.array([ordinal], np.uint64), np.array([serial], np.uint64))
+    return (ordinal, serial) if found == key else None
 
 
 def fixed_key(*parts: object) -> str:

@@ -1,0 +1,128 @@
+"""The control path /control/...: the sandbox's own switches, part of neither system."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Protocol
+
+from blocks.sandbox.clock import SandboxClock
+from blocks.sandbox.fault_rules import KINDS
+from blocks.sandbox.faults import Faults, read_body
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+_HELP = {
+    "GET /control": "this list, and the kinds of faults",
+    "GET /control/clock": "the sandbox's clock",
+    "POST /control/clock": "{'advance_seconds': number} or {'freeze': an ISO instant, or null to let it run}",
+    "GET /control/faults": "the rules in force, with how often they matched and struck",
+    "POST /control/faults": "one rule or a list of them, added behind those in force",
+    "DELETE /control/faults": "forget all rules",
+    "GET /control/requests": "the requests the stand-ins received, oldest first",
+    "DELETE /control/requests": "empty that list",
+    "POST /control/mambu/<verb>": "a switch of the Mambu stand-in, or a person acting in Mambu",
+    "POST /control/xero/<verb>": "a switch of the Xero stand-in, or a person acting in Xero",
+}
+
+
+class Controllable(Protocol):
+    """A stand-in as the control path sees it."""
+
+    async def control(self, verb: str, body: object) -> object:
+        """Do what `verb` says and return something JSON can hold; ValueError for nonsense."""
+
+
+class Control:
+    """The ASGI application of /control/...; JSON in, JSON out, `{"error": ...}` with 400, 404 or 405."""
+
+    def __init__(self, clock: SandboxClock, faults: Faults, standins: dict[str, Controllable]) -> None:
+        self._clock = clock
+        self._faults = faults
+        self._standins = standins
+        self._actions: dict[str, dict[str, Callable[[object], object]]] = {
+            "": {"GET": lambda _: {"paths": _HELP, "fault_kinds": KINDS}},
+            "clock": {"GET": lambda _: self._time(), "POST": self._set_clock},
+            "faults": {
+                "GET": lambda _: self._faults.rules(),
+                "POST": self._add_faults,
+                "DELETE": lambda _: self._faults.clear(),
+            },
+            "requests": {
+                "GET": lambda _: self._faults.log.documents(),
+                "DELETE": lambda _: self._faults.log.clear(),
+            },
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        content = await read_body(receive)
+        if content is None:
+            return
+        try:
+            status, answer = await self._handle(scope["method"], scope["path"], content)
+        except ValueError as error:
+            status, answer = 400, {"error": str(error)}
+        body = json.dumps(answer, default=_plain).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _handle(self, method: str, path: str, content: bytes) -> tuple[int, object]:
+        name = path.removeprefix("/control").strip("/")
+        system, slash, verb = name.partition("/")
+        methods: dict[str, Callable[[object], object]]
+        if name in self._actions:
+            methods = self._actions[name]
+        elif slash and verb and system in self._standins:
+            standin = self._standins[system]
+            methods = {"POST": lambda body: standin.control(verb, body)}
+        else:
+            return 404, {"error": f"no control path {path}", "paths": _HELP}
+        if method not in methods:
+            return 405, {"error": f"{path} answers {', '.join(methods)}, not {method}"}
+        # Amounts for a stand-in stay exact; a fault's body goes out again as it came.
+        answer = methods[method](_decoded(content, float if name == "faults" else Decimal))
+        return 200, await answer if isinstance(answer, Awaitable) else answer
+
+    def _time(self) -> dict[str, object]:
+        return {"now": self._clock.now(), "frozen": self._clock.frozen}
+
+    def _set_clock(self, body: object) -> object:
+        match body:
+            case {"advance_seconds": bool()}:
+                raise ValueError("advance_seconds: a number of seconds")
+            case {"advance_seconds": int() | Decimal() as seconds, **rest} if not rest:
+                self._clock.advance(float(seconds))
+            case {"freeze": None, **rest} if not rest:
+                self._clock.freeze(None)
+            case {"freeze": str() as at, **rest} if not rest:
+                self._clock.freeze(datetime.fromisoformat(at))
+            case _:
+                raise ValueError(_HELP["POST /control/clock"])
+        return self._time()
+
+    def _add_faults(self, body: object) -> object:
+        self._faults.add(body)
+        return self._faults.rules()
+
+
+def _decoded(content: bytes, parse_float: type[float | Decimal]) -> object:
+    if not content:
+        return None
+    try:
+        return json.loads(content, parse_float=parse_float)
+    except ValueError as error:
+        raise ValueError(f"the body is no JSON: {error}") from None
+
+
+def _plain(value: object) -> str:
+    """Write what JSON has no word for: amounts as strings, so that none becomes a float; instants as ISO."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -1,0 +1,181 @@
+"""The sandbox put together, and served: one process, one port, loopback only.
+
+/api/...                                   Mambu
+/connect/token /connections /api.xro/...   Xero
+/ and /xero/...                            pages for people
+/control/...                               the sandbox's own switches
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from blocks.sandbox import chart, mambu, xero
+from blocks.sandbox.clock import SandboxClock
+from blocks.sandbox.control import Control
+from blocks.sandbox.fault_presets import TEXT_TYPE
+from blocks.sandbox.faults import Faults
+from blocks.sandbox.pages import Pages
+from blocks.sandbox.process import SandboxError, SandboxProcess, SandboxSettings
+from blocks.sandbox.serving import Stop, http_server, listening, locked
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+__all__ = ["Sandbox", "SandboxError", "SandboxProcess", "SandboxSettings", "announcement", "build", "serve"]
+
+_LOOPBACK = frozenset({b"127.0.0.1", b"localhost", b"[::1]"})
+_NOT_LOOPBACK = "This sandbox answers only requests addressed to 127.0.0.1 or localhost.\n"
+_FOREIGN_PAGE = "This sandbox takes no requests from pages of other sites.\n"
+_NOTHING_HERE = "Nothing here. The sandbox's paths are listed at /control, its pages start at /.\n"
+
+
+class Sandbox:
+    """The whole sandbox as one ASGI application.
+
+    The parts are open to tests: `clock`, `faults`, `mambu`, `xero`. `close` when done.
+    """
+
+    def __init__(self, settings: SandboxSettings, clock: SandboxClock, faults: Faults) -> None:
+        self.clock = clock
+        self.faults = faults
+        self.mambu = mambu.MambuStandIn(
+            settings.directory,
+            clock,
+            mambu.MambuOptions(lines_per_day=settings.lines_per_day, seed=settings.seed),
+        )
+        self.xero = xero.XeroStandIn(settings.directory, clock, xero.XeroOptions(limits=settings.limits))
+        control = Control(clock, faults, {"mambu": self.mambu, "xero": self.xero})
+        in_front_of_xero = faults.around("xero", self.xero)
+        # Longest-lived traffic first; plain prefixes, for the sandbox must not be what is measured.
+        self._routes: tuple[tuple[str, ASGIApp], ...] = (
+            ("/api/", faults.around("mambu", self.mambu)),
+            ("/api.xro/", in_front_of_xero),
+            ("/connect/token", in_front_of_xero),
+            ("/connections", in_front_of_xero),
+            ("/control", control),
+            ("/xero/", Pages(self.xero)),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"the sandbox speaks HTTP only, not {scope['type']}")
+        refusal = _refusal(scope["headers"])
+        if refusal is not None:
+            await _say(send, 403, refusal)
+            return
+        path: str = scope["path"]
+        for prefix, app in self._routes:
+            if path.startswith(prefix):
+                await app(scope, receive, send)
+                return
+        await _say(send, 404, _NOTHING_HERE)
+
+    def close(self) -> None:
+        """Close the state on disk."""
+        self.faults.close()
+        self.mambu.close()
+        self.xero.close()
+
+
+def build(
+    settings: SandboxSettings, clock: SandboxClock | None = None, faults: Faults | None = None
+) -> Sandbox:
+    """Put a sandbox together; `settings.directory` must exist, `port` is not looked at.
+
+    A simulation may bring its own clock, and faults whose delays pass on it.
+    """
+    clock = clock or SandboxClock()
+    return Sandbox(settings, clock, faults or Faults(clock))
+
+
+def _refusal(headers: list[tuple[bytes, bytes]]) -> str | None:
+    """Say why a request may not come in, or None.
+
+    The pages have buttons and the control path has switches. A page of another site must not reach
+    them through the browser of whoever runs the sandbox: neither under a name of its own that points
+    to 127.0.0.1 (then Host is that name), nor by posting a form here (then Origin is that page).
+    """
+    host = origin = b""
+    for name, value in headers:
+        if name == b"host":
+            host = value
+        elif name == b"origin":
+            origin = value
+    if _without_port(host) not in _LOOPBACK:
+        return _NOT_LOOPBACK
+    if origin and _without_port(origin.removeprefix(b"http://")) not in _LOOPBACK:
+        return _FOREIGN_PAGE
+    return None
+
+
+def _without_port(host: bytes) -> bytes:
+    name, colon, port = host.rpartition(b":")
+    return (name if colon and port.isdigit() else host).lower()
+
+
+async def _say(send: Send, status: int, text: str) -> None:
+    body = text.encode()
+    headers = [(b"content-type", TEXT_TYPE.encode()), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def announcement(url: str) -> dict[str, object]:
+    """Return what a started sandbox prints: its addresses and the environment that leads a client to it."""
+    return {
+        "url": url,
+        "pages": {"drafts": f"{url}/xero/", "control": f"{url}/control"},
+        "env": {
+            "MAMBU_BASE_URL": f"{url}/api",
+            "MAMBU_API_KEY": mambu.API_KEYS["admin"],
+            "XERO_BASE_URL": f"{url}/api.xro/2.0",
+            "XERO_TOKEN_URL": f"{url}/connect/token",
+            "XERO_CLIENT_ID": xero.CLIENT_ID,
+            "XERO_CLIENT_SECRET": xero.CLIENT_SECRET,
+            "XERO_TENANT_ID": xero.TENANT_ID,
+            "XERO_SCOPES": "accounting.manualjournals accounting.settings.read",
+            "DAYBOOK_ASSIGNED_USER_KEY": mambu.ASSIGNED_USER_KEY,
+            "DAYBOOK_ACCOUNT_MAP": json.dumps(chart.ACCOUNT_MAP),
+        },
+    }
+
+
+def serve(settings: SandboxSettings, *, stop_with_parent: bool = False) -> None:
+    """Serve on 127.0.0.1 until SIGINT or SIGTERM (or, if told so, until standard input ends).
+
+    The first line of standard output is the announcement, one JSON object, printed when connections
+    are taken already. Raises SandboxError when the directory is in use or unreadable (exit code 1),
+    or when the port is taken or a setting out of range (2). State files are this user's alone.
+    """
+    stop = Stop()
+    # uvicorn raises the signal anew after its own orderly end; here that must end nothing more.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop.want)
+    if stop_with_parent:
+        stop.when_stdin_ends()
+    os.umask(0o077)
+    with locked(settings.directory), closing(listening(settings.port)) as listener:
+        try:
+            sandbox = build(settings)
+        except sqlite3.DatabaseError as error:
+            raise SandboxError(
+                f"The state in {settings.directory} cannot be read ({error}). "
+                "Remove that directory to begin afresh, or give another one with --dir."
+            ) from None
+        except ValueError as error:
+            raise SandboxError(f"The sandbox cannot be set up so: {error}.", 2) from error
+        with closing(sandbox):
+            server = http_server(sandbox)
+            stop.attach(server)
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            sys.stdout.write(json.dumps(announcement(url)) + "\n")
+            sys.stdout.flush()
+            server.run(sockets=[listener])
