@@ -1,0 +1,128 @@
+"""The deployments of prefect.yaml, on a real Prefect server with a real worker."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from blocks.sandbox.process import SandboxProcess, SandboxSettings
+from tests.prefect_server import ROOT, command, environment, process, server, wait_until
+
+DATE = "2026-11-18"
+_KNOWN_KEYS = {
+    "name", "description", "entrypoint", "tags", "work_pool", "concurrency_limit", "parameters", "schedules",
+    "triggers",
+}  # fmt: skip
+
+
+def test_prefect_yaml_has_no_key_that_prefect_would_drop_in_silence() -> None:
+    """Every deployment uses only keys that Prefect reads, and the names that the interface promises."""
+    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    assert {f"journals/{item['name']}" for item in deployments} >= {
+        "journals/nightly",
+        "journals/end-of-day",
+        "journals/rerun",
+    }
+    assert [item["name"] for item in deployments if set(item) - _KNOWN_KEYS] == []
+
+
+class Deployed:
+    """A server, a worker and a sandbox, with the deployments of a clone."""
+
+    def __init__(self, api: httpx.Client, sandbox: SandboxProcess) -> None:
+        self.api = api
+        self.sandbox = sandbox
+
+    def runs_of(self, deployment: str) -> list[dict[str, Any]]:
+        """Return the flow runs of a deployment that were started or are due."""
+        found = self.api.get(f"/deployments/name/journals/{deployment}").raise_for_status().json()
+        states = {"type": {"not_any_": ["SCHEDULED"]}}
+        wanted = {"deployments": {"id": {"any_": [found["id"]]}}, "flow_runs": {"state": states}}
+        runs: list[dict[str, Any]] = self.api.post("/flow_runs/filter", json=wanted).raise_for_status().json()
+        return runs
+
+    def end_of(self, deployment: str) -> dict[str, Any]:
+        """Wait until a run of a deployment has ended, and return it."""
+        ended: list[dict[str, Any]] = []
+
+        def done() -> bool:
+            final = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+            ended.extend(run for run in self.runs_of(deployment) if run["state_type"] in final)
+            return bool(ended)
+
+        wait_until(done, 180, f"no run of {deployment} has ended")
+        return ended[0]
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """Deploy a clone as the README says."""
+    home = tmp_path_factory.mktemp("deployed")
+    clone = home / "clone"
+    clone.mkdir()
+    for name in ("flows", "blocks"):
+        shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("prefect.yaml", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, clone / name)
+    with SandboxProcess(SandboxSettings(home / "sandbox")) as sandbox:
+        env = environment(home, **sandbox.env)
+        with server(env, home / "server.log") as url:
+            for arguments in (
+                ["blocks", "save", "default"],
+                ["prefect", "work-pool", "create", "daybook", "--type", "process"],
+                ["prefect", "--no-prompt", "deploy", "--all"],
+            ):
+                result = command(arguments, env, clone)
+                assert result.returncode == 0, (arguments, result.stdout, result.stderr)
+            worker = ["prefect", "worker", "start", "--pool", "daybook"]
+            with process(worker, env, home / "worker.log", clone), httpx.Client(base_url=url) as api:
+                yield Deployed(api, sandbox)
+
+
+@pytest.mark.slow
+def test_a_date_is_run_by_its_deployment_and_leaves_its_artifacts(deployed: Deployed) -> None:
+    """A run of `rerun` with a date, started through the API, completes and leaves that date's artifacts."""
+    found = deployed.api.get("/deployments/name/journals/rerun").raise_for_status().json()
+    started = deployed.api.post(
+        f"/deployments/{found['id']}/create_flow_run", json={"parameters": {"date": DATE}}
+    )
+    started.raise_for_status()
+
+    run = deployed.end_of("rerun")
+
+    assert run["state_type"] == "COMPLETED", run["state"]["message"]
+    assert "tie out to the cent" in run["state"]["message"]
+    assert run["name"] == f"journals of {DATE} for default"
+    keys = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}}
+    artifacts = deployed.api.post("/artifacts/filter", json=keys).raise_for_status().json()
+    assert {f"journals-{DATE}", f"journals-batches-{DATE}"} <= {item["key"] for item in artifacts}
+    tasks = {"flow_runs": {"id": {"any_": [run["id"]]}}}
+    names = {item["name"] for item in deployed.api.post("/task_runs/filter", json=tasks).json()}
+    for step in ("validate", "map", "group", "balance", "batch"):
+        assert any(name.startswith(f"process: {step}") for name in names), names
+
+
+@pytest.mark.slow
+def test_the_end_of_day_event_starts_a_run(deployed: Deployed) -> None:
+    """The event that Mambu's webhook becomes starts the run of its connection, which completes."""
+    event = {
+        "id": str(uuid.uuid4()),
+        "occurred": dt.datetime.now(dt.UTC).isoformat(),
+        "event": "mambu.end-of-day.completed",
+        "resource": {"prefect.resource.id": "mambu.default"},
+        "payload": {},
+    }
+    deployed.api.post("/events", json=[event]).raise_for_status()
+
+    run = deployed.end_of("end-of-day")
+
+    assert run["state_type"] == "COMPLETED", run["state"]["message"]
+    assert run["parameters"]["connection"] == "default"
