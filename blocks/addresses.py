@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import HttpUrl
 
 from blocks.transport import is_loopback
@@ -24,12 +25,16 @@ def checked_base_url(value: str) -> str:
     password, a query and a fragment.
     """
     url = value.strip().rstrip("/")
-    parts = urlsplit(url)
+    try:
+        httpx.URL(url)
+        parts = urlsplit(url)
+    except (httpx.InvalidURL, ValueError):
+        raise ValueError("is not an address") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must be a full address that starts with https://")
-    if parts.username or parts.password:
+    if "@" in parts.netloc:
         raise ValueError("must not contain a user name or password: they have fields of their own")
-    if parts.query or parts.fragment:
+    if "?" in url or "#" in url:
         raise ValueError("must end with its path: no ? and no #")
     if parts.scheme == "http" and not is_loopback(url):
         raise ValueError("must be https: plain http is accepted on this machine only")

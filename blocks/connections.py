@@ -11,7 +11,7 @@ from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from prefect.blocks.core import Block
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from blocks.addresses import LOGO_URL, documentation_url
 from blocks.errors import UsageError
@@ -34,6 +34,9 @@ class JournalConnection(Block):
         connection = JournalConnection.load("BLOCK_NAME")
         ```
     """
+
+    # Where validation fails, pydantic would show what it was given.
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name = "Journal Connection"
     _block_type_slug = "journal-connection"
@@ -95,7 +98,7 @@ class JournalConnection(Block):
         if value is not None:
             try:
                 ZoneInfo(value)
-            except (ZoneInfoNotFoundError, ValueError):
+            except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder such as Europe
                 raise ValueError(f"{value!r} is not a time zone such as Europe/London") from None
         return value
 

@@ -108,7 +108,7 @@ def env_file(path: Path) -> dict[str, str]:
     A value may stand in single or double quotes; nothing in it is expanded. Raises UsageError.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read ({type(error).__name__}).") from None
     found: dict[str, str] = {}

@@ -22,11 +22,17 @@ and the reason that the system gave.
 
 from __future__ import annotations
 
+import copyreg
 from datetime import datetime
+from typing import Any
 
 
 class DaybookError(Exception):
     """Anything Daybook refuses or fails at; its text is fit for the person who runs it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let an error pass between processes; Exception's own way cannot give keywords."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__
 
 
 class UsageError(DaybookError):
@@ -105,7 +111,14 @@ class UnknownOutcome(CallFailed):
     `resume_at` is set where the reason not to try again at once is a limit.
     """
 
-    def __init__(self, message: str, *, status: int | None = None, resume_at: datetime | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        resume_at: datetime | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
         super().__init__(message, status=status)
         self.resume_at = resume_at
-        self.retry_after_seconds: float | None = None
+        self.retry_after_seconds = retry_after_seconds

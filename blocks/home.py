@@ -12,7 +12,7 @@ def home() -> Path:
 
 
 def private_folder(path: Path) -> Path:
-    """Return a folder that only its owner can enter, creating it where it is missing."""
+    """Return a folder; where it is missing, it is created so that only its owner can enter it."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 

@@ -14,12 +14,12 @@ from typing import Self, TypeVar
 import httpx
 import msgspec
 from prefect.blocks.abstract import CredentialsBlock
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from blocks.addresses import LOGO_URL, checked_base_url, documentation_url
 from blocks.clock import Clock
 from blocks.errors import NotAllowed, Unavailable, UnusableAnswer
-from blocks.transport import Answer, Call, Manners, Transport
+from blocks.transport import NOT_THE_JSON, Answer, Call, Manners, Transport
 
 T = TypeVar("T")
 
@@ -172,16 +172,16 @@ def _page(answer: Answer) -> Page:
     total, following = _stated_total(answer), answer.headers.get("Items-Next-Cursor")
     try:
         return Page(_page_decoder.decode(answer.body), [], total, following)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeDecodeError):
         return Page(*_line_by_line(answer), total, following)
-    except msgspec.DecodeError as error:
+    except NOT_THE_JSON as error:
         raise _garbled("a page of journal lines", answer, error) from None
 
 
 def _line_by_line(answer: Answer) -> tuple[list[JournalLine], list[UnreadableLine]]:
     try:
         items = _raw_page_decoder.decode(answer.body)
-    except msgspec.DecodeError as error:
+    except NOT_THE_JSON as error:
         raise _garbled("a page of journal lines", answer, error) from None
     lines: list[JournalLine] = []
     unreadable: list[UnreadableLine] = []
@@ -189,14 +189,14 @@ def _line_by_line(answer: Answer) -> tuple[list[JournalLine], list[UnreadableLin
         raw = bytes(item)
         try:
             lines.append(_line_decoder.decode(raw))
-        except msgspec.DecodeError as error:
+        except NOT_THE_JSON as error:
             unreadable.append(UnreadableLine(raw, str(error)))
     return lines, unreadable
 
 
 def _stated_total(answer: Answer) -> int:
     value = answer.headers.get("Items-Total", "")
-    if not value.isdigit():
+    if not value.isdecimal():
         raise Unavailable(
             "Mambu: a search was answered without the total of its items, so its completeness cannot be "
             f"shown. {_looks_like(answer)}"
@@ -207,13 +207,13 @@ def _stated_total(answer: Answer) -> int:
 def _organisation(answer: Answer) -> Organisation:
     try:
         found = msgspec.json.decode(answer.body, type=_OrganisationAnswer)
-    except msgspec.DecodeError as error:
+    except NOT_THE_JSON as error:
         raise _garbled("its organisation", answer, error) from None
     currency = found.currency if isinstance(found.currency, str) else found.currency.code
     return Organisation(found.time_zone, currency)
 
 
-def _garbled(what: str, answer: Answer, error: msgspec.DecodeError) -> Unavailable:
+def _garbled(what: str, answer: Answer, error: Exception) -> Unavailable:
     return Unavailable(f"Mambu: {what} cannot be read ({error}). {_looks_like(answer)}", status=answer.status)
 
 
@@ -237,7 +237,7 @@ def _reasons(answer: Answer) -> tuple[str, ...]:
         return ()
     try:
         found = msgspec.json.decode(answer.body, type=_Errors)
-    except msgspec.DecodeError:
+    except NOT_THE_JSON:
         return ()
     worded = [f"{item.reason} ({item.source})" if item.source else item.reason for item in found.errors]
     return tuple(worded or ([found.return_status] if found.return_status else []))
@@ -261,7 +261,7 @@ class _ApiKey:
     async def headers(self) -> Mapping[str, str]:
         return {"apiKey": self.key.get_secret_value()}
 
-    def renewable(self, answer: Answer) -> bool:  # noqa: ARG002 - a key is not renewed
+    def renewable(self, answer: Answer, used: Mapping[str, str]) -> bool:  # noqa: ARG002 - a key is not renewed
         return False
 
 
@@ -275,7 +275,7 @@ class _Login:
         request = next(basic.auth_flow(httpx.Request("GET", "http://localhost")))
         return {"Authorization": request.headers["Authorization"]}
 
-    def renewable(self, answer: Answer) -> bool:  # noqa: ARG002 - a password is not renewed
+    def renewable(self, answer: Answer, used: Mapping[str, str]) -> bool:  # noqa: ARG002 - a password is not renewed
         return False
 
 
@@ -289,6 +289,9 @@ class MambuCredentials(CredentialsBlock):
         mambu = MambuCredentials.load("BLOCK_NAME")
         ```
     """
+
+    # Where validation fails, pydantic would show what it was given.
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name = "Mambu Credentials"
     _block_type_slug = "mambu-credentials"
@@ -312,7 +315,8 @@ class MambuCredentials(CredentialsBlock):
 
     @model_validator(mode="after")
     def _one_way_to_log_in(self) -> Self:
-        if bool(self.api_key) == bool(self.username and self.password):
+        login = (self.username, self.password)
+        if not (all(login) and not self.api_key) and not (self.api_key and not any(login)):
             raise ValueError("give either an API key, or a user name and a password")
         return self
 

@@ -26,7 +26,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 from sqlalchemy import (
     Column,
     Date,
@@ -42,6 +42,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    text,
     update,
 )
 from sqlalchemy.engine import make_url
@@ -165,8 +166,12 @@ class Store:
         self._engine = engine
 
     async def __aenter__(self) -> Self:
-        async with self._begin() as connection:
-            await connection.run_sync(_prepare)
+        try:
+            async with self._begin() as connection:
+                await connection.run_sync(_prepare)
+        except BaseException:
+            await self._engine.dispose()
+            raise
         return self
 
     async def __aexit__(
@@ -213,7 +218,7 @@ class Store:
         return [_record(row) for row in rows]
 
     async def request(self, request_key: str) -> StoredRequest | None:
-        """Return the bytes of a request, unless they were dropped after their journals were confirmed."""
+        """Return the bytes of a request, unless they were dropped since none of its journals needs them."""
         async with self._begin() as database:
             row = (
                 (await database.execute(select(_requests).where(_requests.c.request_key == request_key)))
@@ -301,7 +306,7 @@ class Store:
         except (SQLAlchemyError, OSError) as error:
             # The text of a database error can hold parameters and the address, so only its kind is told.
             raise StoreError(
-                f"The store at {self._engine.url.render_as_string(hide_password=True)} cannot be used "
+                f"The store at {self._engine.url.set(query={}).render_as_string(hide_password=True)} cannot be used "
                 f"({type(error).__name__}). Is the database up, and may this user write to it?"
             ) from None
 
@@ -324,7 +329,9 @@ def _record(row: Mapping[Any, Any]) -> JournalRecord:
 
 
 def _prepare(connection: Any) -> None:
-    # Asked of the database each time, so that two runs that start together both find the tables.
+    # Two runs that start together: the second waits here, or at SQLite's BEGIN, and finds the tables.
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('daybook'))"))
     schema = connection.get_execution_options().get("schema_translate_map", {}).get(None)
     if not inspect(connection).has_table("daybook", schema=schema):
         metadata.create_all(connection)
@@ -345,26 +352,42 @@ def open_store(url: str, *, schema: str | None = None) -> Store:
     """
     try:
         address = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise UsageError("The store's URL is not a database URL such as postgresql://user@host/db.") from None
-    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+    drivers = {
+        "sqlite": "sqlite+aiosqlite",
+        "postgresql": "postgresql+asyncpg",
+        "postgres": "postgresql+asyncpg",
+    }
     driver = drivers.get(address.get_backend_name())
     if driver is None:
         raise UsageError(
             f"The store can be SQLite or PostgreSQL, and its URL names {address.get_backend_name()}."
         )
-    if driver.startswith("sqlite") and address.database not in {None, "", ":memory:"}:
+    on_file = driver.startswith("sqlite") and address.database not in {None, "", ":memory:"}
+    if on_file:
         file = Path(str(address.database))
-        private_folder(file.parent)
-        file.touch(mode=0o600)
+        try:
+            private_folder(file.parent)
+            file.touch(mode=0o600)
+        except OSError as error:
+            raise UsageError(f"The store {file} cannot be made ({type(error).__name__}).") from None
     options = {"execution_options": {"schema_translate_map": {None: schema}}} if schema else {}
     engine = create_async_engine(address.set(drivername=driver), **options)
-    if driver.startswith("sqlite"):
+    if on_file:
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return Store(engine)
 
 
+def _begin_sqlite(connection: Any) -> None:
+    # Taking the write lock at once is waited for; taking it after a read fails if others have written.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    # The driver would begin by itself, and only before certain statements.
+    connection.isolation_level = None
     cursor = connection.cursor()
     # Another run's write is waited for; a commit survives the power being cut.
     cursor.execute("PRAGMA busy_timeout = 30000")
@@ -383,6 +406,9 @@ class DaybookStore(Block):
         store = DaybookStore.load("BLOCK_NAME")
         ```
     """
+
+    # Where validation fails, pydantic would show what it was given.
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name = "Daybook Store"
     _block_type_slug = "daybook-store"

@@ -10,14 +10,16 @@ import logging
 import random
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from blocks.clock import Clock, SystemClock
@@ -38,9 +40,13 @@ from blocks.pacing import Pacer
 
 # Waiting longer than this inside a run helps nobody: it ends, and says when to go on.
 LONGEST_WAIT_SECONDS = 120.0
+# No limit starts anew later than this; what asks for more is a slip.
+LONGEST_RETRY_AFTER_SECONDS = 31 * 24 * 3600.0
 # Xero remembers a key for six minutes from its first use; we stop relying on it one minute earlier.
 KEY_LIFE = timedelta(minutes=5)
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
+# What msgspec raises for bytes that are not the JSON that was asked for.
+NOT_THE_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 TIMEOUT = httpx.Timeout(connect=10.0, read=120.0, write=60.0, pool=60.0)
 
 T = TypeVar("T")
@@ -85,8 +91,8 @@ class Authorisation(Protocol):
     async def headers(self) -> Mapping[str, str]:
         """Return the headers that authorise a call now."""
 
-    def renewable(self, answer: Answer) -> bool:
-        """Drop what was used and return True if new credentials may turn this refusal around."""
+    def renewable(self, answer: Answer, used: Mapping[str, str]) -> bool:
+        """Drop the headers `used`, and return True if new credentials may turn this refusal around."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,26 +148,26 @@ class Transport:
         answer. Raises a CallFailed. For a write, anything but a clear answer to one of its attempts is an
         UnknownOutcome, also when a later attempt failed without reaching the system.
         """
-        left_this_machine = call.first_sent is not None
+        began = self._clock.now()
         try:
             async for attempt in repeating(call, self._attempts, self._clock, self._notice):
                 with attempt:
                     try:
                         return await self._once(call, read)
                     except UnknownOutcome:
-                        left_this_machine = True
+                        call = replace(call, first_sent=call.first_sent or began)
                         raise
-        except (Transient, ResumeLater) as error:
-            if call.writes and left_this_machine:
+        except (Transient, ResumeLater, NotAllowed, NotFound, UnusableAnswer) as error:
+            if call.writes and call.first_sent is not None:
                 resume_at = error.resume_at if isinstance(error, ResumeLater) else None
                 raise UnknownOutcome(str(error), status=error.status, resume_at=resume_at) from None
             raise
         raise AssertionError("the retry loop ends with an answer or an error")
 
     async def _once(self, call: Call, read: Callable[[Answer], T]) -> T:
-        answer = await self._send(call)
-        if answer.status == 401 and self._authorisation.renewable(answer):
-            answer = await self._send(call)
+        answer, used = await self._send(call)
+        if answer.status == 401 and self._authorisation.renewable(answer, used):
+            answer, _ = await self._send(call)
         error = failure(call, answer, self._manners, self._clock.now())
         if error is None:
             try:
@@ -176,14 +182,19 @@ class Transport:
                 self._pacer.crowded()
         raise error
 
-    async def _send(self, call: Call) -> Answer:
-        headers = {**await self._authorisation.headers(), **call.headers}
+    async def _send(self, call: Call) -> tuple[Answer, Mapping[str, str]]:
+        used = await self._authorisation.headers()
         async with self._pacer.admitted(writes=call.writes) if self._pacer else nullcontext():
+            if call.writes and call.first_sent and self._clock.now() >= call.first_sent + KEY_LIFE:
+                raise UnknownOutcome(
+                    f"{self.system}: {call.method} {call.path} was not repeated: its idempotency key may be "
+                    "forgotten by now, and the repeat could be carried out a second time."
+                )
             self.calls += 1
-            answer = await exchange(self._client, self.system, call, headers)
+            answer = await exchange(self._client, self.system, call, {**used, **call.headers})
             if self._pacer:
                 self._pacer.learn(answer.headers)
-            return answer
+            return answer, used
 
 
 def new_http_client(base_url: str, http: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
@@ -192,6 +203,7 @@ def new_http_client(base_url: str, http: httpx.AsyncBaseTransport | None = None)
     return httpx.AsyncClient(
         base_url=base_url.rstrip("/") + "/",
         timeout=TIMEOUT,
+        headers={"Accept-Encoding": "gzip"},
         limits=httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=30.0),
         transport=http,
         trust_env=not local,
@@ -201,60 +213,71 @@ def new_http_client(base_url: str, http: httpx.AsyncBaseTransport | None = None)
 def is_loopback(url: str) -> bool:
     """Tell whether a URL points at this machine."""
     host = urlsplit(url).hostname or ""
-    return host in {"localhost", "::1"} or host.startswith("127.")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 async def exchange(client: httpx.AsyncClient, system: str, call: Call, headers: Mapping[str, str]) -> Answer:
     """Send a call once and read its answer, up to LARGEST_ANSWER_BYTES.
 
-    Raises Unreachable where nothing was sent, Unavailable for a read and UnknownOutcome for a write
-    whose answer did not arrive whole, and UnusableAnswer for one that is too large.
+    Raises Unreachable where nothing was sent, Unavailable for a read whose answer did not arrive whole,
+    and UnusableAnswer for one that is too large or compressed otherwise than was asked. For a write,
+    each of the last two is an UnknownOutcome.
     """
     where = f"{system}: {call.method} {call.path}"
-    request = client.build_request(
-        call.method,
-        # Joined by hand: a path with a colon, such as entries:search, would be taken for a scheme.
-        call.path if "://" in call.path else f"{client.base_url}{call.path}",
-        params=dict(call.params),
-        headers=dict(headers),
-        content=call.content,
-    )
     try:
+        request = client.build_request(
+            call.method,
+            # Joined by hand: a path with a colon, such as entries:search, would be taken for a scheme.
+            call.path if "://" in call.path else f"{client.base_url}{call.path}",
+            params=dict(call.params),
+            headers=dict(headers),
+            content=call.content,
+        )
         response = await client.send(request, stream=True)
         try:
-            body = await _read(response, where)
+            body = await _read(call, response, where)
         finally:
             await response.aclose()
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-        raise Unreachable(
-            f"{where}: no connection to {client.base_url.host} ({_name(error)}). Is the base URL right, and "
-            "may this machine reach it?"
-        ) from None
-    except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError) as error:
-        raise UnusableAnswer(f"{where}: the request cannot be sent ({_name(error)}).") from None
-    except httpx.HTTPError as error:
-        message = f"{where}: the connection ended before the answer was complete ({_name(error)})."
-        if call.writes:
-            raise UnknownOutcome(message) from None
-        raise Unavailable(message) from None
-    return Answer(response.status_code, response.headers, body)
+        return Answer(response.status_code, response.headers, body)
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeEncodeError) as error:
+        failed = _unanswered(call, error, where, client.base_url.host)
+    # Raised out here, because httpx's error holds the request with its headers, and the context of
+    # an error travels with it.
+    raise failed
 
 
-async def _read(response: httpx.Response, where: str) -> bytes:
+def _unanswered(call: Call, error: Exception, where: str, host: str) -> CallFailed:
+    name = type(error).__name__
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError):
+        return Unreachable(
+            f"{where}: no connection to {host} ({name}). Is the base URL right, and may this machine reach it?"
+        )
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | UnicodeEncodeError):
+        return UnusableAnswer(f"{where}: the request cannot be sent ({name}).")
+    if call.writes:
+        return UnknownOutcome(f"{where}: the connection ended before the answer was complete ({name}).")
+    if isinstance(error, httpx.LocalProtocolError):
+        return UnusableAnswer(f"{where}: the request cannot be sent ({name}): is a credential malformed?")
+    return Unavailable(f"{where}: the connection ended before the answer was complete ({name}).")
+
+
+async def _read(call: Call, response: httpx.Response, where: str) -> bytes:
     parts: list[bytes] = []
     size = 0
-    async for part in response.aiter_bytes():
+    # One layer of gzip grows each part a thousandfold at most; other codings know no such bound.
+    refused = response.headers.get("Content-Encoding", "gzip").strip().lower() not in {"gzip", "identity"}
+    async for part in response.aiter_raw() if refused else response.aiter_bytes():
         size += len(part)
-        if size > LARGEST_ANSWER_BYTES:
-            raise UnusableAnswer(
-                f"{where}: the answer is larger than {LARGEST_ANSWER_BYTES // 2**20} MiB and was not taken."
+        if refused or size > LARGEST_ANSWER_BYTES:
+            problem = f"larger than {LARGEST_ANSWER_BYTES // 2**20} MiB, or not compressed as it was asked to be"
+            raise (UnknownOutcome if call.writes else UnusableAnswer)(
+                f"{where}: the answer is {problem}, and was not taken."
             )
         parts.append(part)
     return b"".join(parts)
-
-
-def _name(error: Exception) -> str:
-    return type(error).__name__
 
 
 def failure(call: Call, answer: Answer, manners: Manners, now: datetime) -> CallFailed | None:
@@ -273,9 +296,8 @@ def failure(call: Call, answer: Answer, manners: Manners, now: datetime) -> Call
     if status == 429:
         return _too_many(answer, text, manners.system, now)
     if status >= 500:
-        if call.writes:
-            return UnknownOutcome(text, status=status)
-        return Unavailable(text, status=status, retry_after_seconds=retry_after(answer.headers, now))
+        wait = retry_after(answer.headers, now)
+        return (UnknownOutcome if call.writes else Unavailable)(text, status=status, retry_after_seconds=wait)
     if 300 <= status < 400:
         return UnusableAnswer(f"{text} It redirects elsewhere: the base URL is likely wrong.", status=status)
     return Rejected(text, status=status, reasons=reasons)
@@ -301,13 +323,14 @@ def _limit_named(answer: Answer) -> str:
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Return the seconds that a Retry-After header asks for, whether it states seconds or a date."""
     value = headers.get("Retry-After", "").strip()
-    if value.isdigit():
-        return float(value)
+    if value.isdecimal():
+        return min(float(value), LONGEST_RETRY_AFTER_SECONDS)
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
+    wait = (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
+    return min(max(0.0, wait), LONGEST_RETRY_AFTER_SECONDS)
 
 
 def repeating(call: Call, attempts: int, clock: Clock, notice: Callable[[str], None]) -> AsyncRetrying:
@@ -317,15 +340,16 @@ def repeating(call: Call, attempts: int, clock: Clock, notice: Callable[[str], N
     - An unknown outcome is repeated with the same bytes under the same idempotency key, and only
       while that key surely lives: a repeat after that could be carried out a second time.
     - The wait is what the system asks for, plus up to a second so that parallel calls part ways; where
-      it asks for nothing, 0.5 s doubled per attempt up to 30 s, of which a random half is dropped.
-    - No wait is longer than LONGEST_WAIT_SECONDS: `failure` has made those ResumeLater already.
+      it asks for nothing, 0.5 s doubled per attempt up to 30 s, of which up to half is dropped at random.
+    - No wait is longer than LONGEST_WAIT_SECONDS, whatever a fault asks for; a limit that asks for more
+      is ResumeLater (see `failure`) and not repeated.
     - After the last attempt the last error stands.
     """
     key_dies = (call.first_sent or clock.now()) + KEY_LIFE
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after_seconds if isinstance(error, Transient) else None
+        asked = error.retry_after_seconds if isinstance(error, Transient | UnknownOutcome) else None
         if asked is not None:
             return min(asked + random.random(), LONGEST_WAIT_SECONDS)  # noqa: S311
         return float(min(0.5 * 2 ** (state.attempt_number - 1), 30.0) * random.uniform(0.5, 1.0))  # noqa: S311

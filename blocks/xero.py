@@ -16,13 +16,13 @@ from typing import Self, TypeVar
 import httpx
 import msgspec
 from prefect.blocks.abstract import CredentialsBlock
-from pydantic import Field, SecretStr, field_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 from blocks.addresses import LOGO_URL, checked_base_url, documentation_url
 from blocks.clock import Clock, SystemClock
-from blocks.errors import NotAllowed, Rejected, Unavailable
+from blocks.errors import NotAllowed, Rejected, Unavailable, UnusableAnswer
 from blocks.pacing import Pacer
-from blocks.transport import Answer, Call, Manners, Transport, is_loopback
+from blocks.transport import NOT_THE_JSON, Answer, Call, Manners, Transport, is_loopback
 
 BASE_URL = "https://api.xero.com/api.xro/2.0"
 TOKEN_URL = "https://identity.xero.com/connect/token"  # noqa: S105 - an address
@@ -99,7 +99,7 @@ class _Pagination(msgspec.Struct, frozen=True, rename="camel"):
 class JournalPage(msgspec.Struct, frozen=True, rename="pascal"):
     """A page of manual journals with their lines; without `pagination` the last page is a short one."""
 
-    manual_journals: list[ManualJournal] = []
+    manual_journals: list[ManualJournal]  # never absent: an odd answer must not look like an empty one
     pagination: _Pagination | None = msgspec.field(name="pagination", default=None)
 
 
@@ -172,7 +172,10 @@ class XeroClient:
 
     async def manual_journal(self, journal_id: str) -> ManualJournal:
         """Return one journal with its lines. Raises NotFound."""
-        return (await self._get(f"ManualJournals/{journal_id}", JournalPage)).manual_journals[0]
+        found = (await self._get(f"ManualJournals/{journal_id}", JournalPage)).manual_journals
+        if len(found) != 1:
+            raise UnusableAnswer(f"Xero: asked for the journal {journal_id}, it answered {len(found)}.")
+        return found[0]
 
     async def put_manual_journals(
         self, body: bytes, key: str, *, first_sent: datetime | None = None
@@ -217,7 +220,7 @@ def _reader(kind: type[T], what: str) -> Callable[[Answer], T]:
             if answer.is_json:
                 return decoder.decode(answer.body)
             problem = f"it is {answer.headers.get('content-type', 'of no stated type')}, not JSON"
-        except msgspec.DecodeError as error:
+        except NOT_THE_JSON as error:
             problem = str(error)
         raise Unavailable(
             f"Xero: {what} cannot be read: {problem}. Does the base URL lead to Xero's API?",
@@ -267,7 +270,7 @@ def _reasons(answer: Answer) -> tuple[str, ...]:
         return (text,) if _PLAIN_TEXT.fullmatch(text) else ()
     try:
         found = msgspec.json.decode(answer.body, type=_Problem)
-    except msgspec.DecodeError:
+    except NOT_THE_JSON:
         return ()
     worded = [item.message for element in found.elements for item in element.validation_errors]
     return tuple(worded) or tuple(text for text in (found.message, found.detail, found.error) if text)
@@ -288,13 +291,18 @@ def _hint(answer: Answer) -> str:
 
 
 MANNERS = Manners("Xero", _reasons, _hint)
-TOKEN_MANNERS = Manners("Xero's token service", _reasons)
+TOKEN_MANNERS = Manners(
+    "Xero's token service", _reasons, lambda _answer: "Check the client id and secret in the Xero block."
+)
 
 
 class _TokenAnswer(msgspec.Struct, frozen=True):
     access_token: str
     expires_in: int
     scope: str = ""
+
+    def __repr__(self) -> str:
+        return "_TokenAnswer(…)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +315,7 @@ class _ClientLogin:
         request = next(basic.auth_flow(httpx.Request("POST", "http://localhost")))
         return {"Authorization": request.headers["Authorization"]}
 
-    def renewable(self, answer: Answer) -> bool:  # noqa: ARG002 - a secret is not renewed
+    def renewable(self, answer: Answer, used: Mapping[str, str]) -> bool:  # noqa: ARG002 - a secret is not renewed
         return False
 
 
@@ -336,9 +344,10 @@ class Token:
         """Return the scopes that the token was granted, as whole words; empty if that was not said."""
         return frozenset((await self._current()).scope.split())
 
-    def renewable(self, answer: Answer) -> bool:
-        """Drop the token; a new one helps only where the old one has expired."""
-        self._held = None
+    def renewable(self, answer: Answer, used: Mapping[str, str]) -> bool:
+        """Drop the token that was used; a new one helps only where it has expired."""
+        if self._held and used["Authorization"] == f"Bearer {self._held.access_token}":
+            self._held = None
         return any(reason.startswith("TokenExpired") for reason in _reasons(answer))
 
     async def _current(self) -> _TokenAnswer:
@@ -379,6 +388,9 @@ class XeroCredentials(CredentialsBlock):
         xero = XeroCredentials.load("BLOCK_NAME")
         ```
     """
+
+    # Where validation fails, pydantic would show what it was given.
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name = "Xero Credentials"
     _block_type_slug = "xero-credentials"

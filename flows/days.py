@@ -36,7 +36,7 @@ def zone_named(name: str) -> ZoneInfo:
     """Return a time zone. Raises UsageError."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise UsageError(
             f"{name!r} is not a time zone this machine knows. Set the connection's time zone to an IANA name "
             "such as Europe/London."

@@ -25,7 +25,9 @@ def free_port() -> int:
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """Return an environment whose Prefect and Daybook live in a folder of the test."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "DAYBOOK_"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "DAYBOOK_"))
+    }
     return {
         **kept,
         "PREFECT_HOME": str(home / "prefect"),
@@ -41,7 +43,11 @@ def process(arguments: list[str], env: Mapping[str, str], log: Path, cwd: Path =
     """Run `python -m ARGUMENTS` for as long as the block lasts; its output goes to a file."""
     with log.open("wb") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", *arguments], env=dict(env), cwd=cwd, stdout=output, stderr=subprocess.STDOUT
+            [sys.executable, "-m", *arguments],
+            env=dict(env),
+            cwd=cwd,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         try:
             yield
@@ -83,7 +89,9 @@ def wait_until(done: object, seconds: float, complaint: str) -> None:
         time.sleep(0.5)
 
 
-def command(arguments: list[str], env: Mapping[str, str], cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def command(
+    arguments: list[str], env: Mapping[str, str], cwd: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
     """Run `python -m ARGUMENTS` to its end and return what it printed."""
     return subprocess.run(
         [sys.executable, "-m", *arguments],

@@ -6,7 +6,6 @@ import datetime as dt
 import shutil
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from flows.journals.narration import Narration, description, entry_id_in, label_of
+from flows.journals.narration import Narration, description, entry_id_in, has_label
 from flows.money import money_text, to_minor
 
 # A journal in one of these states is gone from the books; any other counts as there.
@@ -134,13 +134,16 @@ def _distinct(journals: Iterable[LiveJournal]) -> list[LiveJournal]:
 
 def _rows(plan: Plan, planned: Mapping[int, _Planned], journal: LiveJournal) -> list[_Row]:
     rows: list[_Row] = []
+    name = Narration.parse(journal.narration)
+    named = name is not None and name.label == plan.label
     for line in journal.lines:
         entry = entry_id_in(line.description)
         ours = planned.get(entry) if entry is not None else None
         if entry is None or ours is None:
             continue
-        # Our very text, or one with our label that people have added to: not another tenant's.
-        if line.description == ours.text or label_of(line.description or "") == plan.label:
+        # Our very text, or one that people have added to: not another tenant's.
+        text = line.description or ""
+        if text == ours.text or named or has_label(text, plan.label):
             minor = to_minor(line.amount, plan.digits)
             rows.append(_Row(entry, 0, minor, line.account_code or "", ours.minor, ours.code, ours.date))
     return rows

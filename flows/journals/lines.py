@@ -43,12 +43,15 @@ STAGED = pa.schema(
     ]
 )
 
+# What Arrow raises for a value that a column cannot hold.
+_UNFIT = (pa.ArrowInvalid, OverflowError)
+
 
 def staged_lines(lines: list[JournalLine], unreadable: Iterable[UnreadableLine] = ()) -> pa.Table:
     """Return lines as columns; a line whose dates or amount make no sense gets a `problem`."""
     try:
         table = _columns(lines)
-    except pa.ArrowInvalid:
+    except _UNFIT:
         table = pa.concat_tables([_one(line) for line in lines])
     odd = [_unreadable(line) for line in unreadable]
     return pa.concat_tables([table, pa.Table.from_pylist(odd, schema=STAGED)]) if odd else table
@@ -72,7 +75,7 @@ def _columns(lines: list[JournalLine]) -> pa.Table:
 def _one(line: JournalLine) -> pa.Table:
     try:
         return _columns([line])
-    except pa.ArrowInvalid:
+    except _UNFIT:
         row: dict[str, object] = {
             "encoded_key": line.encoded_key,
             "transaction_id": line.transaction_id,
@@ -97,7 +100,7 @@ def _take(
     try:
         array = pa.array([value]).cast(kind) if isinstance(value, str) else pa.array([value], kind)
         row[column] = array[0].as_py()
-    except (pa.ArrowInvalid, OverflowError):
+    except _UNFIT:
         problems.append(problem)
 
 

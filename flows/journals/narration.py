@@ -12,8 +12,8 @@ _NARRATION = re.compile(
     r"Mambu journal data with creation date: (\d{4}-\d\d-\d\d) \| booking date (\d{4}-\d\d-\d\d) \| (\d+)"
     rf"(?: \| ({_LABEL}))?"
 )
-_ENTRY = re.compile(r"EntryID: (\d{1,19})(?=,| \||$)")
-_LABEL_AT_END = re.compile(rf" \| ({_LABEL})$")
+_ENTRY = re.compile(r"EntryID: (\d{1,19})(?!\d)")
+_LABEL_AT_END = re.compile(rf" \| {_LABEL}$")
 # Keys of requests live in a namespace of their own.
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:daybook:xero:manual-journals")
 
@@ -61,10 +61,11 @@ def entry_id_in(text: str | None) -> int | None:
     return int(match[1]) if match else None
 
 
-def label_of(text: str) -> str | None:
-    """Return what looks like a label at the end of a line's text."""
-    match = _LABEL_AT_END.search(text)
-    return match[1] if match else None
+def has_label(text: str, label: str | None) -> bool:
+    """Tell whether a line's text carries this label, or none at its end where `label` is None."""
+    if label is None:
+        return _LABEL_AT_END.search(text) is None
+    return re.search(rf" \| {re.escape(label)}(?![A-Za-z0-9._-])", text) is not None
 
 
 def request_key(organisation: str, names: list[tuple[str, int]]) -> str:

@@ -50,6 +50,7 @@ class Night:
         self.progress = progress
         self.seconds: dict[str, float] = {}
         self.stage = ""
+        self._began = time.perf_counter()
 
     @property
     def digits(self) -> int:
@@ -60,6 +61,10 @@ class Night:
     def folder(self) -> Path:
         """Return where the day's lines rest between stages."""
         return staged_folder(self.name, self.day.date)
+
+    def elapsed(self) -> float:
+        """Return the seconds since the run began."""
+        return round(time.perf_counter() - self._began, 3)
 
     def link(self, journal_id: str) -> str:
         """Return where a person finds a manual journal."""

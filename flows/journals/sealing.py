@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 import msgspec
@@ -18,10 +19,11 @@ import pyarrow.compute as pc
 
 from flows.journals.books import Match, Plan
 from flows.journals.narration import Narration, description, request_key
-from flows.journals.steps.batch import LARGEST_JOURNAL_BYTES, Unit, fill
+from flows.journals.steps.batch import LARGEST_JOURNAL_BYTES, Unit, fill, line_sizes
 from flows.money import money_text
 
-# Up to this many journals go one per request, the simplest unit that is sent exactly once.
+# On a day of up to this many journals each goes in a request of its own, the simplest unit that is
+# sent exactly once.
 SINGLE_JOURNALS = 20
 # Beyond it, to save the day's calls, blocks of fixed membership: numbers 1-20, 21-40, and so on.
 BLOCK_JOURNALS = 20
@@ -90,12 +92,14 @@ def seal(
         date: set(taken.get(date, ())) | matched.numbers.get(date, set())
         for date in taken.keys() | matched.numbers.keys()
     }
-    numbered = _numbered(plan, whole, policy.lines_per_journal, used)
+    planned = _batches(plan.lines)
+    numbered = _numbered(plan, planned, whole, policy.lines_per_journal, used)
     journals = [
         _sealed(plan, rows, narration, policy, generations.get(str(narration), 0), batch)
         for narration, batch, rows in numbered
     ]
-    return Sealing(_requests(journals, policy.organisation), torn)
+    single = sum(map(len, planned.values())) <= SINGLE_JOURNALS
+    return Sealing(_requests(journals, policy.organisation, used, single=single), torn)
 
 
 def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Table, list[str]]:
@@ -104,9 +108,10 @@ def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Tabl
     Lines without a transaction are a unit only because nothing tells them apart: those of them that
     came late balance among themselves, and go.
     """
-    if not matched.found:
+    known = matched.found.keys() | matched.voided
+    if not known:
         return missing, []
-    live = pc.is_in(plan.lines["entry_id"], pa.array(list(matched.found), pa.int64()))
+    live = pc.is_in(plan.lines["entry_id"], pa.array(list(known), pa.int64()))
     touched = pc.is_in(missing["unit"], plan.lines["unit"].filter(live).unique())
     rows = missing.filter(touched)
     torn: list[str] = []
@@ -114,7 +119,7 @@ def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Tabl
     for unit in rows["unit"].unique().to_pylist():
         part = rows.filter(pc.equal(rows["unit"], unit))
         transactions = part["transaction_id"].unique().to_pylist()
-        if transactions == [None] and sum(part["minor"].to_pylist()) == 0:
+        if not any(transactions) and sum(part["minor"].to_pylist()) == 0:
             late.add(unit)
             continue
         name = f"transaction {transactions[0]}" if transactions[0] else "the lines without a transaction"
@@ -128,13 +133,16 @@ def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Tabl
 
 
 def _numbered(
-    plan: Plan, lines: pa.Table, lines_per_journal: int, used: Mapping[dt.date, set[int]]
+    plan: Plan,
+    planned: Mapping[dt.date, Mapping[int, pa.Table]],
+    lines: pa.Table,
+    lines_per_journal: int,
+    used: Mapping[dt.date, set[int]],
 ) -> Iterable[tuple[Narration, int, pa.Table]]:
     """Give each journal its number: the planned one where a batch is missing whole and the number free.
 
     What else is missing fills journals numbered behind all that are planned or used.
     """
-    planned = _batches(plan.lines)
     for date, batches in _batches(lines).items():
         taken = used.get(date, set())
         kept = {
@@ -164,11 +172,13 @@ def _batches(lines: pa.Table) -> dict[dt.date, dict[int, pa.Table]]:
 
 
 def _refilled(lines: pa.Table, lines_per_journal: int, first: int) -> Iterable[tuple[int, pa.Table]]:
-    counts: dict[int, int] = {}
-    for unit in lines["unit"].to_pylist():
-        counts[unit] = counts.get(unit, 0) + 1
+    counts: Counter[int] = Counter()
+    sizes: Counter[int] = Counter()
+    for unit, size in zip(lines["unit"].to_pylist(), line_sizes(lines).tolist(), strict=True):
+        counts[unit] += 1
+        sizes[unit] += size
     # Each of these units fits a request, or it would not have been planned.
-    units = (Unit(unit, count, 0) for unit, count in sorted(counts.items()))
+    units = (Unit(unit, count, sizes[unit]) for unit, count in sorted(counts.items()))
     numbers = dict(fill(units, lines_per_journal, first))
     column = pa.array([numbers[unit] for unit in lines["unit"].to_pylist()], pa.int64())
     ordered = lines.set_column(lines.column_names.index("batch"), "batch", column).sort_by(
@@ -220,28 +230,31 @@ def _text(value: str) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _requests(journals: Sequence[SealedJournal], organisation: str) -> list[SealedRequest]:
-    if len(journals) <= SINGLE_JOURNALS:
+def _requests(
+    journals: Sequence[SealedJournal], organisation: str, used: Mapping[dt.date, set[int]], *, single: bool
+) -> list[SealedRequest]:
+    # Whether blocks are formed depends on the day alone, not on what is missing of it: another run
+    # that sees more or less of the same journals must form the same blocks, under the same keys.
+    if single:
         return [_request([journal], organisation) for journal in journals]
     blocks: dict[tuple[dt.date, int], list[SealedJournal]] = defaultdict(list)
     for journal in journals:
         name = journal.narration
         blocks[name.booking_date, (name.number - 1) // BLOCK_JOURNALS].append(journal)
     requests: list[SealedRequest] = []
-    for block in blocks.values():
-        together = (
-            _starts_its_block(block) and sum(len(item.element) for item in block) < LARGEST_JOURNAL_BYTES
-        )
+    for (date, _), block in blocks.items():
+        untouched = _is_untouched([journal.narration.number for journal in block], used.get(date, set()))
+        together = untouched and sum(len(item.element) for item in block) < LARGEST_JOURNAL_BYTES
         parts = [block] if together else [[journal] for journal in block]
         requests.extend(_request(part, organisation) for part in parts)
     return requests
 
 
-def _starts_its_block(block: Sequence[SealedJournal]) -> bool:
-    # A gap means that a part of the block is in Xero already: the rest is finished one by one.
-    numbers = [journal.narration.number for journal in block]
+def _is_untouched(numbers: Sequence[int], used: AbstractSet[int]) -> bool:
+    # A gap or a used number means that a part of the block has been sent: the rest is finished one by one.
     first = (numbers[0] - 1) // BLOCK_JOURNALS * BLOCK_JOURNALS + 1
-    return numbers == list(range(first, first + len(numbers)))
+    whole = numbers == list(range(first, first + len(numbers)))
+    return whole and used.isdisjoint(range(first, first + BLOCK_JOURNALS))
 
 
 def _request(journals: Sequence[SealedJournal], organisation: str) -> SealedRequest:

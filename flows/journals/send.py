@@ -141,7 +141,7 @@ async def read_journals(night: Night, plan: Plan, known_ids: Sequence[str]) -> B
     """
     read_at = night.clock.now()
     since = night.day.end - BEFORE_DAY_END
-    size = max(1, min(100, _LINES_PER_PAGE // night.connection.lines_per_journal))
+    size = page_size(night.connection.lines_per_journal)
     found: list[ManualJournal] = []
     page, pages = 1, 1
     while page <= pages:
@@ -158,6 +158,11 @@ async def read_journals(night: Night, plan: Plan, known_ids: Sequence[str]) -> B
     shown = {journal.manual_journal_id for journal in found}
     found.extend([await night.xero.manual_journal(one) for one in known_ids if one not in shown])
     return Books(match(plan, (_live(journal) for journal in found)), read_at)
+
+
+def page_size(lines_per_journal: int) -> int:
+    """Return how many journals to ask for at a time, so that an answer stays of a size to take."""
+    return max(1, min(100, _LINES_PER_PAGE // lines_per_journal))
 
 
 async def _by_name(night: Night, plan: Plan) -> list[ManualJournal]:

@@ -1,0 +1,43 @@
+"""What tests of flows share: a Prefect server for the session, a home of their own, a sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blocks.quiet import quiet_prefect
+from tests.sandboxed import Sandboxed
+
+quiet_prefect()
+
+
+@pytest.fixture(scope="session")
+def prefect() -> Iterator[None]:
+    """Run flows of this session against one temporary Prefect server."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the test a home folder of its own."""
+    monkeypatch.setenv("DAYBOOK_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="module")
+def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandboxed]:
+    """Serve the stand-ins for one module of tests, in a process of their own."""
+    with Sandboxed(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(sandbox_process: Sandboxed, home: Path, prefect: None) -> Sandboxed:
+    """Give the test an untouched sandbox, an empty home, and Prefect."""
+    sandbox_process.reset()
+    return sandbox_process

@@ -1,0 +1,128 @@
+"""The sandbox as tests use it: a process, its control path, and runs of the flow against it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+from prefect.client.schemas.objects import State
+
+from blocks import connections, environment
+from blocks.connections import JournalConnection
+from blocks.errors import DaybookError
+from blocks.sandbox.process import SandboxProcess, SandboxSettings
+from flows import reports
+from flows.journals.summary import Summary
+
+DATE = dt.date(2026, 11, 18)
+
+
+class Outcome(reports.Observer):
+    """How a run of the flow ended."""
+
+    def __init__(self) -> None:
+        self.summary: Summary
+        self.error: DaybookError | None = None
+        self.state: State[Any]
+
+    def ended(self, summary: Summary, error: DaybookError | None) -> None:
+        """Keep it."""
+        self.summary, self.error = summary, error
+
+    @property
+    def message(self) -> str:
+        """Return what Prefect shows of the run's end."""
+        return self.state.message or ""
+
+
+class Sandboxed:
+    """A sandbox process and its control path."""
+
+    def __init__(self, directory: Path, **settings: Any) -> None:
+        self.process = SandboxProcess(SandboxSettings(directory, **settings))
+
+    def __enter__(self) -> Self:
+        self.process.__enter__()
+        self.http = httpx.Client(base_url=self.process.url, timeout=60)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.http.close()
+        self.process.stop()
+
+    def control(self, path: str, body: object = None) -> Any:
+        """Use a switch of the sandbox, such as `xero/journals`."""
+        answer = self.http.post(f"/control/{path}", json={} if body is None else body)
+        assert answer.is_success, answer.text
+        return json.loads(answer.content, parse_float=Decimal) if answer.content else None
+
+    def reset(self) -> None:
+        """Forget everything: state, options, faults, the log of requests, the clock."""
+        for path in ("mambu/reset", "xero/reset"):
+            self.control(path)
+        self.http.delete("/control/faults")
+        self.http.delete("/control/requests")
+
+    def fault(self, *rules: dict[str, Any]) -> None:
+        """Let requests fail as the rules say."""
+        self.control("faults", list(rules))
+
+    def requests(self, system: str, method: str) -> list[dict[str, Any]]:
+        """Return what the sandbox was asked, in order."""
+        found: list[dict[str, Any]] = self.http.get("/control/requests").json()
+        return [one for one in found if one["system"] == system and one["method"] == method]
+
+    def plant(self, lines: Sequence[dict[str, Any]] | str, date: dt.date = DATE) -> None:
+        """Let a day have exactly these lines; a text is served byte for byte."""
+        what = {"raw": lines} if isinstance(lines, str) else {"lines": lines}
+        self.control("mambu/lines", {"date": str(date), **what})
+
+    def xero_journals(self) -> list[dict[str, Any]]:
+        """Return all journals that Xero holds, with lines, in any state."""
+        found = self.control("xero/journals")
+        return list(found["journals"] if isinstance(found, dict) else found)
+
+    def connection(self, **changes: Any) -> JournalConnection:
+        """Return the connection that leads here, some of it changed."""
+        made = environment.journal_connection({**self.process.env, **changes.pop("env", {})})
+        return made.model_copy(update=changes)
+
+    async def run(
+        self, date: dt.date | None = DATE, *, connection: JournalConnection | None = None, **parameters: Any
+    ) -> Outcome:
+        """Run the journals flow and return how it ended."""
+        from flows.journals.flow import journals
+
+        outcome = Outcome()
+        known = {"default": connection or self.connection()}
+        with connections.provided(known), reports.observed_by(outcome):
+            outcome.state = await journals(date, return_state=True, **parameters)
+        return outcome
+
+
+def line(
+    entry_id: int,
+    amount: object,
+    side: str = "DEBIT",
+    *,
+    transaction: str | None = "T1",
+    gl_code: str = "1010",
+    created: str = f"{DATE}T12:00:00+00:00",
+    booked: str = f"{DATE}T00:00:00+00:00",
+) -> dict[str, Any]:
+    """Return a journal line as Mambu words it."""
+    return {
+        "encodedKey": f"{entry_id:032x}",
+        "entryID": entry_id,
+        "transactionId": transaction,
+        "creationDate": created,
+        "bookingDate": booked,
+        "type": side,
+        "amount": amount,
+        "glAccount": {"glCode": gl_code, "name": gl_code, "type": "ASSET", "usage": "DETAIL"},
+    }
