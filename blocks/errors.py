@@ -22,7 +22,6 @@ and the reason that the system gave.
 
 from __future__ import annotations
 
-import copyreg
 from datetime import datetime
 from typing import Any
 
@@ -32,7 +31,11 @@ class DaybookError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let an error pass between processes; Exception's own way cannot give keywords."""
-        return copyreg.__newobj__, (type(self), *self.args), self.__dict__
+        return _restored, (type(self), self.args), self.__dict__
+
+
+def _restored(kind: type[DaybookError], arguments: tuple[object, ...]) -> DaybookError:
+    return kind.__new__(kind, *arguments)
 
 
 class UsageError(DaybookError):

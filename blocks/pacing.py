@@ -1,8 +1,9 @@
 """Keeping within a system's limits before they are hit, from what its answers say.
 
 Xero states in every answer how many calls are left in the current minute and day
-(`X-MinLimit-Remaining`, `X-DayLimit-Remaining`). The pacer spends from the smaller of that and its
-own count of calls under way, so that parallel calls cannot overdraw together.
+(`X-MinLimit-Remaining`, `X-DayLimit-Remaining`). The pacer learns the size of the limit from the most
+that was ever stated, and never has that many calls of its own in any 60 seconds, wherever the system's
+minute begins; what others use up of the same limit shows in what is stated to be left.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ class Pacer:
         self._parallel = parallel
         self._day_reserve = day_reserve
         self._under_way = 0
-        self._sent: deque[datetime] = deque()
+        self._out = 0
+        self._ended: deque[datetime] = deque()
+        self._minute_limit: int | None = None
         self._minute_left: int | None = None
         self._day_left: int | None = None
-        self._freed = asyncio.Condition()
+        self._freed = asyncio.Event()
         self._turn = asyncio.Lock()
 
     @asynccontextmanager
@@ -46,34 +49,43 @@ class Pacer:
         Raises ResumeLater when the day's calls are used up, as far as the answers tell.
         """
         self._require_day(writes=writes)
-        async with self._freed:
-            await self._freed.wait_for(lambda: self._under_way < self._parallel)
-            self._under_way += 1
+        while self._under_way >= self._parallel:
+            self._freed.clear()
+            await self._freed.wait()
+        self._under_way += 1
         try:
-            await self._wait_for_minute()
-            self._sent.append(self._clock.now())
-            yield
+            async with self._turn:
+                await self._wait_for_minute()
+                self._require_day(writes=writes)
+                self._out += 1
+            try:
+                yield
+            finally:
+                self._out -= 1
+                # Counted from its end, for the system counted it at some time before.
+                self._ended.append(self._clock.now())
         finally:
-            async with self._freed:
-                self._under_way -= 1
-                self._freed.notify_all()
+            # Without an await, so that a cancelled call frees its place too.
+            self._under_way -= 1
+            self._freed.set()
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take over what an answer says is left."""
-        others = max(self._under_way - 1, 0)
+        others = max(self._out - 1, 0)
         minute = _count(headers.get("X-MinLimit-Remaining"))
         if minute is not None:
+            self._minute_limit = max(self._minute_limit or 0, minute + 1)
             self._minute_left = minute - others
         day = _count(headers.get("X-DayLimit-Remaining"))
         if day is not None:
-            self._day_left = day - others
+            self._day_left = day
 
     def crowded(self) -> None:
         """Lower the number of parallel calls after the system refused one as concurrent."""
         self._parallel = max(1, self._parallel - 1)
 
     def _require_day(self, *, writes: bool) -> None:
-        if self._day_left is None or self._day_left > (self._day_reserve if writes else 0):
+        if self._day_left is None or self._day_left - self._out > (self._day_reserve if writes else 0):
             return
         resume_at = self._clock.now() + timedelta(hours=24)
         raise ResumeLater(
@@ -84,20 +96,27 @@ class Pacer:
         )
 
     async def _wait_for_minute(self) -> None:
-        async with self._turn:
-            while self._minute_left is not None and self._minute_left <= MINUTE_RESERVE:
-                now = self._clock.now()
-                while self._sent and self._sent[0] <= now - MINUTE:
-                    self._sent.popleft()
-                # The window is at its longest when our oldest call in it opened it; without one of
-                # ours it is somebody else's, and ends within the minute.
-                opened = self._sent[0] if self._sent else now
-                await self._clock.sleep((opened + MINUTE - now).total_seconds())
-                # One call is surely free now, and its answer will tell what else is.
-                self._minute_left = max(self._minute_left or 0, MINUTE_RESERVE + 1)
-            if self._minute_left is not None:
-                self._minute_left -= 1
+        while self._minute_limit is not None:
+            now = self._clock.now()
+            while self._ended and self._ended[0] <= now - MINUTE:
+                self._ended.popleft()
+            if self._out + len(self._ended) < max(self._minute_limit - MINUTE_RESERVE, 1):
+                break
+            if self._ended:
+                await self._clock.sleep((self._ended[0] + MINUTE - now).total_seconds())
+            else:
+                self._freed.clear()
+                await self._freed.wait()
+        if self._minute_left is None:
+            return
+        if self._minute_left <= MINUTE_RESERVE:
+            # Others use the limit too. What they took is free again within the minute at the latest;
+            # the oldest call of ours, as a rule, sooner. The next answer will tell.
+            opened = self._ended[0] + MINUTE if self._ended else self._clock.now() + MINUTE
+            await self._clock.sleep(max((opened - self._clock.now()).total_seconds(), 0.0))
+            self._minute_left = max(self._minute_left, MINUTE_RESERVE + 1)
+        self._minute_left -= 1
 
 
 def _count(value: str | None) -> int | None:
-    return int(value) if value is not None and value.strip().isdigit() else None
+    return int(value) if value is not None and value.strip().isdecimal() else None

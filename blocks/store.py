@@ -305,8 +305,9 @@ class Store:
                 yield connection
         except (SQLAlchemyError, OSError) as error:
             # The text of a database error can hold parameters and the address, so only its kind is told.
+            address = self._engine.url.set(query={}).render_as_string(hide_password=True)
             raise StoreError(
-                f"The store at {self._engine.url.set(query={}).render_as_string(hide_password=True)} cannot be used "
+                f"The store at {address} cannot be used "
                 f"({type(error).__name__}). Is the database up, and may this user write to it?"
             ) from None
 

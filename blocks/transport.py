@@ -253,7 +253,8 @@ def _unanswered(call: Call, error: Exception, where: str, host: str) -> CallFail
     name = type(error).__name__
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError):
         return Unreachable(
-            f"{where}: no connection to {host} ({name}). Is the base URL right, and may this machine reach it?"
+            f"{where}: no connection to {host} ({name}). Is the base URL right, and may this machine "
+            "reach it?"
         )
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | UnicodeEncodeError):
         return UnusableAnswer(f"{where}: the request cannot be sent ({name}).")
@@ -268,14 +269,15 @@ async def _read(call: Call, response: httpx.Response, where: str) -> bytes:
     parts: list[bytes] = []
     size = 0
     # One layer of gzip grows each part a thousandfold at most; other codings know no such bound.
-    refused = response.headers.get("Content-Encoding", "gzip").strip().lower() not in {"gzip", "identity"}
+    refused = response.headers.get("Content-Encoding", "").strip().lower() not in {"", "gzip", "identity"}
     async for part in response.aiter_raw() if refused else response.aiter_bytes():
         size += len(part)
         if refused or size > LARGEST_ANSWER_BYTES:
-            problem = f"larger than {LARGEST_ANSWER_BYTES // 2**20} MiB, or not compressed as it was asked to be"
-            raise (UnknownOutcome if call.writes else UnusableAnswer)(
-                f"{where}: the answer is {problem}, and was not taken."
+            problem = (
+                "not compressed as asked" if refused else f"larger than {LARGEST_ANSWER_BYTES >> 20} MiB"
             )
+            kind = UnknownOutcome if call.writes else UnusableAnswer
+            raise kind(f"{where}: the answer is {problem} and was not taken.")
         parts.append(part)
     return b"".join(parts)
 

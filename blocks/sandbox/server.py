@@ -52,16 +52,18 @@ class Sandbox:
         )
         self.xero = xero.XeroStandIn(settings.directory, clock, xero.XeroOptions(limits=settings.limits))
         control = Control(clock, faults, {"mambu": self.mambu, "xero": self.xero})
+        pages = Pages(self.xero)
         in_front_of_xero = faults.around("xero", self.xero)
-        # Longest-lived traffic first; plain prefixes, for the sandbox must not be what is measured.
+        # The busiest first, and plain prefixes, for the sandbox must not be what is measured.
         self._routes: tuple[tuple[str, ASGIApp], ...] = (
             ("/api/", faults.around("mambu", self.mambu)),
             ("/api.xro/", in_front_of_xero),
             ("/connect/token", in_front_of_xero),
             ("/connections", in_front_of_xero),
             ("/control", control),
-            ("/xero/", Pages(self.xero)),
+            ("/xero", pages),
         )
+        self._front_page = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -76,7 +78,10 @@ class Sandbox:
             if path.startswith(prefix):
                 await app(scope, receive, send)
                 return
-        await _say(send, 404, _NOTHING_HERE)
+        if path == "/":
+            await self._front_page(scope, receive, send)
+        else:
+            await _say(send, 404, _NOTHING_HERE)
 
     def close(self) -> None:
         """Close the state on disk."""

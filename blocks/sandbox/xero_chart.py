@@ -55,7 +55,9 @@ class Account:
     @property
     def line_json(self) -> str:
         """What a journal line says of its account."""
-        return f'"AccountID":"{self.account_id}","AccountCode":{text(self.code)},"AccountName":{text(self.name)}'
+        return (
+            f'"AccountID":"{self.account_id}","AccountCode":{text(self.code)},"AccountName":{text(self.name)}'
+        )
 
     def json(self) -> bytes:
         """Return the element of `GET /Accounts`."""

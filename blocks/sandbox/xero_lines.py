@@ -58,7 +58,7 @@ class LineReader:
         postable = self._books.line_json
         write = text
         prefix = f'{{"JournalLineID":"{journal_id[:24]}'
-        debits = credits = Decimal()
+        debits = credited = Decimal()
         parts: list[str] = []
         for number, row in enumerate(rows, 1):
             if type(row) is not dict or not row.keys() <= LINE_KEYS:
@@ -67,7 +67,7 @@ class LineReader:
             if amount > 0:
                 debits = _EXACT.add(debits, amount)
             else:
-                credits = _EXACT.add(credits, amount)
+                credited = _EXACT.add(credited, amount)
             account = None if self._drop_account else postable.get(row.get("AccountCode"))
             # The usual line takes the short way: an active account by its code, no tax.
             if account is None or row.get("TaxType") != "NONE" or "AccountID" in row:
@@ -75,15 +75,16 @@ class LineReader:
             else:
                 tax = '"NONE"'
             description = row.get("Description")
+            words = write(description) if type(description) is str else self._text(description)
             tracking = row.get("Tracking")
             parts.append(
                 f'{prefix}{number:012x}",{account}'
-                f'"Description":{write(description) if type(description) is str else self._text(description)},'
+                f'"Description":{words},'
                 f'"TaxType":{tax},"TaxAmount":0.00,"LineAmount":{amount},"IsBlank":false,'
                 f'"Tracking":{self._tracking(tracking) if tracking else "[]"}}}'
             )
-        self._check_whole(rows, debits, credits)
-        return Lines(f"[{','.join(parts)}]".encode(), len(parts), debits, credits)
+        self._check_whole(rows, debits, credited)
+        return Lines(f"[{','.join(parts)}]".encode(), len(parts), debits, credited)
 
     def _check_keys(self, row: object) -> None:
         if not isinstance(row, dict):
@@ -111,7 +112,9 @@ class LineReader:
             amount = _EXACT.quantize(value, _CENT) or Decimal("0.00")  # type: ignore[arg-type]
         except (Inexact, InvalidOperation):
             # What Xero does beyond two decimals is not documented: a client must not rely on rounding.
-            raise sandbox_refusal(f"LineAmount {value} has more than 2 decimals, or too many digits") from None
+            raise sandbox_refusal(
+                f"LineAmount {value} has more than 2 decimals, or too many digits"
+            ) from None
         limit = self._options.max_amount
         if limit and abs(amount) > limit:
             self.errors.append(f"LineAmount {amount} is beyond the largest amount, {limit}")
@@ -164,7 +167,9 @@ class LineReader:
         if not isinstance(pairs, list):
             raise invalid("Tracking is not a list.")
         if len(pairs) > MAX_PAIRS:
-            self.errors.append(f"A journal line has at most {MAX_PAIRS} tracking categories")  # wording unknown
+            self.errors.append(
+                f"A journal line has at most {MAX_PAIRS} tracking categories"
+            )  # wording unknown
         chosen: dict[str, str] = {}
         for pair in pairs:
             found = self._pair(pair)
@@ -191,7 +196,9 @@ class LineReader:
         by_name = pair.get("Name"), pair.get("Option")
         found = self._books.tracking.get(by_id) or self._books.tracking.get(by_name)  # type: ignore[arg-type]
         if found is None:
-            self.errors.append(f"The tracking option {by_name[1] or by_id[1]!r} does not exist")  # wording unknown
+            self.errors.append(
+                f"The tracking option {by_name[1] or by_id[1]!r} does not exist"
+            )  # wording unknown
         return found
 
     def _check_whole(self, rows: list[Any], debits: Decimal, credits: Decimal) -> None:  # noqa: A002
@@ -204,5 +211,3 @@ class LineReader:
             self.errors.append(f"A description has at most {longest} characters")
         if debits + credits:
             self.errors.append(f"The total debits ({debits:.2f}) must equal total credits ({credits:.2f})")
-
-

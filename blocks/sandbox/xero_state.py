@@ -143,6 +143,10 @@ class State:
         self._count += 1
         return self._count
 
+    def now(self) -> datetime:
+        """Return the present instant."""
+        return self._now()
+
     def now_ms(self) -> int:
         """Return the present instant in milliseconds."""
         return ms_of(self._now())
@@ -178,9 +182,8 @@ class State:
         horizon = ms_of(self._now() - timedelta(seconds=lag_seconds))
         while self.superseded and self.superseded[0][0] <= horizon:
             self.superseded.popleft()
-        view: dict[str, Journal | None] = dict(self.journals)
-        for _, journal_id, old in reversed(self.superseded):
-            view[journal_id] = old
+        earlier = {journal_id: old for _, journal_id, old in reversed(self.superseded)}
+        view: dict[str, Journal | None] = {**self.journals, **earlier}
         return [journal for journal in view.values() if journal is not None]
 
     def note(self, journal_id: str, changes: str, details: str = "", user: str = "") -> dict[str, object]:

@@ -103,7 +103,7 @@ def envelope(now: datetime, key: str, items: Iterable[bytes], pagination: str = 
 
 def problem(status: int, title: str, detail: str) -> Answer:
     """Return an answer of the kind that 401, 403 and 500 have."""
-    body = {
+    body: dict[str, object] = {
         "Type": None,
         "Title": title,
         "Status": status,

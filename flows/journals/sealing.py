@@ -11,7 +11,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -113,19 +113,20 @@ def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Tabl
         return missing, []
     live = pc.is_in(plan.lines["entry_id"], pa.array(list(known), pa.int64()))
     touched = pc.is_in(missing["unit"], plan.lines["unit"].filter(live).unique())
-    rows = missing.filter(touched)
+    parts: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for row in missing.filter(touched).to_pylist():
+        parts[row["unit"]].append(row)
     torn: list[str] = []
     late: set[int] = set()
-    for unit in rows["unit"].unique().to_pylist():
-        part = rows.filter(pc.equal(rows["unit"], unit))
-        transactions = part["transaction_id"].unique().to_pylist()
-        if not any(transactions) and sum(part["minor"].to_pylist()) == 0:
+    for unit, part in parts.items():
+        transactions = [row["transaction_id"] for row in part]
+        if not any(transactions) and sum(row["minor"] for row in part) == 0:
             late.add(unit)
             continue
         name = f"transaction {transactions[0]}" if transactions[0] else "the lines without a transaction"
-        entries = ", ".join(str(entry) for entry in part["entry_id"].to_pylist()[:20])
+        entries = ", ".join(str(row["entry_id"]) for row in part[:20])
         torn.append(
-            f"{name}, booking date {part['booking_date'][0]}: Xero holds only a part of it; missing: "
+            f"{name}, booking date {part[0]['booking_date']}: Xero holds only a part of it; missing: "
             f"EntryID {entries}"
         )
     keep = pc.or_(pc.invert(touched), pc.is_in(missing["unit"], pa.array(list(late), pa.int64())))

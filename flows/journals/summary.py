@@ -83,8 +83,8 @@ class Summary:
         )
         if rounded:
             self.notes.append(
-                f"{counted(len(rounded), 'line')} finer than the currency's decimals were rounded, within "
-                f"transactions that still balance: EntryID {_some(rounded)}."
+                f"{counted(len(rounded), 'line was', 'lines were')} finer than the currency's decimals and "
+                f"rounded, within transactions that still balance: EntryID {_some(rounded)}."
             )
         if away:
             self.notes.append(f"Of these, nothing remained after rounding: EntryID {_some(away)}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import NamedTuple
 
 import pandas as pd
@@ -121,8 +122,15 @@ def _round(frame: pd.DataFrame, factor: int) -> list[int]:
         return []
     inexact = frame["amount"] % factor != 0
     touched = frame["unit"].isin(frame.loc[inexact, "unit"].unique())
-    exact = frame["amount"] // factor
-    for _, rows in frame[touched].groupby("unit", sort=False):
-        exact.loc[rows.index] = round_to_zero_sum([int(value) for value in rows["amount"]], factor)
-    frame["amount"] = exact
+    units: dict[int, list[int]] = defaultdict(list)
+    inside = frame.loc[touched, "unit"]
+    for position, unit in zip(inside.index.tolist(), inside.tolist(), strict=True):
+        units[unit].append(position)
+    amounts = frame["amount"].tolist()
+    rounded = (frame["amount"] // factor).tolist()
+    for positions in units.values():
+        results = round_to_zero_sum([amounts[position] for position in positions], factor)
+        for position, result in zip(positions, results, strict=True):
+            rounded[position] = result
+    frame["amount"] = rounded
     return [int(entry) for entry in frame.loc[inexact, "entry_id"]]

@@ -1,0 +1,129 @@
+"""What a list is asked for: `where`, `order`, paging, If-Modified-Since."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Final, TypeVar
+
+from blocks.sandbox.xero_wire import Refused, ms_of, query_error, validation
+
+T = TypeVar("T")
+
+DEFAULT_PAGE: Final = 100
+LARGEST_PAGE: Final = 1000
+_OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "==": operator.eq,
+    "=": operator.eq,
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+_TERM: Final = re.compile(
+    r'\s*(?P<field>\w+)\s*(?P<op>==|>=|<=|=|>|<)\s*(?:"(?P<text>[^"]*)"|DateTime\((?P<day>[\d,\s]+)\))\s*'
+)
+_AND: Final = re.compile(r"\s*(?:&&|AND)\s*")
+
+
+def filtered(
+    rows: Iterable[T], where: str | None, fields: Mapping[str, Callable[[T], object]]
+) -> Iterable[T]:
+    """Return the rows that fit a `where`: comparisons of `fields` with texts or dates, joined by AND.
+
+    Xero knows more (OR, guid(), functions). Raises Refused, 400 with ErrorNumber 16, for anything
+    else, so that a client cannot come to rely on what only the sandbox would ignore.
+    """
+    if where is None:
+        return rows
+    tests = [_test(where, term, fields) for term in _terms(where)]
+    return (row for row in rows if all(test(row) for test in tests))
+
+
+def _terms(where: str) -> list[re.Match[str]]:
+    terms: list[re.Match[str]] = []
+    at = 0
+    while True:
+        term = _TERM.match(where, at)
+        if term is None:
+            raise query_error(f"Invalid expression at position {at}")
+        terms.append(term)
+        if term.end() == len(where):
+            return terms
+        joint = _AND.match(where, term.end())
+        if joint is None:
+            raise query_error(f"Invalid expression at position {term.end()}")
+        at = joint.end()
+
+
+def _test(
+    where: str, term: re.Match[str], fields: Mapping[str, Callable[[T], object]]
+) -> Callable[[T], bool]:
+    read = fields.get(term["field"])
+    if read is None:
+        raise query_error(f"No property or field '{term['field']}' exists in '{where}'")
+    compare = _OPERATORS[term["op"]]
+    if term["day"] is None:
+        wanted: object = term["text"]
+        if compare is not operator.eq:
+            raise query_error(f"Operator '{term['op']}' is not for text")
+    else:
+        try:
+            wanted = date(*(int(part) for part in term["day"].split(",")[:3]))
+        except (ValueError, TypeError):
+            raise query_error(f"Invalid DateTime({term['day']})") from None
+    return lambda row: type(read(row)) is type(wanted) and compare(read(row), wanted)
+
+
+def ordered(
+    rows: Iterable[T], order: str | None, keys: Mapping[str, Callable[[T], Any]], default: str
+) -> list[T]:
+    """Return the rows by `order`, such as `Date DESC`. Raises Refused for a field that is none of `keys`."""
+    name, _, direction = (order or default).strip().partition(" ")
+    if name not in keys or direction.strip().upper() not in {"", "ASC", "DESC"}:
+        raise query_error(f"Invalid order '{order}'")
+    return sorted(rows, key=keys[name], reverse=direction.strip().upper() == "DESC")
+
+
+def page_of(rows: Sequence[T], params: Mapping[str, str]) -> tuple[Sequence[T], str] | None:
+    """Return the page asked for and its `pagination` as JSON with a comma behind it; None without `page`.
+
+    Raises Refused for numbers out of range.
+    """
+    if "page" not in params:
+        return None
+    number = _number(params, "page", 1, 1, 10**9)
+    size = _number(params, "pageSize", DEFAULT_PAGE, 1, LARGEST_PAGE)
+    pages = -(-len(rows) // size)
+    pagination = (
+        f'"pagination":{{"page":{number},"pageSize":{size},"pageCount":{pages},"itemCount":{len(rows)}}},'
+    )
+    return rows[(number - 1) * size : number * size], pagination
+
+
+def _number(params: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    value = params.get(name, str(default))
+    if not value.isdigit() or not least <= int(value) <= most:
+        raise Refused(validation(f"{name} must be a number from {least} to {most}"))
+    return int(value)
+
+
+_SINCE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+
+
+def modified_since(value: bytes | None) -> int | None:
+    """Return If-Modified-Since in milliseconds. Raises Refused unless it is yyyy-mm-ddThh:mm:ss, in UTC.
+
+    Xero documents just that form; what it does with another one is unknown.
+    """
+    if value is None:
+        return None
+    text = value.decode("latin-1")
+    if not _SINCE.fullmatch(text):
+        raise Refused(validation(f"If-Modified-Since '{text}' is not of the form yyyy-mm-ddThh:mm:ss"))
+    try:
+        return ms_of(datetime.fromisoformat(text).replace(tzinfo=UTC))
+    except ValueError:
+        raise Refused(validation(f"If-Modified-Since '{text}' is no instant")) from None

@@ -1,0 +1,178 @@
+"""A connection out of environment variables."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from blocks.environment import env_file, journal_connection
+from blocks.errors import UsageError
+
+CANARY = "CANARY-value"
+WHOLE = {
+    "MAMBU_BASE_URL": "https://acme.mambu.com/api",
+    "MAMBU_API_KEY": CANARY,
+    "XERO_CLIENT_ID": "client",
+    "XERO_CLIENT_SECRET": CANARY,
+}
+
+
+def refusal(environment: dict[str, str]) -> list[str]:
+    """Return the problems that are named, one a line, after checking that no value is among them."""
+    with pytest.raises(UsageError) as raised:
+        journal_connection(environment)
+    assert CANARY not in f"{raised.value}{raised.value!r}{raised.value.__cause__!r}"
+    first, *rest = str(raised.value).splitlines()
+    assert first.endswith(":")
+    return [line.removeprefix("  - ") for line in rest]
+
+
+def test_what_is_not_given_has_its_default() -> None:
+    """The four variables that are needed make a connection with Xero's own addresses and no policy."""
+    made = journal_connection(WHOLE)
+    assert made.mambu.base_url == "https://acme.mambu.com/api"
+    assert made.mambu.api_key is not None
+    assert made.mambu.api_key.get_secret_value() == CANARY
+    assert made.xero.base_url == "https://api.xero.com/api.xro/2.0"
+    assert made.store.url is None
+    assert made.label is None
+
+
+def test_every_variable_reaches_its_field() -> None:
+    """Each variable ends in the field that it is meant for."""
+    made = journal_connection(
+        {
+            "MAMBU_BASE_URL": " https://acme.mambu.com/api/ ",
+            "MAMBU_USERNAME": "ann",
+            "MAMBU_PASSWORD": "pw",
+            "XERO_BASE_URL": "http://127.0.0.1:1/api.xro/2.0",
+            "XERO_TOKEN_URL": "http://127.0.0.1:1/connect/token",
+            "XERO_CLIENT_ID": "client",
+            "XERO_CLIENT_SECRET": "secret",
+            "XERO_TENANT_ID": "tenant",
+            "XERO_SCOPES": "a b",
+            "DAYBOOK_STORE_URL": "postgresql://u:p@h/d",
+            "DAYBOOK_TIMEZONE": "Europe/Paris",
+            "DAYBOOK_ASSIGNED_USER_KEY": "user",
+            "DAYBOOK_LABEL": "acme-uk",
+            "DAYBOOK_ACCOUNT_MAP": '{"LOANS": "1100"}',
+        }
+    )
+    assert made.mambu.base_url == "https://acme.mambu.com/api"
+    assert made.mambu.username == "ann"
+    assert made.mambu.password is not None
+    assert made.mambu.password.get_secret_value() == "pw"
+    assert made.xero.base_url == "http://127.0.0.1:1/api.xro/2.0"
+    assert made.xero.token_url == "http://127.0.0.1:1/connect/token"
+    assert made.xero.client_secret.get_secret_value() == "secret"
+    assert (made.xero.client_id, made.xero.tenant_id, made.xero.scopes) == ("client", "tenant", "a b")
+    assert made.store.url is not None
+    assert made.store.url.get_secret_value() == "postgresql://u:p@h/d"
+    assert (made.time_zone, made.assigned_user_key, made.label) == ("Europe/Paris", "user", "acme-uk")
+    assert made.account_map == {"LOANS": "1100"}
+
+
+def test_all_that_is_missing_is_named_at_once() -> None:
+    """An empty environment leads to one message with each variable that is needed, once."""
+    assert refusal({"MAMBU_API_KEY": "  "}) == [
+        "MAMBU_BASE_URL is missing",
+        "XERO_CLIENT_ID is missing",
+        "XERO_CLIENT_SECRET is missing",
+        "MAMBU_API_KEY is missing, or MAMBU_USERNAME and MAMBU_PASSWORD in its place",
+    ]
+
+
+@pytest.mark.parametrize("missing", sorted(WHOLE))
+def test_each_that_is_missing_is_named_alone(missing: str) -> None:
+    """Where one variable is missing, exactly that one is named."""
+    (problem,) = refusal({name: value for name, value in WHOLE.items() if name != missing})
+    assert problem.startswith(f"{missing} is missing")
+
+
+def test_all_that_is_malformed_is_named_with_it() -> None:
+    """Malformed variables are named by variable, in the same message as missing ones, without values."""
+    problems = refusal(
+        {
+            "MAMBU_BASE_URL": f"http://ann:{CANARY}@acme.mambu.com",
+            "MAMBU_API_KEY": CANARY,
+            "MAMBU_PASSWORD": CANARY,
+            "XERO_CLIENT_ID": "client",
+            "XERO_BASE_URL": f"ftp://{CANARY}",
+            "XERO_TOKEN_URL": f"https://x/?{CANARY}",
+            "DAYBOOK_TIMEZONE": "Europe",
+            "DAYBOOK_LABEL": f"{CANARY} {CANARY}",
+            "DAYBOOK_ACCOUNT_MAP": f'{{"{CANARY}": 1}}',
+        }
+    )
+    assert [problem.split(":")[0].split(" ")[0] for problem in problems] == [
+        "XERO_CLIENT_SECRET",
+        "MAMBU_API_KEY",
+        "DAYBOOK_ACCOUNT_MAP",
+        "MAMBU_BASE_URL",
+        "XERO_BASE_URL",
+        "XERO_TOKEN_URL",
+        "DAYBOOK_TIMEZONE",
+        "DAYBOOK_LABEL",
+    ]
+
+
+def written(tmp_path: Path, content: bytes) -> Path:
+    path = tmp_path / "connection.env"
+    path.write_bytes(content)
+    return path
+
+
+def test_a_file_of_variables(tmp_path: Path) -> None:
+    """Blank lines, comments, quotes, blanks, `export` and a byte order mark are understood."""
+    content = (
+        b"\xef\xbb\xbfA=1\n\n# note\n B = two words \nexport C='x=y'\nD=\"# $HOME \\n\"\nE=\nF='\nG=a'b\r\n"
+    )
+    assert env_file(written(tmp_path, content)) == {
+        "A": "1",
+        "B": "two words",
+        "C": "x=y",
+        "D": "# $HOME \\n",
+        "E": "",
+        "F": "'",
+        "G": "a'b",
+    }
+
+
+def test_odd_lines_are_named_by_number(tmp_path: Path) -> None:
+    """Lines that are not NAME=value are named by their numbers, and not shown."""
+    path = written(tmp_path, f"A=1\n{CANARY}\n=2\nno name={CANARY}\n".encode())
+    with pytest.raises(UsageError, match="in line 2, 3, 4") as raised:
+        env_file(path)
+    assert CANARY not in str(raised.value)
+
+
+@pytest.mark.parametrize("content", [None, b"A=\xff"])
+def test_a_file_that_cannot_be_read(content: bytes | None, tmp_path: Path) -> None:
+    """A file that is missing or no text is a UsageError that names the file."""
+    path = tmp_path / "none.env" if content is None else written(tmp_path, content)
+    with pytest.raises(UsageError, match="cannot be read") as raised:
+        env_file(path)
+    assert str(path) in str(raised.value)
+
+
+def test_the_command_ends_with_2_and_no_traceback(tmp_path: Path) -> None:
+    """`save` with a wrong name or nothing to save prints the sentence alone and ends with 2."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    for name, said in (("Acme UK", "small letters"), ("acme", "MAMBU_BASE_URL is missing")):
+        done = subprocess.run(
+            [sys.executable, "-m", "blocks", "save", name],
+            env={**kept, "PREFECT_HOME": str(tmp_path)},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""

@@ -1,0 +1,246 @@
+"""The plan held against what Xero has."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blocks.mambu import JournalLine
+from flows.journals.books import LiveJournal, LiveLine, confirmed, match
+from tests.flows.journals.builders import (
+    CASH,
+    DAY,
+    EARLIER,
+    days_of_lines,
+    edited,
+    entries,
+    examples,
+    planned,
+    posting,
+    sealed,
+    sent,
+    transfers,
+)
+
+STATES = ["DRAFT", "POSTED", "ARCHIVED", "DELETED", "VOIDED"]
+
+
+def text_edit(change: Callable[[str], str]) -> Callable[[LiveLine], LiveLine]:
+    """Return an edit of a line's description."""
+    return lambda line: line._replace(description=change(line.description or ""))
+
+
+@given(lines=days_of_lines())
+@examples
+def test_what_was_sent_ties_out(lines: list[JournalLine]) -> None:
+    """A day that Xero holds as it was sent agrees in every line and every account."""
+    day = sent(lines, cap=4)
+    found = confirmed(day.plan, match(day.plan, day.live), [])
+    assert found.tied_out
+    assert not found.vanished([one.narration for one in day.live])
+
+
+@given(data=st.data(), lines=days_of_lines())
+@examples
+def test_each_entry_is_found_missing_or_voided(data: st.DataObject, lines: list[JournalLine]) -> None:
+    """Whatever state its journal is in, each line is exactly one of found, missing and voided."""
+    day = sent(lines, cap=4)
+    live = [one._replace(status=data.draw(st.sampled_from(STATES))) for one in day.live]
+    matched = match(day.plan, live)
+    assert set(matched.found) == set(entries(one for one in live if one.status in STATES[:3]))
+    assert matched.missing == set(entries(one for one in live if one.status == "DELETED"))
+    assert matched.voided == set(entries(one for one in live if one.status == "VOIDED"))
+
+
+@pytest.mark.parametrize("transaction", ["T1", None])
+@pytest.mark.parametrize("label", [None, "acme-uk"])
+@pytest.mark.parametrize(
+    ("added", "narration"),
+    [
+        (" checked", None),
+        (" checked", "November interest"),
+        (", ok", "November interest"),
+        ("\nseen by Ann", "November interest"),
+        (" | ok", None),
+    ],
+)
+def test_an_edited_description_is_still_found(
+    added: str, narration: str | None, label: str | None, transaction: str | None
+) -> None:
+    """What people add to a line's text neither hides the line nor makes it differ."""
+    day = sent(posting(1, "5", "-5", transaction=transaction), label=label)
+    journal = edited(day.live[0], text_edit(lambda text: text + added), first=2)
+    matched = match(day.plan, [journal._replace(narration=narration or journal.narration)])
+    assert (matched.missing, matched.differences) == (frozenset(), [])
+
+
+def test_a_removed_label_is_forgiven_in_our_journal() -> None:
+    """A line whose label a person removed is still found in a journal of our name."""
+    day = sent(posting(1, "5", "-5"), label="acme-uk")
+    journal = edited(day.live[0], text_edit(lambda text: text.removesuffix(" | acme-uk")))
+    assert not match(day.plan, [journal]).missing
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda line: line._replace(amount=Decimal("5.01")), "Mambu 5.00 on 1100, Xero 5.01 on 1100"),
+        (lambda line: line._replace(amount=Decimal("5.005")), "Xero a fraction on 1100"),
+        (lambda line: line._replace(account_code="4100"), "Mambu 5.00 on 1100, Xero 5.00 on 4100"),
+        (lambda line: line._replace(account_code=None), "Xero 5.00 on no account"),
+    ],
+)
+def test_an_edited_line_is_drift(change: Callable[[LiveLine], LiveLine], sentence: str) -> None:
+    """A line whose amount or account differs is reported with both sides, and is not sent again."""
+    day = sent(posting(1, "5", "-5"))
+    live = [edited(day.live[0], change)]
+    ((index, text),) = match(day.plan, live).differences
+    assert (index, sentence in text, "EntryID 1" in text) == (0, True, True)
+    assert sealed(day.plan, live).requests == []
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda journal: journal._replace(date=dt.date(2026, 11, 21)),
+            "Mambu's booking date is 2026-11-20, Xero's 2026-11-21",
+        ),
+        (lambda journal: journal._replace(date=None), "Xero's None"),
+        (
+            lambda journal: journal._replace(lines=[*journal.lines, LiveLine(Decimal(1), CASH, "Tip")]),
+            "1 of its 3 lines are not this day's",
+        ),
+    ],
+)
+def test_an_edited_journal_is_drift(change: Callable[[LiveJournal], LiveJournal], sentence: str) -> None:
+    """A journal whose date or lines differ is reported, keeps the day open, and is not sent again."""
+    day = sent(posting(1, "5", "-5"))
+    live = [change(day.live[0])]
+    found = confirmed(day.plan, match(day.plan, live), [])
+    assert any(sentence in text for text in found.open)
+    assert not found.tied_out
+    assert sealed(day.plan, live).requests == []
+
+
+def test_a_journal_of_two_booking_dates_is_drift() -> None:
+    """A journal into which a person moved lines of another booking date is reported with both dates."""
+    day = sent([*posting(1, "5", "-5"), *posting(3, "6", "-6", booked=EARLIER)])
+    first, second = day.live
+    joined = second._replace(lines=[*first.lines, *second.lines])
+    (difference,) = match(day.plan, [joined]).differences
+    assert "Mambu's booking date is 2026-11-18, 2026-11-20" in difference[1]
+
+
+@pytest.mark.parametrize("status", ["DRAFT", "POSTED", "ARCHIVED"])
+def test_a_line_in_two_live_journals_is_doubled(status: str) -> None:
+    """An entry id in two live journals is named with both, in whatever live state they are."""
+    day = sent(posting(1, "5", "-5"))
+    (journal,) = day.live
+    matched = match(day.plan, [journal, journal._replace(journal_id="copy", status=status, narration="copy")])
+    assert [text.split(" stands in ")[0] for text in matched.doubled] == ["EntryID 1", "EntryID 2"]
+    assert f"{status.lower()} journal «copy»" in matched.doubled[0]
+
+
+def test_a_line_twice_in_one_journal_is_doubled() -> None:
+    """An entry id that stands twice in a single journal is doubled, too."""
+    day = sent(posting(1, "5", "-5"))
+    (journal,) = day.live
+    assert match(day.plan, [journal._replace(lines=[*journal.lines, journal.lines[0]])]).doubled
+
+
+@pytest.mark.parametrize("status", ["DELETED", "VOIDED"])
+def test_a_withdrawn_copy_does_not_double(status: str) -> None:
+    """A copy of a journal that is deleted or voided doubles nothing."""
+    day = sent(posting(1, "5", "-5"))
+    (journal,) = day.live
+    matched = match(day.plan, [journal, journal._replace(journal_id="copy", status=status)])
+    assert (matched.doubled, matched.missing, matched.voided) == ([], frozenset(), frozenset())
+
+
+def test_a_journal_read_twice_counts_once_as_it_was_read_last() -> None:
+    """A journal that comes on two pages is one journal, in the state in which it came last."""
+    day = sent(posting(1, "5", "-5"))
+    (journal,) = day.live
+    assert match(day.plan, [journal, journal]).doubled == []
+    assert match(day.plan, [journal, journal._replace(status="DELETED")]).missing == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(None, "acme-uk"), ("acme-uk", None), ("acme", "acme-uk"), ("acme-uk", "acme")]
+)
+def test_tenants_that_share_an_organisation(ours: str | None, theirs: str | None) -> None:
+    """The journals of a tenant with another label neither hide our lines nor take our numbers."""
+    lines = transfers(3)
+    matched = match(planned(lines, label=ours), sent(lines, label=theirs).live)
+    assert matched.missing == {1, 2, 3, 4, 5, 6}
+    assert (matched.journals, matched.numbers, matched.totals) == ([], {}, {})
+
+
+def test_journals_of_other_origin_do_not_matter() -> None:
+    """Journals without our entry ids, of other days or by hand, are neither ours nor drift."""
+    day = sent(posting(1, "5", "-5"))
+    others = [
+        LiveJournal("a", "Rent", DAY.date, "POSTED", [LiveLine(Decimal(5), CASH, "Rent")]),
+        LiveJournal("b", "Odd", None, "DRAFT", [LiveLine(Decimal(5), None, None)]),
+        LiveJournal("c", "Empty", DAY.date, "DRAFT", []),
+        *sent(transfers(2, first=900)).live,
+    ]
+    matched = match(day.plan, [*day.live, *(one._replace(journal_id=one.journal_id + "!") for one in others)])
+    assert (matched.journals, matched.differences) == (day.live, [])
+
+
+@pytest.mark.parametrize("status", STATES)
+def test_a_number_is_taken_in_any_state(status: str) -> None:
+    """The number of a journal of the day is taken, whatever became of the journal."""
+    day = sent(posting(1, "5", "-5"))
+    matched = match(day.plan, [day.live[0]._replace(status=status)])
+    assert matched.numbers == {DAY.date: {1}}
+
+
+def test_voided_lines_are_reported() -> None:
+    """Lines that stand only in a voided journal keep the day open, by their entry ids."""
+    day = sent(posting(1, "5", "-5"))
+    found = confirmed(day.plan, match(day.plan, [day.live[0]._replace(status="VOIDED")]), [])
+    assert not found.tied_out
+    assert "voided in Xero, and are not sent again: EntryID 1, 2" in found.open[0]
+
+
+def test_missing_lines_are_reported() -> None:
+    """Lines in no journal keep the day open, and a journal that Xero said it took has vanished."""
+    day = sent(posting(1, "5", "-5"))
+    found = confirmed(day.plan, match(day.plan, []), [])
+    assert found.open == ["2 lines are not in Xero: EntryID 1, 2"]
+    assert found.vanished([one.narration for one in day.live])
+
+
+def test_two_journals_of_one_name_are_reported() -> None:
+    """Two live journals with the same name keep the day open, even where their lines differ."""
+    day = sent(transfers(4), cap=4)
+    first, second = day.live
+    found = confirmed(day.plan, match(day.plan, [first, second._replace(narration=first.narration)]), [])
+    assert found.open == [f"2 journals are named «{first.narration}»"]
+
+
+@given(lines=days_of_lines())
+@examples
+def test_the_tie_out_takes_every_line(lines: list[JournalLine]) -> None:
+    """Before anything is sent, the tie-out has all of Mambu's lines, at a sum of zero, and none of Xero's."""
+    plan = planned(lines)
+    rows = confirmed(plan, match(plan, []), []).rows
+    assert sum(row.mambu for row in rows) == 0
+    assert {(row.account_code, row.booking_date) for row in rows} == {
+        (row["account_code"], str(row["booking_date"])) for row in plan.lines.to_pylist()
+    }
+    assert not any(row.xero for row in rows)
+
+
+def test_a_day_without_lines_ties_out() -> None:
+    """A day without lines agrees with an empty Xero."""
+    plan = planned([])
+    assert confirmed(plan, match(plan, []), []).tied_out

@@ -1,0 +1,75 @@
+"""Money: minor units, their text, exact sums, and rounding that keeps a sum of zero."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.money import exact_sums, minor_digits, money_text, round_to_zero_sum, summable, to_minor
+
+LARGEST = 10**18 - 1
+zero_sum_amounts = st.lists(st.integers(-(10**20), 10**20), max_size=30).map(lambda some: [*some, -sum(some)])
+
+
+@pytest.mark.parametrize(("currency", "digits"), [("EUR", 2), ("JPY", 0), ("KWD", 2), ("CLP", 0)])
+def test_decimals_of_a_currency(currency: str, digits: int) -> None:
+    """Amounts have two decimals in Xero, or none where the currency has no minor unit."""
+    assert minor_digits(currency) == digits
+
+
+@pytest.mark.parametrize(
+    ("minor", "digits", "text"),
+    [(-5, 2, "-0.05"), (0, 2, "0.00"), (100, 2, "1.00"), (-100, 0, "-100"), (LARGEST, 2, f"{'9' * 16}.99")],
+)
+def test_text_of_an_amount(minor: int, digits: int, text: str) -> None:
+    """Minor units are written as a plain number with the currency's decimals."""
+    assert money_text(minor, digits) == text
+
+
+@given(minor=st.integers(-LARGEST, LARGEST), digits=st.sampled_from([0, 2]))
+def test_text_loses_nothing(minor: int, digits: int) -> None:
+    """An amount of up to 18 digits is the same after it was written and read."""
+    assert to_minor(Decimal(money_text(minor, digits)), digits) == minor
+
+
+@pytest.mark.parametrize(("amount", "digits"), [("0.005", 2), ("1.5", 0), ("-0.001", 2)])
+def test_finer_amounts_have_no_minor_units(amount: str, digits: int) -> None:
+    """An amount finer than the minor unit is not silently rounded to one."""
+    assert to_minor(Decimal(amount), digits) is None
+
+
+@given(values=st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=50))
+def test_sums_never_overflow(values: list[int]) -> None:
+    """A sum of 64-bit integers is exact even where it needs more than 64 bits."""
+    series = pd.Series(values, dtype="int64")
+    assert int(summable(series).sum()) == sum(values)
+    assert [int(one) for one in exact_sums(series, [pd.Series(["all"] * len(values))])] == [sum(values)]
+
+
+@given(amounts=zero_sum_amounts, factor=st.sampled_from([1, 10, 100, 10**16]))
+def test_rounding_keeps_the_sum_of_zero(amounts: list[int], factor: int) -> None:
+    """Amounts that sum to zero still do after rounding."""
+    assert sum(round_to_zero_sum(amounts, factor)) == 0
+
+
+@given(amounts=zero_sum_amounts, factor=st.sampled_from([1, 10, 100, 10**16]))
+def test_rounding_moves_less_than_one_unit(amounts: list[int], factor: int) -> None:
+    """Each rounded amount lies less than one minor unit from its exact one."""
+    results = round_to_zero_sum(amounts, factor)
+    assert all(abs(new * factor - old) < factor for old, new in zip(amounts, results, strict=True))
+
+
+def test_largest_remainders_go_up_the_earlier_first() -> None:
+    """The largest remainders are rounded up, and of equal ones the earlier."""
+    assert round_to_zero_sum([14, 17, 17, -48], 10) == [1, 2, 2, -5]
+    assert round_to_zero_sum([15, 15, 15, -45], 10) == [2, 2, 1, -5]
+
+
+def test_amounts_off_zero_are_not_rounded() -> None:
+    """Amounts that do not sum to zero are refused rather than made to."""
+    with pytest.raises(ValueError, match="do not sum to zero"):
+        round_to_zero_sum([1, -2], 10)
