@@ -28,6 +28,8 @@ def checked_base_url(value: str) -> str:
     try:
         httpx.URL(url)
         parts = urlsplit(url)
+        if parts.port == 0:  # asking for the port raises ValueError for one that cannot be
+            raise ValueError("no such port")
     except (httpx.InvalidURL, ValueError):
         raise ValueError("is not an address") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:

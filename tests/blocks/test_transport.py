@@ -83,7 +83,9 @@ def system(
     )
 
 
-async def outcome(call: Call, *steps: Step, clock: VirtualClock | None = None, attempts: int = 5) -> CallFailed:
+async def outcome(
+    call: Call, *steps: Step, clock: VirtualClock | None = None, attempts: int = 5
+) -> CallFailed:
     """Return the error that a call ends with."""
     with pytest.raises(CallFailed) as raised:
         async with system(Script(*steps), clock or VirtualClock(), attempts=attempts) as there:
@@ -363,7 +365,10 @@ async def test_each_repeat_is_announced() -> None:
     async with system(Script(answer(503)), VirtualClock(), attempts=3, notice=told.append) as there:
         with pytest.raises(Unavailable):
             await there.call(READ, decoded)
-    assert [text.split(" Next: ")[1].split(" in ")[0] for text in told] == ["attempt 2 of 3", "attempt 3 of 3"]
+    assert [text.split(" Next: ")[1].split(" in ")[0] for text in told] == [
+        "attempt 2 of 3",
+        "attempt 3 of 3",
+    ]
 
 
 # --- The life of the key, and unknown outcomes --------------------------------------------------

@@ -326,7 +326,11 @@ async def test_a_put_is_as_xero_wants_it() -> None:
 async def test_a_validation_error_names_each_reason() -> None:
     """A 400 is Rejected with the message of every validation error."""
     errors = [{"Message": "The total debits (1) must equal"}, {"Message": "Account code 'X' is not valid"}]
-    body = {"ErrorNumber": 10, "Message": "A validation exception", "Elements": [{"ValidationErrors": errors}]}
+    body = {
+        "ErrorNumber": 10,
+        "Message": "A validation exception",
+        "Elements": [{"ValidationErrors": errors}],
+    }
     async with client(xero(answer(400, body))) as there:
         with pytest.raises(Rejected) as raised:
             await there.put_manual_journals(BODY, "key-1")

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flows.money import exact_sums, minor_digits, money_text, round_to_zero_sum, summable, to_minor
@@ -43,6 +43,8 @@ def test_finer_amounts_have_no_minor_units(amount: str, digits: int) -> None:
 
 
 @given(values=st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=50))
+@example(values=[2**63 - 1, 1])
+@example(values=[-(2**63), -1])
 def test_sums_never_overflow(values: list[int]) -> None:
     """A sum of 64-bit integers is exact even where it needs more than 64 bits."""
     series = pd.Series(values, dtype="int64")

@@ -247,13 +247,11 @@ async def test_loopback_names_are_let_in(inside: httpx.AsyncClient, host: str) -
 @pytest.mark.parametrize(
     "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "10.0.0.1", ""]
 )
-@pytest.mark.parametrize(
-    "path", ["/", "/xero/", "/control/clock", "/api/branches", "/api.xro/2.0/Organisation"]
-)
-async def test_other_names_are_refused(inside: httpx.AsyncClient, host: str, path: str) -> None:
+async def test_other_names_are_refused(inside: httpx.AsyncClient, host: str) -> None:
     """A request addressed to any other name is refused on every path, as DNS rebinding would come."""
-    answer = await inside.get(path, headers={"Host": host})
-    assert (answer.status_code, "127.0.0.1 or localhost" in answer.text) == (403, True)
+    for path in ("/", "/xero/", "/control/clock", "/api/branches", "/api.xro/2.0/Organisation", "/nothing"):
+        answer = await inside.get(path, headers={"Host": host})
+        assert (answer.status_code, "127.0.0.1 or localhost" in answer.text) == (403, True)
 
 
 @pytest.mark.parametrize(

@@ -288,6 +288,14 @@ def test_a_transaction_of_which_a_part_is_live_is_torn() -> None:
     assert not confirmed(day.plan, match(day.plan, [journal]), found.torn).tied_out
 
 
+def test_a_balanced_part_of_a_transaction_is_torn() -> None:
+    """What is missing of a transaction is not sent either where that part balances by itself."""
+    day = sent(posting(1, "5", "-5", "3", "-3"))
+    (journal,) = day.live
+    found = sealed(day.plan, [journal._replace(lines=journal.lines[:2])])
+    assert (found.requests, len(found.torn)) == ([], 1)
+
+
 def test_a_pool_of_which_the_missing_part_is_off_is_torn() -> None:
     """Missing lines without a transaction id that do not balance among themselves are named, not sent."""
     day = sent(posting(1, "5", "-2", "-3", transaction=None))

@@ -83,7 +83,7 @@ def test_batches_count_from_one_per_booking_date(lines: list[JournalLine], cap: 
         assert [entry for _, entry in found] == sorted(entry for _, entry in found)
 
 
-@given(units=units, cap=caps, first=st.integers(1, 9))
+@given(units=units, cap=st.sampled_from([2, 250, 2000]), first=st.integers(1, 9))
 def test_filling_keeps_both_limits(units: list[Unit], cap: int, first: int) -> None:
     """No batch of several units passes the cap on lines or the one on bytes, and none could take the next."""
     numbers = dict(fill(units, cap, first))
