@@ -2,6 +2,8 @@
 
 Matching goes by the entry ids in the lines' descriptions, never by narration or date, which people
 edit. What Xero has is the truth about Xero.
+
+What holds a whole day is a struct, since Prefect looks into tuples and dataclasses that tasks exchange.
 """
 
 from __future__ import annotations
@@ -9,11 +11,11 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import repeat
 from typing import NamedTuple
 
+import msgspec
 import pyarrow as pa
 
 from flows.journals.narration import Narration, description, entry_id_in, has_label
@@ -54,8 +56,7 @@ class Plan(NamedTuple):
     label: str | None
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """The plan held against Xero.
 
     `journals` are the live ones that hold lines of the plan; `found` gives, for each entry id that is
@@ -233,7 +234,7 @@ def tie_out(plan: Plan, totals: Mapping[tuple[str, str], int]) -> list[TieOutRow
     ]
 
 
-class Confirmed(NamedTuple):
+class Confirmed(msgspec.Struct, frozen=True):
     """The day as Xero holds it: `rows` per account and booking date, `open` what does not agree."""
 
     matched: Match

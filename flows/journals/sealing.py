@@ -52,7 +52,7 @@ class SealedRequest(NamedTuple):
     journals: tuple[SealedJournal, ...]
 
 
-class Sealing(NamedTuple):
+class Sealing(msgspec.Struct, frozen=True):
     """What is to be sent, and what cannot be: `torn` are sentences about partly missing units."""
 
     requests: list[SealedRequest]

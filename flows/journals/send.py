@@ -15,8 +15,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
+import msgspec
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -45,14 +45,14 @@ _LINES_PER_PAGE = 25_000
 ROUNDS = 20
 
 
-class Books(NamedTuple):
+class Books(msgspec.Struct, frozen=True):
     """What Xero shows of the day, and when it was read."""
 
     matched: Match
     read_at: dt.datetime
 
 
-class Sent(NamedTuple):
+class Sent(msgspec.Struct, frozen=True):
     """The outcome of sending: the Xero ids of what was created, by narration, and the last look at Xero.
 
     `journals` are those that were sent; `torn` names what cannot be sent since people changed its journals.

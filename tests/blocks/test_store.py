@@ -18,7 +18,7 @@ from typing import NamedTuple
 import asyncpg
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import delete, select, text, update
 
 from blocks.errors import UsageError
 from blocks.store import (
@@ -30,6 +30,8 @@ from blocks.store import (
     Store,
     StoredRequest,
     StoreError,
+    _meta,
+    _runs,
     latest,
     open_store,
 )
@@ -227,8 +229,7 @@ async def test_runs(database: Database) -> None:
             await store.run_started("r-1", "default", DAY, AT)
         await store.run_ended("r-1", "completed", "done", AT)
         async with store._begin() as connection:
-            schema = f"{database.schema}." if database.schema else ""
-            rows = (await connection.execute(text(f"SELECT status, message FROM {schema}runs"))).all()
+            rows = (await connection.execute(select(_runs.c.status, _runs.c.message))).all()
     assert [tuple(row) for row in rows] == [("completed", "done")]
 
 
@@ -299,17 +300,16 @@ def test_runs_that_start_together_make_one_store(database: Database, repeat: int
     assert at_once(*[open_and_write] * 8) == []
 
     async def count() -> None:
-        schema = f"{database.schema}." if database.schema else ""
         async with database.store() as store, store._begin() as connection:
-            runs = (await connection.execute(text(f"SELECT count(*) FROM {schema}runs"))).scalar_one()
-            versions = (await connection.execute(text(f"SELECT schema_version FROM {schema}daybook"))).all()
-            assert (runs, [tuple(row) for row in versions]) == (8, [(SCHEMA_VERSION,)])
+            runs = (await connection.execute(select(_runs.c.run_id))).all()
+            versions = (await connection.execute(select(_meta.c.schema_version))).scalars().all()
+            assert (len(runs), versions) == (8, [SCHEMA_VERSION])
 
     asyncio.run(count())
 
 
 def test_runs_that_write_together_lose_nothing(database: Database) -> None:
-    """Four runs sealing, sending and moving at the same time end with all their journals as they left them."""
+    """Four runs that seal, send and move at the same time end with their journals as they left them."""
 
     def writer(run: int) -> Callable[[], Coroutine[object, object, None]]:
         async def write() -> None:
@@ -361,10 +361,9 @@ async def test_a_write_waits_for_another_programs_write(tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", [0, 2, None])
 async def test_another_schema_version_is_refused(database: Database, version: int | None) -> None:
     """A store of an older, newer or unstated schema version is a UsageError naming both, and unharmed."""
-    schema = f"{database.schema}." if database.schema else ""
-    change = f"UPDATE {schema}daybook SET schema_version = {version}"
+    change = update(_meta).values(schema_version=version) if version is not None else delete(_meta)
     async with database.store() as store, store._begin() as connection:
-        await connection.execute(text(change if version is not None else f"DELETE FROM {schema}daybook"))
+        await connection.execute(change)
     for _ in range(2):
         with pytest.raises(UsageError, match=f"version {version}, and this Daybook works with version 1"):
             async with database.store():

@@ -125,16 +125,20 @@ async def test_an_expired_token_is_replaced_once() -> None:
 async def test_a_token_that_expires_under_many_calls_is_replaced_once() -> None:
     """Calls that all learn that their token expired share one new one, also where one learns it late."""
 
+    again = asyncio.Event()
+
     def by_token(request: httpx.Request) -> httpx.Response:
         if request.headers["authorization"].endswith("-1"):
             return detail(401, "TokenExpired: token expired")(request)
+        again.set()
         return answer(200, ORGANISATION)(request)
 
     class Uneven(Script):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            for _ in range(20 * len(self.requests)):
-                await asyncio.sleep(0)
-            return await super().handle_async_request(request)
+            response = await super().handle_async_request(request)
+            if len(self.requests) == 3:
+                await again.wait()
+            return response
 
     script = Uneven(by_token, token=tokens())
     async with client(script, parallel=5) as there:

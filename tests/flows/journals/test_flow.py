@@ -202,7 +202,7 @@ async def test_a_unit_larger_than_the_line_cap_stays_whole(sandbox: Sandboxed) -
 
 @pytest.mark.parametrize("date", [dt.date(2026, 3, 29), dt.date(2026, 10, 25)])
 async def test_days_of_23_and_25_hours_arrive_whole(sandbox: Sandboxed, date: dt.date) -> None:
-    """A day on which the clocks change arrives with its first and its last line, and no line of its neighbours."""
+    """A day on which the clocks change arrives with its first and last line, and none of its neighbours."""
     clocks = {"start": "+00:00", "end": "+01:00"} if date.month == 3 else {"start": "+01:00", "end": "+00:00"}
     following = date + dt.timedelta(days=1)
     day_before = date - dt.timedelta(days=1)

@@ -1,0 +1,223 @@
+"""People act in Xero between runs, and Xero declines journals: what a run does about it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from decimal import Decimal
+from typing import Any
+
+from tests.flows.journals.test_flow import live_lines
+from tests.sandboxed import DATE, Sandboxed, line
+
+
+def two_units(sandbox: Sandboxed) -> None:
+    """Plant a day of two transactions, which make one journal each with a cap of two lines."""
+    sandbox.plant(
+        [
+            line(1, 5, transaction="T1"),
+            line(2, 5, "CREDIT", transaction="T1"),
+            line(3, 7, transaction="T2"),
+            line(4, 7, "CREDIT", transaction="T2"),
+        ]
+    )
+
+
+def journal_with(sandbox: Sandboxed, entry: int) -> dict[str, Any]:
+    """Return the journal that holds an entry."""
+    return next(
+        journal
+        for journal in sandbox.xero_journals()
+        if any(one["Description"].startswith(f"EntryID: {entry},") for one in journal["JournalLines"])
+    )
+
+
+async def test_a_deleted_draft_is_sent_again_under_a_new_number(sandbox: Sandboxed) -> None:
+    """A draft that a person deleted is sent again by the next run of the date, under a number never used."""
+    two_units(sandbox)
+    connection = sandbox.connection(lines_per_journal=2)
+    await sandbox.run(connection=connection)
+    sandbox.control("xero/delete", {"journal_id": journal_with(sandbox, 3)["ManualJournalID"]})
+
+    again = await sandbox.run(connection=connection)
+
+    assert again.state.is_completed(), again.message
+    assert again.summary.journals_created == 1
+    assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
+    names = [journal["Narration"] for journal in sandbox.xero_journals()]
+    assert len(names) == len(set(names)) == 3
+
+
+async def test_an_edited_draft_is_reported_and_not_overwritten(sandbox: Sandboxed) -> None:
+    """A draft whose amounts a person changed makes the run fail with both sides, and stays as it is."""
+    two_units(sandbox)
+    await sandbox.run()
+    journal = sandbox.xero_journals()[0]
+    fields = ("AccountCode", "Description", "TaxType")
+    kept = [
+        {**{name: one[name] for name in fields}, "LineAmount": float(Decimal(one["LineAmount"]) * 2)}
+        for one in journal["JournalLines"]
+    ]
+    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": kept})
+    sandbox.http.delete("/control/requests")
+
+    again = await sandbox.run()
+
+    assert again.state.is_failed()
+    assert "EntryID 1" in again.message
+    assert "5.00" in again.message
+    assert "10.00" in again.message
+    assert again.summary.tied_out is False
+    assert sandbox.requests("xero", "PUT") == []
+
+
+async def test_an_edited_narration_is_still_the_same_journal(sandbox: Sandboxed) -> None:
+    """A draft that a person renamed is found by its lines: nothing is sent twice."""
+    two_units(sandbox)
+    await sandbox.run()
+    journal = sandbox.xero_journals()[0]
+    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "narration": "November, Mambu"})
+
+    again = await sandbox.run()
+
+    assert again.state.is_completed(), again.message
+    assert again.summary.journals_created == 0
+
+
+async def test_a_voided_journal_is_reported_and_never_sent_again(sandbox: Sandboxed) -> None:
+    """A journal that was posted and voided is reported, and not replaced."""
+    two_units(sandbox)
+    await sandbox.run()
+    journal = sandbox.xero_journals()[0]
+    sandbox.control("xero/post", {"journal_id": journal["ManualJournalID"]})
+    sandbox.control("xero/void", {"journal_id": journal["ManualJournalID"]})
+
+    again = await sandbox.run()
+
+    assert again.state.is_failed()
+    assert "voided" in again.message
+    assert len(sandbox.xero_journals()) == 1
+
+
+async def test_a_copied_journal_stops_the_run(sandbox: Sandboxed) -> None:
+    """Lines that stand in two live journals stop the run before anything is sent."""
+    two_units(sandbox)
+    await sandbox.run()
+    sandbox.control("xero/copy", {"journal_id": sandbox.xero_journals()[0]["ManualJournalID"]})
+
+    again = await sandbox.run()
+
+    assert again.state.is_failed()
+    assert "more than once" in again.message
+
+
+async def test_late_lines_go_out_in_a_further_journal(sandbox: Sandboxed) -> None:
+    """Lines that appear in Mambu after the day was sent are sent alone, under the next number."""
+    two_units(sandbox)
+    await sandbox.run()
+    sandbox.control(
+        "mambu/add_lines",
+        {
+            "date": str(DATE),
+            "lines": [line(8, 1, transaction="T0"), line(9, 1, "CREDIT", transaction="T0")],
+        },
+    )
+
+    again = await sandbox.run()
+
+    assert again.state.is_completed(), again.message
+    assert again.summary.journals_created == 1
+    assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4, 8, 9]
+    assert journal_with(sandbox, 8)["Narration"].endswith("| 2")
+
+
+async def test_a_store_that_was_lost_leads_to_no_second_journal(sandbox: Sandboxed, home: Any) -> None:
+    """After the store and all staged files are gone, a rerun finds everything in Xero and sends nothing."""
+    await sandbox.run()
+    shutil.rmtree(home)
+    again = await sandbox.run()
+
+    assert again.state.is_completed(), again.message
+    assert again.summary.journals_created == 0
+
+
+async def test_a_declined_journal_is_named_and_the_others_are_kept(sandbox: Sandboxed) -> None:
+    """A journal that Xero declines fails the run with Xero's reason; the others are there, and stay alone."""
+    lines = [
+        line(1, 5, transaction="T1"),
+        line(2, 5, "CREDIT", transaction="T1"),
+        line(3, 7, transaction="T2", gl_code="5400"),
+        line(4, 7, "CREDIT", transaction="T2"),
+    ]
+    sandbox.plant(lines)
+    connection = sandbox.connection(lines_per_journal=2)
+    # Archived between the check of the chart and the sending, which the check cannot see.
+    reason = {"ValidationErrors": [{"Message": "Account code '5400' has been archived"}]}
+    body = {"ErrorNumber": 10, "Type": "ValidationException", "Message": "Invalid", "Elements": [reason]}
+    rule = {"system": "xero", "method": "PUT", "nth": 2, "kind": "status", "status": 400}
+    sandbox.fault({**rule, "content_type": "application/json", "body": json.dumps(body)})
+    first = await sandbox.run(connection=connection)
+    assert first.state.is_failed()
+    assert "archived" in first.message
+    assert len(sandbox.xero_journals()) == 1
+
+    second = await sandbox.run(connection=connection)
+
+    assert second.state.is_completed(), second.message
+    assert second.summary.journals_created == 1
+    assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
+
+
+async def test_a_warning_on_a_success_is_a_failure(sandbox: Sandboxed) -> None:
+    """A journal that Xero takes while dropping an account code fails the run, and is not sent twice."""
+    two_units(sandbox)
+    sandbox.control("xero/warn")
+    first = await sandbox.run()
+    assert first.state.is_failed()
+    assert "has been removed" in first.message
+
+    second = await sandbox.run()
+
+    assert second.state.is_failed()
+    assert len(sandbox.xero_journals()) == 1
+
+
+async def test_a_lost_answer_does_not_double_a_journal(sandbox: Sandboxed) -> None:
+    """A request that was carried out but whose answer got lost is repeated under its key: one journal."""
+    two_units(sandbox)
+    sandbox.fault({"system": "xero", "method": "PUT", "kind": "drop_after"})
+    outcome = await sandbox.run()
+
+    assert outcome.state.is_completed(), outcome.message
+    assert len(sandbox.xero_journals()) == 1
+    keys = {one["idempotency_key"] for one in sandbox.requests("xero", "PUT")}
+    bodies = {one["body_sha256"] for one in sandbox.requests("xero", "PUT")}
+    assert len(sandbox.requests("xero", "PUT")) == 2
+    assert len(keys) == len(bodies) == 1
+
+
+async def test_a_run_that_lost_every_answer_is_settled_by_the_next(sandbox: Sandboxed) -> None:
+    """When no answer comes at all, the run fails saying so, and the next one finds the journal."""
+    two_units(sandbox)
+    sandbox.fault({"system": "xero", "method": "PUT", "kind": "504", "times": 0})
+    first = await sandbox.run(connection=sandbox.connection(retries=1))
+    assert first.state.is_failed()
+    assert "unknown" in first.message
+    sandbox.http.delete("/control/faults")
+
+    second = await sandbox.run()
+
+    assert second.state.is_completed(), second.message
+    assert len(sandbox.xero_journals()) == 1
+
+
+async def test_a_used_up_day_limit_ends_the_run_with_the_time_to_go_on(sandbox: Sandboxed) -> None:
+    """A day limit ends the run at once, with the time at which it can go on."""
+    two_units(sandbox)
+    sandbox.fault({"system": "xero", "method": "PUT", "kind": "429-day"})
+    outcome = await sandbox.run()
+
+    assert outcome.state.is_failed()
+    assert "until" in outcome.message
+    assert outcome.summary.seconds["total"] < 30
+    assert sandbox.xero_journals() == []

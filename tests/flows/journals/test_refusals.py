@@ -1,0 +1,203 @@
+"""What is wrong with the input of a run is said once, clearly, and nothing is sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from blocks.connections import JournalConnection
+from blocks.errors import CallFailed, DaybookError, NotAllowed, Refusal, Unavailable, Unreachable, UsageError
+from blocks.sandbox.mambu import API_KEYS
+from flows.local import exit_code
+from tests.sandboxed import DATE, Outcome, Sandboxed, line
+
+
+def stopped(outcome: Outcome, sandbox: Sandboxed, kind: type[DaybookError], *words: str) -> None:
+    """Require that a run failed with an error of a kind whose message has these words, and sent nothing."""
+    assert outcome.state.is_failed()
+    assert isinstance(outcome.error, kind), repr(outcome.error)
+    for word in words:
+        assert word in outcome.message
+    assert "Traceback" not in outcome.message
+    assert outcome.summary.message == outcome.message
+    assert sandbox.xero_journals() == []
+
+
+def changed(connection: JournalConnection, system: str, **values: Any) -> JournalConnection:
+    """Return a connection with some fields of one of its systems changed."""
+    block = getattr(connection, system).model_copy(update=values)
+    return connection.model_copy(update={system: block})
+
+
+async def test_an_unfinished_day_is_refused(sandbox: Sandboxed) -> None:
+    """Today is refused, with the time from which it can be run."""
+    today = dt.datetime.now(dt.UTC).date()
+    outcome = await sandbox.run(today)
+    stopped(outcome, sandbox, Refusal, "is not over yet in Europe/London", "Run it after")
+    assert exit_code(outcome.error) == 1
+
+
+async def test_a_future_day_is_refused(sandbox: Sandboxed) -> None:
+    """A day in the future is refused."""
+    outcome = await sandbox.run(dt.date(2999, 1, 1))
+    stopped(outcome, sandbox, Refusal, "2999-01-01 is not over yet")
+
+
+async def test_an_unknown_connection_is_named_with_the_remedy(sandbox: Sandboxed) -> None:
+    """A connection that nobody saved is named, with the command that saves it, and counts as wrong use."""
+    from flows import reports
+    from flows.journals.flow import journals
+
+    outcome = Outcome()
+    with reports.observed_by(outcome):
+        outcome.state = await journals(DATE, connection="no-such", return_state=True)
+    stopped(outcome, sandbox, UsageError, "'no-such'", "python -m blocks save no-such", "--sandbox")
+    assert exit_code(outcome.error) == 2
+
+
+async def test_a_wrong_mambu_key_is_a_matter_of_configuration(sandbox: Sandboxed) -> None:
+    """A key that Mambu refuses stops the run with the place where it is set."""
+    wrong = changed(sandbox.connection(), "mambu", api_key=SecretStr("00000000-0000-4000-8000-000000000000"))
+    outcome = await sandbox.run(connection=wrong)
+    stopped(outcome, sandbox, NotAllowed, "Mambu", "401", "Mambu block")
+    assert exit_code(outcome.error) == 2
+
+
+async def test_a_mambu_user_without_ledger_permission_is_told_which(sandbox: Sandboxed) -> None:
+    """A user who may not see journal entries stops the run with the permission that is missing."""
+    limited = changed(sandbox.connection(), "mambu", api_key=SecretStr(API_KEYS["task_creator"]))
+    limited = limited.model_copy(update={"time_zone": "Europe/London", "currency": "GBP"})
+    outcome = await sandbox.run(connection=limited)
+    stopped(outcome, sandbox, NotAllowed, "403", "VIEW_JOURNAL_ENTRIES")
+
+
+async def test_a_wrong_xero_secret_stops_the_run(sandbox: Sandboxed) -> None:
+    """A client secret that Xero refuses stops the run with what to check."""
+    wrong = changed(sandbox.connection(), "xero", client_secret=SecretStr("wrong"))
+    outcome = await sandbox.run(connection=wrong)
+    stopped(outcome, sandbox, NotAllowed, "invalid_client", "client id and secret")
+
+
+async def test_a_scope_that_the_app_lacks_is_named(sandbox: Sandboxed) -> None:
+    """A connection without the journals' scope stops before anything is read, naming the scope."""
+    less = changed(sandbox.connection(), "xero", scopes="accounting.settings.read")
+    outcome = await sandbox.run(connection=less)
+    stopped(outcome, sandbox, NotAllowed, "accounting.manualjournals")
+
+
+async def test_a_foreign_tenant_is_the_wrong_organisation(sandbox: Sandboxed) -> None:
+    """A tenant id that the token does not open stops the run as the wrong organisation."""
+    wrong = changed(sandbox.connection(), "xero", tenant_id="11111111-1111-4111-8111-111111111111")
+    outcome = await sandbox.run(connection=wrong)
+    stopped(outcome, sandbox, NotAllowed, "wrong organisation", "tenant id")
+
+
+async def test_an_organisation_of_another_name_is_refused(sandbox: Sandboxed) -> None:
+    """Where the connection names an organisation, credentials that lead to another one stop the run."""
+    outcome = await sandbox.run(connection=sandbox.connection(organisation="Another Ltd"))
+    stopped(outcome, sandbox, UsageError, "wrong organisation", "Another Ltd", "Harbour Lending Ltd")
+
+
+async def test_a_time_zone_that_disagrees_is_refused(sandbox: Sandboxed) -> None:
+    """A time zone in the connection that is not Mambu's stops the run, naming both."""
+    outcome = await sandbox.run(connection=sandbox.connection(time_zone="Asia/Tokyo"))
+    stopped(outcome, sandbox, UsageError, "Europe/London", "Asia/Tokyo")
+
+
+async def test_a_user_without_admin_rights_runs_by_the_configured_zone(sandbox: Sandboxed) -> None:
+    """Where Mambu's settings may not be read, the connection's serve; without them the run says so."""
+    sandbox.control("mambu/options", {"organization_forbidden": True})
+    without = await sandbox.run()
+    stopped(without, sandbox, UsageError, "time zone must be in the connection")
+    with_both = sandbox.connection(time_zone="Europe/London", currency="GBP")
+    assert (await sandbox.run(connection=with_both)).state.is_completed()
+
+
+@pytest.mark.parametrize("system", ["mambu", "xero"])
+async def test_an_unreachable_host_is_named(sandbox: Sandboxed, system: str) -> None:
+    """A host that does not answer is named, with what to check."""
+    connection = sandbox.connection(retries=0)
+    outcome = await sandbox.run(connection=changed(connection, system, base_url="http://127.0.0.1:9/api"))
+    stopped(outcome, sandbox, Unreachable, "no connection to 127.0.0.1", "base URL")
+    assert exit_code(outcome.error) == 1
+
+
+@pytest.mark.parametrize("kind", ["html", "truncate"])
+@pytest.mark.parametrize("system", ["mambu", "xero"])
+async def test_what_is_no_answer_of_the_system_is_said_to_be_none(
+    sandbox: Sandboxed, system: str, kind: str
+) -> None:
+    """An HTML page or cut JSON under status 200 ends the run with one message, after the retries."""
+    path = "gljournalentries" if system == "mambu" else "Accounts"
+    sandbox.fault({"system": system, "path": path, "kind": kind, "times": 0})
+    outcome = await sandbox.run(connection=sandbox.connection(retries=1))
+    stopped(outcome, sandbox, Unavailable, "base URL")
+
+
+async def test_an_unmapped_account_is_named_with_all_others(sandbox: Sandboxed) -> None:
+    """Every GL account without a usable Xero account is named at once, and nothing is sent."""
+    codes = ["9999", "090", "610", "LONG-GL-CODE-OF-20"]
+    lines = [line(number, 1, gl_code=code) for number, code in enumerate(codes, start=1)]
+    sandbox.plant([*lines, line(9, len(codes), "CREDIT")])
+    outcome = await sandbox.run()
+    stopped(outcome, sandbox, Refusal, "process, step map", "Nothing was sent", *codes)
+
+
+async def test_an_unbalanced_booking_date_names_its_transaction(sandbox: Sandboxed) -> None:
+    """Lines that do not balance stop the run at the step balance, with the transaction and the difference."""
+    sandbox.plant([line(1, 5, transaction="T-odd"), line(2, 4, "CREDIT", transaction="T-odd")])
+    outcome = await sandbox.run()
+    stopped(outcome, sandbox, Refusal, "step balance", "T-odd", "1.00", str(DATE))
+
+
+async def test_malformed_lines_are_all_named(sandbox: Sandboxed) -> None:
+    """Every malformed line is named at once, by its entry id, and nothing is sent."""
+    good = [line(1, 5), line(2, 5, "CREDIT")]
+    odd = [
+        {**line(3, 5), "amount": "five"},
+        {**line(4, 5), "bookingDate": "yesterday"},
+        {**line(5, 5), "type": "BOTH"},
+        {**line(6, 5), "glAccount": None},
+        line(7, -5),
+    ]
+    sandbox.plant([*good, *odd])
+    outcome = await sandbox.run()
+    stopped(outcome, sandbox, Refusal, "step validate", *(f"EntryID {number}" for number in range(3, 8)))
+    assert "EntryID 1 " not in outcome.message
+
+
+async def test_a_count_that_mambu_does_not_keep_stops_the_run(sandbox: Sandboxed) -> None:
+    """Where Mambu keeps giving fewer or more lines than it states, nothing is sent."""
+    sandbox.control("mambu/options", {"live_lines": 2, "live_date": str(DATE)})
+    outcome = await sandbox.run()
+    assert outcome.state.is_failed()
+    assert "Mambu states" in outcome.message
+    assert sandbox.xero_journals() == []
+
+
+async def test_an_answer_without_a_cursor_is_not_taken_for_the_end(sandbox: Sandboxed) -> None:
+    """A page without the cursor's header ends the run: what follows it would be lost in silence."""
+    sandbox.control("mambu/options", {"cursor_end": "omit-header"})
+    outcome = await sandbox.run()
+    stopped(outcome, sandbox, CallFailed, "cursor")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cursor_end": "extra-page"},
+        {"unstable_order": True},
+        {"bound_shift_seconds": 1},
+        {"bound_shift_seconds": -1},
+    ],
+)
+async def test_what_mambu_leaves_open_changes_nothing(sandbox: Sandboxed, options: dict[str, Any]) -> None:
+    """However Mambu ends its pages, orders them or counts its bounds, the same day arrives."""
+    usual = await sandbox.run(dry_run=True)
+    sandbox.control("mambu/options", options)
+    unusual = await sandbox.run(dry_run=True, refresh=True)
+    assert [row[:5] for row in unusual.summary.batches] == [row[:5] for row in usual.summary.batches]
+    assert unusual.state.is_completed()
