@@ -28,11 +28,10 @@ def checked_base_url(value: str) -> str:
     try:
         httpx.URL(url)
         parts = urlsplit(url)
-        if parts.port == 0:  # asking for the port raises ValueError for one that cannot be
-            raise ValueError("no such port")
+        port = parts.port  # raises ValueError for one that cannot be
     except (httpx.InvalidURL, ValueError):
         raise ValueError("is not an address") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
         raise ValueError("must be a full address that starts with https://")
     if "@" in parts.netloc:
         raise ValueError("must not contain a user name or password: they have fields of their own")

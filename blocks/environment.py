@@ -34,6 +34,7 @@ _POLICY = {
     "DAYBOOK_ACCOUNT_MAP": "account_map",
 }
 _ALL = {"mambu": _MAMBU, "xero": _XERO, "store": _STORE}
+VARIABLES = (*_MAMBU, *_XERO, *_STORE, *_POLICY)
 
 
 def journal_connection(environment: Mapping[str, str]) -> JournalConnection:

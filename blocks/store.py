@@ -15,15 +15,17 @@ leads to more reading, never to a second journal.
 
 from __future__ import annotations
 
+import asyncio
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, SecretStr
@@ -55,6 +57,9 @@ from blocks.home import home, private_folder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 
@@ -159,12 +164,35 @@ class StoreError(DaybookError):
     """The store cannot be read or written."""
 
 
+def _to_its_end(
+    method: Callable[P, Coroutine[Any, Any, T]],
+) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Let a cancelled call finish its transaction before it ends.
+
+    A SQLite connection dropped in the middle of one can hold the write lock for as long as anything,
+    the cancellation's own traceback included, refers to a cursor of it.
+    """
+
+    @wraps(method)
+    async def whole(*args: P.args, **kwargs: P.kwargs) -> T:
+        task = asyncio.create_task(method(*args, **kwargs))
+        try:
+            return await asyncio.shield(task)
+        finally:
+            if not task.done():
+                await asyncio.wait({task})
+                task.cancelled() or task.exception()  # seen, where it failed: the cancellation goes first
+
+    return whole
+
+
 class Store:
     """An open store. Use as an async context manager; every method raises StoreError."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
+    @_to_its_end
     async def __aenter__(self) -> Self:
         try:
             async with self._begin() as connection:
@@ -179,6 +207,7 @@ class Store:
     ) -> None:
         await self._engine.dispose()
 
+    @_to_its_end
     async def run_started(self, run_id: str, connection: str, day: date, at: datetime) -> None:
         """Record that a run began."""
         row = {
@@ -193,6 +222,7 @@ class Store:
             await database.execute(delete(_runs).where(_runs.c.run_id == run_id))
             await database.execute(insert(_runs).values(row))
 
+    @_to_its_end
     async def run_ended(self, run_id: str, status: str, message: str, at: datetime) -> None:
         """Record how a run ended."""
         async with self._begin() as database:
@@ -202,6 +232,7 @@ class Store:
                 .values(status=status, message=message, ended_at=_text(at))
             )
 
+    @_to_its_end
     async def journals(self, organisation: str, connection: str, day: date) -> list[JournalRecord]:
         """Return all journals recorded for a day, every state and generation."""
         query = (
@@ -217,6 +248,7 @@ class Store:
             rows = (await database.execute(query)).mappings().all()
         return [_record(row) for row in rows]
 
+    @_to_its_end
     async def request(self, request_key: str) -> StoredRequest | None:
         """Return the bytes of a request, unless they were dropped since none of its journals needs them."""
         async with self._begin() as database:
@@ -232,6 +264,7 @@ class Store:
             request_key, zlib.decompress(row["body"]), datetime.fromisoformat(sent) if sent else None
         )
 
+    @_to_its_end
     async def seal(
         self, records: Sequence[JournalRecord], requests: Iterable[StoredRequest], at: datetime
     ) -> None:
@@ -251,6 +284,7 @@ class Store:
             await database.execute(insert(_journals), journals)
             await database.execute(insert(_requests), bodies)
 
+    @_to_its_end
     async def adopt(self, records: Sequence[JournalRecord], at: datetime) -> None:
         """Record journals that were found in Xero and not here; without a request of ours."""
         rows = [{**asdict(record), "changed_at": _text(at)} for record in records]
@@ -258,6 +292,7 @@ class Store:
             async with self._begin() as database:
                 await database.execute(insert(_journals), rows)
 
+    @_to_its_end
     async def sending(self, request_key: str, at: datetime) -> None:
         """Write down that a request leaves now: `first_sent_at` is only set once."""
         async with self._begin() as database:
@@ -272,6 +307,7 @@ class Store:
                 .values(first_sent_at=_text(at))
             )
 
+    @_to_its_end
     async def move(
         self,
         records: Iterable[JournalRecord],

@@ -89,9 +89,7 @@ def wait_until(done: object, seconds: float, complaint: str) -> None:
         time.sleep(0.5)
 
 
-def command(
-    arguments: list[str], env: Mapping[str, str], cwd: Path = ROOT
-) -> subprocess.CompletedProcess[str]:
+def run(arguments: list[str], env: Mapping[str, str], cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run `python -m ARGUMENTS` to its end and return what it printed."""
     return subprocess.run(
         [sys.executable, "-m", *arguments],

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from blocks.sandbox.process import SandboxProcess, SandboxSettings
-from tests.prefect_server import ROOT, command, environment, process, server, wait_until
+from tests.prefect_server import ROOT, environment, process, run, server, wait_until
 
 DATE = "2026-11-18"
 _KNOWN_KEYS = {
@@ -79,7 +79,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
                 ["prefect", "work-pool", "create", "daybook", "--type", "process"],
                 ["prefect", "--no-prompt", "deploy", "--all"],
             ):
-                result = command(arguments, env, clone)
+                result = run(arguments, env, clone)
                 assert result.returncode == 0, (arguments, result.stdout, result.stderr)
             worker = ["prefect", "worker", "start", "--pool", "daybook"]
             with process(worker, env, home / "worker.log", clone), httpx.Client(base_url=url) as api:
@@ -95,15 +95,15 @@ def test_a_date_is_run_by_its_deployment_and_leaves_its_artifacts(deployed: Depl
     )
     started.raise_for_status()
 
-    run = deployed.end_of("rerun")
+    ended = deployed.end_of("rerun")
 
-    assert run["state_type"] == "COMPLETED", run["state"]["message"]
-    assert "tie out to the cent" in run["state"]["message"]
-    assert run["name"] == f"journals of {DATE} for default"
-    keys = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}}
+    assert ended["state_type"] == "COMPLETED", ended["state"]["message"]
+    assert "tie out to the cent" in ended["state"]["message"]
+    assert ended["name"] == f"journals of {DATE} for default"
+    keys = {"artifacts": {"flow_run_id": {"any_": [ended["id"]]}}}
     artifacts = deployed.api.post("/artifacts/filter", json=keys).raise_for_status().json()
     assert {f"journals-{DATE}", f"journals-batches-{DATE}"} <= {item["key"] for item in artifacts}
-    tasks = {"flow_runs": {"id": {"any_": [run["id"]]}}}
+    tasks = {"flow_runs": {"id": {"any_": [ended["id"]]}}}
     names = {item["name"] for item in deployed.api.post("/task_runs/filter", json=tasks).json()}
     for step in ("validate", "map", "group", "balance", "batch"):
         assert any(name.startswith(f"process: {step}") for name in names), names
@@ -121,7 +121,7 @@ def test_the_end_of_day_event_starts_a_run(deployed: Deployed) -> None:
     }
     deployed.api.post("/events", json=[event]).raise_for_status()
 
-    run = deployed.end_of("end-of-day")
+    ended = deployed.end_of("end-of-day")
 
-    assert run["state_type"] == "COMPLETED", run["state"]["message"]
-    assert run["parameters"]["connection"] == "default"
+    assert ended["state_type"] == "COMPLETED", ended["state"]["message"]
+    assert ended["parameters"]["connection"] == "default"

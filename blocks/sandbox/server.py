@@ -137,7 +137,7 @@ def announcement(url: str) -> dict[str, object]:
     """Return what a started sandbox prints: its addresses and the environment that leads a client to it."""
     return {
         "url": url,
-        "pages": {"drafts": f"{url}/xero/", "control": f"{url}/control"},
+        "pages": {"home": f"{url}/", "drafts": f"{url}/xero/", "control": f"{url}/control"},
         "env": {
             "MAMBU_BASE_URL": f"{url}/api",
             "MAMBU_API_KEY": mambu.API_KEYS["admin"],

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from blocks.sandbox import xero_files as files
 from blocks.sandbox.exact_json import dumps
@@ -25,9 +25,10 @@ from blocks.sandbox.xero_journals import ManualJournals
 from blocks.sandbox.xero_limits import Limits
 from blocks.sandbox.xero_options import SCOPES, XeroOptions
 from blocks.sandbox.xero_people import People, XeroControl
-from blocks.sandbox.xero_query import filtered, modified_since, ordered, page_of
+from blocks.sandbox.xero_query import exact_text, filtered, modified_since, ordered, page_of
 from blocks.sandbox.xero_state import Journal, Replay, State
 from blocks.sandbox.xero_wire import (
+    SANDBOX_STATUS,
     Answer,
     Refused,
     envelope,
@@ -46,7 +47,9 @@ __all__ = ["CLIENT_ID", "CLIENT_SECRET", "SCOPES", "TENANT_ID", "XeroOptions", "
 _BASE = "/api.xro/2.0/"
 _KEY_LIFE_MS = 6 * 60 * 1000
 _LONGEST_KEY = 128
+_KEYED = frozenset({"POST", "PUT", "PATCH"})
 _DEFAULT_OPTIONS = XeroOptions()
+_NOT_IMPLEMENTED = Answer(501, b"", "text/plain")
 
 
 class TellsTime(Protocol):
@@ -201,9 +204,8 @@ class XeroStandIn:
         return envelope(self._clock.now(), "TrackingCategories", rows)
 
     def _list(self, call: _Call) -> bytes:
-        fold = str.casefold if self.options.narration_ignores_case else str
         fields: dict[str, Callable[[Journal], object]] = {
-            "Narration": lambda row: fold(row.narration),
+            "Narration": lambda row: row.narration,
             "Date": lambda row: row.day,
             "Status": lambda row: row.status,
         }
@@ -213,8 +215,7 @@ class XeroStandIn:
             "ManualJournalID": lambda row: row.journal_id,
             "Narration": lambda row: row.narration,
         }
-        rows = filtered(self._changed(call), call.params.get("where"), fields)
-        in_order = ordered(rows, call.params.get("order"), keys, "UpdatedDateUTC")
+        in_order = ordered(self._chosen(call, fields), call.params.get("order"), keys, "UpdatedDateUTC")
         paged = page_of(in_order, call.params)
         if paged is None:
             # Without `page` a list has no lines: the trap that makes every journal look empty.
@@ -222,16 +223,25 @@ class XeroStandIn:
         shown, pagination = paged
         return envelope(self._clock.now(), "ManualJournals", [row.full() for row in shown], pagination)
 
-    def _changed(self, call: _Call) -> list[Journal]:
+    def _chosen(self, call: _Call, fields: Mapping[str, Callable[[Journal], object]]) -> Iterable[Journal]:
+        """Return the journals that fit the `where` and If-Modified-Since."""
+        where = call.params.get("where")
+        narration = exact_text(where, "Narration")
+        if narration is not None and not self.options.read_lag_seconds:
+            # The usual question, answered without a look at every journal.
+            rows = self._changed(call, self.state.named(narration))
+            return rows if self.options.narration_ignores_case else filtered(rows, where, fields)
+        rows = self._changed(call, self.state.seen(self.options.read_lag_seconds))
+        if narration is not None and self.options.narration_ignores_case:
+            return [row for row in rows if row.narration.casefold() == narration.casefold()]
+        return filtered(rows, where, fields)
+
+    def _changed(self, call: _Call, rows: Iterable[Journal]) -> list[Journal]:
         since = modified_since(call.headers.get(b"if-modified-since"))
         # Whether an instant counts as since itself is unknown.
         least = 0 if since is None else since + (0 if self.options.modified_since_inclusive else 1)
         hidden = () if self.options.list_deleted else ("DELETED", "VOIDED")
-        return [
-            row
-            for row in self.state.seen(self.options.read_lag_seconds)
-            if row.updated_ms >= least and row.status not in hidden
-        ]
+        return [row for row in rows if row.updated_ms >= least and row.status not in hidden]
 
     def _single(self, rest: list[str]) -> bytes:
         journal = self._journal(rest[0])
@@ -254,7 +264,7 @@ class XeroStandIn:
     def _once(self, call: _Call) -> Answer:
         """Carry a write out, or repeat the answer that its Idempotency-Key has had."""
         key = call.headers.get(b"idempotency-key", b"").decode("latin-1")
-        if not key:
+        if not key or call.method not in _KEYED:
             return self._write(call)
         if self.options.key_store_down:
             return problem(500, "An error occurred", "The idempotency store is unavailable")
@@ -270,6 +280,8 @@ class XeroStandIn:
                 return validation(f"Idempotency Key: {key} is used with a different request.")
             return Answer(kept.status, kept.body, kept.content_type)
         answer = self._write_or_fail(call)
+        if answer.status == SANDBOX_STATUS:
+            return answer
         replay = Replay(now, request, answer.status, answer.content_type, answer.body)
         self.state.keep_answer(key, replay, now - _KEY_LIFE_MS)
         return answer
@@ -290,17 +302,19 @@ class XeroStandIn:
 
     def _written(self, call: _Call) -> Answer:
         first, *rest = call.parts
+        if first in self._reads and first != "ManualJournals":
+            return _NOT_IMPLEMENTED
         if first != "ManualJournals":
             return not_found()
         if len(rest) >= 2:
             return Answer(200, self._beside(call, self._journal(rest[0]), rest[1:]))
         if call.method not in {"PUT", "POST"} or (rest and call.method == "PUT"):
             # There is no DELETE: a draft is removed by a status.
-            return Answer(405, b"", "text/plain")
+            return _NOT_IMPLEMENTED
         if rest:
             self._journal(rest[0])
         status, elements, refusal = self._journals.write(
-            call.method, call.params, call.body, self.options, rest[0] if rest else ""
+            call.method, call.params, call.body, self.options, rest[0].lower() if rest else ""
         )
         if refusal is not None:
             return refusal
@@ -311,5 +325,5 @@ class XeroStandIn:
             return files.add_history(self.state, journal, call.body)
         if len(rest) == 2 and rest[0] == "Attachments" and call.method in {"PUT", "POST"}:
             kind = call.headers.get(b"content-type", b"application/octet-stream").decode("latin-1")
-            return files.attach(self.state, journal, unquote(rest[1]), kind, call.body)
+            return files.attach(self.state, journal, rest[1], kind, call.body)
         raise Refused(not_found())

@@ -19,6 +19,7 @@ _NAMES: Final = uuid.UUID("6c1c2a0e-3f52-5f0a-9a53-9d0b7f3e6a21")
 _CREATED_MS: Final = ms_of(datetime(2026, 1, 5, 9, 0, tzinfo=UTC))
 
 TENANT_ID: Final = str(uuid.uuid5(_NAMES, "tenant"))
+CONNECTION_ID: Final = str(uuid.uuid5(_NAMES, "connection"))
 SHORT_CODE: Final = "!23eYt"
 
 
@@ -224,8 +225,11 @@ class Books:
         rows = (new if row is account else row for row in self.accounts)
         return Books(tuple(rows), self.categories)
 
-    def with_option_archived(self, category_name: str, option_name: str) -> Books:
-        """Return these books with one tracking option archived; ValueError if there is none."""
+    def with_option_archived(self, category_name: str, option_name: str, _now_ms: int) -> Books:
+        """Return these books with one tracking option archived; ValueError if there is none.
+
+        Xero shows no instant of change for options.
+        """
         if (category_name, option_name) not in self.tracking:
             raise ValueError(f"no tracking option {option_name!r} in a category {category_name!r}")
         category, option = self.tracking[category_name, option_name]

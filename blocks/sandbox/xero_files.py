@@ -1,4 +1,7 @@
-"""What lies beside a manual journal: its history and its attachments."""
+"""What lies beside a manual journal: its history and its attachments.
+
+Left out: reading the bytes of an attachment back, which no connector here does.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def add_history(state: State, journal: Journal, body: bytes) -> bytes:
     try:
         rows = json.loads(body)["HistoryRecords"]
         details = [str(row["Details"]) for row in rows]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise invalid("The body holds no HistoryRecords with Details.") from None
     if any(not 1 <= len(one) <= LONGEST_NOTE for one in details):
         raise Refused(validation(f"Details has 1 to {LONGEST_NOTE} characters"))

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qs
 
+from blocks.sandbox import chart
 from blocks.sandbox.exact_json import dumps
-from blocks.sandbox.xero_chart import TENANT_ID
+from blocks.sandbox.xero_chart import CONNECTION_ID, TENANT_ID
 from blocks.sandbox.xero_options import XeroOptions
 from blocks.sandbox.xero_wire import Answer, Refused, problem
 
@@ -42,7 +43,11 @@ class Identity:
         self, headers: Mapping[bytes, bytes], body: bytes, options: XeroOptions, now: datetime
     ) -> Answer:
         """Answer POST /connect/token."""
-        if not _client_is_right(headers.get(b"authorization", b"")):
+        login = _login(headers.get(b"authorization", b""))
+        if not login.partition(b":")[0]:
+            # An empty client id is refused in words that hide the cause.
+            return _refusal("invalid_request")
+        if not secrets.compare_digest(login, f"{CLIENT_ID}:{CLIENT_SECRET}".encode()):
             return _refusal("invalid_client")
         form = parse_qs(body.decode("utf-8", "replace"))
         if form.get("grant_type") != ["client_credentials"]:
@@ -67,7 +72,12 @@ class Identity:
     def connections(self, headers: Mapping[bytes, bytes], now: datetime) -> Answer:
         """Answer GET /connections, which needs a token and no scope."""
         self._valid(headers, now)
-        row = {"id": TENANT_ID, "tenantId": TENANT_ID, "tenantType": "ORGANISATION"}
+        row = {
+            "id": CONNECTION_ID,
+            "tenantId": TENANT_ID,
+            "tenantType": "ORGANISATION",
+            "tenantName": chart.ORGANISATION_NAME,
+        }
         return Answer(200, dumps([row]).encode())
 
     def admit(
@@ -82,7 +92,9 @@ class Identity:
         scope = _scope_for(path)
         reading = method == "GET"
         if scope not in token.scopes and not (reading and f"{scope}.read" in token.scopes):
-            raise Refused(problem(options.missing_scope_status, "Unauthorized", "AuthorizationUnsuccessful"))
+            status = options.missing_scope_status
+            title = "Unauthorized" if status == 401 else "Forbidden"
+            raise Refused(problem(status, title, "AuthorizationUnsuccessful"))
         if path.startswith("ManualJournals") and not options.reporting_permission:
             # Since 29 June 2026 the authorising user needs the reporting permission; the wording is unknown.
             raise Refused(problem(403, "Forbidden", "AuthorizationUnsuccessful"))
@@ -100,15 +112,13 @@ class Identity:
         return token
 
 
-def _client_is_right(authorization: bytes) -> bool:
+def _login(authorization: bytes) -> bytes:
+    """Return `id:secret` of a Basic header, nothing where there is none."""
     kind, _, value = authorization.partition(b" ")
     try:
-        decoded = base64.b64decode(value, validate=True)
+        return base64.b64decode(value, validate=True) if kind.lower() == b"basic" else b""
     except binascii.Error:
-        return False
-    return kind.lower() == b"basic" and secrets.compare_digest(
-        decoded, f"{CLIENT_ID}:{CLIENT_SECRET}".encode()
-    )
+        return b""
 
 
 def _refusal(error: str) -> Answer:

@@ -57,6 +57,17 @@ class Outcome:
     element: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What an element comes to: a journal to store, or the reasons against it."""
+
+    element: dict[str, Any]
+    old: Journal | None = None
+    journal: Journal | None = None
+    warnings: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
+
+
 class _Invalid(Exception):
     """An element is refused, for these reasons."""
 
@@ -84,11 +95,14 @@ class ManualJournals:
         self._check_shape(elements, options)
         if journal_id:
             elements = [{**element, "ManualJournalID": journal_id} for element in elements]
-        atomic = summarise and options.summarise_atomic
-        if atomic and any(not self._apply(method, one, options, dry=True).taken for one in elements):
-            outcomes = [self._apply(method, one, options, dry=True) for one in elements]
+        warning = self.warn_next
+        # A body refused as a whole stores nothing: all is read before anything is stored.
+        plans = [self._plan(method, element, options) for element in elements]
+        if summarise and options.summarise_atomic and any(plan.messages for plan in plans):
+            self.warn_next = warning
+            outcomes = [_refused(plan, options) for plan in plans if plan.messages]
         else:
-            outcomes = [self._apply(method, element, options) for element in elements]
+            outcomes = [self._carry_out(method, plan, options) for plan in plans]
         failed = [outcome.element for outcome in outcomes if not outcome.taken]
         if failed and summarise:
             # What was taken stays, and its ids are not told: reported, and the trap it is.
@@ -105,66 +119,77 @@ class ManualJournals:
             if unknown and options.strict:
                 raise sandbox_refusal(f"unknown keys in a manual journal: {', '.join(unknown)}")
 
-    def _apply(
-        self, method: str, element: dict[str, Any], options: XeroOptions, *, dry: bool = False
-    ) -> Outcome:
+    def _plan(self, method: str, element: dict[str, Any], options: XeroOptions) -> _Plan:
         try:
-            journal, warnings = self._journal(method, element, options)
+            old = self._named(method, element)
+            status = self._status(element, old, options)
+            if (
+                old is not None
+                and options.status_only_updates
+                and element.keys() - _READ_ONLY <= {"ManualJournalID", "Status"}
+            ):
+                return _Plan(element, old, replace(old, status=status))
+            journal, warnings = self._whole(element, old, status, options)
+            return _Plan(element, old, journal, tuple(warnings))
         except _Invalid as problem:
-            return Outcome(False, _refused_element(element, problem.messages, options))
-        if dry:
-            return Outcome(True, b"")
+            return _Plan(element, messages=problem.messages)
+
+    def _carry_out(self, method: str, plan: _Plan, options: XeroOptions) -> Outcome:
+        if plan.old is not None and self._state.journals[plan.old.journal_id] is not plan.old:
+            # An element before this one, of the same request, has changed the journal.
+            plan = self._plan(method, plan.element, options)
+        journal = plan.journal
+        if journal is None:
+            return _refused(plan, options)
         stored = self._state.put(journal, keep_previous=options.read_lag_seconds > 0)
-        if journal.journal_id not in self._state.history:
-            self._state.note(journal.journal_id, "Created")
+        if plan.old is None:
+            self._state.note(stored.journal_id, "Created")
+        elif plan.old.status != stored.status:
+            self._state.note(stored.journal_id, f"Status changed to {stored.status}")
+        else:
+            self._state.note(stored.journal_id, "Edited")
         tail = b""
-        if warnings:
-            tail = b',"Warnings":' + dumps([{"Message": message} for message in warnings]).encode()
-        status = b"WARNING" if warnings else b"OK"
+        if plan.warnings:
+            tail = b',"Warnings":' + dumps([{"Message": message} for message in plan.warnings]).encode()
+        status = b"WARNING" if plan.warnings else b"OK"
         body = b'%s,"StatusAttributeString":"%s"%s}' % (stored.full()[:-1], status, tail)
         return Outcome(True, body)
 
-    def _journal(
-        self, method: str, element: dict[str, Any], options: XeroOptions
-    ) -> tuple[Journal, list[str]]:
-        """Return the journal an element asks for, with Xero's warnings. Raises _Invalid."""
-        named = element.get("ManualJournalID")
-        old = None
-        if named not in {None, "", ZERO_ID}:
-            if method == "PUT":
-                raise _Invalid("A PUT creates journals and takes no ManualJournalID")  # wording unknown
-            old = self._state.journals.get(str(named))
-            if old is None:
-                raise _Invalid("The resource you're looking for cannot be found")
-        status = self._status(element, old, options)
-        if (
-            old is not None
-            and options.status_only_updates
-            and element.keys() <= {"ManualJournalID", "Status"}
-        ):
-            return replace(old, status=status), []
-        return self._whole(element, old, status, options)
+    def _named(self, method: str, element: dict[str, Any]) -> Journal | None:
+        """Return the journal that an element means to change, None for a new one. Raises _Invalid."""
+        named = str(element.get("ManualJournalID") or ZERO_ID).lower()
+        if named == ZERO_ID:
+            return None
+        if method == "PUT":
+            raise _Invalid("A PUT creates journals and takes no ManualJournalID")  # wording unknown
+        old = self._state.journals.get(named)
+        if old is None:
+            raise _Invalid("The resource you're looking for cannot be found")
+        return old
 
     def _status(self, element: dict[str, Any], old: Journal | None, options: XeroOptions) -> str:
-        status = element.get("Status", old.status if old else "DRAFT")
+        status = str(element.get("Status") or (old.status if old else "DRAFT"))
         allowed = _TRANSITIONS.get(old.status if old else "", set())
         edits = status == "POSTED" and old is not None and old.status == "POSTED" and not options.edit_posted
         if status not in allowed or edits:
             raise _Invalid(f"The status '{status}' cannot be applied to the document")
         if status == "POSTED":
-            day = parse_day(element.get("Date")) or (old.day if old else None)
-            self.check_locks(day)
-        return str(status)
+            self.check_locks(parse_day(element.get("Date")) or (old.day if old else self._today()))
+        return status
 
-    def check_locks(self, day: date | None) -> None:
+    def check_locks(self, day: date) -> None:
         """Raise _Invalid where a day lies in a locked period: drafts may, posted journals may not."""
-        for name, words in (("period_lock", "period lock date"), ("year_lock", "end of year lock date")):
-            value = self._state.settings.get(name)
-            lock = date.fromisoformat(value) if value else None
-            if day is not None and lock is not None and day <= lock:
-                raise _Invalid(
-                    f"The document date cannot be before the {words}, currently set at {lock_date_text(lock)}"
-                )
+        locks = [
+            (date.fromisoformat(value), words)
+            for name, words in (("period_lock", "period lock date"), ("year_lock", "end of year lock date"))
+            if (value := self._state.settings.get(name))
+        ]
+        # Of two lock dates the later one governs.
+        lock, words = max(locks, default=(date.min, ""))
+        if locks and day <= lock:
+            raise _Invalid(
+                f"The document date cannot be before the {words}, currently set at {lock_date_text(lock)}"
+            )
 
     def _whole(
         self, element: dict[str, Any], old: Journal | None, status: str, options: XeroOptions
@@ -203,7 +228,7 @@ class ManualJournals:
             credits=lines.credits,
             line_amount_types=str(kind),
             url=str(url),
-            cash_basis=bool(element.get("ShowOnCashBasisReports", True)),
+            cash_basis=_truth(element.get("ShowOnCashBasisReports"), options),
             has_attachments=old.has_attachments if old else False,
         )
         return journal, reader.warnings
@@ -214,7 +239,8 @@ class ManualJournals:
 
 def status_change(state: State, journal: Journal, status: str, options: XeroOptions) -> Journal:
     """Let a person change a journal's status on the screen. Raises ValueError with what Xero would say."""
-    if status != "ARCHIVED" and status not in _TRANSITIONS.get(journal.status, set()):
+    possible = {*_TRANSITIONS.get(journal.status, ()), "ARCHIVED"} - {journal.status}
+    if status not in possible:
         raise ValueError(f"The status '{status}' cannot be applied to the document")
     try:
         if status == "POSTED":
@@ -230,8 +256,8 @@ def _elements(body: bytes, options: XeroOptions) -> list[dict[str, Any]]:
     if len(body) > options.max_body_bytes:
         raise Refused(Answer(413, b"Request Entity Too Large", "text/plain"))
     try:
-        document = json.loads(body, parse_float=Decimal)
-    except (ValueError, RecursionError):
+        document = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
+    except (ValueError, ArithmeticError, RecursionError):
         raise invalid("The body is not JSON.") from None
     # A bare object also appears in Xero's documentation.
     rows = document.get("ManualJournals", [document]) if isinstance(document, dict) else document
@@ -240,6 +266,19 @@ def _elements(body: bytes, options: XeroOptions) -> list[dict[str, Any]]:
     if isinstance(document, dict) and "ManualJournals" in document and len(document) > 1 and options.strict:
         raise sandbox_refusal("unknown keys beside ManualJournals")
     return rows
+
+
+def _no_number(word: str) -> object:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _truth(value: object, options: XeroOptions) -> bool:
+    """Return ShowOnCashBasisReports, which is true unless said otherwise."""
+    if value is None or isinstance(value, bool):
+        return value is not False
+    if options.strict:
+        raise sandbox_refusal(f"ShowOnCashBasisReports is {value!r}, neither true nor false")
+    return str(value).lower() != "false"
 
 
 def _summarise(params: Mapping[str, str], options: XeroOptions) -> bool:
@@ -253,17 +292,19 @@ def _summarise(params: Mapping[str, str], options: XeroOptions) -> bool:
     return value == "true"
 
 
-def _refused_element(element: dict[str, Any], messages: tuple[str, ...], options: XeroOptions) -> bytes:
+def _refused(plan: _Plan, options: XeroOptions) -> Outcome:
     """Return a refused element: what was sent, so that strict decoders can read it, and the reasons."""
+    element = plan.element
     narration = element.get("Narration")
     row: dict[str, Any] = {
         "Narration": narration if isinstance(narration, str) else "",
         "JournalLines": element.get("JournalLines") or [],
         "StatusAttributeString": "ERROR",
-        "ValidationErrors": [{"Message": message} for message in messages],
+        "ValidationErrors": [{"Message": message} for message in plan.messages],
     }
     if options.reporting_of_failures == "zero":
         row["ManualJournalID"] = ZERO_ID
     if element.get("Status") in STATUSES:
         row["Status"] = element["Status"]
-    return dumps(row).encode()
+    # JSON may name half a surrogate pair, which UTF-8 has no bytes for.
+    return Outcome(False, dumps(row).encode("utf-8", "replace"))

@@ -56,14 +56,14 @@ class Limits:
 
     def headers(self, options: XeroOptions, now: datetime) -> list[tuple[bytes, bytes]]:
         """Return what an answer states to be left."""
-        day, minute = options.day_limit, PER_MINUTE
+        day_used = minute_used = 0
         if options.limits:
             self._turn(options, now)
-            day, minute = max(0, day - self._day_used), minute - len(self._minute)
+            day_used, minute_used = self._day_used, len(self._minute)
         return [
-            (b"x-daylimit-remaining", b"%d" % day),
-            (b"x-minlimit-remaining", b"%d" % minute),
-            (b"x-appminlimit-remaining", b"%d" % (PER_MINUTE_OF_APP - len(self._minute))),
+            (b"x-daylimit-remaining", b"%d" % max(0, options.day_limit - day_used)),
+            (b"x-minlimit-remaining", b"%d" % (PER_MINUTE - minute_used)),
+            (b"x-appminlimit-remaining", b"%d" % (PER_MINUTE_OF_APP - minute_used)),
         ]
 
     def _turn(self, options: XeroOptions, now: datetime) -> None:

@@ -1,4 +1,8 @@
-"""The lines of a manual journal: read, checked, and written once as the JSON that is served."""
+"""The lines of a manual journal: read, checked, and written once as the JSON that is served.
+
+Left out: the tax of taxed lines. `TaxAmount` is 0.00 always and the sums are of the amounts alone,
+which is what Xero does under `NoTax`, and journals of a ledger are sent so.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,8 @@ from blocks.sandbox.xero_options import XeroOptions
 from blocks.sandbox.xero_wire import Refused, error, sandbox_refusal, text
 
 _CENT: Final = Decimal("0.01")
-# Exact or nothing: an amount with more decimals and a sum beyond a hundred digits raise.
+# Exact or nothing: an amount with more decimals raises, or with more digits than leave room for a sum.
+_AMOUNT: Final = Context(prec=90, traps=[Inexact, InvalidOperation])
 _EXACT: Final = Context(prec=100, traps=[Inexact, InvalidOperation])
 _WRITABLE: Final = frozenset({"LineAmount", "AccountCode", "AccountID", "Description", "TaxType", "Tracking"})
 # Replies carry these; a client that sends a reply back is not at fault.
@@ -49,10 +54,11 @@ class LineReader:
         self._drop_account = drop_account  # one recognised account is treated as if it were not
 
     def read(self, rows: object, journal_id: str) -> Lines:
-        """Return the lines; wrong only where `errors` is not empty.
+        """Return the lines; they are wrong where `errors` is not empty. No lines at all are none.
 
         Raises Refused for shapes that are no journal lines at all, and for what strict mode refuses.
         """
+        rows = [] if rows is None else rows
         if not isinstance(rows, list):
             raise invalid("JournalLines is not a list.")
         postable = self._books.line_json
@@ -68,7 +74,8 @@ class LineReader:
                 debits = _EXACT.add(debits, amount)
             else:
                 credited = _EXACT.add(credited, amount)
-            account = None if self._drop_account else postable.get(row.get("AccountCode"))
+            code = row.get("AccountCode")
+            account = postable.get(code) if type(code) is str and not self._drop_account else None
             # The usual line takes the short way: an active account by its code, no tax.
             if account is None or row.get("TaxType") != "NONE" or "AccountID" in row:
                 account, tax = self._account_and_tax(row)
@@ -109,7 +116,7 @@ class LineReader:
                 raise invalid("LineAmount is missing or not a number.")
         try:
             # Negative zero would be written as such.
-            amount = _EXACT.quantize(value, _CENT) or Decimal("0.00")  # type: ignore[arg-type]
+            amount = _AMOUNT.quantize(value, _CENT) or Decimal("0.00")  # type: ignore[arg-type]
         except (Inexact, InvalidOperation):
             # What Xero does beyond two decimals is not documented: a client must not rely on rounding.
             raise sandbox_refusal(
@@ -144,7 +151,7 @@ class LineReader:
             self.errors.append("Account code or ID must be specified")  # wording unknown
             return None
         found = self._books.by_id.get(named.lower()) if by_id else self._books.by_code.get(named)
-        code = found.code if found is not None else named
+        code = found.code or found.name if found is not None else named
         if self._drop_account or (found is None and self._options.unknown_account == "warning"):
             self._drop_account = False
             self.warnings.append(
@@ -192,9 +199,9 @@ class LineReader:
         if self._options.strict and not pair.keys() <= TRACKING_KEYS:
             unknown = sorted(map(str, pair.keys() - TRACKING_KEYS))
             raise sandbox_refusal(f"unknown keys in Tracking: {', '.join(unknown)}")
-        by_id = pair.get("TrackingCategoryID"), pair.get("TrackingOptionID")
-        by_name = pair.get("Name"), pair.get("Option")
-        found = self._books.tracking.get(by_id) or self._books.tracking.get(by_name)  # type: ignore[arg-type]
+        by_id = _text(pair, "TrackingCategoryID"), _text(pair, "TrackingOptionID")
+        by_name = _text(pair, "Name"), _text(pair, "Option")
+        found = self._books.tracking.get(by_id) or self._books.tracking.get(by_name)
         if found is None:
             self.errors.append(
                 f"The tracking option {by_name[1] or by_id[1]!r} does not exist"
@@ -211,3 +218,10 @@ class LineReader:
             self.errors.append(f"A description has at most {longest} characters")
         if debits + credits:
             self.errors.append(f"The total debits ({debits:.2f}) must equal total credits ({credits:.2f})")
+
+
+def _text(pair: dict[str, Any], name: str) -> str:
+    value = pair.get(name) or ""
+    if not isinstance(value, str):
+        raise invalid(f"{name} is not a text.")
+    return value

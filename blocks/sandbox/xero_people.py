@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
+from blocks.sandbox.exact_json import dumps
 from blocks.sandbox.xero_identity import Identity
 from blocks.sandbox.xero_journals import ManualJournals, status_change
 from blocks.sandbox.xero_limits import Limits
@@ -43,10 +44,12 @@ class People:
     ) -> Journal:
         """Change a draft on the screen: its narration, its date (YYYY-MM-DD), or all of its lines."""
         old = self.journal(journal_id)
+        if narration is not None and not isinstance(narration, str):
+            raise ValueError("a narration is a text")
         if old.status != "DRAFT":
             raise ValueError(f"the journal is {old.status}, and only drafts are edited")
         new = replace(
-            old, narration=narration or old.narration, day=date.fromisoformat(day) if day else old.day
+            old, narration=narration or old.narration, day=date.fromisoformat(str(day)) if day else old.day
         )
         if lines is not None:
             new = self._with_lines(new, lines)
@@ -59,18 +62,23 @@ class People:
         """Copy a journal, as Xero's screen does: a draft of the same narration and lines."""
         old = self.journal(journal_id)
         copied = replace(
-            old, journal_id=self._state.new_id(), number=self._state.next_number(), status="DRAFT"
+            old,
+            journal_id=self._state.new_id(),
+            number=self._state.next_number(),
+            status="DRAFT",
+            has_attachments=False,
         )
-        changed = self._state.put(copied)
+        changed = self._state.put(copied, keep_previous=self._options().read_lag_seconds > 0)
+        self._state.note(copied.journal_id, "Created", user="A person")
         self._state.commit()
         return changed
 
     def _with_lines(self, journal: Journal, lines: object) -> Journal:
-        rows = json.loads(json.dumps(lines, default=float), parse_float=Decimal)
         reader = LineReader(self._state.books, self._options())
         try:
-            read = reader.read(rows, journal.journal_id)
-        except (Refused, InvalidOperation):
+            # Through JSON, so that a float handed over in Python means the digits it shows.
+            read = reader.read(json.loads(dumps(lines), parse_float=Decimal), journal.journal_id)
+        except (Refused, TypeError):
             raise ValueError("these are no journal lines") from None
         if reader.errors:
             raise ValueError("; ".join(reader.errors))
@@ -130,7 +138,7 @@ class XeroControl:
         for name, setting in (("period", "period_lock"), ("year", "year_lock")):
             if name in body:
                 value = body[name]
-                self._state.set(setting, date.fromisoformat(value).isoformat() if value else None)
+                self._state.set(setting, date.fromisoformat(str(value)).isoformat() if value else None)
         self._state.commit()
 
     def _warn(self) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final, TypeVar
 
-from blocks.sandbox.xero_wire import Refused, ms_of, query_error, validation
+from blocks.sandbox.xero_wire import Answer, Refused, ms_of, query_error, validation
 
 T = TypeVar("T")
 
 DEFAULT_PAGE: Final = 100
 LARGEST_PAGE: Final = 1000
+_DIGITS: Final = 10
 _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "==": operator.eq,
     "=": operator.eq,
@@ -40,6 +41,14 @@ def filtered(
         return rows
     tests = [_test(where, term, fields) for term in _terms(where)]
     return (row for row in rows if all(test(row) for test in tests))
+
+
+def exact_text(where: str | None, field: str) -> str | None:
+    """Return the text that a `where` wants of a field, if that is all it asks."""
+    term = _TERM.fullmatch(where or "")
+    if term is None or term["field"] != field or term["op"] not in {"==", "="}:
+        return None
+    return term["text"]
 
 
 def _terms(where: str) -> list[re.Match[str]]:
@@ -72,7 +81,7 @@ def _test(
     else:
         try:
             wanted = date(*(int(part) for part in term["day"].split(",")[:3]))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             raise query_error(f"Invalid DateTime({term['day']})") from None
     return lambda row: type(read(row)) is type(wanted) and compare(read(row), wanted)
 
@@ -105,7 +114,7 @@ def page_of(rows: Sequence[T], params: Mapping[str, str]) -> tuple[Sequence[T], 
 
 def _number(params: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
     value = params.get(name, str(default))
-    if not value.isdigit() or not least <= int(value) <= most:
+    if not (value.isascii() and value.isdigit() and len(value) <= _DIGITS and least <= int(value) <= most):
         raise Refused(validation(f"{name} must be a number from {least} to {most}"))
     return int(value)
 
@@ -122,8 +131,13 @@ def modified_since(value: bytes | None) -> int | None:
         return None
     text = value.decode("latin-1")
     if not _SINCE.fullmatch(text):
-        raise Refused(validation(f"If-Modified-Since '{text}' is not of the form yyyy-mm-ddThh:mm:ss"))
+        raise _precondition(f"If-Modified-Since '{text}' is not of the form yyyy-mm-ddThh:mm:ss")
     try:
         return ms_of(datetime.fromisoformat(text).replace(tzinfo=UTC))
     except ValueError:
-        raise Refused(validation(f"If-Modified-Since '{text}' is no instant")) from None
+        raise _precondition(f"If-Modified-Since '{text}' is no instant") from None
+
+
+def _precondition(message: str) -> Refused:
+    # Xero documents 412 for a bad precondition header, and nothing of its body.
+    return Refused(Answer(412, message.encode(), "text/plain"))

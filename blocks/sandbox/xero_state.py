@@ -174,6 +174,10 @@ class State:
         self.by_narration.setdefault(journal.narration.casefold(), {})[journal.journal_id] = None
         self.version += 1
 
+    def named(self, narration: str) -> Iterable[Journal]:
+        """Return the journals of a narration, whatever the case of its letters."""
+        return [self.journals[one] for one in self.by_narration.get(narration.casefold(), ())]
+
     def seen(self, lag_seconds: float) -> Iterable[Journal]:
         """Return the journals as they were `lag_seconds` ago; what changed before a restart is current."""
         if not lag_seconds:
@@ -231,8 +235,9 @@ class State:
 
     def change_books(self, name: str, *reference: str) -> None:
         """Archive an account or a tracking option, by the method of Books named `name`, and keep it so."""
-        self.books = getattr(self.books, name)(*reference, self.now_ms())
-        self.set("archived", [*self.settings.get("archived", ()), [name, *reference]])
+        now = self.now_ms()
+        self.books = getattr(self.books, name)(*reference, now)
+        self.set("archived", [*self.settings.get("archived", ()), [name, *reference, now]])
 
     def commit(self) -> None:
         """Make everything so far outlast this process."""
@@ -264,7 +269,7 @@ class State:
             self.replays[key] = Replay(*rest)
         self.settings = {name: json.loads(value) for name, value in db.execute("SELECT * FROM setting")}
         for name, *reference in self.settings.get("archived", ()):
-            self.books = getattr(self.books, name)(*reference, self.now_ms())
+            self.books = getattr(self.books, name)(*reference)
 
 
 def _meta(journal: Journal) -> str:

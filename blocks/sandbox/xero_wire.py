@@ -15,6 +15,7 @@ from blocks.sandbox.exact_json import dumps
 JSON: Final = "application/json; charset=utf-8"
 TEXT: Final = "text/plain; charset=utf-8"
 ZERO_ID: Final = "00000000-0000-0000-0000-000000000000"
+SANDBOX_STATUS: Final = 422
 NOT_FOUND_TEXT: Final = b"The resource you're looking for cannot be found"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,7 +25,7 @@ _ISO_DATE: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:T00:00:00(?:\.0+)?Z?)?
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer; the body may come in parts, so that long lists are not copied to be joined twice."""
+    """One HTTP answer."""
 
     status: int
     body: bytes
@@ -142,4 +143,4 @@ def sandbox_refusal(reason: str) -> Refused:
     For requests that Xero would take, or take differently, and that a careful client does not make.
     """
     body = dumps({"sandbox": "refused by the sandbox, not by Xero", "reason": reason}).encode()
-    return Refused(Answer(422, body, JSON, ((b"x-sandbox-refusal", b"1"),)))
+    return Refused(Answer(SANDBOX_STATUS, body, JSON, ((b"x-sandbox-refusal", b"1"),)))

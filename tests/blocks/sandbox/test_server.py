@@ -152,8 +152,8 @@ def test_broken_state_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("number", "busy"), [(signal.SIGINT, False), (signal.SIGTERM, True)])
 def test_a_signal_ends_it_cleanly(tmp_path: Path, number: int, busy: bool) -> None:
     """Told to stop, it ends with exit code 0 and not a word, even with a request under way."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(_command(tmp_path), cwd=ROOT, **pipes) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(_command(tmp_path), cwd=ROOT, stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]
         httpx.post(f"{url}/control/faults", json={"system": "mambu", "kind": "hang"})

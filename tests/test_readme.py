@@ -1,0 +1,87 @@
+"""The README's commands do what it says, and its tables name what there is."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import click
+import pytest
+
+from blocks.__main__ import main as blocks_commands
+from blocks.connections import JournalConnection
+from blocks.environment import VARIABLES
+from flows.main import main as flows_commands
+from tests.prefect_server import ROOT, environment
+
+README = (ROOT / "README.md").read_text()
+
+
+def commands() -> list[str]:
+    """Return every command of ours that the README shows, in a block or in a sentence."""
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", README, re.DOTALL | re.MULTILINE)
+    lines = [line.strip().removeprefix(".venv/bin/") for block in blocks for line in block.splitlines()]
+    shown = [line for line in lines if line.startswith("python -m ")]
+    return list(dict.fromkeys([*shown, *re.findall(r"`(python -m [^`]+)`", README)]))
+
+
+def parsed(group: click.Command, arguments: list[str]) -> None:
+    """Parse arguments down to the last command without running anything."""
+    context = group.make_context("python", list(arguments), resilient_parsing=False)
+    if isinstance(group, click.Group):
+        name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])
+        assert command is not None, name
+        parsed(command, rest)
+
+
+@pytest.mark.parametrize("command", commands())
+def test_each_command_of_the_readme_exists_with_its_options(command: str) -> None:
+    """Every command of ours in the README parses as it stands there."""
+    program, *arguments = shlex.split(command)[2:]
+    if arguments and arguments[0] == "COMMAND":
+        return
+    programs: dict[str, click.Command] = {"flows.main": flows_commands, "blocks": blocks_commands}
+    with suppress(click.MissingParameter):  # a sentence may leave out the NAME
+        parsed(programs[program], arguments)
+
+
+def test_every_variable_that_is_read_is_in_the_readme() -> None:
+    """The README's table names each environment variable that `python -m blocks save` reads."""
+    assert [name for name in VARIABLES if f"`{name}`" not in README] == []
+
+
+def test_every_field_of_a_connection_is_in_the_readme() -> None:
+    """The README's table of the configuration names each field of a journal connection."""
+    fields = set(JournalConnection.model_fields) - {"mambu", "xero", "store"}
+    assert sorted(name for name in fields if f"`{name}`" not in README) == []
+
+
+def test_there_are_exactly_two_set_up_commands() -> None:
+    """The README sets up with two commands, one for the main job and one for the tests."""
+    assert len(re.findall(r"^python3 -m venv .*$", README, re.MULTILINE)) == 2
+
+
+@pytest.mark.slow
+def test_the_first_command_runs_the_main_job_to_the_end(tmp_path: Path) -> None:
+    """In a clone of its own, the README's first command installs and runs one day to its end."""
+    clone = tmp_path / "clone"
+    ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", "*.egg-info", "build")
+    shutil.copytree(ROOT, clone, ignore=ignored)
+    (command, _) = re.findall(r"^python3 -m venv .*$", README, re.MULTILINE)
+
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=clone,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "tie out to the cent" in " ".join(done.stdout.split())
