@@ -207,8 +207,9 @@ class State:
     def attach(self, journal_id: str, attachment: Attachment) -> None:
         """Store a file beside a journal, in place of one of the same name."""
         files = self.attachments.setdefault(journal_id, {})
-        if attachment.name in files:
-            self._run("DELETE FROM attachment WHERE id = ?", (files[attachment.name].attachment_id,))
+        replaced = files.pop(attachment.name, None)
+        if replaced is not None:
+            self._run("DELETE FROM attachment WHERE id = ?", (replaced.attachment_id,))
         files[attachment.name] = attachment
         values = (
             attachment.attachment_id,

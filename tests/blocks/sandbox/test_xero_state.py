@@ -17,6 +17,10 @@ from tests.blocks.sandbox.xero_helper import SCOPES, Xero, journal, line, messag
 ALL = f"{SCOPES} accounting.attachments"
 
 
+def _files(directory: Path) -> list[Path]:
+    return list(directory.iterdir())
+
+
 async def test_journals_outlive_a_restart(tmp_path: Path) -> None:
     """Journals of every state read after a restart as before it, in lists, by id and by narration."""
     async with xero(tmp_path) as standin:
@@ -100,7 +104,7 @@ async def test_the_files_are_their_owners_alone(tmp_path: Path) -> None:
     """Every file of the state can be read and written by its owner and by nobody else."""
     async with xero(tmp_path) as standin:
         await standin.created()
-        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        modes = {path.name: path.stat().st_mode & 0o777 for path in _files(tmp_path)}
     assert FILE_NAME in modes
     assert set(modes.values()) == {0o600}
 
@@ -112,7 +116,7 @@ async def test_without_a_directory_nothing_is_written(
     monkeypatch.chdir(tmp_path)
     async with xero() as standin:
         await standin.created()
-    assert list(tmp_path.iterdir()) == []
+    assert _files(tmp_path) == []
 
 
 async def test_in_memory_ids_repeat() -> None:
@@ -155,7 +159,7 @@ def _switch(standin: Xero) -> Awaitable[object]:
 
 @pytest.mark.parametrize("did", [_create, _lock, _archive, _key, _warn, _fail, _switch])
 async def test_a_reset_forgets(did: Callable[[Xero], Awaitable[object]], tmp_path: Path) -> None:
-    """After a reset nothing is left of journals, people's doings, keys, faults and switches, on disk either."""
+    """After a reset nothing is left of journals, people's doings, keys, faults and switches, nor on disk."""
     async with xero(tmp_path) as standin:
         await did(standin)
         await standin.control("reset")
