@@ -3,6 +3,7 @@
     DaybookError                    one sentence for a person: what is wrong and what to do
     ├── UsageError                  wrong use or configuration; exit code 2
     ├── Refusal                     the input of a run was understood and is not acceptable
+    ├── StoreError                  the store cannot be read or written
     └── CallFailed                  a call to another system did not do what it was asked to
         ├── Terminal                repeating it cannot help
         │   ├── NotAllowed          bad login, missing permission or scope, wrong organisation
@@ -44,6 +45,10 @@ class UsageError(DaybookError):
 
 class Refusal(DaybookError):
     """A run cannot go on with what it was given; its text names every offender."""
+
+
+class StoreError(DaybookError):
+    """The database of runs and journals cannot be used; its text tells no address or password."""
 
 
 class CallFailed(DaybookError):

@@ -52,7 +52,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from blocks.addresses import LOGO_URL, documentation_url
-from blocks.errors import DaybookError, UsageError
+from blocks.errors import StoreError, UsageError
 from blocks.home import home, private_folder
 
 if TYPE_CHECKING:
@@ -158,10 +158,6 @@ def latest(records: Iterable[JournalRecord]) -> dict[str, JournalRecord]:
         if held is None or held.generation < record.generation:
             newest[record.narration] = record
     return newest
-
-
-class StoreError(DaybookError):
-    """The store cannot be read or written."""
 
 
 def _to_its_end(
@@ -410,6 +406,10 @@ def open_store(url: str, *, schema: str | None = None) -> Store:
         except OSError as error:
             raise UsageError(f"The store {file} cannot be made ({type(error).__name__}).") from None
     options = {"execution_options": {"schema_translate_map": {None: schema}}} if schema else {}
+    if "sslmode" in address.query:
+        # As every PostgreSQL tool spells it; asyncpg's own word for the same values is `ssl`.
+        mode = address.query["sslmode"]
+        address = address.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
     engine = create_async_engine(address.set(drivername=driver), **options)
     if on_file:
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)

@@ -297,7 +297,7 @@ def failure(call: Call, answer: Answer, manners: Manners, now: datetime) -> Call
         return NotFound(text, status=status)
     if status == 429:
         return _too_many(answer, text, manners.system, now)
-    if status >= 500:
+    if status >= 500 or status == 408:
         wait = retry_after(answer.headers, now)
         return (UnknownOutcome if call.writes else Unavailable)(text, status=status, retry_after_seconds=wait)
     if 300 <= status < 400:

@@ -234,19 +234,21 @@ _XERO_DATE = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
 
 
 def xero_date(value: str | None) -> date | None:
-    """Return the day of a document date such as `/Date(1553126400000+0000)/`; None for none or the epoch.
+    """Return the day of a document date such as `/Date(1553126400000+0000)/`; None for none.
 
     Xero writes UTC milliseconds whatever the offset says, and midnight UTC of the day that is meant.
+    The epoch stands for no date; so does what cannot be read, which then equals no booking date.
     """
     if not value:
         return None
     match = _XERO_DATE.fullmatch(value)
-    if match is None:
-        return date.fromisoformat(value[:10])
-    milliseconds = int(match[1])
-    if milliseconds == 0:
+    try:
+        if match is None:
+            return date.fromisoformat(value[:10])
+        since_epoch = timedelta(milliseconds=int(match[1]))
+        return (datetime(1970, 1, 1, tzinfo=UTC) + since_epoch).date() if since_epoch else None
+    except (ValueError, OverflowError):
         return None
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)).date()
 
 
 class _Element(msgspec.Struct, rename="pascal"):
@@ -446,7 +448,14 @@ class XeroCredentials(CredentialsBlock):
         time = clock or SystemClock()
         login = _ClientLogin(self.client_id, self.client_secret)
         asking = Transport(
-            self.token_url, TOKEN_MANNERS, login, attempts=attempts, clock=time, http=http, notice=notice
+            # Twice at most: a call that lacks its token for it is repeated itself.
+            self.token_url,
+            TOKEN_MANNERS,
+            login,
+            attempts=min(attempts, 2),
+            clock=time,
+            http=http,
+            notice=notice,
         )
         token = Token(asking, self.token_url, self.scopes, self.tenant_id, time)
         pacer = Pacer("Xero", time, parallel=parallel)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from blocks.errors import DaybookError, NotAllowed, UsageError
 from blocks.home import home, keep_new_files_private, private_folder
-from blocks.sandbox.process import SandboxError, SandboxProcess, SandboxSettings
+from blocks.sandbox.process import SandboxProcess, SandboxSettings
 
 if TYPE_CHECKING:
     from flows.terminal import Screen
@@ -73,10 +73,7 @@ def _sandbox(directory: Path | None) -> Iterator[SandboxProcess | None]:
 
 def _announced(process: SandboxProcess, directory: Path) -> dict[str, str]:
     """Wait for the sandbox and return the environment that leads to it."""
-    try:
-        process.wait()
-    except SandboxError as error:
-        raise DaybookError(str(error)) from None
+    process.wait()
     # The same port every time, so that links to its pages stay good, and what is cached of it.
     (directory / "port").write_text(str(urlsplit(process.url).port))
     return process.env

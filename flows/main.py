@@ -132,7 +132,7 @@ def run(arguments: list[str] | None = None) -> None:
         if "--json" in (arguments or sys.argv):
             click.echo(json.dumps({"status": "failed", "message": str(error)}))
         click.echo(str(error), err=True)
-        sys.exit(WRONG_USE if isinstance(error, UsageError) else FAILED)
+        sys.exit(getattr(error, "exit_code", WRONG_USE if isinstance(error, UsageError) else FAILED))
 
 
 if __name__ == "__main__":

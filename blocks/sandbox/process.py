@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
+from blocks.errors import DaybookError
+
 _STOP_SECONDS = 5.0
 
 
-class SandboxError(Exception):
+class SandboxError(DaybookError):
     """The sandbox cannot run; the message says why and what to do. `exit_code` is the process's."""
 
     def __init__(self, message: str, exit_code: int = 1) -> None:

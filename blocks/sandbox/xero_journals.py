@@ -200,38 +200,42 @@ class ManualJournals:
             problems.append("Narration is mandatory")  # wording unknown
         elif options.max_narration and len(narration) > options.max_narration:
             problems.append(f"Narration has at most {options.max_narration} characters")
-        day = parse_day(element["Date"]) if "Date" in element else (old.day if old else self._today())
+        # What an update leaves out stays as it was; only narration and lines must be there.
+        before = old or self._blank()
+        day = parse_day(element["Date"]) if "Date" in element else before.day
         if day is None:
             raise invalid(f"Date {element.get('Date')!r} is not a date.")
-        kind = element.get("LineAmountTypes", "NoTax")
+        kind = element.get("LineAmountTypes", before.line_amount_types)
         if kind not in AMOUNT_TYPES:
             raise invalid(f"LineAmountTypes {kind!r} is none of {', '.join(AMOUNT_TYPES)}.")
-        url = element.get("Url") or ""
+        url = element.get("Url", before.url) or ""
         if "xero" in str(url).lower():
             problems.append("Url must not contain 'xero'")  # a rule known from invoices
-        journal_id = old.journal_id if old else self._state.new_id()
         reader = LineReader(self._state.books, options, drop_account=self.warn_next)
-        lines = reader.read(element.get("JournalLines"), journal_id)
+        lines = reader.read(element.get("JournalLines"), before.journal_id)
+        cash_basis = _truth(element.get("ShowOnCashBasisReports", before.cash_basis), options)
         if problems or reader.errors:
             raise _Invalid(*problems, *dict.fromkeys(reader.errors))
         self.warn_next = False
-        journal = Journal(
-            journal_id=journal_id,
-            number=old.number if old else self._state.next_number(),
+        journal = replace(
+            before,
+            number=before.number or self._state.next_number(),
             narration=str(narration),
             day=day,
             status=status,
-            updated_ms=0,
             lines=lines.json,
             line_count=lines.count,
             debits=lines.debits,
             credits=lines.credits,
             line_amount_types=str(kind),
             url=str(url),
-            cash_basis=_truth(element.get("ShowOnCashBasisReports"), options),
-            has_attachments=old.has_attachments if old else False,
+            cash_basis=cash_basis,
         )
         return journal, reader.warnings
+
+    def _blank(self) -> Journal:
+        zero = Decimal()
+        return Journal(self._state.new_id(), 0, "", self._today(), "DRAFT", 0, b"[]", 0, zero, zero)
 
     def _today(self) -> date:
         return date.fromordinal(self._state.now_ms() // 86_400_000 + date(1970, 1, 1).toordinal())

@@ -74,6 +74,7 @@ class XeroOptions:
 
 _CHOICES: Final = {
     "missing_scope_status": (401, 403),
+    "day_reset_hour": tuple(range(24)),
     "unknown_account": ("error", "warning"),
     "reporting_of_failures": ("zero", "absent"),
 }

@@ -34,7 +34,8 @@ def filtered(
 ) -> Iterable[T]:
     """Return the rows that fit a `where`: comparisons of `fields` with texts or dates, joined by AND.
 
-    Xero knows more (OR, guid(), functions). Raises Refused, 400 with ErrorNumber 16, for anything
+    Xero knows more (OR, guid(), functions), and refuses a filter that would touch more than 100,000
+    rows, which no list here has. Raises Refused, 400 with ErrorNumber 16, for anything
     else, so that a client cannot come to rely on what only the sandbox would ignore.
     """
     if where is None:

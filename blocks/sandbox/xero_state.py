@@ -222,10 +222,17 @@ class State:
 
     def keep_answer(self, key: str, replay: Replay, oldest_ms: int) -> None:
         """Keep an answer under its key and forget those from before `oldest_ms`."""
+        self.replays.pop(key, None)
         self.replays[key] = replay
-        for old in [name for name, kept in self.replays.items() if kept.at_ms <= oldest_ms]:
+        # They stand in the order of their instants, so that the oldest are found without a search.
+        forgotten = []
+        for old, kept in self.replays.items():
+            if kept.at_ms > oldest_ms:
+                break
+            forgotten.append(old)
+        for old in forgotten:
             del self.replays[old]
-        self._run("DELETE FROM replay WHERE at <= ?", (oldest_ms,))
+            self._run("DELETE FROM replay WHERE key = ?", (old,))
         values = (key, replay.at_ms, replay.request, replay.status, replay.content_type, replay.body)
         self._run("INSERT OR REPLACE INTO replay VALUES (?, ?, ?, ?, ?, ?)", values)
 

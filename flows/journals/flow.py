@@ -15,9 +15,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from blocks.connections import JournalConnection
-from blocks.errors import DaybookError
+from blocks.errors import DaybookError, StoreError
 from blocks.home import keep_new_files_private
-from blocks.store import StoreError
 from flows.journals.confirm import confirm
 from flows.journals.extract import extract
 from flows.journals.night import Night, opened

@@ -27,6 +27,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from blocks.mambu import JournalLine, UnreadableLine
+from blocks.transport import NOT_THE_JSON
 
 INSTANT = pa.timestamp("us", tz="UTC")
 AMOUNT = pa.decimal128(38, 18)
@@ -114,7 +115,7 @@ class _AnyLine(msgspec.Struct, rename="camel"):
 def _unreadable(line: UnreadableLine) -> dict[str, object]:
     try:
         found = msgspec.json.decode(line.raw, type=_AnyLine)
-    except msgspec.DecodeError:
+    except NOT_THE_JSON:
         found = _AnyLine()
     row: dict[str, object] = {"problem": line.problem}
     if isinstance(found.encoded_key, str):

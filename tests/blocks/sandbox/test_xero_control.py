@@ -184,6 +184,7 @@ async def test_all_journals_are_shown_with_amounts_as_texts() -> None:
         ("options", {"missing_scope_status": 402}),
         ("options", {"unknown_account": "ignore"}),
         ("options", {"day_limit": -1}),
+        ("options", {"day_reset_hour": 24}),
         ("options", {"day_limit": 1.5}),
         ("options", {"latency_seconds": -1}),
     ],

@@ -185,3 +185,12 @@ async def test_updates_are_replayed_as_creations_are() -> None:
         without = await standin.outcome(body, method="POST")
     assert [exact(one)["ManualJournals"][0]["Status"] for one in answers] == ["DELETED"] * 2
     assert messages(without) == ["The status 'DELETED' cannot be applied to the document"]
+
+
+async def test_answers_are_forgotten_when_their_time_is_over() -> None:
+    """Old answers are not kept: of many keys only those of the last six minutes are in memory."""
+    async with xero() as standin:
+        for number in range(10):
+            await standin.write(journal(), key=f"k{number}")
+            standin.clock.advance(MINUTE)
+        assert list(standin.app.state.replays) == [f"k{number}" for number in range(4, 10)]

@@ -627,6 +627,16 @@ async def test_an_update_replaces_narration_date_and_lines(way: str) -> None:
     assert after["UpdatedDateUTC"] > before["UpdatedDateUTC"]
 
 
+async def test_what_an_update_leaves_out_stays() -> None:
+    """An update of narration and lines alone keeps date, tax kind, link, switch and attachments' flag."""
+    kept = {"LineAmountTypes": "Inclusive", "Url": "https://a.example", "ShowOnCashBasisReports": False}
+    async with xero() as standin:
+        known = await standin.created(journal(**kept))
+        after = await standin.changed(known, Narration="new", JournalLines=journal()["JournalLines"])
+    assert {name: after[name] for name in kept} == kept
+    assert (after["Narration"], after["Date"]) == ("new", f"/Date({DAY_MS}+0000)/")
+
+
 async def test_an_id_in_capitals_in_the_path_is_the_same_journal() -> None:
     """Reading and changing by an id do not look at the case of its letters."""
     async with xero() as standin:
