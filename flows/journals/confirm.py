@@ -18,14 +18,17 @@ from flows.money import money_text, to_minor
 
 async def confirm(night: Night, plan: Plan, sent: Sent) -> Confirmed:
     """Read back what was written (or take the last look, if nothing was), and compare it all."""
+    await night.progress("confirm", 0, 1)
     books = sent.books
     if sent.ids:
-        look = read_journals.with_options(name="confirm: read back")
+        look = read_journals.with_options(name="confirm: read back", task_run_name="confirm: read back")
         books = await look(night, plan, list(sent.ids.values()))
-    return await compare(night, plan, books, sent)
+    outcome = await compare(night, plan, books, sent)
+    await night.progress("confirm", 1, 1)
+    return outcome
 
 
-@task(name="confirm: compare", cache_policy=NO_CACHE)
+@task(name="confirm: compare", task_run_name="confirm: compare", cache_policy=NO_CACHE)
 async def compare(night: Night, plan: Plan, books: Books, sent: Sent) -> Confirmed:
     """Compare Xero's journals with the plan, and record each as confirmed or as drifted."""
     matched = books.matched

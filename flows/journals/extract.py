@@ -77,6 +77,7 @@ async def _read_windows(night: Night, stated: int, *, refresh: bool) -> list[Sta
 
 @task(
     name="extract: count",
+    task_run_name="extract: count",
     cache_policy=NO_CACHE,
     retries=1,
     retry_delay_seconds=5,
@@ -113,7 +114,7 @@ async def extract_window(night: Night, window: Window, stated: int) -> Staged:  
     return staged(pa.concat_tables(tables), night.folder / name)
 
 
-@task(name="extract: combine", cache_policy=NO_CACHE)
+@task(name="extract: combine", task_run_name="extract: combine", cache_policy=NO_CACHE)
 def combine_windows(night: Night, parts: list[Staged]) -> Staged:
     """Return the day's lines out of all windows, each once, without what lies around the day."""
     tables = [read_lines(part.path) for part in parts]

@@ -108,4 +108,5 @@ async def _noted(night: Night, summary: Summary) -> AsyncIterator[None]:
     finally:
         summary.stage, summary.seconds = night.stage, {**night.seconds, "total": night.elapsed()}
         summary.mambu_calls, summary.xero_calls = night.mambu.transport.calls, night.xero.calls
+        summary.account_names = night.account_names
         summary.refused_as_too_many = night.xero.transport.refused_as_too_many

@@ -162,6 +162,11 @@ def write_lines(table: pa.Table, path: Path) -> str:
     unfinished = path.with_suffix(f".{os.getpid()}.unfinished")
     pq.write_table(table, unfinished, compression="zstd")
     unfinished.replace(path)
+    return file_digest(path)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

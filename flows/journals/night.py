@@ -46,6 +46,7 @@ class Night:
         self.currency: str
         self.organisation: str
         self.short_code: str
+        self.account_names: dict[str, str] = {}
         self.refresh = False
         self.progress = progress
         self.seconds: dict[str, float] = {}

@@ -24,6 +24,7 @@ async def process(night: Night, lines: Staged) -> tuple[Plan, list[Staged]]:
     """Return the day's plan, and what each of the five steps left. Raises StepRefusal."""
     connection, digits = night.connection, night.digits
     chart = await read_chart(night)
+    night.account_names = {account.code: account.name for account in chart}
     steps: list[tuple[Any, tuple[Any, ...]]] = [
         (validate_lines, (night.day.zone.key, digits)),
         (map_lines, (connection.account_map, chart, sorted(connection.refused_system_accounts))),
@@ -52,6 +53,7 @@ async def _cached(night: Night, number: int, step: Any, source: Staged, settings
 
 @task(
     name="process: read Xero's accounts",
+    task_run_name="process: read Xero's accounts",
     cache_policy=NO_CACHE,
     retries=1,
     retry_delay_seconds=5,
@@ -70,14 +72,26 @@ async def read_chart(night: Night) -> list[Account]:
 # Each step reads the file of the one before it. `key` names the result: digest of the input and settings.
 
 
-@task(name="process: validate", cache_key_fn=given_key, persist_result=True, result_serializer="json")
+@task(
+    name="process: validate",
+    task_run_name="process: validate",
+    cache_key_fn=given_key,
+    persist_result=True,
+    result_serializer="json",
+)
 def validate_lines(source: Staged, target: Path, key: str, zone: str, digits: int) -> Staged:  # noqa: ARG001
     """Refuse malformed lines, by name; leave out zero lines."""
     found = validate(read_lines(source.path), ZoneInfo(zone), digits)
     return staged(found.lines, target, zero_lines=found.zero_entry_ids)
 
 
-@task(name="process: map", cache_key_fn=given_key, persist_result=True, result_serializer="json")
+@task(
+    name="process: map",
+    task_run_name="process: map",
+    cache_key_fn=given_key,
+    persist_result=True,
+    result_serializer="json",
+)
 def map_lines(
     source: Staged,
     target: Path,
@@ -90,13 +104,25 @@ def map_lines(
     return staged(map_accounts(read_lines(source.path), account_map, chart, refused), target)
 
 
-@task(name="process: group", cache_key_fn=given_key, persist_result=True, result_serializer="json")
+@task(
+    name="process: group",
+    task_run_name="process: group",
+    cache_key_fn=given_key,
+    persist_result=True,
+    result_serializer="json",
+)
 def group_lines(source: Staged, target: Path, key: str) -> Staged:  # noqa: ARG001
     """Find the lines that must stay together."""
     return staged(group(read_lines(source.path)), target)
 
 
-@task(name="process: balance", cache_key_fn=given_key, persist_result=True, result_serializer="json")
+@task(
+    name="process: balance",
+    task_run_name="process: balance",
+    cache_key_fn=given_key,
+    persist_result=True,
+    result_serializer="json",
+)
 def balance_lines(source: Staged, target: Path, key: str, digits: int) -> Staged:  # noqa: ARG001
     """See that each unit sums to zero, and round it to the currency's minor unit."""
     found = balance(read_lines(source.path), digits)
@@ -105,7 +131,13 @@ def balance_lines(source: Staged, target: Path, key: str, digits: int) -> Staged
     )
 
 
-@task(name="process: batch", cache_key_fn=given_key, persist_result=True, result_serializer="json")
+@task(
+    name="process: batch",
+    task_run_name="process: batch",
+    cache_key_fn=given_key,
+    persist_result=True,
+    result_serializer="json",
+)
 def batch_lines(source: Staged, target: Path, key: str, lines_per_journal: int) -> Staged:  # noqa: ARG001
     """Fill the batches."""
     return staged(batch(read_lines(source.path), lines_per_journal), target)

@@ -37,9 +37,10 @@ class Report:
         summary = self._summary
         summary.message = outcome_sentence(summary)
         await self._progress.ended()
-        await reports.leave_markdown(self._key("journals"), day_markdown(summary), summary.message)
+        described = "What came from Mambu, what is in Xero, and the tie-out."
+        await reports.leave_markdown(self._key("journals"), day_markdown(summary), described)
         if summary.batches:
-            described = f"Manual journals of {summary.date}"
+            described = "Every manual journal of the day."
             await reports.leave_table(self._key("journals-batches"), batch_table(summary), described)
         if summary.status == "failed":
             await self._leave_failure(None)
@@ -55,7 +56,8 @@ class Report:
 
     async def _leave_failure(self, error: DaybookError | None) -> None:
         text = failure_markdown(self._summary, error)
-        await reports.leave_markdown(self._key("journals-failures"), text, self._summary.message[:500])
+        described = "What went wrong, what is safe, and what to do."
+        await reports.leave_markdown(self._key("journals-failures"), text, described)
 
     def _key(self, kind: str) -> str:
         return reports.artifact_key(kind, str(self._summary.date), self._summary.connection)

@@ -101,7 +101,7 @@ async def prepare(night: Night, plan: Plan, books: Books) -> Sealing:
     return seal_missing(night, plan, books, await _records(night))
 
 
-@task(name="send: settle", cache_policy=NO_CACHE)
+@task(name="send: settle", task_run_name="send: settle", cache_policy=NO_CACHE)
 async def settle(night: Night) -> None:
     """Bring requests of earlier runs to a known end: answered, or surely dead."""
     open_ended = [record for record in await _records(night) if record.state in OPEN_ENDED]
@@ -129,6 +129,7 @@ async def settle(night: Night) -> None:
 
 @task(
     name="send: read Xero",
+    task_run_name="send: read Xero",
     cache_policy=NO_CACHE,
     retries=1,
     retry_delay_seconds=5,
@@ -196,7 +197,7 @@ def _live(journal: ManualJournal) -> LiveJournal:
     )
 
 
-@task(name="send: seal", cache_policy=NO_CACHE)
+@task(name="send: seal", task_run_name="send: seal", cache_policy=NO_CACHE)
 def seal_missing(night: Night, plan: Plan, books: Books, records: Sequence[JournalRecord]) -> Sealing:
     """Turn what is missing into finished requests."""
     taken: dict[dt.date, set[int]] = {}
@@ -217,7 +218,7 @@ def seal_missing(night: Night, plan: Plan, books: Books, records: Sequence[Journ
     return seal(plan, books.matched, policy, taken=taken, generations=generations)
 
 
-@task(name="send: put", cache_policy=NO_CACHE)
+@task(name="send: put", task_run_name="send: put", cache_policy=NO_CACHE)
 async def put_journals(
     night: Night, plan: Plan, sealing: Sealing, read_at: dt.datetime, before: int
 ) -> dict[str, str]:

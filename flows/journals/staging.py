@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from blocks.errors import Transient
-from flows.journals.lines import write_lines
+from flows.journals.lines import file_digest, write_lines
 
 # Part of each cache key: raise it when a stage's code would give other lines for the same input.
 VERSION = "v1"
@@ -56,8 +56,8 @@ def only_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> boo
 async def from_cache(
     run: Callable[[Task[..., Any]], Awaitable[Staged]], task: Task[..., Any], *, refresh: bool = False
 ) -> Staged:
-    """Run a cached task; where its entry names a file that is gone, or `refresh` asks for it, run it anew."""
+    """Run a cached task, and run it anew where `refresh` asks for it or its file is not what it was."""
     result = await run(task.with_options(refresh_cache=True) if refresh else task)
-    if not result.path.exists():
+    if not result.path.exists() or file_digest(result.path) != result.digest:
         result = await run(task.with_options(refresh_cache=True))
     return result

@@ -19,6 +19,7 @@ from flows.journals.windows import OVERLAP
 
 @task(
     name="day: ask both systems",
+    task_run_name="day: ask both systems",
     cache_policy=NO_CACHE,
     retries=1,
     retry_delay_seconds=5,

@@ -61,6 +61,7 @@ class Summary:
     stage: str = ""
     batches: list[BatchRow] = field(default_factory=list)
     tie_out: list[TieOutRow] = field(default_factory=list)
+    account_names: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
 

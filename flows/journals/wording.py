@@ -131,7 +131,7 @@ def _figures(summary: Summary) -> str:
         ("Credits", f"{summary.grouped(summary.credits)} {summary.currency}"),
         ("Mambu = Xero", {None: "not compared", True: "yes, to the cent", False: "NO"}[summary.tied_out]),
     ]
-    return _table(["", ""], [[name, value] for name, value in rows], "lr")
+    return _table(["The day", "in figures"], [[name, value] for name, value in rows], "lr")
 
 
 def _booking_dates(summary: Summary) -> str:
@@ -172,7 +172,7 @@ def _tie_out(summary: Summary) -> str:
         accounts[row.account_code][1] += row.xero
     rows = [
         [
-            _cell(code),
+            _cell(f"{code} {summary.account_names.get(code, '')}"),
             summary.grouped(mambu),
             summary.grouped(xero),
             "✓" if mambu == xero else f"**{summary.grouped(xero - mambu)}**",
