@@ -314,7 +314,7 @@ class XeroStandIn:
         if rest:
             self._journal(rest[0])
         status, elements, refusal = self._journals.write(
-            call.method, call.params, call.body, self.options, rest[0].lower() if rest else ""
+            call.method, call.params, call.body, self.options, rest[0] if rest else ""
         )
         if refusal is not None:
             return refusal

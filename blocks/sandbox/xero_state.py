@@ -181,7 +181,6 @@ class State:
     def seen(self, lag_seconds: float) -> Iterable[Journal]:
         """Return the journals as they were `lag_seconds` ago; what changed before a restart is current."""
         if not lag_seconds:
-            self.superseded.clear()
             return self.journals.values()
         horizon = ms_of(self._now() - timedelta(seconds=lag_seconds))
         while self.superseded and self.superseded[0][0] <= horizon:

@@ -224,6 +224,7 @@ async def test_tracking_is_dropped_in_silence(pairs: list[dict[str, str]], left:
         (two("5000", TaxType="OUTPUT2"), no_tax("OUTPUT2", "5000")),
         (two("5000", TaxType="nonsense"), no_tax("nonsense", "5000")),
         (two(""), "Account code or ID must be specified"),
+        (two(AccountCode=["1010"]), "Account code or ID must be specified"),
         (two(AccountID=RESERVE.account_id), not_valid("Reserve bank account")),
         (journal("J", line("0.00")), "A manual journal needs at least 2 journal lines"),
         (journal("J", JournalLines=[]), "A manual journal needs at least 2 journal lines"),
@@ -347,6 +348,7 @@ async def test_bounds_can_be_set(options: dict[str, Any], one: dict[str, Any], s
         b'\xff{"Narration":"a"}',
         b"[" * 100_000,
         b'{"ManualJournals":[{"Narration":"a","JournalLines":[{"LineAmount":NaN}]}]}',
+        b'{"ManualJournals":[{"Narration":"","JournalLines":[{"LineAmount":1,"TaxAmount":Infinity}]}]}',
         b'{"ManualJournals":[{"Narration":"a","JournalLines":[{"LineAmount":1e99999999999999999999}]}]}',
     ],
 )
@@ -393,6 +395,7 @@ async def test_a_value_of_a_wrong_kind_refuses_the_whole_body(bad: dict[str, Any
         journal(ShowOnCashBasisReports="false"),
         journal("J", line("1.001"), line("-1.001", "2000")),
         journal("J", line(f"1{'0' * 99}"), line(f"-1{'0' * 99}", "2000")),
+        journal("J", line(f"9{'0' * 97}"), line(f"9{'0' * 97}"), line(-1)),
         {**journal("J"), "JournalLines": [{**line(1), "LineAmount": "1.00"}, line(-1)]},
     ],
 )
