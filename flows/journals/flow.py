@@ -106,7 +106,7 @@ async def _noted(night: Night, summary: Summary) -> AsyncIterator[None]:
             await night.store.run_ended(summary.flow_run_id, "failed", str(error), night.clock.now())
         raise
     finally:
-        summary.stage, summary.seconds = night.stage, {**night.seconds, "total": night.elapsed()}
+        summary.stage, summary.seconds = night.stage, night.seconds
         summary.mambu_calls, summary.xero_calls = night.mambu.transport.calls, night.xero.calls
         summary.account_names = night.account_names
         summary.refused_as_too_many = night.xero.transport.refused_as_too_many

@@ -51,7 +51,6 @@ class Night:
         self.progress = progress
         self.seconds: dict[str, float] = {}
         self.stage = ""
-        self._began = time.perf_counter()
 
     @property
     def digits(self) -> int:
@@ -62,10 +61,6 @@ class Night:
     def folder(self) -> Path:
         """Return where the day's lines rest between stages."""
         return staged_folder(self.name, self.day.date)
-
-    def elapsed(self) -> float:
-        """Return the seconds since the run began."""
-        return round(time.perf_counter() - self._began, 3)
 
     def link(self, journal_id: str) -> str:
         """Return where a person finds a manual journal."""

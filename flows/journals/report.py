@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from blocks.errors import DaybookError
 from flows import reports
 from flows.journals.summary import Summary
@@ -19,14 +21,16 @@ STAGES = ("extract", "process", "send", "confirm")
 class Report:
     """What people see of one run: while it runs, and afterwards."""
 
-    def __init__(self, summary: Summary, progress: reports.Progress) -> None:
+    def __init__(self, summary: Summary, progress: reports.Progress, began: float) -> None:
         self._summary = summary
         self._progress = progress
+        self._began = began
 
     @classmethod
     async def begun(cls, summary: Summary) -> Report:
-        """Show that a run has begun."""
-        return cls(summary, await reports.Progress.begun(STAGES, "How far the run is."))
+        """Show that a run has begun, and start its clock."""
+        began = time.perf_counter()
+        return cls(summary, await reports.Progress.begun(STAGES, "How far the run is."), began)
 
     async def progress(self, stage: str, done: int, total: int) -> None:
         """Show how far a stage is."""
@@ -34,7 +38,7 @@ class Report:
 
     async def ended(self) -> None:
         """Leave the date's page and its table of batches; failures too, where Mambu and Xero differ."""
-        summary = self._summary
+        summary, began = self._summary, time.perf_counter()
         summary.message = outcome_sentence(summary)
         await self._progress.ended()
         described = "What came from Mambu, what is in Xero, and the tie-out."
@@ -44,15 +48,21 @@ class Report:
             await reports.leave_table(self._key("journals-batches"), batch_table(summary), described)
         if summary.status == "failed":
             await self._leave_failure(None)
-        reports.observer().ended(summary, None)
+        self._end(began, None)
 
     async def failed(self, error: DaybookError) -> None:
         """Leave what went wrong, and what to do about it."""
-        summary = self._summary
+        summary, began = self._summary, time.perf_counter()
         summary.status, summary.message = "failed", failure_sentence(summary, error)
         if summary.date:
             await self._leave_failure(error)
-        reports.observer().ended(summary, error)
+        self._end(began, error)
+
+    def _end(self, report_began: float, error: DaybookError | None) -> None:
+        now = time.perf_counter()
+        spent = {"report": round(now - report_began, 3), "total": round(now - self._began, 3)}
+        self._summary.seconds = {**self._summary.seconds, **spent}
+        reports.observer().ended(self._summary, error)
 
     async def _leave_failure(self, error: DaybookError | None) -> None:
         text = failure_markdown(self._summary, error)

@@ -56,8 +56,10 @@ def test_the_first_run_creates_and_the_second_finds_all_there(env: dict[str, str
     ]  # fmt: skip
     assert first.stderr == second.stderr == ""
     # What holds customers' data is its owner's alone.
-    files = [path for path in [*folder.rglob("*"), *Path(env["DAYBOOK_HOME"]).rglob("*")] if path.is_file()]
-    assert files
+    places = (folder, Path(env["DAYBOOK_HOME"]), Path(env["PREFECT_HOME"]) / "storage")
+    files = [path for place in places for path in place.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} >= {".parquet", ".sqlite3"}
+    assert any(places[2] in path.parents for path in files)
     assert [str(path) for path in files if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
