@@ -27,14 +27,16 @@ PAGE_LINES = 1000  # Mambu's largest page
 ACCEPT = "application/vnd.mambu.v2+json"
 
 
-class GLAccount(msgspec.Struct, frozen=True, rename="camel"):
+class GLAccount(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """The part of a line's `glAccount` that is read."""
 
     gl_code: str
 
 
-class JournalLine(msgspec.Struct, frozen=True, rename="camel"):
+class JournalLine(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """One GL journal line as Mambu words it, reduced to the fields that are read.
+
+    Not garbage-collected (`gc=False`): a day has many, and none refers to another.
 
     `amount` is exact and unsigned; `type` is DEBIT or CREDIT; both dates are ISO 8601 with offset.
     """

@@ -59,7 +59,7 @@ class XeroAccount(msgspec.Struct, frozen=True, rename="pascal"):
     system_account: str | None = None
 
 
-class XeroJournalLine(msgspec.Struct, frozen=True, rename="pascal"):
+class XeroJournalLine(msgspec.Struct, frozen=True, rename="pascal", gc=False):
     """A line of a manual journal: debit positive, credit negative."""
 
     line_amount: Decimal

@@ -26,7 +26,7 @@ WITHDRAWN = "DELETED"
 VOIDED = "VOIDED"
 
 
-class LiveLine(NamedTuple):
+class LiveLine(msgspec.Struct, frozen=True, gc=False):
     """A line in Xero: debit positive."""
 
     amount: Decimal
@@ -77,8 +77,8 @@ class Match(msgspec.Struct, frozen=True):
     totals: dict[tuple[str, str], int]
 
 
-class _Row(NamedTuple):
-    """A planned line beside its live one."""
+class _Row(msgspec.Struct, frozen=True, gc=False):
+    """A planned line beside its live one; `journal` is the position of its journal among the live ones."""
 
     entry_id: int
     journal: int
@@ -93,11 +93,16 @@ def match(plan: Plan, journals: Iterable[LiveJournal]) -> Match:
     """Hold the plan against journals of Xero, in any state and of any origin."""
     planned = _planned(plan)
     everything = _distinct(journals)
-    ours = [(journal, _rows(plan, planned, journal)) for journal in everything]
-    held = [(journal, rows) for journal, rows in ours if rows and journal.status not in {WITHDRAWN, VOIDED}]
+    held: list[tuple[LiveJournal, list[_Row]]] = []
+    voided: set[int] = set()
+    for journal in everything:
+        if journal.status != WITHDRAWN and (its := _rows(plan, planned, journal, len(held))):
+            if journal.status == VOIDED:
+                voided.update(row.entry_id for row in its)
+            else:
+                held.append((journal, its))
     live = [journal for journal, _ in held]
-    rows = [row._replace(journal=index) for index, (_, rows) in enumerate(held) for row in rows]
-    voided = {row.entry_id for journal, rows in ours if journal.status == VOIDED for row in rows}
+    rows = [row for _, its in held for row in its]
     found = {row.entry_id: row.journal for row in rows}
     absent = planned.keys() - found.keys()
     return Match(
@@ -112,7 +117,7 @@ def match(plan: Plan, journals: Iterable[LiveJournal]) -> Match:
     )
 
 
-class _Planned(NamedTuple):
+class _Planned(msgspec.Struct, frozen=True, gc=False):
     text: str
     minor: int
     code: str
@@ -133,7 +138,7 @@ def _distinct(journals: Iterable[LiveJournal]) -> list[LiveJournal]:
     return list({journal.journal_id: journal for journal in journals}.values())
 
 
-def _rows(plan: Plan, planned: Mapping[int, _Planned], journal: LiveJournal) -> list[_Row]:
+def _rows(plan: Plan, planned: Mapping[int, _Planned], journal: LiveJournal, position: int) -> list[_Row]:
     rows: list[_Row] = []
     name = Narration.parse(journal.narration)
     named = name is not None and name.label == plan.label
@@ -146,7 +151,9 @@ def _rows(plan: Plan, planned: Mapping[int, _Planned], journal: LiveJournal) -> 
         text = line.description or ""
         if text == ours.text or named or has_label(text, plan.label):
             minor = to_minor(line.amount, plan.digits)
-            rows.append(_Row(entry, 0, minor, line.account_code or "", ours.minor, ours.code, ours.date))
+            rows.append(
+                _Row(entry, position, minor, line.account_code or "", ours.minor, ours.code, ours.date)
+            )
     return rows
 
 

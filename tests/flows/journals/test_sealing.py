@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as replaced
 
 from blocks.mambu import JournalLine
 from flows.journals.books import LiveJournal, Plan, confirmed, match
@@ -407,6 +408,6 @@ def test_an_organisation_has_its_own_keys() -> None:
 def test_an_edited_amount_does_not_tear_its_journal() -> None:
     """A transaction whose amount was edited in Xero is there whole: nothing of it is torn or sent."""
     day = sent(posting(1, "5", "-5"))
-    changed = edited(day.live[0], lambda one: one._replace(amount=Decimal(6)))
+    changed = edited(day.live[0], lambda one: replaced(one, amount=Decimal(6)))
     found = sealed(day.plan, [changed])
     assert (found.requests, found.torn) == ([], [])

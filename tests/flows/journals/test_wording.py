@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from msgspec.structs import replace as replaced
 
 from blocks.errors import DaybookError, NotAllowed, UnknownOutcome
 from flows.journals.books import Plan, confirmed, match
@@ -75,7 +76,7 @@ def test_a_dry_run_says_that_nothing_was_written() -> None:
 def test_drift_is_a_failure_in_words() -> None:
     """A day that does not agree says in how many points, shows them, and that nothing was overwritten."""
     day = sent(posting(1, "5", "-5"))
-    changed = edited(day.live[0], lambda one: one._replace(account_code="4100"))
+    changed = edited(day.live[0], lambda one: replaced(one, account_code="4100"))
     summary = outcome(Sending(day.plan, day.sealing, [changed]), created=0)
     assert summary.status == "failed"
     assert "do not agree with Mambu in 1 point: EntryID 1" in summary.message
