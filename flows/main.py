@@ -120,8 +120,9 @@ def sandbox(port: int, directory: Path | None, lines_per_day: int, limits: bool)
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line, with a sentence for whatever goes wrong."""
     quiet_prefect()
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        main.main(arguments, prog_name="python -m flows.main", standalone_mode=False)
+        main.main(words, prog_name="python -m flows.main", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(WRONG_USE)
@@ -129,10 +130,17 @@ def run(arguments: list[str] | None = None) -> None:
         click.echo("Interrupted. Nothing is lost: run the same command again.", err=True)
         sys.exit(INTERRUPTED)
     except DaybookError as error:
-        if "--json" in (arguments or sys.argv):
-            click.echo(json.dumps({"status": "failed", "message": str(error)}))
-        click.echo(str(error), err=True)
+        _complain(str(error), words)
         sys.exit(getattr(error, "exit_code", WRONG_USE if isinstance(error, UsageError) else FAILED))
+    except Exception as fault:  # noqa: BLE001 - Prefect's own troubles, such as a server that does not start
+        _complain(f"Prefect could not run this ({type(fault).__name__}: {str(fault)[:300]}).", words)
+        sys.exit(FAILED)
+
+
+def _complain(message: str, words: list[str]) -> None:
+    if "--json" in words:
+        click.echo(json.dumps({"status": "failed", "message": message}))
+    click.echo(message, err=True)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,10 @@ async def journals(
     except DaybookError as error:
         await report.failed(error)
         return Failed(message=summary.message)
+    except Exception as fault:
+        # Not foreseen, so the log gets the traceback; people get a sentence all the same.
+        await report.failed(DaybookError(f"Daybook met a fault of its own ({type(fault).__name__})."))
+        raise
     await report.ended()
     return (Failed if summary.status == "failed" else Completed)(message=summary.message)
 
