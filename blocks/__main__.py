@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from blocks.errors import DaybookError, UsageError
+from blocks.command_line import run_command
+from blocks.errors import UsageError
 
 if TYPE_CHECKING:
     from blocks.connections import JournalConnection
@@ -47,7 +47,11 @@ def save(name: str, env_file: Path | None) -> None:
 
     if not _NAME.fullmatch(name):
         raise UsageError("A connection's name has small letters, digits and single dashes, such as acme-uk.")
-    given = {**os.environ, **(environment.env_file(env_file) if env_file else {})}
+    read = environment.env_file(env_file) if env_file else {}
+    unknown = sorted(set(read) - {*environment.VARIABLES, "DAYBOOK_HOME"})
+    if unknown:
+        raise UsageError(f"{env_file} has names that mean nothing here: {', '.join(unknown)}.")
+    given = {**os.environ, **read}
     connection = environment.journal_connection(given)
     asyncio.run(_save(name, connection))
     click.echo(f"Saved the connection {name}. Try it: python -m flows.main --connection {name} --dry-run")
@@ -74,20 +78,5 @@ async def _save(name: str, connection: JournalConnection) -> None:
     await connection.asave(name, overwrite=True)
 
 
-def run() -> None:
-    """Run the command line: exit code 2 for wrong use, 1 for anything that failed."""
-    from blocks.quiet import quiet_prefect
-
-    quiet_prefect()
-    try:
-        main(standalone_mode=True)
-    except UsageError as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
-    except DaybookError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    run()
+    run_command(main, "python -m blocks")

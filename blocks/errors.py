@@ -10,6 +10,7 @@
         │   ├── Rejected            the system understood the request and declines it
         │   ├── NotFound            the system answers that the thing does not exist
         │   ├── UnusableAnswer      an answer that is too large, or not what the system answers
+        │   ├── Overdue             held back until it was too late to send; nothing was sent
         │   └── ResumeLater         a limit is used up; `resume_at` says when to go on
         ├── Transient               nothing was done; repeating it may help
         │   ├── Unreachable         no connection came about
@@ -28,7 +29,12 @@ from typing import Any
 
 
 class DaybookError(Exception):
-    """Anything Daybook refuses or fails at; its text is fit for the person who runs it."""
+    """Anything Daybook refuses or fails at; its text is fit for the person who runs it.
+
+    `exit_code` is the command line's: 2 where use or configuration is wrong, else 1.
+    """
+
+    exit_code = 1
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let an error pass between processes; Exception's own way cannot give keywords."""
@@ -42,13 +48,15 @@ def _restored(kind: type[DaybookError], arguments: tuple[object, ...]) -> Dayboo
 class UsageError(DaybookError):
     """A command, parameter, environment or block is wrong; nothing was attempted."""
 
+    exit_code = 2
+
 
 class Refusal(DaybookError):
     """A run cannot go on with what it was given; its text names every offender."""
 
 
 class StoreError(DaybookError):
-    """The database of runs and journals cannot be used; its text tells no address or password."""
+    """The database of runs and journals cannot be used; its text tells no password."""
 
 
 class CallFailed(DaybookError):
@@ -66,6 +74,8 @@ class Terminal(CallFailed):
 class NotAllowed(Terminal):
     """The credentials are wrong, or lack a permission, a scope or the organisation."""
 
+    exit_code = 2
+
 
 class Rejected(Terminal):
     """The request was read and declined; `reasons` are the system's own words."""
@@ -81,6 +91,10 @@ class NotFound(Terminal):
 
 class UnusableAnswer(Terminal):
     """The answer is too large to take, or is not the system's."""
+
+
+class Overdue(Terminal):
+    """A write waited for its turn until what it rests on was too old; it never left this machine."""
 
 
 class ResumeLater(Terminal):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from blocks.errors import UsageError
+
 
 def home() -> Path:
     """Return the home folder, `$DAYBOOK_HOME` or ~/.daybook, creating it where it is missing."""
@@ -13,7 +15,13 @@ def home() -> Path:
 
 def private_folder(path: Path) -> Path:
     """Return a folder; where it is missing, it is created so that only its owner can enter it."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"The folder {path} cannot be used ({error.strerror or type(error).__name__}). Put another one "
+            "into DAYBOOK_HOME, or give it with the option that names it."
+        ) from None
     return path
 
 

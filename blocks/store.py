@@ -282,11 +282,14 @@ class Store:
 
     @_to_its_end
     async def adopt(self, records: Sequence[JournalRecord], at: datetime) -> None:
-        """Record journals that were found in Xero and not here; without a request of ours."""
-        rows = [{**asdict(record), "changed_at": _text(at)} for record in records]
-        if rows:
-            async with self._begin() as database:
-                await database.execute(insert(_journals), rows)
+        """Record journals that were found in Xero; those recorded already, by whomever, stay as they are."""
+        found = {(record.organisation, record.narration): record for record in records}
+        async with self._begin() as database:
+            for record in found.values():
+                known = (await database.execute(select(_journals.c.state).where(_is(record)))).first()
+                if known is None:
+                    row = {**asdict(record), "changed_at": _text(at)}
+                    await database.execute(insert(_journals).values(row))
 
     @_to_its_end
     async def sending(self, request_key: str, at: datetime) -> None:

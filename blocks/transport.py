@@ -27,8 +27,10 @@ from blocks.errors import (
     CallFailed,
     NotAllowed,
     NotFound,
+    Overdue,
     Rejected,
     ResumeLater,
+    Terminal,
     Throttled,
     Transient,
     Unavailable,
@@ -59,7 +61,8 @@ class Call:
     """One request. `writes` is False for anything that can be repeated without a thought.
 
     A write carries its idempotency key among `headers`; `first_sent` is when these bytes first went
-    out under it, where that was earlier than now.
+    out under it, where that was earlier than now; `not_after` is the last instant at which they may go
+    out for the first time.
     """
 
     method: str
@@ -69,6 +72,7 @@ class Call:
     content: bytes | None = None
     writes: bool = False
     first_sent: datetime | None = None
+    not_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +161,10 @@ class Transport:
                     except UnknownOutcome:
                         call = replace(call, first_sent=call.first_sent or began)
                         raise
-        except (Transient, ResumeLater, NotAllowed, NotFound, UnusableAnswer) as error:
-            if call.writes and call.first_sent is not None:
+        except (Terminal, Transient) as error:
+            # A refusal in the system's own words is a clear answer; any other is not, once bytes have left.
+            clear = isinstance(error, Rejected) and error.reasons
+            if call.writes and call.first_sent is not None and not clear:
                 resume_at = error.resume_at if isinstance(error, ResumeLater) else None
                 raise UnknownOutcome(str(error), status=error.status, resume_at=resume_at) from None
             raise
@@ -190,6 +196,8 @@ class Transport:
                     f"{self.system}: {call.method} {call.path} was not repeated: its idempotency key may be "
                     "forgotten by now, and the repeat could be carried out a second time."
                 )
+            if call.not_after and call.first_sent is None and self._clock.now() > call.not_after:
+                raise Overdue(f"{self.system}: {call.method} {call.path} waited too long for its turn.")
             self.calls += 1
             answer = await exchange(self._client, self.system, call, {**used, **call.headers})
             if self._pacer:

@@ -65,6 +65,7 @@ class XeroJournalLine(msgspec.Struct, frozen=True, rename="pascal", gc=False):
     line_amount: Decimal
     account_code: str | None = None
     description: str | None = None
+    tax_type: str | None = None
 
 
 class _Message(msgspec.Struct, frozen=True, rename="pascal"):
@@ -79,14 +80,15 @@ class ManualJournal(msgspec.Struct, frozen=True, rename="pascal"):
     date: str | None = None
     manual_journal_id: str = msgspec.field(name="ManualJournalID", default=NOTHING)
     updated_date_utc: str | None = msgspec.field(name="UpdatedDateUTC", default=None)
-    journal_lines: list[XeroJournalLine] = []
+    line_amount_types: str | None = None
+    journal_lines: list[XeroJournalLine] | None = None
     status_attribute_string: str | None = None
-    validation_errors: list[_Message] = []
-    warnings: list[_Message] = []
+    validation_errors: list[_Message] | None = None
+    warnings: list[_Message] | None = None
 
     def complaints(self) -> tuple[str, ...]:
         """Return what Xero objects to in an element of an answer; empty means it was taken."""
-        said = [item.message for item in (*self.validation_errors, *self.warnings)]
+        said = [item.message for item in (*(self.validation_errors or ()), *(self.warnings or ()))]
         if not said and self.status_attribute_string not in {None, "OK"}:
             said = [f"Xero marked it {self.status_attribute_string} without saying why"]
         return tuple(said)
@@ -94,6 +96,7 @@ class ManualJournal(msgspec.Struct, frozen=True, rename="pascal"):
 
 class _Pagination(msgspec.Struct, frozen=True, rename="camel"):
     page_count: int
+    item_count: int
 
 
 class JournalPage(msgspec.Struct, frozen=True, rename="pascal"):
@@ -158,17 +161,15 @@ class XeroClient:
         return (await self._get("Accounts", _Accounts)).accounts
 
     async def manual_journals(self, *, modified_since: datetime, page: int, page_size: int) -> JournalPage:
-        """Return one page of the journals changed since an instant, with their lines, oldest change first."""
-        # Without `page` Xero leaves the lines out.
-        params = {"page": str(page), "pageSize": str(page_size), "order": "UpdatedDateUTC ASC"}
+        """Return one page of the journals changed since an instant, with their lines, in a lasting order."""
         since = modified_since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return await self._get("ManualJournals", JournalPage, params, {"If-Modified-Since": since})
+        headers = {"If-Modified-Since": since}
+        return await self._get("ManualJournals", JournalPage, _page(page, page_size), headers)
 
-    async def manual_journals_named(self, narration: str) -> list[ManualJournal]:
-        """Return the journals of exactly this narration, with their lines."""
-        params = {"where": f'Narration=="{narration}"', "page": "1"}
-        found = (await self._get("ManualJournals", JournalPage, params)).manual_journals
-        return [journal for journal in found if journal.narration == narration]
+    async def manual_journals_dated(self, day: date, *, page: int, page_size: int) -> JournalPage:
+        """Return one page of the journals of a date, with their lines, in a lasting order."""
+        where = {"where": f"Date==DateTime({day.year},{day.month:02},{day.day:02})"}
+        return await self._get("ManualJournals", JournalPage, {**where, **_page(page, page_size)})
 
     async def manual_journal(self, journal_id: str) -> ManualJournal:
         """Return one journal with its lines. Raises NotFound."""
@@ -178,12 +179,18 @@ class XeroClient:
         return found[0]
 
     async def put_manual_journals(
-        self, body: bytes, key: str, *, first_sent: datetime | None = None
+        self,
+        body: bytes,
+        key: str,
+        *,
+        first_sent: datetime | None = None,
+        not_after: datetime | None = None,
     ) -> list[ManualJournal]:
         """Create journals from finished bytes and return Xero's verdict on each, in no sure order.
 
         A 200 is no success of any element: look at each one's complaints. Raises UnknownOutcome where
-        no clear answer came within the life of the key.
+        no clear answer came within the life of the key, and Overdue where the first sending would come
+        after `not_after`.
         """
         call = Call(
             "PUT",
@@ -193,6 +200,7 @@ class XeroClient:
             content=body,
             writes=True,
             first_sent=first_sent,
+            not_after=not_after,
         )
         return (
             await self.transport.call(call, _reader(JournalPage, "the verdict on journals"))
@@ -210,6 +218,12 @@ class XeroClient:
 
 
 _HEADERS = {"Accept": "application/json"}
+
+
+def _page(page: int, page_size: int) -> dict[str, str]:
+    # Without `page` Xero leaves the lines out. Ordered by id, which no change moves: in Xero's own order,
+    # by time of change, a journal can slip past a reader from one page to another.
+    return {"page": str(page), "pageSize": str(page_size), "order": "ManualJournalID ASC"}
 
 
 def _reader(kind: type[T], what: str) -> Callable[[Answer], T]:
@@ -248,6 +262,15 @@ def xero_date(value: str | None) -> date | None:
         since_epoch = timedelta(milliseconds=int(match[1]))
         return (datetime(1970, 1, 1, tzinfo=UTC) + since_epoch).date() if since_epoch else None
     except (ValueError, OverflowError):
+        return None
+
+
+def xero_instant(value: str | None) -> datetime | None:
+    """Return an instant such as UpdatedDateUTC, or None for none that can be read."""
+    match = _XERO_DATE.fullmatch(value or "")
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(match[1])) if match else None
+    except OverflowError:
         return None
 
 

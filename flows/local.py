@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from blocks.errors import DaybookError, NotAllowed, UsageError
+from blocks.errors import DaybookError
 from blocks.home import home, keep_new_files_private, private_folder
 from blocks.sandbox.process import SandboxProcess, SandboxSettings
 
 if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
     from flows.terminal import Screen
 
 SANDBOX = "sandbox"
@@ -39,22 +41,21 @@ def run_journals(parameters: dict[str, Any], connection: str, sandbox: Path | No
             connection = SANDBOX if connection == "default" else connection
             provided[connection] = environment.journal_connection(_announced(running, sandbox))
         with connections.provided(provided):
-            _watched(screen, journals, {**parameters, "connection": connection})
+            state = _watched(screen, journals, {**parameters, "connection": connection})
+    if screen.summary is None:
+        raise DaybookError(f"The run ended before it began: {state.message}")
     screen.show(sandbox)
-    failed = screen.summary is None or screen.summary.status == "failed"
-    return exit_code(screen.error) if failed else 0
+    if screen.error is not None:
+        return screen.error.exit_code
+    return 1 if screen.summary.open else 0
 
 
-def _watched(screen: Screen, flow: Any, parameters: dict[str, Any]) -> None:
+def _watched(screen: Screen, flow: Any, parameters: dict[str, Any]) -> State[Any]:
     from flows import reports
 
     with screen, reports.observed_by(screen):
-        asyncio.run(flow(**parameters, return_state=True))
-
-
-def exit_code(error: DaybookError | None) -> int:
-    """Return the code of a failed run: 2 where the configuration is wrong, else 1."""
-    return 2 if isinstance(error, UsageError | NotAllowed) else 1
+        ended: State[Any] = asyncio.run(flow(**parameters, return_state=True))
+    return ended
 
 
 @contextmanager

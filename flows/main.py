@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +10,7 @@ from typing import Any
 
 import click
 
-from blocks.errors import DaybookError, UsageError
-from blocks.quiet import quiet_prefect
-
-DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+from blocks.command_line import run_command
 
 
 class _JournalsByDefault(click.Group):
@@ -65,8 +61,8 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
 def main() -> None:
     """Daybook: each night's Mambu journal lines in Xero, once, as balanced draft manual journals.
 
-    Exit codes: 0 done and nothing open; 1 the run failed, something does not tie out, or something is
-    refused; 2 wrong use or configuration.
+    Without a command it is journals. Exit codes: 0 done and nothing open; 1 the run failed, something does
+    not tie out, or something is refused; 2 wrong use or configuration; 130 interrupted.
     """
 
 
@@ -117,31 +113,5 @@ def sandbox(port: int, directory: Path | None, lines_per_day: int, limits: bool)
     serve(SandboxSettings(local.sandbox_directory(directory), port, lines_per_day, limits))
 
 
-def run(arguments: list[str] | None = None) -> None:
-    """Run the command line, with a sentence for whatever goes wrong."""
-    quiet_prefect()
-    words = sys.argv[1:] if arguments is None else arguments
-    try:
-        main.main(words, prog_name="python -m flows.main", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(WRONG_USE)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. Nothing is lost: run the same command again.", err=True)
-        sys.exit(INTERRUPTED)
-    except DaybookError as error:
-        _complain(str(error), words)
-        sys.exit(getattr(error, "exit_code", WRONG_USE if isinstance(error, UsageError) else FAILED))
-    except Exception as fault:  # noqa: BLE001 - Prefect's own troubles, such as a server that does not start
-        _complain(f"Prefect could not run this ({type(fault).__name__}: {str(fault)[:300]}).", words)
-        sys.exit(FAILED)
-
-
-def _complain(message: str, words: list[str]) -> None:
-    if "--json" in words:
-        click.echo(json.dumps({"status": "failed", "message": message}))
-    click.echo(message, err=True)
-
-
 if __name__ == "__main__":
-    run()
+    run_command(main, "python -m flows.main")

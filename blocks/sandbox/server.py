@@ -14,6 +14,7 @@ import signal
 import sqlite3
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocks.sandbox import chart, mambu, xero
@@ -133,7 +134,7 @@ async def _say(send: Send, status: int, text: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def announcement(url: str) -> dict[str, object]:
+def announcement(url: str, directory: Path) -> dict[str, object]:
     """Return what a started sandbox prints: its addresses and the environment that leads a client to it."""
     return {
         "url": url,
@@ -147,6 +148,8 @@ def announcement(url: str) -> dict[str, object]:
             "XERO_CLIENT_SECRET": xero.CLIENT_SECRET,
             "XERO_TENANT_ID": xero.TENANT_ID,
             "XERO_SCOPES": "accounting.manualjournals accounting.settings.read",
+            # A record of its own: what is in one sandbox says nothing of another, or of the real thing.
+            "DAYBOOK_STORE_URL": f"sqlite:///{directory / 'daybook.sqlite3'}",
             "DAYBOOK_ASSIGNED_USER_KEY": mambu.ASSIGNED_USER_KEY,
             "DAYBOOK_ACCOUNT_MAP": json.dumps(chart.ACCOUNT_MAP),
         },
@@ -181,6 +184,6 @@ def serve(settings: SandboxSettings, *, stop_with_parent: bool = False) -> None:
             server = http_server(sandbox)
             stop.attach(server)
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            sys.stdout.write(json.dumps(announcement(url)) + "\n")
+            sys.stdout.write(json.dumps(announcement(url, settings.directory.absolute())) + "\n")
             sys.stdout.flush()
             server.run(sockets=[listener])

@@ -32,6 +32,7 @@ class LiveLine(msgspec.Struct, frozen=True, gc=False):
     amount: Decimal
     account_code: str | None
     description: str | None
+    tax_type: str | None = None
 
 
 class LiveJournal(NamedTuple):
@@ -42,6 +43,8 @@ class LiveJournal(NamedTuple):
     date: dt.date | None
     status: str
     lines: Sequence[LiveLine]
+    line_amount_types: str | None = None
+    updated: dt.datetime | None = None
 
 
 class Plan(NamedTuple):
@@ -63,8 +66,10 @@ class Match(msgspec.Struct, frozen=True):
     live, the position of its journal among them. `missing` are entry ids in no live journal, `voided`
     those that only a voided journal holds. `doubled` are sentences, `differences` sentences with the
     position of the journal that differs. `numbers` are the numbers taken per booking date, by journals
-    in any state. `totals` are Xero's sums in minor units per account code and date, of the live lines
-    that carry the plan's entry ids.
+    in any state. `changed_dates` are booking dates of which a live journal has lines that cannot be told:
+    what seems missing there may be among them. `gone` are ids of deleted and voided journals.
+    `totals` are Xero's sums in minor units per account code and date, of the live lines that carry the
+    plan's entry ids.
     """
 
     journals: list[LiveJournal]
@@ -74,6 +79,8 @@ class Match(msgspec.Struct, frozen=True):
     doubled: list[str]
     differences: list[tuple[int, str]]
     numbers: dict[dt.date, set[int]]
+    changed_dates: frozenset[dt.date]
+    gone: frozenset[str]
     totals: dict[tuple[str, str], int]
 
 
@@ -113,6 +120,8 @@ def match(plan: Plan, journals: Iterable[LiveJournal]) -> Match:
         doubled=_doubled(rows, live),
         differences=[*_unequal_lines(plan, rows, live), *_unequal_journals(held)],
         numbers=_numbers(plan, everything),
+        changed_dates=_changed_dates(plan, everything, {journal.journal_id: its for journal, its in held}),
+        gone=frozenset(one.journal_id for one in everything if one.status in {WITHDRAWN, VOIDED}),
         totals=_totals(rows, live),
     )
 
@@ -166,6 +175,19 @@ def _numbers(plan: Plan, journals: Iterable[LiveJournal]) -> dict[dt.date, set[i
     return numbers
 
 
+def _changed_dates(
+    plan: Plan, journals: Iterable[LiveJournal], held: Mapping[str, Sequence[_Row]]
+) -> frozenset[dt.date]:
+    dates: set[dt.date] = set()
+    for journal in journals:
+        name = Narration.parse(journal.narration)
+        ours = name is not None and name.created == plan.day and name.label == plan.label
+        known = len(held.get(journal.journal_id, ()))
+        if name and ours and journal.status not in {WITHDRAWN, VOIDED} and known < len(journal.lines):
+            dates.add(name.booking_date)
+    return frozenset(dates)
+
+
 def _doubled(rows: Sequence[_Row], live: Sequence[LiveJournal]) -> list[str]:
     counts = Counter(row.entry_id for row in rows)
     if len(counts) == len(rows):
@@ -198,6 +220,9 @@ def _unequal_journals(
         if dates != [str(journal.date)]:
             text = f"Mambu's booking date is {', '.join(dates)}, Xero's {journal.date}"
             yield index, f"{_named(journal)}: {text}"
+        taxed = sum(1 for line in journal.lines if line.tax_type not in {None, "NONE"})
+        if taxed or journal.line_amount_types not in {None, "NoTax"}:
+            yield index, f"{_named(journal)}: it has tax now, and Mambu's lines have none"
         strangers = len(journal.lines) - len(rows)
         if strangers:
             text = f"{strangers} of its {len(journal.lines)} lines are not this day's"
@@ -254,10 +279,11 @@ class Confirmed(msgspec.Struct, frozen=True):
         return not self.open and all(row.mambu == row.xero for row in self.rows)
 
     def vanished(self, sent: Collection[str]) -> bool:
-        """Tell whether a journal that Xero said it took is not there: the answer was an old one."""
-        return bool(self.matched.missing) and not {one.narration for one in self.matched.journals}.issuperset(
-            sent
-        )
+        """Tell whether a journal that Xero just said it took is deleted: the answer was an old one.
+
+        `sent` are the journals' ids.
+        """
+        return bool(self.matched.missing) and not self.matched.gone.isdisjoint(sent)
 
 
 def confirmed(plan: Plan, matched: Match, torn: Sequence[str]) -> Confirmed:
@@ -277,7 +303,7 @@ def _open(matched: Match, torn: Sequence[str]) -> list[str]:
             f"{len(matched.voided)} lines stand only in journals that were voided in Xero, and are not sent "
             f"again: EntryID {entries}"
         )
-    if matched.missing and not torn:
+    if matched.missing:
         entries = ", ".join(str(entry) for entry in sorted(matched.missing)[:20])
         texts.append(f"{len(matched.missing)} lines are not in Xero: EntryID {entries}")
     return texts

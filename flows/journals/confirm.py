@@ -12,7 +12,8 @@ from blocks.store import JournalRecord, JournalState, latest
 from flows.journals.books import Confirmed, Match, Plan, confirmed
 from flows.journals.narration import Narration
 from flows.journals.night import Night
-from flows.journals.send import Books, Sent, read_journals
+from flows.journals.read import Books, read_journals
+from flows.journals.send import Sent
 from flows.money import money_text, to_minor
 
 

@@ -33,7 +33,8 @@ async def extract(night: Night) -> Staged:
         parts = await _read_windows(night, stated, refresh=refresh)
         lines = combine_windows(night, parts)
         again = await count_lines(night)
-        if lines.notes["distinct"] == stated == again:
+        # A malformed line may lack what tells it from others; validate will name it, and nothing is sent.
+        if lines.notes["distinct"] == stated == again or lines.notes["malformed"]:
             _warn_of_nothing(night, lines)
             return lines
         night.log(
@@ -119,4 +120,5 @@ def combine_windows(night: Night, parts: list[Staged]) -> Staged:
     """Return the day's lines out of all windows, each once, without what lies around the day."""
     tables = [read_lines(part.path) for part in parts]
     lines, distinct = lines_of_day(tables, night.day.start, night.day.end)
-    return staged(lines, night.folder / "lines.parquet", distinct=distinct)
+    malformed = lines.num_rows - lines["problem"].null_count
+    return staged(lines, night.folder / "lines.parquet", distinct=distinct, malformed=malformed)

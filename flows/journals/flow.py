@@ -32,7 +32,7 @@ ROUNDS = 3
 
 def _run_name() -> str:
     asked = runtime.flow_run.parameters
-    date = asked.get("date") or f"the day before {runtime.flow_run.scheduled_start_time:%Y-%m-%d}"
+    date = asked.get("date") or f"the day before {runtime.flow_run.scheduled_start_time:%Y-%m-%d %H:%M} UTC"
     return f"journals of {date} for {asked.get('connection', 'default')}"
 
 
@@ -94,7 +94,7 @@ async def run(night: Night, summary: Summary, date: dt.date | None, *, dry_run: 
         with night.in_stage("confirm"):
             confirmed = await confirm(night, plan, sent)
         created |= sent.ids.keys()
-        if not confirmed.vanished(sent.ids):
+        if not confirmed.vanished(sent.ids.values()):
             break
     summary.take_outcome(plan, confirmed, created, night.link)
 
@@ -113,4 +113,5 @@ async def _noted(night: Night, summary: Summary) -> AsyncIterator[None]:
         summary.stage, summary.seconds = night.stage, night.seconds
         summary.mambu_calls, summary.xero_calls = night.mambu.transport.calls, night.xero.calls
         summary.account_names = night.account_names
+        summary.journals_created = max(summary.journals_created, len(night.created))
         summary.refused_as_too_many = night.xero.transport.refused_as_too_many

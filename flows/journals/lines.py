@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import msgspec
 import pyarrow as pa
@@ -134,7 +134,7 @@ def lines_of_day(tables: Iterable[pa.Table], start: dt.datetime, end: dt.datetim
     cannot be read is kept: it must not vanish.
     """
     everything = pa.concat_tables([*tables, STAGED.empty_table()])
-    distinct = everything.take(pa.array(_first_of_each(everything), pa.int64()))
+    distinct = everything.take(pa.array(_first_of_each(everything["encoded_key"]), pa.int64()))
     created = distinct["created"]
     at_or_after = pc.greater_equal(created, pa.scalar(start, INSTANT))
     inside = pc.and_(at_or_after, pc.less(created, pa.scalar(end, INSTANT)))
@@ -143,26 +143,25 @@ def lines_of_day(tables: Iterable[pa.Table], start: dt.datetime, end: dt.datetim
     return of_day.take(order).combine_chunks(), distinct.num_rows
 
 
-def _first_of_each(lines: pa.Table) -> list[int]:
-    # A malformed line may lack its key; what else is known of it then tells it from others.
-    identity = lines.select(["encoded_key", "entry_id", "problem"]).to_pydict()
-    seen: set[object] = set()
+def _first_of_each(keys: pa.ChunkedArray) -> list[int]:
+    # A line without its key is malformed, and kept: nothing tells it from others.
+    seen: set[str] = set()
     first: list[int] = []
-    for index, (key, *rest) in enumerate(zip(*identity.values(), strict=True)):
-        known = key if key is not None else tuple(rest)
-        if known not in seen:
+    for index, key in enumerate(keys.to_pylist()):
+        if key is None or key not in seen:
             first.append(index)
-            seen.add(known)
+            seen.add(key)
     return first
 
 
 def write_lines(table: pa.Table, path: Path) -> str:
     """Write columns to a Parquet file that appears whole or not at all, and return its SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    unfinished = path.with_suffix(f".{os.getpid()}.unfinished")
-    pq.write_table(table, unfinished, compression="zstd")
-    unfinished.replace(path)
-    return file_digest(path)
+    with NamedTemporaryFile(dir=path.parent, suffix=".unfinished", delete=False) as unfinished:
+        pq.write_table(table, unfinished, compression="zstd")
+    digest = file_digest(Path(unfinished.name))
+    Path(unfinished.name).replace(path)
+    return digest
 
 
 def file_digest(path: Path) -> str:

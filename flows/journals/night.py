@@ -47,6 +47,7 @@ class Night:
         self.organisation: str
         self.short_code: str
         self.account_names: dict[str, str] = {}
+        self.created: dict[str, str] = {}
         self.refresh = False
         self.progress = progress
         self.seconds: dict[str, float] = {}

@@ -41,7 +41,6 @@ class SealedJournal(NamedTuple):
     digest: str
     lines: int
     debits: int
-    batch: int
 
 
 class SealedRequest(NamedTuple):
@@ -88,6 +87,7 @@ def seal(
     """
     missing = plan.lines.filter(pc.is_in(plan.lines["entry_id"], pa.array(list(matched.missing), pa.int64())))
     whole, torn = _whole_units(plan, matched, missing)
+    whole, uncertain = _certain(whole, matched.changed_dates)
     used = {
         date: set(taken.get(date, ())) | matched.numbers.get(date, set())
         for date in taken.keys() | matched.numbers.keys()
@@ -95,11 +95,11 @@ def seal(
     planned = _batches(plan.lines)
     numbered = _numbered(plan, planned, whole, policy.lines_per_journal, used)
     journals = [
-        _sealed(plan, rows, narration, policy, generations.get(str(narration), 0), batch)
-        for narration, batch, rows in numbered
+        _sealed(plan, rows, narration, policy, generations.get(str(narration), 0))
+        for narration, rows in numbered
     ]
     single = sum(map(len, planned.values())) <= SINGLE_JOURNALS
-    return Sealing(_requests(journals, policy.organisation, used, single=single), torn)
+    return Sealing(_requests(journals, policy.organisation, used, single=single), [*torn, *uncertain])
 
 
 def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Table, list[str]]:
@@ -133,13 +133,27 @@ def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Tabl
     return missing.filter(keep), torn
 
 
+def _certain(missing: pa.Table, changed: AbstractSet[dt.date]) -> tuple[pa.Table, list[str]]:
+    """Keep what is missing of booking dates whose journals can all be told; the rest may be in Xero."""
+    dates = sorted(changed & set(missing["booking_date"].to_pylist()))
+    if not dates:
+        return missing, []
+    doubtful = pc.is_in(missing["booking_date"], pa.array(dates, pa.date32()))
+    texts = [
+        f"booking date {date}: a journal of this day has lines that cannot be recognised any more, so what "
+        "seems to be missing was not sent"
+        for date in dates
+    ]
+    return missing.filter(pc.invert(doubtful)), texts
+
+
 def _numbered(
     plan: Plan,
     planned: Mapping[dt.date, Mapping[int, pa.Table]],
     lines: pa.Table,
     lines_per_journal: int,
     used: Mapping[dt.date, set[int]],
-) -> Iterable[tuple[Narration, int, pa.Table]]:
+) -> Iterable[tuple[Narration, pa.Table]]:
     """Give each journal its number: the planned one where a batch is missing whole and the number free.
 
     What else is missing fills journals numbered behind all that are planned or used.
@@ -152,12 +166,12 @@ def _numbered(
             if number not in taken and rows.num_rows == planned[date][number].num_rows
         }
         for number, rows in kept.items():
-            yield Narration(plan.day, date, number, plan.label), number, rows
+            yield Narration(plan.day, date, number, plan.label), rows
         rest = [rows for number, rows in batches.items() if number not in kept]
         if rest:
             following = max({*planned[date], *taken}) + 1
             for number, rows in _refilled(pa.concat_tables(rest), lines_per_journal, following):
-                yield Narration(plan.day, date, number, plan.label), number, rows
+                yield Narration(plan.day, date, number, plan.label), rows
 
 
 def _batches(lines: pa.Table) -> dict[dt.date, dict[int, pa.Table]]:
@@ -190,7 +204,7 @@ def _refilled(lines: pa.Table, lines_per_journal: int, first: int) -> Iterable[t
 
 
 def _sealed(
-    plan: Plan, rows: pa.Table, narration: Narration, policy: SealPolicy, generation: int, batch: int
+    plan: Plan, rows: pa.Table, narration: Narration, policy: SealPolicy, generation: int
 ) -> SealedJournal:
     amounts = rows["minor"].to_pylist()
     lines = [
@@ -216,7 +230,6 @@ def _sealed(
         hashlib.sha256(element).hexdigest(),
         len(lines),
         sum(amount for amount in amounts if amount > 0),
-        batch,
     )
 
 

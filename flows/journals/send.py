@@ -2,7 +2,7 @@
 
     settle   requests whose end is unknown, from an earlier run: the same bytes under the same key
              while the key lives, else a wait until it has surely died
-    read     the live journals that could hold the day
+    read     the live journals that could hold the day (flows/journals/read.py)
     seal     what is missing becomes finished journals, bytes and keys
     put      each request: written down, sent, and its verdict read journal by journal
 
@@ -20,54 +20,52 @@ import msgspec
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from blocks.errors import CallFailed, Refusal, Rejected, Terminal, Transient, UnknownOutcome
+from blocks.errors import (
+    DaybookError,
+    Overdue,
+    Refusal,
+    Rejected,
+    Terminal,
+    Transient,
+    UnknownOutcome,
+)
 from blocks.store import OPEN_ENDED, JournalRecord, JournalState, StoredRequest, latest
 from blocks.transport import KEY_LIFE
-from blocks.xero import NOTHING, ManualJournal, xero_date
-from flows.journals.books import LiveJournal, LiveLine, Match, Plan, match
+from blocks.xero import NOTHING, ManualJournal
+from flows.journals.books import Match, Plan
 from flows.journals.narration import Narration
 from flows.journals.night import Night
+from flows.journals.read import Books, read_journals
 from flows.journals.sealing import SealedJournal, SealedRequest, Sealing, SealPolicy, seal
-from flows.journals.staging import only_transient
 from flows.money import money_text
 
-# A key has surely died, and a request under it surely ended, this long after it was first used: Xero
-# keeps keys for six minutes, and a minute is for clocks that differ and commits that come late.
-KEY_DEAD = dt.timedelta(minutes=7)
 # Journals can be changed by people at any time; a write resting on an older look is not made.
 FRESH = dt.timedelta(minutes=4)
-# A day's journals are written after the day has ended; the margin is for clocks that differ.
-BEFORE_DAY_END = dt.timedelta(minutes=10)
-# Reading everything changed since an old day is given up for asking by name beyond this many pages.
-MOST_PAGES = 30
-_LINES_PER_PAGE = 25_000
+# A key has surely died, and a request under it surely ended, this long after it was written down: it
+# left within FRESH of that, Xero keeps keys for six minutes, and a minute is for clocks that differ.
+KEY_DEAD = FRESH + dt.timedelta(minutes=7)
 # How many rounds of reading and sending a run makes before it gives up.
 ROUNDS = 20
-
-
-class Books(msgspec.Struct, frozen=True):
-    """What Xero shows of the day, and when it was read."""
-
-    matched: Match
-    read_at: dt.datetime
 
 
 class Sent(msgspec.Struct, frozen=True):
     """The outcome of sending: the Xero ids of what was created, by narration, and the last look at Xero.
 
-    `journals` are those that were sent; `torn` names what cannot be sent since people changed its journals.
+    `torn` names what cannot be sent since people changed its journals.
     """
 
-    journals: list[SealedJournal]
     ids: dict[str, str]
     books: Books
     torn: list[str]
 
 
 async def rehearse(night: Night, plan: Plan) -> tuple[Match, Sealing]:
-    """Return what Xero holds and what would be sent, and send and record nothing."""
+    """Return what Xero holds and what would be sent, and send and record nothing.
+
+    Raises Refusal as `send` would.
+    """
     books = await read_journals(night, plan, [])
-    return books.matched, seal_missing(night, plan, books, await _records(night))
+    return books.matched, prepare(night, plan, books, await _records(night))
 
 
 async def send(night: Night, plan: Plan) -> Sent:
@@ -76,42 +74,79 @@ async def send(night: Night, plan: Plan) -> Sent:
     Raises Refusal where Xero holds a line twice or declines journals, and CallFailed.
     """
     await settle(night)
-    journals: dict[str, SealedJournal] = {}
     ids: dict[str, str] = {}
     for _ in range(ROUNDS):
         books = await read_journals(night, plan, list(ids.values()))
-        sealing = await prepare(night, plan, books)
+        records = await _records(night)
+        sealing = prepare(night, plan, books, records)
         if not sealing.requests:
             break
-        journals.update((str(journal.narration), journal) for journal in sealing.journals)
+        if await _wait_for_others(night, books.matched, records):
+            continue
         taken = await put_journals(night, plan, sealing, books.read_at, len(ids))
         ids.update(taken)
+        night.created.update(taken)
         if len(taken) == len(sealing.journals):
             break
-    return Sent([journals[name] for name in ids], ids, books, sealing.torn)
+    return Sent(ids, books, sealing.torn)
 
 
-async def prepare(night: Night, plan: Plan, books: Books) -> Sealing:
-    """Return what would be sent, given what Xero shows. Raises Refusal where it holds a line twice."""
+def prepare(night: Night, plan: Plan, books: Books, records: Sequence[JournalRecord]) -> Sealing:
+    """Return what would be sent. Raises Refusal where lines are in Xero twice or under another label."""
     if books.matched.doubled:
         raise Refusal(
             f"Xero holds lines of the day more than once: {'; '.join(books.matched.doubled[:20])}. Nothing "
             "further was sent. Delete or void the journal that should not be there, then run the date again."
         )
-    return seal_missing(night, plan, books, await _records(night))
+    for record in records:
+        name = Narration.parse(record.narration)
+        if name and name.label != plan.label and record.state in _IN_XERO:
+            raise Refusal(
+                f"This day was sent under the label {name.label or '(none)'}, and the connection's is "
+                f"{plan.label or '(none)'} now: its journals would be sent a second time. Nothing was sent. "
+                "Set the label back."
+            )
+    return seal_missing(night, plan, books, records)
+
+
+_IN_XERO = frozenset({JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT})
+
+
+async def _wait_for_others(night: Night, matched: Match, records: Sequence[JournalRecord]) -> bool:
+    """Wait, and return True, where journals of the day have just come from a run that is not in our record.
+
+    It may be another run, with a store of its own, in the middle of a request that holds more of them.
+    """
+    names = {record.narration for record in records}
+    ids = {record.manual_journal_id for record in records}
+    foreign = [
+        journal.updated
+        for journal in matched.journals
+        if journal.updated and journal.narration not in names and journal.journal_id not in ids
+    ]
+    wait = (max(foreign) + KEY_DEAD - night.clock.now()).total_seconds() if foreign else 0.0
+    if wait <= 0:
+        return False
+    night.log(
+        f"Journals of this day have just come into Xero from elsewhere: waiting {wait:.0f} s for whatever "
+        "else is on its way."
+    )
+    await night.clock.sleep(wait)
+    return True
 
 
 @task(name="send: settle", task_run_name="send: settle", cache_policy=NO_CACHE)
 async def settle(night: Night) -> None:
     """Bring requests of earlier runs to a known end: answered, or surely dead."""
-    open_ended = [record for record in await _records(night) if record.state in OPEN_ENDED]
+    records = latest(await _records(night)).values()
+    open_ended = [record for record in records if record.state in OPEN_ENDED]
     for key in dict.fromkeys(record.request_key for record in open_ended):
-        records = [record for record in open_ended if record.request_key == key]
+        of_request = [record for record in open_ended if record.request_key == key]
         request = await night.store.request(key)
         if request is None or request.first_sent_at is None:
             continue
         if night.clock.now() < request.first_sent_at + KEY_LIFE:
-            night.log(f"An earlier run left {len(records)} journals without an answer: asking Xero again.")
+            night.log(f"An earlier run left {len(of_request)} journals without an answer: asking Xero again.")
             try:
                 verdicts = await night.xero.put_manual_journals(
                     request.body, key, first_sent=request.first_sent_at
@@ -119,82 +154,12 @@ async def settle(night: Night) -> None:
             except (UnknownOutcome, Rejected):
                 pass  # the wait below, and then the books, tell what became of it
             else:
-                await _record_verdicts(night, records, verdicts)
+                await _record_verdicts(night, of_request, verdicts)
                 continue
         wait = (request.first_sent_at + KEY_DEAD - night.clock.now()).total_seconds()
         if wait > 0:
             night.log(f"Waiting {wait:.0f} s until an unanswered request can no longer be carried out.")
             await night.clock.sleep(wait)
-
-
-@task(
-    name="send: read Xero",
-    task_run_name="send: read Xero",
-    cache_policy=NO_CACHE,
-    retries=1,
-    retry_delay_seconds=5,
-    retry_condition_fn=only_transient,
-)
-async def read_journals(night: Night, plan: Plan, known_ids: Sequence[str]) -> Books:
-    """Read the live journals that could hold the day, and hold the plan against them.
-
-    `known_ids` are journals just written: read singly where a list does not show them yet.
-    """
-    read_at = night.clock.now()
-    since = night.day.end - BEFORE_DAY_END
-    size = page_size(night.connection.lines_per_journal)
-    found: list[ManualJournal] = []
-    page, pages = 1, 1
-    while page <= pages:
-        answer = await night.xero.manual_journals(modified_since=since, page=page, page_size=size)
-        found.extend(answer.manual_journals)
-        if answer.pagination is not None:
-            pages = answer.pagination.page_count
-        elif len(answer.manual_journals) == size:
-            pages = page + 1
-        if pages > MOST_PAGES:
-            found = await _by_name(night, plan)
-            break
-        page += 1
-    shown = {journal.manual_journal_id for journal in found}
-    found.extend([await night.xero.manual_journal(one) for one in known_ids if one not in shown])
-    return Books(match(plan, (_live(journal) for journal in found)), read_at)
-
-
-def page_size(lines_per_journal: int) -> int:
-    """Return how many journals to ask for at a time, so that an answer stays of a size to take."""
-    return max(1, min(100, _LINES_PER_PAGE // lines_per_journal))
-
-
-async def _by_name(night: Night, plan: Plan) -> list[ManualJournal]:
-    """Ask for the day's journals one by one, by the names they would have: for days long past."""
-    night.log("Too many journals were changed since that day to read them all: asking for the day's by name.")
-    found: list[ManualJournal] = []
-    planned: dict[dt.date, int] = {}
-    for date, number in zip(
-        plan.lines["booking_date"].to_pylist(), plan.lines["batch"].to_pylist(), strict=True
-    ):
-        planned[date] = max(planned.get(date, 0), number)
-    for date, last in planned.items():
-        number, unseen = 1, 0
-        while number <= last or unseen < 2:
-            named = await night.xero.manual_journals_named(str(Narration(plan.day, date, number, plan.label)))
-            found.extend(named)
-            unseen = 0 if named else unseen + 1
-            number += 1
-    ids = {journal.manual_journal_id for journal in found}
-    recorded = [record.manual_journal_id for record in await _records(night) if record.manual_journal_id]
-    found.extend([await night.xero.manual_journal(one) for one in recorded if one not in ids])
-    return found
-
-
-def _live(journal: ManualJournal) -> LiveJournal:
-    lines = [
-        LiveLine(line.line_amount, line.account_code, line.description) for line in journal.journal_lines
-    ]
-    return LiveJournal(
-        journal.manual_journal_id, journal.narration, xero_date(journal.date), journal.status, lines
-    )
 
 
 @task(name="send: seal", task_run_name="send: seal", cache_policy=NO_CACHE)
@@ -224,8 +189,8 @@ async def put_journals(
 ) -> dict[str, str]:
     """Send requests while what they rest on is fresh; return the Xero ids of what was taken, by narration.
 
-    Raises Refusal naming all journals that Xero declined, once the others are through, and CallFailed
-    as soon as a request has no clear end or could not be sent.
+    After the first one that fails no other is begun. Raises UnknownOutcome before any other error, and
+    Refusal naming all journals that Xero declined.
     """
     journals = sealing.journals
     await night.store.seal(
@@ -239,16 +204,19 @@ async def put_journals(
     )
     ids: dict[str, str] = {}
     refused: dict[str, str] = {}
-    failed: list[CallFailed] = []
+    failed: list[DaybookError] = []
+    not_after = read_at + FRESH
     gate = asyncio.Semaphore(night.connection.xero_concurrency)
 
     async def put(request: SealedRequest) -> None:
         async with gate:
-            if failed or night.clock.now() - read_at > FRESH:
+            if failed or night.clock.now() > not_after:
                 return
             try:
-                taken, declined = await _put(night, plan, request)
-            except CallFailed as error:
+                taken, declined = await _put(night, plan, request, not_after)
+            except Overdue:
+                return
+            except DaybookError as error:
                 failed.append(error)
                 return
             ids.update(taken)
@@ -256,23 +224,32 @@ async def put_journals(
             await night.progress("send", before + len(ids), before + len(journals))
 
     await asyncio.gather(*(put(request) for request in sealing.requests))
+    night.created.update(ids)
     if failed:
-        raise failed[0]
+        raise next((error for error in failed if isinstance(error, UnknownOutcome)), failed[0])
     if refused:
-        listed = "; ".join(f"«{name}»: {reason}" for name, reason in refused.items())
-        raise Refusal(
-            f"Xero declined {len(refused)} of {len(journals)} journals: {listed}. The others are there. Put "
-            "right what Xero names, then run the date again: only what is missing is sent."
-        )
+        raise _declined(refused, len(ids), len(journals))
     return ids
 
 
-async def _put(night: Night, plan: Plan, request: SealedRequest) -> tuple[dict[str, str], dict[str, str]]:
+def _declined(refused: dict[str, str], taken: int, total: int) -> Refusal:
+    listed = "; ".join(f"«{name}»: {reason}" for name, reason in refused.items())
+    rest = total - taken - len(refused)
+    more = f", and {rest} are not sent yet" if rest else ""
+    return Refusal(
+        f"Xero objects to {len(refused)} of {total} journals: {listed}. Of the others, {taken} are in Xero"
+        f"{more}. Put right what Xero names, then run the date again: only what is missing is sent."
+    )
+
+
+async def _put(
+    night: Night, plan: Plan, request: SealedRequest, not_after: dt.datetime
+) -> tuple[dict[str, str], dict[str, str]]:
     """Send one request; return the ids of what was taken and the reasons for what was declined."""
     records = [_record_of(night, plan, request, journal) for journal in request.journals]
     await night.store.sending(request.key, night.clock.now())
     try:
-        verdicts = await night.xero.put_manual_journals(request.body, request.key)
+        verdicts = await night.xero.put_manual_journals(request.body, request.key, not_after=not_after)
     except UnknownOutcome:
         await night.store.move(records, JournalState.UNKNOWN, night.clock.now())
         raise
@@ -283,6 +260,10 @@ async def _put(night: Night, plan: Plan, request: SealedRequest) -> tuple[dict[s
                 "Another run is sending the same journals to Xero at this moment. Nothing was sent twice. "
                 "Run the date again in ten minutes: it finds what that run has sent."
             ) from None
+        if len(records) > 1:
+            # With several journals a 400 does not say what became of each.
+            await night.store.move(records, JournalState.UNKNOWN, night.clock.now())
+            raise UnknownOutcome(str(error), status=error.status) from None
         reason = "; ".join(error.reasons) or str(error)
         declined = {record.narration: reason for record in records}
         await night.store.move(records, JournalState.REFUSED, night.clock.now(), reasons=declined)
@@ -296,37 +277,38 @@ async def _put(night: Night, plan: Plan, request: SealedRequest) -> tuple[dict[s
 async def _record_verdicts(
     night: Night, records: Sequence[JournalRecord], verdicts: Iterable[ManualJournal]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Write down what Xero says of each journal: a 200 as a whole says nothing of any one of them."""
+    """Write down what Xero says of each journal: a 200 as a whole says nothing of any one of them.
+
+    Raises UnknownOutcome where it says nothing of some.
+    """
     by_name = {verdict.narration: verdict for verdict in verdicts}
     ids: dict[str, str] = {}
     declined: dict[str, str] = {}
     changed: dict[str, str] = {}
+    silent: list[JournalRecord] = []
     for record in records:
         verdict = by_name.get(record.narration)
-        if verdict is None:
-            declined[record.narration] = "Xero's answer does not mention it"
-            continue
-        complaint = "; ".join(verdict.complaints())
-        if verdict.manual_journal_id in {"", NOTHING}:
-            declined[record.narration] = complaint or "Xero gave it no id"
+        complaint = "; ".join(verdict.complaints()) if verdict else ""
+        if verdict and verdict.manual_journal_id not in {"", NOTHING}:
+            ids[record.narration] = verdict.manual_journal_id
+            if complaint:
+                changed[record.narration] = f"Xero took it, but with a warning: {complaint}"
         elif complaint:
-            ids[record.narration] = verdict.manual_journal_id
-            changed[record.narration] = f"Xero took it, but with a warning: {complaint}"
+            declined[record.narration] = complaint
         else:
-            ids[record.narration] = verdict.manual_journal_id
+            silent.append(record)
+
+    def named(names: Iterable[str]) -> list[JournalRecord]:
+        wanted = frozenset(names)
+        return [record for record in records if record.narration in wanted]
+
     now, move = night.clock.now(), night.store.move
-    await move(
-        [one for one in records if one.narration in changed],
-        JournalState.DRIFT,
-        now,
-        ids=ids,
-        reasons=changed,
-    )
-    await move(
-        [one for one in records if one.narration in declined], JournalState.REFUSED, now, reasons=declined
-    )
-    good = [one for one in records if one.narration in ids and one.narration not in changed]
-    await move(good, JournalState.CREATED, now, ids=ids)
+    await move(named(changed), JournalState.DRIFT, now, ids=ids, reasons=changed)
+    await move(named(declined), JournalState.REFUSED, now, reasons=declined)
+    await move(named(ids.keys() - changed.keys()), JournalState.CREATED, now, ids=ids)
+    if silent:
+        await move(silent, JournalState.UNKNOWN, now)
+        raise UnknownOutcome(f"Xero: its answer does not mention «{silent[0].narration}».")
     taken = {name: one for name, one in ids.items() if name not in changed}
     return taken, {**declined, **changed}
 

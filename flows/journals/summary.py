@@ -93,12 +93,14 @@ class Summary:
     def take_rehearsal(self, plan: Plan, matched: Match, sealing: Sealing) -> None:
         """Take over what a dry run would send."""
         self.status = "dry-run"
-        self.batches = [_sealed_row(journal, "", "would be sent", "") for journal in sealing.journals]
+        self.batches = [_sealed_row(journal) for journal in sealing.journals]
         self.batches.extend(_live_rows(plan, matched, link=lambda _: ""))
         self.journals_created = len(sealing.journals)
         self.journals_already_in_xero = len(matched.journals)
         self.journals_planned = self.journals_created + self.journals_already_in_xero
-        self.open = [*matched.doubled, *(text for _, text in matched.differences), *sealing.torn]
+        self.open = [*(text for _, text in matched.differences), *sealing.torn]
+        if matched.voided:
+            self.open.append(f"{len(matched.voided)} lines stand only in voided journals")
 
     def take_outcome(
         self, plan: Plan, confirmed: Confirmed, created: Collection[str], link: Callable[[str], str]
@@ -148,11 +150,10 @@ class Summary:
         }
 
 
-def _sealed_row(journal: SealedJournal, journal_id: str, status: str, link: str) -> BatchRow:
+def _sealed_row(journal: SealedJournal) -> BatchRow:
     name = journal.narration
-    return BatchRow(
-        str(name), name.booking_date, journal.lines, journal.debits, journal.debits, journal_id, status, link
-    )
+    amounts = (journal.debits, journal.debits)
+    return BatchRow(str(name), name.booking_date, journal.lines, *amounts, "", "would be sent", "")
 
 
 def _live_rows(plan: Plan, matched: Match, link: Callable[[str], str]) -> list[BatchRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from blocks.errors import DaybookError, NotAllowed, ResumeLater, UnknownOutcome
+from blocks.errors import CallFailed, DaybookError, NotAllowed, ResumeLater, StoreError, UnknownOutcome
 from flows.journals.steps import StepRefusal
 from flows.journals.summary import BatchRow, Summary, counted
 
@@ -14,13 +14,27 @@ _MOST_ROWS = 1000
 
 def outcome_sentence(summary: Summary) -> str:
     """Say how a run ended."""
+    if summary.status == "dry-run":
+        return _rehearsed_sentence(summary)
     if summary.status != "failed":
         return _completed_sentence(summary)
     return (
-        f"The journals of {summary.date} are in Xero, but do not agree with Mambu in "
-        f"{counted(len(summary.open) or 1, 'point')}: {'; '.join(summary.open[:5])}. Nothing was "
-        "overwritten. Look at these journals in Xero; a run of the same date sends only what is missing."
+        f"Mambu and Xero do not agree for {summary.date}, in {counted(len(summary.open) or 1, 'point')}: "
+        f"{'; '.join(summary.open[:5])}. Nothing was overwritten. These are for a person to decide: put them "
+        "right in Xero, then run the date again."
     )
+
+
+def _rehearsed_sentence(summary: Summary) -> str:
+    day = f"{summary.date:%d %b %Y}" if summary.date else ""
+    if not summary.open and summary.journals_planned == 0:
+        return _completed_sentence(summary)
+    to_send = counted(summary.journals_created, "journal")
+    there = counted(summary.journals_already_in_xero, "is", "are")
+    text = f"{day}: a run would send {to_send}; {there} already in Xero. Nothing was written (dry run)."
+    if summary.open:
+        text += f" Mambu and Xero do not agree: {'; '.join(summary.open[:5])}."
+    return text
 
 
 def _completed_sentence(summary: Summary) -> str:
@@ -28,17 +42,15 @@ def _completed_sentence(summary: Summary) -> str:
     day = f"{summary.date:%d %b %Y}" if summary.date else ""
     if summary.lines == 0:
         return f"{day}: Mambu has no journal lines for this day, so there is nothing to send."
-    total = summary.journals_planned
     what = f"{counted(summary.lines, 'line')} from Mambu"
-    journals = counted(total, "manual journal")
-    if total == 0:
+    if summary.lines == summary.zero_lines:
         return f"{day}: all {what} are zero, so there is nothing to send."
-    if summary.status == "dry-run":
-        to_send = counted(summary.journals_created, "journal")
-        there = counted(summary.journals_already_in_xero, "is", "are")
-        return f"{day}: a run would send {to_send}; {there} already in Xero. Nothing was written (dry run)."
+    if summary.zero_lines:
+        what += f" (of which {summary.zero_lines:,} zero, left out)"
+    total = summary.journals_planned
+    journals = counted(total, "manual journal")
     if summary.journals_created == 0:
-        verb = "are" if total > 1 else "is"
+        verb = "is" if total == 1 else "are"
         return (
             f"{day}: nothing to send: {journals} with {what} {verb} already in Xero, and tie out to the cent."
         )
@@ -95,22 +107,30 @@ def failure_sentence(summary: Summary, error: DaybookError) -> str:
 
 
 def _safe_and_next(summary: Summary, error: DaybookError) -> str:
+    """Say what is safe and what to do, as far as the error does not say it itself."""
     if isinstance(error, UnknownOutcome):
         return (
             "Whether Xero took the journals in that request is unknown; everything else is recorded. Run the "
             "date again: it first finds out, and sends only what is missing."
         )
+    said = str(error)
+    parts: list[str] = []
     if summary.stage in {"send", "confirm"}:
-        return "What Xero has confirmed is kept; a run of the same date sends only what is missing."
-    if isinstance(error, StepRefusal | ResumeLater) or summary.stage == "":
-        return "Nothing was sent." if isinstance(error, StepRefusal) else ""
-    remedy = "Correct the block and run" if isinstance(error, NotAllowed) else "Run"
-    return f"Nothing was sent. {remedy} the date again when that is put right."
+        if "only what is missing" not in said:
+            parts.append("What is in Xero is kept; a run of the same date sends only what is missing.")
+    elif "othing was sent" not in said:
+        parts.append("This run sent nothing.")
+    if isinstance(error, NotAllowed):
+        parts.append("Correct the connection (python -m blocks save), then run the date again.")
+    elif isinstance(error, CallFailed | StoreError) and not isinstance(error, ResumeLater):
+        parts.append("Run the date again when that is put right.")
+    return " ".join(parts)
 
 
 def failure_markdown(summary: Summary, error: DaybookError | None) -> str:
     """Return the failures page: what happened, what is safe, what to do next, with every offender."""
-    parts = [f"# Journals of {summary.date}: stopped", summary.message]
+    what = "stopped" if error else "Mambu and Xero do not agree"
+    parts = [f"# Journals of {summary.date}: {what}", summary.message]
     if isinstance(error, StepRefusal):
         parts.append(f"## {error.summary}\n\n" + _bullets(error.offenders))
         parts.append(f"## What to do\n\n{error.remedy}")

@@ -202,7 +202,7 @@ def _put(xero: Bare, body: bytes) -> None:
 
 
 def _read_back(xero: Bare, connection: Any) -> None:
-    from flows.journals.send import page_size
+    from flows.journals.read import page_size
 
     page, pages = 1, 1
     while page <= pages:

@@ -63,6 +63,7 @@ def _problems(staged: pa.Table, digits: int) -> list[str]:
     transaction = staged["transaction_id"]
     rules: list[tuple[pa.ChunkedArray, str]] = [
         (pc.is_null(staged["entry_id"]), "entryID is missing"),
+        (broken(pc.less(staged["entry_id"], 1), when_null=False), "entryID is not a positive number"),
         (_repeated(staged["entry_id"]), "another line has the same entryID"),
         (pc.is_null(staged["encoded_key"]), "encodedKey is missing"),
         (
