@@ -89,19 +89,25 @@ class Sandboxed:
 
     def connection(self, **changes: Any) -> JournalConnection:
         """Return the connection that leads here, some of it changed."""
-        made = environment.journal_connection({**self.process.env, **changes.pop("env", {})})
-        return made.model_copy(update=changes)
+        # The store of the test's own home: the sandbox's own would outlast `reset`.
+        env = {name: value for name, value in self.process.env.items() if name != "DAYBOOK_STORE_URL"}
+        return environment.journal_connection(env).model_copy(update=changes)
 
     async def run(
-        self, date: dt.date | None = DATE, *, connection: JournalConnection | None = None, **parameters: Any
+        self,
+        date: dt.date | None = DATE,
+        *,
+        connection: JournalConnection | None = None,
+        name: str = "default",
+        **parameters: Any,
     ) -> Outcome:
         """Run the journals flow and return how it ended."""
         from flows.journals.flow import journals
 
         outcome = Outcome()
-        known = {"default": connection or self.connection()}
+        known = {name: connection or self.connection()}
         with connections.provided(known), reports.observed_by(outcome):
-            outcome.state = await journals(date, return_state=True, **parameters)
+            outcome.state = await journals(date, name, return_state=True, **parameters)
         return outcome
 
 

@@ -48,6 +48,8 @@ def _completed_sentence(summary: Summary) -> str:
     if summary.zero_lines:
         what += f" (of which {summary.zero_lines:,} zero, left out)"
     total = summary.journals_planned
+    if total == 0:
+        return f"{day}: nothing of the {what} remains after rounding, so there is nothing to send."
     journals = counted(total, "manual journal")
     if summary.journals_created == 0:
         verb = "is" if total == 1 else "are"

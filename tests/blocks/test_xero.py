@@ -228,13 +228,16 @@ async def test_a_page_of_journals() -> None:
         "Date": "/Date(1763596800000+0000)/",
         "JournalLines": [{"LineAmount": 123456789012345.67, "AccountCode": "400"}],
     }
-    body = {"pagination": {"page": 1, "pageSize": 100, "pageCount": 3}, "ManualJournals": [shown]}
+    body = {
+        "pagination": {"page": 1, "pageSize": 100, "pageCount": 3, "itemCount": 201},
+        "ManualJournals": [shown],
+    }
     script = xero(answer(200, body))
     zone = datetime.fromisoformat("2026-11-20T01:00:00+02:00")
     async with client(script) as there:
         page = await there.manual_journals(modified_since=zone, page=2, page_size=100)
     request = script.requests[0]
-    expected = {"page": "2", "pageSize": "100", "order": "UpdatedDateUTC ASC"}
+    expected = {"page": "2", "pageSize": "100", "order": "ManualJournalID ASC"}
     assert dict(request.url.params) == expected
     assert request.headers["if-modified-since"] == "2026-11-19T23:00:00"
     assert page.pagination is not None
@@ -243,14 +246,17 @@ async def test_a_page_of_journals() -> None:
     assert xero_date(page.manual_journals[0].date) == date(2025, 11, 20)
 
 
-async def test_journals_of_a_name_are_compared_exactly() -> None:
-    """Of what Xero's filter returns, only journals of exactly the narration count."""
-    found = [{"Narration": "day | 1"}, {"Narration": "DAY | 1"}, {"Narration": "day | 1 "}]
-    script = xero(answer(200, {"ManualJournals": found}))
+async def test_journals_of_a_date_are_asked_for_in_xeros_words() -> None:
+    """The journals of a date are asked for by Xero's DateTime, paged, in the order of their ids."""
+    script = xero(answer(200, {"ManualJournals": []}))
     async with client(script) as there:
-        assert [one.narration for one in await there.manual_journals_named("day | 1")] == ["day | 1"]
-    assert script.requests[0].url.params["where"] == 'Narration=="day | 1"'
-    assert script.requests[0].url.params["page"] == "1"
+        await there.manual_journals_dated(date(2026, 3, 9), page=1, page_size=50)
+    assert dict(script.requests[0].url.params) == {
+        "where": "Date==DateTime(2026,03,09)",
+        "page": "1",
+        "pageSize": "50",
+        "order": "ManualJournalID ASC",
+    }
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"Status": "ERROR"}', b"[]", b"<html>", b'{"ManualJournals": [{'])

@@ -221,3 +221,118 @@ async def test_a_used_up_day_limit_ends_the_run_with_the_time_to_go_on(sandbox: 
     assert "until" in outcome.message
     assert outcome.summary.seconds["total"] < 30
     assert sandbox.xero_journals() == []
+
+
+async def test_a_list_that_lags_behind_does_not_lead_to_a_copy(sandbox: Sandboxed) -> None:
+    """Where Xero's list does not show yet what the record knows, it is read singly, and nothing is sent."""
+    two_units(sandbox)
+    await sandbox.run()
+    sandbox.control("xero/options", {"read_lag_seconds": 600.0})
+
+    again = await sandbox.run()
+
+    assert again.state.is_completed(), again.message
+    assert again.summary.journals_created == 0
+    assert len(sandbox.xero_journals()) == 1
+
+
+async def test_an_answer_that_does_not_mention_a_journal_leaves_it_unknown(sandbox: Sandboxed) -> None:
+    """A success without an element for a journal says nothing of it: the next run asks, and sends no copy."""
+    two_units(sandbox)
+    rule = {"system": "xero", "method": "PUT", "kind": "status_after", "status": 200}
+    sandbox.fault({**rule, "content_type": "application/json", "body": '{"ManualJournals":[]}'})
+    first = await sandbox.run()
+    assert first.state.is_failed()
+    assert "unknown" in first.message
+
+    second = await sandbox.run()
+
+    assert second.state.is_completed(), second.message
+    assert len(sandbox.xero_journals()) == 1
+
+
+async def test_a_refusal_after_a_lost_answer_is_no_refusal(sandbox: Sandboxed) -> None:
+    """A 409 from somewhere on the way, after an answer was lost, does not mean that Xero declined."""
+    two_units(sandbox)
+    sandbox.fault(
+        {"system": "xero", "method": "PUT", "kind": "drop_after"},
+        {"system": "xero", "method": "PUT", "kind": "status", "status": 409, "body": ""},
+    )
+    first = await sandbox.run()
+    assert first.state.is_failed()
+    assert "unknown" in first.message
+
+    second = await sandbox.run()
+
+    assert second.state.is_completed(), second.message
+    assert len(sandbox.xero_journals()) == 1
+
+
+async def test_a_draft_whose_lines_cannot_be_told_is_not_sent_a_second_time(sandbox: Sandboxed) -> None:
+    """A draft of ours whose descriptions a person rewrote stops that booking date, and nothing is sent."""
+    two_units(sandbox)
+    await sandbox.run()
+    journal = sandbox.xero_journals()[0]
+    lines = [
+        {
+            "AccountCode": one["AccountCode"],
+            "Description": f"Loan: {one['Description']}",
+            "LineAmount": float(one["LineAmount"]),
+            "TaxType": "NONE",
+        }
+        for one in journal["JournalLines"]
+    ]
+    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": lines})
+
+    again = await sandbox.run()
+
+    assert again.state.is_failed()
+    assert "cannot be recognised" in again.message
+    assert len(sandbox.xero_journals()) == 1
+
+
+async def test_a_label_that_was_added_later_is_refused(sandbox: Sandboxed) -> None:
+    """A day that was sent without a label is not sent again under one."""
+    two_units(sandbox)
+    await sandbox.run()
+    again = await sandbox.run(connection=sandbox.connection(label="acme-uk"))
+
+    assert again.state.is_failed()
+    assert "label" in again.message
+    assert len(sandbox.xero_journals()) == 1
+
+
+async def test_the_same_day_under_another_connections_name_is_found_done(sandbox: Sandboxed) -> None:
+    """A connection saved under a second name finds the day in Xero and completes, time and again."""
+    two_units(sandbox)
+    await sandbox.run()
+    for _ in range(2):
+        again = await sandbox.run(name="acme")
+        assert again.state.is_completed(), again.message
+        assert again.summary.journals_created == 0
+
+
+async def test_a_draft_that_has_tax_now_does_not_tie_out(sandbox: Sandboxed) -> None:
+    """A draft on which a person chose a tax rate is reported, although its amounts are the same."""
+    lines = [
+        line(1, 5, gl_code="5300"),
+        line(2, 5, "CREDIT"),
+    ]
+    sandbox.plant(lines)
+    await sandbox.run()
+    journal = sandbox.xero_journals()[0]
+    edited = [
+        {
+            "AccountCode": one["AccountCode"],
+            "Description": one["Description"],
+            "LineAmount": float(one["LineAmount"]),
+            "TaxType": "INPUT2" if one["AccountCode"] == "5300" else "NONE",
+        }
+        for one in journal["JournalLines"]
+    ]
+    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": edited})
+
+    again = await sandbox.run()
+
+    assert again.state.is_failed()
+    assert "tax" in again.message

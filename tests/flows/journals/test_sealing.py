@@ -142,7 +142,7 @@ def test_amounts_survive_from_mambus_bytes_to_xeros(minors: list[int], digits: i
     """Amounts of up to 18 digits in Mambu's JSON have the same value in the bytes for Xero."""
     amounts = [Decimal(minor).scaleb(-digits) for minor in minors]
     raw = ",".join(
-        f'{{"encodedKey":"{index}{side}","entryID":{2 * index + (side == "CREDIT")},"type":"{side}",'
+        f'{{"encodedKey":"{index}{side}","entryID":{2 * index + 1 + (side == "CREDIT")},"type":"{side}",'
         f'"creationDate":"2026-11-20T12:00:00+01:00","bookingDate":"2026-11-20T12:00:00+01:00",'
         f'"transactionId":"T{index}","amount":{amount:{form}},"glAccount":{{"glCode":"1100","name":"Cash"}}}}'
         for index, amount in enumerate(amounts)

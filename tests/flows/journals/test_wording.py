@@ -60,7 +60,7 @@ def test_a_completed_run_says_what_is_in_xero(created: int, sentence: str) -> No
 def test_nothing_to_send_has_its_reason(lines: int, sentence: str) -> None:
     """Where there is nothing to send, the sentence says whether there were no lines or only zero ones."""
     summary = summary_of(planned([]), lines)
-    summary.status = "completed"
+    summary.status, summary.zero_lines = "completed", lines
     assert sentence in outcome_sentence(summary)
 
 
@@ -79,7 +79,7 @@ def test_drift_is_a_failure_in_words() -> None:
     changed = edited(day.live[0], lambda one: replaced(one, account_code="4100"))
     summary = outcome(Sending(day.plan, day.sealing, [changed]), created=0)
     assert summary.status == "failed"
-    assert "do not agree with Mambu in 1 point: EntryID 1" in summary.message
+    assert "Mambu and Xero do not agree for 2026-11-20, in 1 point: EntryID 1" in summary.message
     assert "Nothing was overwritten" in summary.message
     assert "Xero 5.00 on 4100" in day_markdown(summary).replace("\\", "")
 
@@ -152,9 +152,13 @@ def test_what_the_steps_did_is_noted(notes: dict[str, list[object]], sentence: s
 @pytest.mark.parametrize(
     ("stage", "error", "parts"),
     [
-        ("extract", DaybookError("No."), ["stopped at extract. No. Nothing was sent. Run the date again"]),
-        ("extract", NotAllowed("Key?"), ["Nothing was sent. Correct the block and run the date again"]),
-        ("send", DaybookError("No."), ["What Xero has confirmed is kept", "sends only what is missing"]),
+        ("extract", DaybookError("No."), ["stopped at extract. No. This run sent nothing."]),
+        (
+            "extract",
+            NotAllowed("Key?"),
+            ["This run sent nothing. Correct the connection", "run the date again"],
+        ),
+        ("send", DaybookError("No."), ["What is in Xero is kept", "sends only what is missing"]),
         ("send", UnknownOutcome("Lost."), ["is unknown", "it first finds out"]),
         (
             "process",
