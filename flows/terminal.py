@@ -86,7 +86,7 @@ class Screen(Observer):
         )
         if sandbox is not None and summary.batches:
             console.print(
-                f"See the drafts as Xero shows them: python -m flows.main sandbox --port 8765 --dir {sandbox}",
+                f"See the drafts in Xero's place: python -m flows.main sandbox --port 8765 --dir {sandbox}",
                 markup=False,
                 highlight=False,
                 soft_wrap=True,
