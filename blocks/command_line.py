@@ -8,7 +8,9 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -27,8 +29,7 @@ def run_command(command: click.Group, program: str) -> None:
     try:
         command.main(words, prog_name=program, standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. Nothing is lost: run the same command again.", err=True)
-        _end_soon()
+        _say_interrupted()
         sys.exit(INTERRUPTED)
     except click.ClickException as error:
         _tell(error.format_message(), words, shown=True)
@@ -60,16 +61,32 @@ def _not_ours(fault: Exception) -> DaybookError:
     return DaybookError(f"This could not be run ({type(fault).__name__}: {str(fault)[:300]}).")
 
 
-def _end_soon() -> None:
-    """See to it that the process ends within seconds, whatever its threads still wait for."""
+def end_soon_when_interrupted() -> None:
+    """Let Ctrl-C end this process within seconds, whatever it waits for; to be called in a running loop.
 
-    def end() -> None:
-        with suppress(OSError):
-            children = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
-            for child in children.split():
-                os.kill(int(child), signal.SIGTERM)
-        os._exit(INTERRUPTED)
+    Without it, an interrupt while Prefect's server starts waits for a start that no longer comes.
+    """
+    before = signal.getsignal(signal.SIGINT)
 
-    timer = threading.Timer(_GRACE_SECONDS, end)
-    timer.daemon = True
-    timer.start()
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        timer = threading.Timer(_GRACE_SECONDS, _end_now)
+        timer.daemon = True
+        timer.start()
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGINT, interrupted)
+
+
+def _end_now() -> None:
+    _say_interrupted()
+    with suppress(OSError):
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
+        for child in children.split():
+            os.kill(int(child), signal.SIGTERM)
+    os._exit(INTERRUPTED)
+
+
+@cache
+def _say_interrupted() -> None:
+    click.echo("Interrupted. Nothing is lost: run the same command again.", err=True)

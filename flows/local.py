@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from blocks.command_line import end_soon_when_interrupted
 from blocks.errors import DaybookError
 from blocks.home import home, keep_new_files_private, private_folder
 from blocks.sandbox.process import SandboxProcess, SandboxSettings
@@ -53,9 +54,13 @@ def run_journals(parameters: dict[str, Any], connection: str, sandbox: Path | No
 def _watched(screen: Screen, flow: Any, parameters: dict[str, Any]) -> State[Any]:
     from flows import reports
 
+    async def watched() -> State[Any]:
+        end_soon_when_interrupted()
+        ended: State[Any] = await flow(**parameters, return_state=True)
+        return ended
+
     with screen, reports.observed_by(screen):
-        ended: State[Any] = asyncio.run(flow(**parameters, return_state=True))
-    return ended
+        return asyncio.run(watched())
 
 
 @contextmanager
