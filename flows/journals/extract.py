@@ -73,7 +73,13 @@ async def _read_windows(night: Night, stated: int, *, refresh: bool) -> list[Sta
         await night.progress("extract", min(done, stated), stated)
         return part
 
-    return list(await asyncio.gather(*(read(window) for window in windows(night.day, stated))))
+    try:
+        async with asyncio.TaskGroup() as group:
+            reading = [group.create_task(read(window)) for window in windows(night.day, stated)]
+    except BaseExceptionGroup as failed:
+        # One window that cannot be read ends the others; its error stands for all.
+        raise failed.exceptions[0] from None
+    return [part.result() for part in reading]
 
 
 @task(

@@ -124,7 +124,10 @@ async def _wait_for_others(night: Night, matched: Match, records: Sequence[Journ
         for journal in matched.journals
         if journal.updated and journal.narration not in names and journal.journal_id not in ids
     ]
-    wait = (max(foreign) + KEY_DEAD - night.clock.now()).total_seconds() if foreign else 0.0
+    if not foreign:
+        return False
+    # Never longer than KEY_DEAD, however far Xero's clock is ahead of ours.
+    wait = min(max(foreign) + KEY_DEAD - night.clock.now(), KEY_DEAD).total_seconds()
     if wait <= 0:
         return False
     night.log(
