@@ -146,7 +146,7 @@ async def test_an_unmapped_account_is_named_with_all_others(sandbox: Sandboxed) 
     lines = [line(number, 1, gl_code=code) for number, code in enumerate(codes, start=1)]
     sandbox.plant([*lines, line(9, len(codes), "CREDIT")])
     outcome = await sandbox.run()
-    stopped(outcome, sandbox, Refusal, "process, step map", "Nothing was sent", *codes)
+    stopped(outcome, sandbox, Refusal, "process, step map", "This run sent nothing", *codes)
 
 
 async def test_an_unbalanced_booking_date_names_its_transaction(sandbox: Sandboxed) -> None:
