@@ -17,7 +17,7 @@ import click
 from blocks.errors import DaybookError, UsageError
 from blocks.quiet import quiet_prefect
 
-FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+WRONG_USE, INTERRUPTED = 2, 130
 # Prefect's server, interrupted while it starts, may never end by itself.
 _GRACE_SECONDS = 5.0
 

@@ -226,8 +226,10 @@ async def test_a_used_up_day_limit_ends_the_run_with_the_time_to_go_on(sandbox: 
 async def test_a_list_that_lags_behind_does_not_lead_to_a_copy(sandbox: Sandboxed) -> None:
     """Where Xero's list does not show yet what the record knows, it is read singly, and nothing is sent."""
     two_units(sandbox)
-    await sandbox.run()
+    # Set before the write: the stand-in lags for what happens while the switch is on.
     sandbox.control("xero/options", {"read_lag_seconds": 600.0})
+    first = await sandbox.run()
+    assert first.state.is_completed(), first.message
 
     again = await sandbox.run()
 
