@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from blocks.store import JournalRecord, JournalState, latest
 from flows.journals.books import Confirmed, Match, Plan, confirmed
 from flows.journals.narration import Narration
 from flows.journals.night import Night
-from flows.journals.read import Books, read_journals
+from flows.journals.read import Books, read_back
 from flows.journals.send import Sent
 from flows.money import money_text, to_minor
+from flows.tasks import run_task
 
 
 async def confirm(night: Night, plan: Plan, sent: Sent) -> Confirmed:
@@ -22,14 +20,13 @@ async def confirm(night: Night, plan: Plan, sent: Sent) -> Confirmed:
     await night.progress("confirm", 0, 1)
     books = sent.books
     if sent.ids:
-        look = read_journals.with_options(name="confirm: read back", task_run_name="confirm: read back")
-        books = await look(night, plan, list(sent.ids.values()))
+        books = await read_back(night, plan, list(sent.ids.values()))
     outcome = await compare(night, plan, books, sent)
     await night.progress("confirm", 1, 1)
     return outcome
 
 
-@task(name="confirm: compare", task_run_name="confirm: compare", cache_policy=NO_CACHE)
+@run_task("confirm: compare")
 async def compare(night: Night, plan: Plan, books: Books, sent: Sent) -> Confirmed:
     """Compare Xero's journals with the plan, and record each as confirmed or as drifted."""
     matched = books.matched

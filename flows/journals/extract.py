@@ -14,8 +14,9 @@ from prefect.context import TaskRunContext
 from blocks.errors import Refusal
 from flows.journals.lines import lines_of_day, read_lines, staged_lines
 from flows.journals.night import Night
-from flows.journals.staging import Staged, cache_key, from_cache, only_transient, staged
+from flows.journals.staging import Staged, cache_key, from_cache, staged
 from flows.journals.windows import Window, whole, windows
+from flows.tasks import only_transient, run_task
 
 # Lines can still be committed into a day while it is read; this often the reading starts over.
 ATTEMPTS = 3
@@ -82,14 +83,7 @@ async def _read_windows(night: Night, stated: int, *, refresh: bool) -> list[Sta
     return [part.result() for part in reading]
 
 
-@task(
-    name="extract: count",
-    task_run_name="extract: count",
-    cache_policy=NO_CACHE,
-    retries=1,
-    retry_delay_seconds=5,
-    retry_condition_fn=only_transient,
-)
+@run_task("extract: count", retries=1)
 async def count_lines(night: Night) -> int:
     """Return how many lines Mambu states for the day and the edges around it."""
     return await night.mambu.count_lines(*whole(night.day))

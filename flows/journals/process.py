@@ -7,17 +7,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from flows.journals.books import Plan
 from flows.journals.lines import read_lines
 from flows.journals.night import Night
-from flows.journals.staging import Staged, cache_key, from_cache, given_key, only_transient, staged
+from flows.journals.staging import Staged, cache_key, from_cache, given_key, staged
 from flows.journals.steps.balance import balance
 from flows.journals.steps.batch import batch
 from flows.journals.steps.group import group
 from flows.journals.steps.map import Account, map_accounts
 from flows.journals.steps.validate import validate
+from flows.tasks import run_task
 
 
 async def process(night: Night, lines: Staged) -> tuple[Plan, list[Staged]]:
@@ -51,14 +51,7 @@ async def _cached(night: Night, number: int, step: Any, source: Staged, settings
     return await from_cache(run, step)
 
 
-@task(
-    name="process: read Xero's accounts",
-    task_run_name="process: read Xero's accounts",
-    cache_policy=NO_CACHE,
-    retries=1,
-    retry_delay_seconds=5,
-    retry_condition_fn=only_transient,
-)
+@run_task("process: read Xero's accounts", retries=1)
 async def read_chart(night: Night) -> list[Account]:
     """Return Xero's chart of accounts as it is now, by code."""
     accounts = await night.xero.accounts()

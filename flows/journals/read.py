@@ -6,14 +6,12 @@ import datetime as dt
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from blocks.errors import NotFound, Refusal
 from blocks.xero import JournalPage, ManualJournal, xero_date, xero_instant
 from flows.journals.books import LiveJournal, LiveLine, Match, Plan, match
 from flows.journals.night import Night
-from flows.journals.staging import only_transient
+from flows.tasks import run_task
 
 # A day's journals are written after the day has ended; the margin is for clocks that differ.
 BEFORE_DAY_END = dt.timedelta(minutes=10)
@@ -31,15 +29,7 @@ class Books(msgspec.Struct, frozen=True):
     read_at: dt.datetime
 
 
-@task(
-    name="send: read Xero",
-    task_run_name="send: read Xero",
-    cache_policy=NO_CACHE,
-    retries=1,
-    retry_delay_seconds=5,
-    retry_condition_fn=only_transient,
-)
-async def read_journals(night: Night, plan: Plan, known_ids: Sequence[str]) -> Books:
+async def _read(night: Night, plan: Plan, known_ids: Sequence[str]) -> Books:
     """Read the journals that could hold the day, and hold the plan against them.
 
     `known_ids`, and those in the record, are read singly where the list does not show them: it can lag
@@ -55,6 +45,10 @@ async def read_journals(night: Night, plan: Plan, known_ids: Sequence[str]) -> B
             except NotFound:
                 night.log(f"The record names journal {journal_id}, which Xero does not know.")
     return Books(match(plan, (_live(journal) for journal in found)), read_at)
+
+
+read_journals = run_task("send: read Xero", retries=1)(_read)
+read_back = run_task("confirm: read back", retries=1)(_read)
 
 
 def page_size(lines_per_journal: int) -> int:

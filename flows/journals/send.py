@@ -17,8 +17,6 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from blocks.errors import (
     DaybookError,
@@ -38,6 +36,7 @@ from flows.journals.night import Night
 from flows.journals.read import Books, read_journals
 from flows.journals.sealing import SealedJournal, SealedRequest, Sealing, SealPolicy, seal
 from flows.money import money_text
+from flows.tasks import run_task
 
 # Journals can be changed by people at any time; a write resting on an older look is not made.
 FRESH = dt.timedelta(minutes=4)
@@ -65,7 +64,7 @@ async def rehearse(night: Night, plan: Plan) -> tuple[Match, Sealing]:
     Raises Refusal as `send` would.
     """
     books = await read_journals(night, plan, [])
-    return books.matched, prepare(night, plan, books, await _records(night))
+    return books.matched, await prepare(night, plan, books, await _records(night))
 
 
 async def send(night: Night, plan: Plan) -> Sent:
@@ -78,7 +77,7 @@ async def send(night: Night, plan: Plan) -> Sent:
     for _ in range(ROUNDS):
         books = await read_journals(night, plan, list(ids.values()))
         records = await _records(night)
-        sealing = prepare(night, plan, books, records)
+        sealing = await prepare(night, plan, books, records)
         if not sealing.requests:
             break
         if await _wait_for_others(night, books.matched, records):
@@ -91,7 +90,7 @@ async def send(night: Night, plan: Plan) -> Sent:
     return Sent(ids, books, sealing.torn)
 
 
-def prepare(night: Night, plan: Plan, books: Books, records: Sequence[JournalRecord]) -> Sealing:
+async def prepare(night: Night, plan: Plan, books: Books, records: Sequence[JournalRecord]) -> Sealing:
     """Return what would be sent. Raises Refusal where lines are in Xero twice or under another label."""
     if books.matched.doubled:
         raise Refusal(
@@ -106,7 +105,7 @@ def prepare(night: Night, plan: Plan, books: Books, records: Sequence[JournalRec
                 f"{plan.label or '(none)'} now: its journals would be sent a second time. Nothing was sent. "
                 "Set the label back."
             )
-    return seal_missing(night, plan, books, records)
+    return await seal_missing(night, plan, books, records)
 
 
 _IN_XERO = frozenset({JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT})
@@ -138,7 +137,7 @@ async def _wait_for_others(night: Night, matched: Match, records: Sequence[Journ
     return True
 
 
-@task(name="send: settle", task_run_name="send: settle", cache_policy=NO_CACHE)
+@run_task("send: settle")
 async def settle(night: Night) -> None:
     """Bring requests of earlier runs to a known end: answered, or surely dead."""
     records = latest(await _records(night)).values()
@@ -165,8 +164,8 @@ async def settle(night: Night) -> None:
             await night.clock.sleep(wait)
 
 
-@task(name="send: seal", task_run_name="send: seal", cache_policy=NO_CACHE)
-def seal_missing(night: Night, plan: Plan, books: Books, records: Sequence[JournalRecord]) -> Sealing:
+@run_task("send: seal")
+async def seal_missing(night: Night, plan: Plan, books: Books, records: Sequence[JournalRecord]) -> Sealing:
     """Turn what is missing into finished requests."""
     taken: dict[dt.date, set[int]] = {}
     generations: dict[str, int] = {}
@@ -186,7 +185,7 @@ def seal_missing(night: Night, plan: Plan, books: Books, records: Sequence[Journ
     return seal(plan, books.matched, policy, taken=taken, generations=generations)
 
 
-@task(name="send: put", task_run_name="send: put", cache_policy=NO_CACHE)
+@run_task("send: put")
 async def put_journals(
     night: Night, plan: Plan, sealing: Sealing, read_at: dt.datetime, before: int
 ) -> dict[str, str]:

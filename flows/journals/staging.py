@@ -10,12 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 from prefect import Task
-from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from blocks.errors import Transient
 from flows.journals.lines import file_digest, write_lines
 
 # Part of each cache key: raise it when a stage's code would give other lines for the same input.
@@ -46,11 +44,6 @@ def cache_key(*parts: object) -> str:
 def given_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
     """Return the key that the caller worked out, for it names the file of the result as well."""
     return str(parameters["key"])
-
-
-def only_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001
-    """Tell Prefect to retry a task only for errors that a retry can help."""
-    return isinstance(state.data, Transient)
 
 
 async def from_cache(

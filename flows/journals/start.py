@@ -5,26 +5,18 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 
-from prefect import runtime, task
-from prefect.cache_policies import NO_CACHE
+from prefect import runtime
 
 from blocks.errors import UsageError
 from blocks.mambu import Organisation
 from blocks.xero import JOURNAL_SCOPES, XeroOrganisation
 from flows.days import agreed_currency, agreed_zone, day_to_run
 from flows.journals.night import Night
-from flows.journals.staging import only_transient
 from flows.journals.windows import OVERLAP
+from flows.tasks import run_task
 
 
-@task(
-    name="day: ask both systems",
-    task_run_name="day: ask both systems",
-    cache_policy=NO_CACHE,
-    retries=1,
-    retry_delay_seconds=5,
-    retry_condition_fn=only_transient,
-)
+@run_task("day: ask both systems", retries=1)
 async def organisations(night: Night) -> tuple[Organisation | None, XeroOrganisation]:
     """Return what Mambu and Xero say of themselves. Raises NotAllowed for what the credentials lack."""
 
