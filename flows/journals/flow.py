@@ -17,17 +17,14 @@ from prefect.states import Completed, Failed
 from blocks.connections import JournalConnection
 from blocks.errors import DaybookError, StoreError
 from blocks.home import keep_new_files_private
-from flows.journals.confirm import confirm
+from flows.journals.deliver import deliver
 from flows.journals.extract import extract
 from flows.journals.night import Night, opened
 from flows.journals.process import process
 from flows.journals.report import Report
-from flows.journals.send import rehearse, send
+from flows.journals.send import rehearse
 from flows.journals.start import settle_day
 from flows.journals.summary import Summary
-
-# A key can answer for a journal that was deleted since; it is then sent again under another, this often.
-ROUNDS = 3
 
 
 def _run_name() -> str:
@@ -87,15 +84,7 @@ async def run(night: Night, summary: Summary, date: dt.date | None, *, dry_run: 
             summary.take_rehearsal(plan, *await rehearse(night, plan))
         return
     await night.store.run_started(summary.flow_run_id, night.name, night.day.date, night.clock.now())
-    created: set[str] = set()
-    for _ in range(ROUNDS):
-        with night.in_stage("send"):
-            sent = await send(night, plan)
-        with night.in_stage("confirm"):
-            confirmed = await confirm(night, plan, sent)
-        created |= sent.ids.keys()
-        if not confirmed.vanished(sent.ids.values()):
-            break
+    confirmed, created = await deliver(night, plan)
     summary.take_outcome(plan, confirmed, created, night.link)
 
 
