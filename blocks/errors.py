@@ -4,6 +4,7 @@
     ├── UsageError                  wrong use or configuration; exit code 2
     ├── Refusal                     the input of a run was understood and is not acceptable
     ├── StoreError                  the store cannot be read or written
+    ├── LeaseLost                   another run has taken the day over
     └── CallFailed                  a call to another system did not do what it was asked to
         ├── Terminal                repeating it cannot help
         │   ├── NotAllowed          bad login, missing permission or scope, wrong organisation
@@ -57,6 +58,10 @@ class Refusal(DaybookError):
 
 class StoreError(DaybookError):
     """The database of runs and journals cannot be used; its text tells no password."""
+
+
+class LeaseLost(DaybookError):
+    """This run was taken for dead, and another one is finishing its day."""
 
 
 class CallFailed(DaybookError):

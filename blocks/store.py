@@ -15,17 +15,14 @@ leads to more reading, never to a second journal.
 
 from __future__ import annotations
 
-import asyncio
 import zlib
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
-from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import Any, Self
 
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, SecretStr
@@ -34,7 +31,6 @@ from sqlalchemy import (
     Date,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
@@ -42,26 +38,20 @@ from sqlalchemy import (
     delete,
     event,
     insert,
-    inspect,
     select,
-    text,
     update,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from blocks.addresses import LOGO_URL, documentation_url
-from blocks.errors import StoreError, UsageError
+from blocks.database import Database, instant_text, metadata, to_its_end
+from blocks.day_records import Days
+from blocks.errors import UsageError
 from blocks.home import home, private_folder
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-SCHEMA_VERSION = 1
+from blocks.incidents import Incidents
+from blocks.leases import Lease, Leases, require
 
 
 class JournalState(StrEnum):
@@ -79,8 +69,6 @@ class JournalState(StrEnum):
 # States in which a request may still be carried out, or may have been, without our knowing.
 OPEN_ENDED = (JournalState.SENDING, JournalState.UNKNOWN)
 
-metadata = MetaData()
-_meta = Table("daybook", metadata, Column("schema_version", Integer, primary_key=True))
 _runs = Table(
     "runs",
     metadata,
@@ -160,75 +148,63 @@ def latest(records: Iterable[JournalRecord]) -> dict[str, JournalRecord]:
     return newest
 
 
-def _to_its_end(
-    method: Callable[P, Coroutine[Any, Any, T]],
-) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Let a cancelled call finish its transaction before it ends.
-
-    A SQLite connection dropped in the middle of one can hold the write lock for as long as anything,
-    the cancellation's own traceback included, refers to a cursor of it.
-    """
-
-    @wraps(method)
-    async def whole(*args: P.args, **kwargs: P.kwargs) -> T:
-        task = asyncio.create_task(method(*args, **kwargs))
-        try:
-            return await asyncio.shield(task)
-        finally:
-            if not task.done():
-                await asyncio.wait({task})
-                task.cancelled() or task.exception()  # seen, where it failed: the cancellation goes first
-
-    return whole
-
-
 class Store:
     """An open store. Use as an async context manager; every method raises StoreError."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self.database = Database(engine)
+        self.leases = Leases(self.database)
+        self.days = Days(self.database)
+        self.incidents = Incidents(self.database)
 
-    @_to_its_end
+    @to_its_end
     async def __aenter__(self) -> Self:
         try:
-            async with self._begin() as connection:
-                await connection.run_sync(_prepare)
+            await self.database.prepare()
         except BaseException:
-            await self._engine.dispose()
+            await self.database.dispose()
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._engine.dispose()
+        await self.database.dispose()
 
-    @_to_its_end
+    @to_its_end
+    async def upgrade(self) -> None:
+        """Bring the tables of an older Daybook up to date; not to be done while that one is at work."""
+        try:
+            await self.database.prepare(upgrade=True)
+        finally:
+            await self.database.dispose()
+
+    @to_its_end
     async def run_started(self, run_id: str, connection: str, day: date, at: datetime) -> None:
         """Record that a run began."""
         row = {
             "run_id": run_id,
             "connection": connection,
             "day": day,
-            "started_at": _text(at),
+            "started_at": instant_text(at),
             "status": "running",
             "message": "",
         }
-        async with self._begin() as database:
+        async with self.database.begin() as database:
             await database.execute(delete(_runs).where(_runs.c.run_id == run_id))
             await database.execute(insert(_runs).values(row))
 
-    @_to_its_end
+    @to_its_end
     async def run_ended(self, run_id: str, status: str, message: str, at: datetime) -> None:
         """Record how a run ended."""
-        async with self._begin() as database:
+        async with self.database.begin() as database:
             await database.execute(
                 update(_runs)
                 .where(_runs.c.run_id == run_id)
-                .values(status=status, message=message, ended_at=_text(at))
+                .values(status=status, message=message, ended_at=instant_text(at))
             )
 
-    @_to_its_end
+    @to_its_end
     async def journals(self, organisation: str, connection: str, day: date) -> list[JournalRecord]:
         """Return all journals recorded for a day, every state and generation."""
         query = (
@@ -240,14 +216,14 @@ class Store:
             )
             .order_by(_journals.c.booking_date, _journals.c.number, _journals.c.generation)
         )
-        async with self._begin() as database:
+        async with self.database.begin() as database:
             rows = (await database.execute(query)).mappings().all()
         return [_record(row) for row in rows]
 
-    @_to_its_end
+    @to_its_end
     async def request(self, request_key: str) -> StoredRequest | None:
         """Return the bytes of a request, unless they were dropped since none of its journals needs them."""
-        async with self._begin() as database:
+        async with self.database.begin() as database:
             row = (
                 (await database.execute(select(_requests).where(_requests.c.request_key == request_key)))
                 .mappings()
@@ -260,19 +236,27 @@ class Store:
             request_key, zlib.decompress(row["body"]), datetime.fromisoformat(sent) if sent else None
         )
 
-    @_to_its_end
+    @to_its_end
     async def seal(
-        self, records: Sequence[JournalRecord], requests: Iterable[StoredRequest], at: datetime
+        self,
+        records: Sequence[JournalRecord],
+        requests: Iterable[StoredRequest],
+        at: datetime,
+        lease: Lease | None = None,
     ) -> None:
-        """Write journals and their requests down before anything of them is sent."""
-        journals = [{**asdict(record), "changed_at": _text(at)} for record in records]
+        """Write journals and their requests down before anything of them is sent.
+
+        Raises LeaseLost where `lease` is another run's by now.
+        """
+        journals = [{**asdict(record), "changed_at": instant_text(at)} for record in records]
         bodies = [
             {"request_key": item.request_key, "body": zlib.compress(item.body, 1), "first_sent_at": None}
             for item in requests
         ]
         if not journals:
             return
-        async with self._begin() as database:
+        async with self.database.begin() as database:
+            await require(database, lease)
             for record in records:
                 await database.execute(delete(_journals).where(_is(record)))
             keys = [body["request_key"] for body in bodies]
@@ -280,33 +264,37 @@ class Store:
             await database.execute(insert(_journals), journals)
             await database.execute(insert(_requests), bodies)
 
-    @_to_its_end
+    @to_its_end
     async def adopt(self, records: Sequence[JournalRecord], at: datetime) -> None:
         """Record journals that were found in Xero; those recorded already, by whomever, stay as they are."""
         found = {(record.organisation, record.narration): record for record in records}
-        async with self._begin() as database:
+        async with self.database.begin() as database:
             for record in found.values():
                 known = (await database.execute(select(_journals.c.state).where(_is(record)))).first()
                 if known is None:
-                    row = {**asdict(record), "changed_at": _text(at)}
+                    row = {**asdict(record), "changed_at": instant_text(at)}
                     await database.execute(insert(_journals).values(row))
 
-    @_to_its_end
-    async def sending(self, request_key: str, at: datetime) -> None:
-        """Write down that a request leaves now: `first_sent_at` is only set once."""
-        async with self._begin() as database:
+    @to_its_end
+    async def sending(self, request_key: str, at: datetime, lease: Lease | None = None) -> None:
+        """Write down that a request leaves now: `first_sent_at` is only set once.
+
+        Raises LeaseLost where `lease` is another run's by now.
+        """
+        async with self.database.begin() as database:
+            await require(database, lease)
             await database.execute(
                 update(_journals)
                 .where(_journals.c.request_key == request_key)
-                .values(state=JournalState.SENDING, changed_at=_text(at))
+                .values(state=JournalState.SENDING, changed_at=instant_text(at))
             )
             await database.execute(
                 update(_requests)
                 .where(_requests.c.request_key == request_key, _requests.c.first_sent_at.is_(None))
-                .values(first_sent_at=_text(at))
+                .values(first_sent_at=instant_text(at))
             )
 
-    @_to_its_end
+    @to_its_end
     async def move(
         self,
         records: Iterable[JournalRecord],
@@ -321,9 +309,9 @@ class Store:
         The bytes of a request are dropped once none of its journals can need them again.
         """
         ids, reasons = ids or {}, reasons or {}
-        async with self._begin() as database:
+        async with self.database.begin() as database:
             for record in records:
-                values: dict[str, Any] = {"state": state, "changed_at": _text(at)}
+                values: dict[str, Any] = {"state": state, "changed_at": instant_text(at)}
                 if record.narration in ids:
                     values["manual_journal_id"] = ids[record.narration]
                 values["reason"] = reasons.get(record.narration)
@@ -332,19 +320,6 @@ class Store:
                 _journals.c.state.in_((JournalState.SEALED, *OPEN_ENDED))
             )
             await database.execute(delete(_requests).where(_requests.c.request_key.not_in(needed)))
-
-    @asynccontextmanager
-    async def _begin(self) -> AsyncIterator[AsyncConnection]:
-        try:
-            async with self._engine.begin() as connection:
-                yield connection
-        except (SQLAlchemyError, OSError) as error:
-            # The text of a database error can hold parameters and the address, so only its kind is told.
-            address = self._engine.url.set(query={}).render_as_string(hide_password=True)
-            raise StoreError(
-                f"The store at {address} cannot be used "
-                f"({type(error).__name__}). Is the database up, and may this user write to it?"
-            ) from None
 
 
 def _is(record: JournalRecord) -> Any:
@@ -355,30 +330,9 @@ def _is(record: JournalRecord) -> Any:
     )
 
 
-def _text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat()
-
-
 def _record(row: Mapping[Any, Any]) -> JournalRecord:
     values = {name: row[name] for name in JournalRecord.__dataclass_fields__}
     return JournalRecord(**{**values, "state": JournalState(values["state"])})
-
-
-def _prepare(connection: Any) -> None:
-    # Two runs that start together: the second waits here, or at SQLite's BEGIN, and finds the tables.
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('daybook'))"))
-    schema = connection.get_execution_options().get("schema_translate_map", {}).get(None)
-    if not inspect(connection).has_table("daybook", schema=schema):
-        metadata.create_all(connection)
-        connection.execute(insert(_meta).values(schema_version=SCHEMA_VERSION))
-        return
-    found = connection.execute(select(_meta.c.schema_version)).scalar_one_or_none()
-    if found != SCHEMA_VERSION:
-        raise UsageError(
-            f"The store has schema version {found}, and this Daybook works with version {SCHEMA_VERSION}. "
-            "Use the Daybook that made it, or another store: what is in Xero is found again there."
-        )
 
 
 def open_store(url: str, *, schema: str | None = None) -> Store:

@@ -12,6 +12,7 @@ from pathlib import Path
 from blocks.clock import Clock, SystemClock
 from blocks.connections import JournalConnection
 from blocks.home import home
+from blocks.leases import Lease
 from blocks.mambu import MambuClient
 from blocks.store import Store
 from blocks.xero import XeroClient
@@ -51,7 +52,13 @@ class Night:
         self.refresh = False
         self.progress = progress
         self.seconds: dict[str, float] = {}
+        # Where the run is: its stage, and whether that stage has more than begun to begin.
         self.stage = ""
+        self.under_way = False
+        self.lease: Lease | None = None
+        # What a person deleted in Xero is sent again by a run of its date, not by one that looks back.
+        self.looking_back = False
+        self.stated_lines = 0
 
     @property
     def digits(self) -> int:
@@ -70,7 +77,7 @@ class Night:
     @contextmanager
     def in_stage(self, stage: str) -> Iterator[None]:
         """Name the stage for whatever goes wrong in it, and time it."""
-        self.stage = stage
+        self.stage, self.under_way = stage, False
         self.log(f"{stage}: begins")
         began = time.perf_counter()
         try:

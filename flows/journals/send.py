@@ -203,6 +203,7 @@ async def put_journals(
         ],
         [StoredRequest(request.key, request.body) for request in sealing.requests],
         night.clock.now(),
+        night.lease,
     )
     ids: dict[str, str] = {}
     refused: dict[str, str] = {}
@@ -249,7 +250,7 @@ async def _put(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Send one request; return the ids of what was taken and the reasons for what was declined."""
     records = [_record_of(night, plan, request, journal) for journal in request.journals]
-    await night.store.sending(request.key, night.clock.now())
+    await night.store.sending(request.key, night.clock.now(), night.lease)
     try:
         verdicts = await night.xero.put_manual_journals(request.body, request.key, not_after=not_after)
     except UnknownOutcome:

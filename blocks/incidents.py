@@ -1,0 +1,217 @@
+"""The record of incidents, which is also the outbox of the tasks that tell people of them in Mambu.
+
+state of a task   what is to be done
+none              nothing: nobody is to be told, or it was resolved before anybody was
+due               it must be logged in Mambu, or brought up to date there
+open              nothing: it stands in Mambu
+closing           it must be completed in Mambu
+closed            nothing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    Integer,
+    String,
+    Table,
+    Text,
+    and_,
+    delete,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from blocks.database import Database, instant_of, instant_text, metadata, to_its_end
+
+
+class TaskState(StrEnum):
+    """Where an incident's task is on its way; see the table at the top of the module."""
+
+    NONE = "none"
+    DUE = "due"
+    OPEN = "open"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+_incidents = Table(
+    "incidents",
+    metadata,
+    Column("incident_id", String(36), primary_key=True),
+    Column("flow", String(20), nullable=False),
+    Column("connection", String(200), nullable=False, index=True),
+    Column("day", Date, nullable=False, index=True),
+    Column("stage", String(20), nullable=False),
+    Column("step", String(40), nullable=False),
+    Column("error", Text, nullable=False),
+    Column("remedy", Text, nullable=False),
+    Column("opened", String(40), nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("resolved", String(40)),
+    Column("task_state", String(10), nullable=False),
+    Column("task_title", Text, nullable=False),
+    Column("task_text", Text, nullable=False),
+    Column("task_id", String(40)),
+    Column("task_tried", Boolean, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What went wrong on a day: where, what to do about it, and the task that says so in Mambu.
+
+    `step` is empty where a stage failed as a whole; `times` counts how often the same has happened;
+    `task_id` is Mambu's number of the task. `task_tried`: it may stand in Mambu without our knowing.
+    """
+
+    incident_id: str
+    flow: str
+    connection: str
+    day: date
+    stage: str
+    step: str
+    error: str
+    remedy: str
+    opened: datetime
+    times: int = 1
+    resolved: datetime | None = None
+    task_state: TaskState = TaskState.NONE
+    task_title: str = ""
+    task_text: str = ""
+    task_id: str | None = None
+    task_tried: bool = False
+
+
+class Incidents:
+    """The incidents in a store. Every method raises StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @to_its_end
+    async def open(self, incident: Incident) -> Incident:
+        """Record an incident and return it as it now stands.
+
+        The same one still open (same day, stage and step) is taken further, not multiplied; those of the
+        day's other stages are resolved, for the day has come past them.
+        """
+        async with self._database.begin() as database:
+            same, others = None, []
+            for held in await _selected(database, _open_on(incident.flow, incident.connection, incident.day)):
+                if (held.stage, held.step) == (incident.stage, incident.step):
+                    same = held
+                else:
+                    others.append(held)
+            await _resolve(database, others, incident.opened)
+            if same is not None:
+                changed = (same.task_text, same.error) != (incident.task_text, incident.error)
+                incident = replace(
+                    incident,
+                    incident_id=same.incident_id,
+                    opened=same.opened,
+                    times=same.times + 1,
+                    task_id=same.task_id,
+                    task_tried=same.task_tried,
+                    task_title=same.task_title or incident.task_title,
+                    task_state=incident.task_state if changed or not same.task_id else same.task_state,
+                )
+            await _put(database, incident)
+        return incident
+
+    @to_its_end
+    async def resolve(self, flow: str, connection: str, day: date, at: datetime) -> list[Incident]:
+        """Mark a day's open incidents as resolved, and return them."""
+        async with self._database.begin() as database:
+            found = await _selected(database, _open_on(flow, connection, day))
+            return await _resolve(database, found, at)
+
+    @to_its_end
+    async def change_task(self, incident: Incident) -> None:
+        """Record what became of an incident's task."""
+        values = {
+            "task_state": incident.task_state,
+            "task_id": incident.task_id,
+            "task_tried": incident.task_tried,
+        }
+        async with self._database.begin() as database:
+            await database.execute(
+                update(_incidents).where(_incidents.c.incident_id == incident.incident_id).values(values)
+            )
+
+    @to_its_end
+    async def outbox(self, connection: str) -> list[Incident]:
+        """Return the incidents of a connection whose tasks have something to be done in Mambu."""
+        waiting = _incidents.c.task_state.in_((TaskState.DUE, TaskState.CLOSING))
+        async with self._database.begin() as database:
+            return await _selected(database, and_(_incidents.c.connection == connection, waiting))
+
+    @to_its_end
+    async def all(
+        self, connection: str, *, day: date | None = None, only_open: bool = False
+    ) -> list[Incident]:
+        """Return the incidents of a connection, the oldest first."""
+        wanted = [_incidents.c.connection == connection]
+        if day is not None:
+            wanted.append(_incidents.c.day == day)
+        if only_open:
+            wanted.append(_incidents.c.resolved.is_(None))
+        async with self._database.begin() as database:
+            return await _selected(database, and_(*wanted))
+
+
+async def _resolve(database: AsyncConnection, found: list[Incident], at: datetime) -> list[Incident]:
+    resolved = [replace(one, resolved=at, task_state=_after(one)) for one in found]
+    for one in resolved:
+        await _put(database, one)
+    return resolved
+
+
+def _after(incident: Incident) -> TaskState:
+    """Return the state of a task whose incident is resolved."""
+    if incident.task_state is TaskState.NONE or (
+        incident.task_state is TaskState.DUE and not incident.task_tried and not incident.task_id
+    ):
+        return TaskState.NONE
+    return TaskState.CLOSING
+
+
+async def _put(database: AsyncConnection, incident: Incident) -> None:
+    row: dict[str, Any] = asdict(incident)
+    row["opened"] = instant_text(incident.opened)
+    row["resolved"] = instant_text(incident.resolved) if incident.resolved else None
+    await database.execute(delete(_incidents).where(_incidents.c.incident_id == incident.incident_id))
+    await database.execute(insert(_incidents).values(row))
+
+
+async def _selected(database: AsyncConnection, wanted: Any) -> list[Incident]:
+    query = select(_incidents).where(wanted).order_by(_incidents.c.opened, _incidents.c.incident_id)
+    return [_incident(row) for row in (await database.execute(query)).mappings().all()]
+
+
+def _open_on(flow: str, connection: str, day: date) -> Any:
+    return and_(
+        _incidents.c.flow == flow,
+        _incidents.c.connection == connection,
+        _incidents.c.day == day,
+        _incidents.c.resolved.is_(None),
+    )
+
+
+def _incident(row: Mapping[Any, Any]) -> Incident:
+    values = {name: row[name] for name in Incident.__dataclass_fields__}
+    opened = datetime.fromisoformat(values["opened"])
+    resolved = instant_of(values["resolved"])
+    return Incident(
+        **{**values, "opened": opened, "resolved": resolved, "task_state": TaskState(values["task_state"])}
+    )
