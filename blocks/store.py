@@ -418,7 +418,11 @@ class DaybookStore(Block):
         default=None, description="The PostgreSQL schema that holds the tables, where it is not the default."
     )
 
+    @property
+    def address(self) -> str:
+        """Return the database's URL, which may hold a password."""
+        return self.url.get_secret_value() if self.url else f"sqlite:///{home() / 'daybook.sqlite3'}"
+
     def open(self) -> Store:
         """Return the store, still to be entered as an async context manager. Raises UsageError."""
-        url = self.url.get_secret_value() if self.url else f"sqlite:///{home() / 'daybook.sqlite3'}"
-        return open_store(url, schema=self.schema_name)
+        return open_store(self.address, schema=self.schema_name)
