@@ -44,7 +44,8 @@ from blocks.pacing import Pacer
 LONGEST_WAIT_SECONDS = 120.0
 # No limit starts anew later than this; what asks for more is a slip.
 LONGEST_RETRY_AFTER_SECONDS = 31 * 24 * 3600.0
-# Xero remembers a key for six minutes from its first use; we stop relying on it one minute earlier.
+# Unless a system's manners say otherwise. Xero remembers a key for six minutes from its first use; we
+# stop relying on it one minute earlier.
 KEY_LIFE = timedelta(minutes=5)
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
 # What msgspec raises for bytes that are not the JSON that was asked for.
@@ -62,7 +63,8 @@ class Call:
 
     A write carries its idempotency key among `headers`; `first_sent` is when these bytes first went
     out under it, where that was earlier than now; `not_after` is the last instant at which they may go
-    out for the first time.
+    out for the first time. `if_forbidden` says what to do about a 403, where the system's own hint is
+    about other calls.
     """
 
     method: str
@@ -73,6 +75,7 @@ class Call:
     writes: bool = False
     first_sent: datetime | None = None
     not_after: datetime | None = None
+    if_forbidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +104,15 @@ class Authorisation(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How a system words its refusals: the part of the policy that differs between systems."""
+    """The part of the policy that differs between systems.
+
+    How a system words its refusals, and for how long after its first use an idempotency key surely lives.
+    """
 
     system: str
     reasons: Callable[[Answer], tuple[str, ...]]
     hint: Callable[[Answer], str] = lambda _answer: ""
+    key_life: timedelta = KEY_LIFE
 
 
 class Transport:
@@ -154,7 +161,9 @@ class Transport:
         """
         began = self._clock.now()
         try:
-            async for attempt in repeating(call, self._attempts, self._clock, self._notice):
+            async for attempt in repeating(
+                call, self._attempts, self._clock, self._notice, self._manners.key_life
+            ):
                 with attempt:
                     try:
                         return await self._once(call, read)
@@ -191,7 +200,11 @@ class Transport:
     async def _send(self, call: Call) -> tuple[Answer, Mapping[str, str]]:
         used = await self._authorisation.headers()
         async with self._pacer.admitted(writes=call.writes) if self._pacer else nullcontext():
-            if call.writes and call.first_sent and self._clock.now() >= call.first_sent + KEY_LIFE:
+            if (
+                call.writes
+                and call.first_sent
+                and self._clock.now() >= call.first_sent + self._manners.key_life
+            ):
                 raise UnknownOutcome(
                     f"{self.system}: {call.method} {call.path} was not repeated: its idempotency key may be "
                     "forgotten by now, and the repeat could be carried out a second time."
@@ -298,7 +311,8 @@ def failure(call: Call, answer: Answer, manners: Manners, now: datetime) -> Call
     reasons = manners.reasons(answer)
     said = "; ".join(reasons)[:1000] or f"no reason that {manners.system} words"
     where = f"{manners.system}: {call.method} {call.path} was answered {status}"
-    text = f"{where}: {said}. {manners.hint(answer)}".strip()
+    hint = (call.if_forbidden if status == 403 else "") or manners.hint(answer)
+    text = f"{where}: {said}. {hint}".strip()
     if status in {401, 403}:
         return NotAllowed(text, status=status)
     if status == 404:
@@ -343,7 +357,9 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     return min(max(0.0, wait), LONGEST_RETRY_AFTER_SECONDS)
 
 
-def repeating(call: Call, attempts: int, clock: Clock, notice: Callable[[str], None]) -> AsyncRetrying:
+def repeating(
+    call: Call, attempts: int, clock: Clock, notice: Callable[[str], None], key_life: timedelta = KEY_LIFE
+) -> AsyncRetrying:
     """Return the whole retry policy for one call.
 
     - Only Transient errors and unknown outcomes are repeated. What is Terminal would fail again.
@@ -355,7 +371,7 @@ def repeating(call: Call, attempts: int, clock: Clock, notice: Callable[[str], N
       is ResumeLater (see `failure`) and not repeated.
     - After the last attempt the last error stands.
     """
-    key_dies = (call.first_sent or clock.now()) + KEY_LIFE
+    key_dies = (call.first_sent or clock.now()) + key_life
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
