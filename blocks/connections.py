@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import date
 from types import MappingProxyType
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -61,6 +62,14 @@ class JournalConnection(Block):
     )
     assigned_user_key: str | None = Field(
         default=None, description="The encoded key of the Mambu user who is told of failures."
+    )
+    first_day: date | None = Field(
+        default=None,
+        description="The first day that is this connection's to send; no run looks back beyond it. Without "
+        "it, no run looks back beyond the first day that was ever run.",
+    )
+    look_back_days: int = Field(
+        default=3, ge=0, le=31, description="How many earlier days a nightly run sees to before its own."
     )
     retries: int = Field(default=4, ge=0, le=20, description="How often a failed call is repeated.")
     mambu_concurrency: int = Field(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Column, Date, Integer, String, Table, delete, func, insert, select
+from sqlalchemy import Column, Date, Integer, String, Table, delete, insert, select
 
 from blocks.database import Database, instant_text, metadata, to_its_end
 
@@ -63,14 +63,6 @@ class Days:
         async with self._database.begin() as database:
             rows = (await database.execute(query)).mappings().all()
         return {row["day"]: _record(row) for row in rows}
-
-    @to_its_end
-    async def first(self, connection: str) -> date | None:
-        """Return the first day that was ever finished."""
-        query = select(func.min(_days.c.day)).where(_days.c.connection == connection)
-        async with self._database.begin() as database:
-            found: date | None = (await database.execute(query)).scalar_one_or_none()
-        return found
 
     @to_its_end
     async def last_zone(self, connection: str) -> str | None:

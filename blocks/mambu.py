@@ -196,8 +196,12 @@ class MambuClient:
 
     async def complete_task(self, task_id: int | str) -> None:
         """Complete a task; one that is completed stays so. Raises NotFound where there is none."""
+        await self.change_task(task_id, status="COMPLETED")
+
+    async def change_task(self, task_id: int | str, **fields: str) -> None:
+        """Give fields of a task, in Mambu's spelling, other values. Raises NotFound where there is none."""
         path = f"tasks/{quote(str(task_id), safe='')}"
-        change = [{"op": "REPLACE", "path": "/status", "value": "COMPLETED"}]
+        change = [{"op": "REPLACE", "path": f"/{name}", "value": value} for name, value in fields.items()]
         try:
             await self.transport.call(_task_change("PATCH", path, change), lambda _answer: None)
         except CallFailed as error:
@@ -207,9 +211,8 @@ class MambuClient:
             task = await self.transport.call(
                 Call("GET", path, headers=_HEADERS, if_forbidden=_TASK_HINT), _raw_task
             )
-            if msgspec.json.decode(task["status"]) != "COMPLETED":
-                whole = {**task, "status": "COMPLETED"}
-                await self.transport.call(_task_change("PUT", path, whole), lambda _answer: None)
+            if any(msgspec.json.decode(task.get(name, b"null")) != value for name, value in fields.items()):
+                await self.transport.call(_task_change("PUT", path, {**task, **fields}), lambda _answer: None)
 
     async def _search(
         self, after: datetime, before: datetime, params: Mapping[str, str], read: Callable[[Answer], T]

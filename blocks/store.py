@@ -37,6 +37,7 @@ from sqlalchemy import (
     and_,
     delete,
     event,
+    func,
     insert,
     select,
     update,
@@ -46,7 +47,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from blocks.addresses import LOGO_URL, documentation_url
-from blocks.database import Database, instant_text, metadata, to_its_end
+from blocks.database import Database, instant_of, instant_text, metadata, to_its_end
 from blocks.day_records import Days
 from blocks.errors import UsageError
 from blocks.home import home, private_folder
@@ -193,6 +194,24 @@ class Store:
         async with self.database.begin() as database:
             await database.execute(delete(_runs).where(_runs.c.run_id == run_id))
             await database.execute(insert(_runs).values(row))
+
+    @to_its_end
+    async def history(self, connection: str, day: date) -> tuple[datetime | None, int]:
+        """Return when the first recorded run of a connection began, and how many there were of a day."""
+        of_connection = _runs.c.connection == connection
+        first = select(func.min(_runs.c.started_at)).where(of_connection)
+        count = select(func.count()).select_from(_runs).where(of_connection, _runs.c.day == day)
+        async with self.database.begin() as database:
+            began = (await database.execute(first)).scalar_one_or_none()
+            return instant_of(began), (await database.execute(count)).scalar_one()
+
+    @to_its_end
+    async def first_day(self, connection: str) -> date | None:
+        """Return the first day of which the record knows a run."""
+        query = select(func.min(_runs.c.day)).where(_runs.c.connection == connection)
+        async with self.database.begin() as database:
+            found: date | None = (await database.execute(query)).scalar_one_or_none()
+        return found
 
     @to_its_end
     async def run_ended(self, run_id: str, status: str, message: str, at: datetime) -> None:

@@ -71,15 +71,19 @@ def _agreed(what: str, stated: str | None, configured: str | None) -> str:
     return found
 
 
+class DayNotOver(Refusal):
+    """A run was asked for a day that is not over; nothing has gone wrong."""
+
+
 def day_to_run(date: dt.date | None, scheduled: dt.datetime, zone: ZoneInfo, now: dt.datetime) -> Day:
     """Return the day a run covers: the date asked for, or the day before the scheduled start.
 
-    A late run thus still covers its own day. Raises Refusal for a day that is not over.
+    A late run thus still covers its own day. Raises DayNotOver.
     """
     day = Day(date or scheduled.astimezone(zone).date() - dt.timedelta(days=1), zone)
     if now < day.end:
         local = day.end.astimezone(zone)
-        raise Refusal(
+        raise DayNotOver(
             f"{day.date} is not over yet in {zone.key}. Run it after {local:%Y-%m-%d %H:%M}, or choose an "
             "earlier date."
         )

@@ -70,11 +70,19 @@ def main() -> None:
 @click.option("--date", type=_Date(), help="The day, YYYY-MM-DD (default: yesterday in Mambu's time zone).")
 @click.option("--dry-run", is_flag=True, help="Show the journals that would be sent, and send nothing.")
 @click.option("--refresh", is_flag=True, help="Read the day from Mambu again, whatever is kept of it.")
+@click.option(
+    "--start-from",
+    type=click.Choice(["extract", "process", "send"]),
+    default="extract",
+    show_default=True,
+    help="Start from this stage, with what an earlier run has left of the ones before it.",
+)
 @_common
 def journals(
     date: dt.date | None,
     dry_run: bool,
     refresh: bool,
+    start_from: str,
     connection: str,
     sandbox: bool,
     sandbox_dir: Path | None,
@@ -83,7 +91,7 @@ def journals(
     """One day, Mambu to Xero. Safe to run again: only what Xero does not have is sent."""
     from flows import local
 
-    parameters = {"date": date, "dry_run": dry_run, "refresh": refresh}
+    parameters = {"date": date, "dry_run": dry_run, "refresh": refresh, "start_from": start_from}
     directory = local.sandbox_directory(sandbox_dir) if sandbox or sandbox_dir else None
     sys.exit(local.run_journals(parameters, connection, directory, as_json=as_json))
 

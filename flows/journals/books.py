@@ -64,7 +64,8 @@ class Match(msgspec.Struct, frozen=True):
 
     `journals` are the live ones that hold lines of the plan; `found` gives, for each entry id that is
     live, the position of its journal among them. `missing` are entry ids in no live journal, `voided`
-    those that only a voided journal holds. `doubled` are sentences, `differences` sentences with the
+    those that only a voided journal holds, `withheld` those that only a deleted one does and that are
+    not to be sent again. `doubled` are sentences, `differences` sentences with the
     position of the journal that differs. `numbers` are the numbers taken per booking date, by journals
     in any state. `changed_dates` are booking dates of which a live journal has lines that cannot be told:
     what seems missing there may be among them. `gone` are ids of deleted and voided journals.
@@ -76,6 +77,7 @@ class Match(msgspec.Struct, frozen=True):
     found: dict[int, int]
     missing: frozenset[int]
     voided: frozenset[int]
+    withheld: frozenset[int]
     doubled: list[str]
     differences: list[tuple[int, str]]
     numbers: dict[dt.date, set[int]]
@@ -96,27 +98,33 @@ class _Row(msgspec.Struct, frozen=True, gc=False):
     date_planned: str
 
 
-def match(plan: Plan, journals: Iterable[LiveJournal]) -> Match:
-    """Hold the plan against journals of Xero, in any state and of any origin."""
+def match(plan: Plan, journals: Iterable[LiveJournal], *, withhold_deleted: bool = False) -> Match:
+    """Hold the plan against journals of Xero, in any state and of any origin.
+
+    What somebody deleted there counts as missing, unless `withhold_deleted`.
+    """
     planned = _planned(plan)
     everything = _distinct(journals)
     held: list[tuple[LiveJournal, list[_Row]]] = []
-    voided: set[int] = set()
+    gone: dict[str, set[int]] = {VOIDED: set(), WITHDRAWN: set()}
     for journal in everything:
-        if journal.status != WITHDRAWN and (its := _rows(plan, planned, journal, len(held))):
-            if journal.status == VOIDED:
-                voided.update(row.entry_id for row in its)
+        if its := _rows(plan, planned, journal, len(held)):
+            if journal.status in gone:
+                gone[journal.status].update(row.entry_id for row in its)
             else:
                 held.append((journal, its))
     live = [journal for journal, _ in held]
     rows = [row for _, its in held for row in its]
     found = {row.entry_id: row.journal for row in rows}
     absent = planned.keys() - found.keys()
+    voided = absent & gone[VOIDED]
+    withheld = absent & gone[WITHDRAWN] - voided if withhold_deleted else set[int]()
     return Match(
         journals=live,
         found=found,
-        missing=frozenset(absent - voided),
-        voided=frozenset(absent & voided),
+        missing=frozenset(absent - voided - withheld),
+        voided=frozenset(voided),
+        withheld=frozenset(withheld),
         doubled=_doubled(rows, live),
         differences=[*_unequal_lines(plan, rows, live), *_unequal_journals(held)],
         numbers=_numbers(plan, everything),
@@ -277,6 +285,11 @@ class Confirmed(msgspec.Struct, frozen=True):
     def tied_out(self) -> bool:
         """Return whether every line is in Xero once, and every account agrees to the cent."""
         return not self.open and all(row.mambu == row.xero for row in self.rows)
+
+    @property
+    def settled(self) -> bool:
+        """Return whether nothing is left to do: it ties out, but for what people deleted on purpose."""
+        return self.tied_out or (not self.open and bool(self.matched.withheld))
 
     def vanished(self, sent: Collection[str]) -> bool:
         """Tell whether a journal that Xero just said it took is deleted: the answer was an old one.

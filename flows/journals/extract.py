@@ -12,9 +12,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
 from blocks.errors import Refusal
+from flows.days import Day
 from flows.journals.lines import lines_of_day, read_lines, staged_lines
 from flows.journals.night import Night
-from flows.journals.staging import Staged, cache_key, from_cache, staged
+from flows.journals.staging import Staged, cache_key, from_cache, hand_on, staged
 from flows.journals.windows import Window, whole, windows
 from flows.tasks import only_transient, run_task
 
@@ -27,6 +28,7 @@ async def extract(night: Night) -> Staged:
 
     Raises Refusal where that cannot be had.
     """
+    night.under_way = True
     stated = await count_lines(night)
     for attempt in range(1, ATTEMPTS + 1):
         refresh = night.refresh or attempt > 1
@@ -37,6 +39,7 @@ async def extract(night: Night) -> Staged:
         # A malformed line may lack what tells it from others; validate will name it, and nothing is sent.
         if lines.notes["distinct"] == stated == again or lines.notes["malformed"]:
             _warn_of_nothing(night, lines)
+            hand_on(night.folder, "extract", [lines])
             return lines
         night.log(
             f"Mambu stated {stated} lines before and {again} after they were read, and gave "
@@ -86,7 +89,12 @@ async def _read_windows(night: Night, stated: int, *, refresh: bool) -> list[Sta
 @run_task("extract: count", retries=1)
 async def count_lines(night: Night) -> int:
     """Return how many lines Mambu states for the day and the edges around it."""
-    return await night.mambu.count_lines(*whole(night.day))
+    return await count_lines_of(night, night.day)
+
+
+async def count_lines_of(night: Night, day: Day) -> int:
+    """Return the same of any day."""
+    return await night.mambu.count_lines(*whole(day))
 
 
 def _window_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:

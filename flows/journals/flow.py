@@ -1,13 +1,12 @@
 """The nightly run: one day of Mambu's journal lines becomes balanced draft manual journals in Xero.
 
-day -> extract -> process -> send -> confirm -> report
+day -> look back -> extract -> process -> send -> confirm -> report
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from prefect import flow, get_run_logger, runtime
@@ -15,16 +14,34 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from blocks.connections import JournalConnection
-from blocks.errors import DaybookError, StoreError
+from blocks.errors import DaybookError
 from blocks.home import keep_new_files_private
+from flows.journals.books import Plan
 from flows.journals.deliver import deliver
 from flows.journals.extract import extract
+from flows.journals.look_back import unfinished_days
 from flows.journals.night import Night, opened
-from flows.journals.process import process
+from flows.journals.process import plan_of, process
+from flows.journals.record import begin, recorded
 from flows.journals.report import Report
 from flows.journals.send import rehearse
+from flows.journals.staging import StartFrom, take_over
 from flows.journals.start import settle_day
 from flows.journals.summary import Summary
+from flows.journals.wording import fault_of
+from flows.lease import held
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run is asked for; see the parameters of the flow."""
+
+    date: dt.date | None
+    connection: str
+    dry_run: bool = False
+    refresh: bool = False
+    start_from: StartFrom = "extract"
+    looking_back: bool = False
 
 
 def _run_name() -> str:
@@ -35,72 +52,92 @@ def _run_name() -> str:
 
 @flow(name="journals", flow_run_name=_run_name)
 async def journals(
-    date: dt.date | None = None, connection: str = "default", dry_run: bool = False, refresh: bool = False
+    date: dt.date | None = None,
+    connection: str = "default",
+    dry_run: bool = False,
+    refresh: bool = False,
+    start_from: StartFrom = "extract",
 ) -> State[Any]:
     """Send one day of Mambu's journal lines to Xero as draft manual journals.
 
-    Safe to run again at any time: only what Xero does not have is sent.
+    Safe to run again at any time: only what Xero does not have is sent. Without a date, earlier days that
+    no run has finished come first.
 
     Args:
         date: The day on which the lines were created in Mambu; by default the one before the scheduled start.
         connection: The name of the saved journal connection.
         dry_run: Show the journals that would be sent, and send nothing.
         refresh: Read the day from Mambu again, whatever is kept from an earlier run.
+        start_from: The stage to start from, with what the stages before it have left: extract (all of it),
+            process or send. Where nothing whole is left, the run starts earlier.
     """
+    return await attempt(Asked(date, connection, dry_run, refresh, start_from))
+
+
+@flow(name="journals: look back", flow_run_name="journals of {date} for {connection}, looked back on")
+async def look_back(date: dt.date, connection: str) -> State[Any]:
+    """Finish an earlier day; what people deleted of it in Xero is not sent again."""
+    return await attempt(Asked(date, connection, looking_back=True))
+
+
+async def attempt(asked: Asked) -> State[Any]:
+    """Run a day, and see that whatever happens is reported."""
     keep_new_files_private()
-    summary = Summary(date, connection, flow_run_id=str(runtime.flow_run.id))
+    summary = Summary(asked.date, asked.connection, flow_run_id=str(runtime.flow_run.id))
     report = await Report.begun(summary)
     try:
-        found = await JournalConnection.named(connection)
-        async with opened(connection, found, get_run_logger().info, report.progress) as night:
-            night.refresh = refresh
-            async with _noted(night, summary):
-                await run(night, summary, date, dry_run=dry_run)
+        found = await JournalConnection.named(asked.connection)
+        async with opened(asked.connection, found, get_run_logger().info, report.progress) as night:
+            night.refresh, night.looking_back = asked.refresh, asked.looking_back
+            async with recorded(night, summary, asked.date, dry_run=asked.dry_run):
+                await run(night, summary, asked)
     except DaybookError as error:
         await report.failed(error)
         return Failed(message=summary.message)
     except Exception as fault:
         # Not foreseen, so the log gets the traceback; people get a sentence all the same.
-        await report.failed(DaybookError(f"Daybook met a fault of its own ({type(fault).__name__})."))
+        await report.failed(fault_of(fault))
         raise
     await report.ended()
     return (Failed if summary.status == "failed" else Completed)(message=summary.message)
 
 
-async def run(night: Night, summary: Summary, date: dt.date | None, *, dry_run: bool) -> None:
-    """Take one day through all stages."""
+async def run(night: Night, summary: Summary, asked: Asked) -> None:
+    """Take one day through all stages, after the days before it that are not finished."""
     with night.in_stage("day"):
-        await settle_day(night, date)
+        await settle_day(night, asked.date)
         summary.take_day(night.day.date, night.currency, night.digits)
-    with night.in_stage("extract"):
-        lines = await extract(night)
-    with night.in_stage("process"):
-        plan, steps = await process(night, lines)
-        summary.take_plan(
-            plan, lines.lines, {name: note for step in steps for name, note in step.notes.items()}
-        )
-    if dry_run:
-        with night.in_stage("send"):
-            summary.take_rehearsal(plan, *await rehearse(night, plan))
+        earlier = await unfinished_days(night) if asked.date is None and not asked.dry_run else []
+    for date in earlier:
+        ended = await look_back(date, night.name, return_state=True)
+        summary.take_look_back(date, ended.message or "", done=ended.is_completed())
+    if asked.dry_run:
+        await rehearsed(night, summary, asked)
         return
-    await night.store.run_started(summary.flow_run_id, night.name, night.day.date, night.clock.now())
-    confirmed, created = await deliver(night, plan)
+    async with held(night, summary.flow_run_id) as dead:
+        await begin(night, summary, dead)
+        plan = await planned(night, summary, asked)
+        confirmed, created = await deliver(night, plan)
     summary.take_outcome(plan, confirmed, created, night.link)
 
 
-@asynccontextmanager
-async def _noted(night: Night, summary: Summary) -> AsyncIterator[None]:
-    """Take over the figures of a run however it ends."""
-    try:
-        yield
-        await night.store.run_ended(summary.flow_run_id, summary.status, "", night.clock.now())
-    except DaybookError as error:
-        with suppress(StoreError):
-            await night.store.run_ended(summary.flow_run_id, "failed", str(error), night.clock.now())
-        raise
-    finally:
-        summary.stage, summary.seconds = night.stage, night.seconds
-        summary.mambu_calls, summary.xero_calls = night.mambu.transport.calls, night.xero.calls
-        summary.account_names = night.account_names
-        summary.journals_created = max(summary.journals_created, len(night.created))
-        summary.refused_as_too_many = night.xero.transport.refused_as_too_many
+async def planned(night: Night, summary: Summary, asked: Asked) -> Plan:
+    """Extract and process, as far as an earlier run has not left it."""
+    lines, steps = take_over(night.folder, asked.start_from, night.log)
+    if lines is None:
+        with night.in_stage("extract"):
+            lines = await extract(night)
+    night.stated_lines = lines.notes["distinct"]
+    if steps is None:
+        with night.in_stage("process"):
+            steps = await process(night, lines)
+    plan = plan_of(night, steps)
+    summary.take_plan(plan, lines.lines, {name: note for step in steps for name, note in step.notes.items()})
+    return plan
+
+
+async def rehearsed(night: Night, summary: Summary, asked: Asked) -> None:
+    """Show what would be sent."""
+    plan = await planned(night, summary, asked)
+    with night.in_stage("send"):
+        summary.take_rehearsal(plan, *await rehearse(night, plan))

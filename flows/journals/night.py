@@ -59,6 +59,7 @@ class Night:
         # What a person deleted in Xero is sent again by a run of its date, not by one that looks back.
         self.looking_back = False
         self.stated_lines = 0
+        self.young_record = False
 
     @property
     def digits(self) -> int:
@@ -86,9 +87,10 @@ class Night:
             self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - began, 3)
 
 
-def staged_folder(connection: str, date: dt.date) -> Path:
-    """Return the folder for a day's staged lines."""
-    return home() / "staged" / re.sub(r"[^A-Za-z0-9._-]", "_", connection) / str(date)
+def staged_folder(connection: str, date: dt.date | None = None) -> Path:
+    """Return the folder for a connection's staged lines, or for those of a day."""
+    folder = home() / "staged" / re.sub(r"[^A-Za-z0-9._-]", "_", connection)
+    return folder / str(date) if date else folder
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from prefect import task
 from flows.journals.books import Plan
 from flows.journals.lines import read_lines
 from flows.journals.night import Night
-from flows.journals.staging import Staged, cache_key, from_cache, given_key, staged
+from flows.journals.staging import Staged, cache_key, from_cache, given_key, hand_on, staged
 from flows.journals.steps.balance import balance
 from flows.journals.steps.batch import batch
 from flows.journals.steps.group import group
@@ -20,10 +21,11 @@ from flows.journals.steps.validate import validate
 from flows.tasks import run_task
 
 
-async def process(night: Night, lines: Staged) -> tuple[Plan, list[Staged]]:
-    """Return the day's plan, and what each of the five steps left. Raises StepRefusal."""
+async def process(night: Night, lines: Staged) -> list[Staged]:
+    """Return what each of the five steps left, the batched lines last. Raises StepRefusal."""
     connection, digits = night.connection, night.digits
     chart = await read_chart(night)
+    night.under_way = True
     night.account_names = {account.code: account.name for account in chart}
     steps: list[tuple[Any, tuple[Any, ...]]] = [
         (validate_lines, (night.day.zone.key, digits)),
@@ -36,7 +38,13 @@ async def process(night: Night, lines: Staged) -> tuple[Plan, list[Staged]]:
     for number, (step, settings) in enumerate(steps, start=1):
         await night.progress("process", number, len(steps))
         done.append(await _cached(night, number, step, done[-1], settings))
-    return Plan(night.day.date, read_lines(done[-1].path), digits, connection.label), done[1:]
+    hand_on(night.folder, "process", done)
+    return done[1:]
+
+
+def plan_of(night: Night, steps: Sequence[Staged]) -> Plan:
+    """Return the day's plan out of what the steps left."""
+    return Plan(night.day.date, read_lines(steps[-1].path), night.digits, night.connection.label)
 
 
 async def _cached(night: Night, number: int, step: Any, source: Staged, settings: tuple[Any, ...]) -> Staged:

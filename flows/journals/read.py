@@ -44,7 +44,8 @@ async def _read(night: Night, plan: Plan, known_ids: Sequence[str]) -> Books:
                 found.append(await night.xero.manual_journal(journal_id))
             except NotFound:
                 night.log(f"The record names journal {journal_id}, which Xero does not know.")
-    return Books(match(plan, (_live(journal) for journal in found)), read_at)
+    live = (_live(journal) for journal in found)
+    return Books(match(plan, live, withhold_deleted=night.looking_back), read_at)
 
 
 read_journals = run_task("send: read Xero", retries=1)(_read)
@@ -61,14 +62,19 @@ async def _recorded_ids(night: Night) -> list[str]:
     return [record.manual_journal_id for record in records if record.manual_journal_id]
 
 
-async def _listed(night: Night, plan: Plan) -> list[ManualJournal]:
+async def list_journals(night: Night, since: dt.datetime) -> list[ManualJournal] | None:
+    """Return the journals changed in Xero since an instant; None if they are too many."""
     size = page_size(night.connection.lines_per_journal)
-    since = night.day.end - BEFORE_DAY_END
 
     async def changed(page: int) -> JournalPage:
         return await night.xero.manual_journals(modified_since=since, page=page, page_size=size)
 
-    found = await _whole_list(night, changed)
+    return await _whole_list(night, changed)
+
+
+async def _listed(night: Night, plan: Plan) -> list[ManualJournal]:
+    size = page_size(night.connection.lines_per_journal)
+    found = await list_journals(night, night.day.end - BEFORE_DAY_END)
     if found is not None:
         return found
     night.log(f"More than {MOST_JOURNALS} journals were changed since that day: reading by booking date.")

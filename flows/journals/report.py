@@ -40,6 +40,9 @@ class Report:
         """Leave the date's page and its table of batches; failures too, where Mambu and Xero differ."""
         summary, began = self._summary, time.perf_counter()
         summary.message = outcome_sentence(summary)
+        if summary.still_open:
+            summary.status = "failed"
+            summary.message = " ".join((summary.message, *summary.still_open))
         await self._progress.ended()
         described = "What came from Mambu, what is in Xero, and the tie-out."
         await reports.leave_markdown(self._key("journals"), day_markdown(summary), described)

@@ -108,7 +108,7 @@ def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Tabl
     Lines without a transaction are a unit only because nothing tells them apart: those of them that
     came late balance among themselves, and go.
     """
-    known = matched.found.keys() | matched.voided
+    known = matched.found.keys() | matched.voided | matched.withheld
     if not known:
         return missing, []
     live = pc.is_in(plan.lines["entry_id"], pa.array(list(known), pa.int64()))

@@ -76,6 +76,7 @@ async def send(night: Night, plan: Plan) -> Sent:
     ids: dict[str, str] = {}
     for _ in range(ROUNDS):
         books = await read_journals(night, plan, list(ids.values()))
+        night.under_way = True
         records = await _records(night)
         sealing = await prepare(night, plan, books, records)
         if not sealing.requests:
@@ -144,6 +145,7 @@ async def settle(night: Night) -> None:
     open_ended = [record for record in records if record.state in OPEN_ENDED]
     for key in dict.fromkeys(record.request_key for record in open_ended):
         of_request = [record for record in open_ended if record.request_key == key]
+        night.under_way = True
         request = await night.store.request(key)
         if request is None or request.first_sent_at is None:
             continue

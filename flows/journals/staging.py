@@ -1,17 +1,22 @@
-"""Cached tasks whose results rest in files: what they hand on, and when an entry of the cache holds."""
+"""Cached tasks whose results rest in files: what they hand on, and when an entry of the cache holds.
+
+What a stage leaves for the next one is also listed beside the files, so that a run can start from there.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+import shutil
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 from prefect import Task
 from prefect.context import TaskRunContext
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
 from flows.journals.lines import file_digest, write_lines
@@ -34,6 +39,95 @@ def staged(table: pa.Table, path: Path, **notes: Any) -> Staged:
     return Staged(path=path, digest=write_lines(table, path), lines=table.num_rows, notes=notes)
 
 
+class HandedOn(BaseModel):
+    """What each stage has left of a day, the day's lines first: by stage, in the order of the steps."""
+
+    stages: dict[str, list[Staged]] = {}
+
+
+_LIST = "handed-on.json"
+
+
+def hand_on(folder: Path, stage: str, parts: Sequence[Staged]) -> None:
+    """List what a stage leaves for the next one; what later stages made of something else is unlisted."""
+    listed = HandedOn(stages={stage: list(parts)}) if stage == "extract" else handed_on(folder)
+    listed.stages[stage] = list(parts)
+    unfinished = folder / f"{_LIST}.unfinished"
+    unfinished.write_text(listed.model_dump_json())
+    unfinished.replace(folder / _LIST)
+
+
+def handed_on(folder: Path) -> HandedOn:
+    """Return what is listed of a day; nothing where the list is missing or unreadable."""
+    try:
+        return HandedOn.model_validate_json((folder / _LIST).read_bytes())
+    except (OSError, ValidationError):
+        return HandedOn()
+
+
+def left_by(folder: Path, stage: str) -> list[Staged] | None:
+    """Return what a stage has left, or None where it is not whole any more."""
+    parts = handed_on(folder).stages.get(stage)
+    return parts if parts and all(_is_whole(part) for part in parts) else None
+
+
+class StagedDay(BaseModel):
+    """What rests of a day between stages: which stage left it, how many lines, and since when."""
+
+    connection: str
+    date: dt.date
+    stage: str
+    lines: int
+    since: dt.datetime
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"{self.lines:,} lines of {self.date}, left by {self.stage} at {self.since:%Y-%m-%d %H:%M} UTC"
+
+
+def staged_days(connection: str, folder: Path) -> list[StagedDay]:
+    """Return what rests of a connection's days, by day and stage; `folder` has a folder per day."""
+    found: list[StagedDay] = []
+    for day in sorted(folder.glob("????-??-??")):
+        since = dt.datetime.fromtimestamp(day.stat().st_mtime, dt.UTC)
+        date = dt.date.fromisoformat(day.name)
+        found.extend(
+            StagedDay(connection=connection, date=date, stage=stage, lines=parts[-1].lines, since=since)
+            for stage, parts in handed_on(day).stages.items()
+            if parts
+        )
+    return found
+
+
+StartFrom = Literal["extract", "process", "send"]
+
+
+def take_over(
+    folder: Path, start_from: StartFrom, log: Callable[[str], None]
+) -> tuple[Staged | None, list[Staged] | None]:
+    """Return the day's lines and what the steps of process left, each None where it is to be made anew."""
+    if start_from == "send":
+        parts = left_by(folder, "process")
+        if parts:
+            return parts[0], parts[1:]
+        log("Nothing whole is left of process, so this run starts from there.")
+    if start_from != "extract":
+        parts = left_by(folder, "extract")
+        if parts:
+            return parts[0], None
+        log("Nothing whole is left of extract, so this run starts from the beginning.")
+    return None, None
+
+
+def discard(folder: Path) -> None:
+    """Remove all that rests of a day, so that nothing stale can be sent later."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_whole(part: Staged) -> bool:
+    return part.path.exists() and file_digest(part.path) == part.digest
+
+
 def cache_key(*parts: object) -> str:
     """Return the key of a cached result: a readable folder per kind, then a digest of all that decides it."""
     kind, *rest = parts
@@ -51,6 +145,6 @@ async def from_cache(
 ) -> Staged:
     """Run a cached task, and run it anew where `refresh` asks for it or its file is not what it was."""
     result = await run(task.with_options(refresh_cache=True) if refresh else task)
-    if not result.path.exists() or file_digest(result.path) != result.digest:
+    if not _is_whole(result):
         result = await run(task.with_options(refresh_cache=True))
     return result

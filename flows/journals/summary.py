@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from blocks.incidents import Incident
+from flows.incidents import Failure
 from flows.journals.books import Confirmed, Match, Plan, TieOutRow
 from flows.journals.narration import Narration
 from flows.journals.sealing import SealedJournal, Sealing
@@ -59,6 +61,11 @@ class Summary:
     looked_back: list[dt.date] = field(default_factory=list)
     message: str = ""
     stage: str = ""
+    failure: Failure | None = None
+    incident: Incident | None = None
+    # What became of days that were looked back on, where they are not finished yet.
+    still_open: list[str] = field(default_factory=list)
+    staged: list[str] = field(default_factory=list)
     batches: list[BatchRow] = field(default_factory=list)
     tie_out: list[TieOutRow] = field(default_factory=list)
     account_names: dict[str, str] = field(default_factory=dict)
@@ -68,6 +75,14 @@ class Summary:
     def take_day(self, date: dt.date, currency: str, digits: int) -> None:
         """Take over what the run has settled on."""
         self.date, self.currency, self.digits = date, currency, digits
+
+    def take_look_back(self, date: dt.date, message: str, *, done: bool) -> None:
+        """Take over how a look back on an earlier day ended."""
+        self.looked_back.append(date)
+        if done:
+            self.notes.append(f"Looked back on {date}: {message}")
+        else:
+            self.still_open.append(f"Looked back on {date}, and it is not finished: {message}")
 
     def take_plan(self, plan: Plan, lines: int, notes: Mapping[str, Any]) -> None:
         """Take over what extract and process found: `lines` came, `notes` are what the steps left."""
@@ -113,7 +128,13 @@ class Summary:
         self.journals_planned = len(matched.journals)
         self.batches = _live_rows(plan, matched, link)
         self.tie_out, self.open, self.tied_out = confirmed.rows, confirmed.open, confirmed.tied_out
-        self.status = "completed" if confirmed.tied_out else "failed"
+        self.status = "completed" if confirmed.settled else "failed"
+        if matched.withheld:
+            self.notes.append(
+                f"{counted(len(matched.withheld), 'line stands', 'lines stand')} only in drafts that were "
+                f"deleted in Xero. A run of this very date sends them again: EntryID "
+                f"{_some(sorted(matched.withheld))}."
+            )
 
     def money(self, minor: int) -> str:
         """Return an amount with the currency's decimals."""

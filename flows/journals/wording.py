@@ -6,10 +6,20 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from blocks.errors import CallFailed, DaybookError, NotAllowed, ResumeLater, StoreError, UnknownOutcome
+from blocks.incidents import Incident, TaskState
 from flows.journals.steps import StepRefusal
 from flows.journals.summary import BatchRow, Summary, counted
 
 _MOST_ROWS = 1000
+
+
+def fault_of(fault: Exception) -> DaybookError:
+    """Return the sentence for an error that nobody foresaw; its traceback is in the log."""
+    return (
+        fault
+        if isinstance(fault, DaybookError)
+        else DaybookError(f"Daybook met a fault of its own ({type(fault).__name__}).")
+    )
 
 
 def outcome_sentence(summary: Summary) -> str:
@@ -131,14 +141,35 @@ def _safe_and_next(summary: Summary, error: DaybookError) -> str:
 
 def failure_markdown(summary: Summary, error: DaybookError | None) -> str:
     """Return the failures page: what happened, what is safe, what to do next, with every offender."""
-    what = "stopped" if error else "Mambu and Xero do not agree"
-    parts = [f"# Journals of {summary.date}: {what}", summary.message]
-    if isinstance(error, StepRefusal):
-        parts.append(f"## {error.summary}\n\n" + _bullets(error.offenders))
-        parts.append(f"## What to do\n\n{error.remedy}")
-    elif summary.open:
-        parts.append("## What does not agree\n\n" + _bullets(summary.open))
+    failure = summary.failure
+    if failure is None:
+        # Nothing was recorded of it: a dry run, or a day that is not over.
+        return f"# Journals of {summary.date}: {'stopped' if error else 'not in agreement'}\n\n{summary.message}\n"
+    parts = [f"# {failure.title}", f"## What happened\n\n{failure.happened}"]
+    if failure.details:
+        parts.append(_bullets(failure.details))
+    parts.append("## What is safe\n\n" + " ".join(failure.safe))
+    parts.append(f"## What to do next\n\n{failure.remedy}")
+    parts.append(f"## Recorded\n\n{_bullets([*_recorded(summary), *summary.still_open])}")
     return "\n\n".join(parts) + "\n"
+
+
+def _recorded(summary: Summary) -> list[str]:
+    texts = [f"Staged: {text}" for text in summary.staged] or ["Staged: nothing is left of this day's lines"]
+    incident = summary.incident
+    if incident is not None:
+        times = "" if incident.times == 1 else f", {incident.times} times by now"
+        texts.insert(0, f"Incident open since {incident.opened:%Y-%m-%d %H:%M} UTC{times}")
+        texts.insert(1, f"Task in Mambu: {_task(incident)}")
+    return texts
+
+
+def _task(incident: Incident) -> str:
+    if incident.task_state is TaskState.NONE:
+        return "none, for the connection names no user to tell"
+    if incident.task_id is None:
+        return "waits until Mambu can be reached; the next run logs it"
+    return f"number {incident.task_id}, «{incident.task_title}»"
 
 
 def _figures(summary: Summary) -> str:

@@ -363,7 +363,9 @@ async def test_another_schema_version_is_refused(database: Database, version: in
     async with database.store() as store, store.database.begin() as connection:
         await connection.execute(change)
     for _ in range(2):
-        with pytest.raises(UsageError, match=f"version {version}, and this Daybook works with version {SCHEMA_VERSION}"):
+        with pytest.raises(
+            UsageError, match=f"version {version}, and this Daybook works with version {SCHEMA_VERSION}"
+        ):
             async with database.store():
                 pytest.fail("the store must not open")
 
@@ -454,7 +456,10 @@ async def test_files_are_the_owners(tmp_path: Path) -> None:
 
 async def test_a_commit_survives_a_power_cut(tmp_path: Path) -> None:
     """Every SQLite connection writes ahead to a log that is flushed at each commit."""
-    async with open_store(f"sqlite:///{tmp_path / 'daybook.sqlite3'}") as store, store.database.begin() as connection:
+    async with (
+        open_store(f"sqlite:///{tmp_path / 'daybook.sqlite3'}") as store,
+        store.database.begin() as connection,
+    ):
         assert (await connection.execute(text("PRAGMA journal_mode"))).scalar_one() == "wal"
         assert (await connection.execute(text("PRAGMA synchronous"))).scalar_one() == 2
 

@@ -1,0 +1,182 @@
+"""What happens when a stage fails: it is recorded, somebody is told in Mambu, and a success ends it.
+
+The record in the store is the outbox of the tasks in Mambu as well: what cannot be told now is told by the
+next run. Each task's title carries a marker, by which it is found again after its answer, or the whole
+store, was lost; so no task is ever logged twice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from blocks.clock import Clock
+from blocks.errors import CallFailed, NotFound, StoreError
+from blocks.incidents import Incident, TaskState
+from blocks.mambu import MambuClient, MambuTask
+from blocks.store import Store
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:daybook:mambu:tasks")
+LONGEST_TITLE = 255
+LONGEST_TEXT = 20_000
+# A task this much older than its incident can still be its own: clocks differ.
+_CLOCKS_DIFFER = dt.timedelta(minutes=1)
+
+
+class Failure(NamedTuple):
+    """What went wrong, in the words of an accountant: what happened, what is safe, what to do next.
+
+    `step` is the part of the stage, where it failed in one; `details` names every offender.
+    """
+
+    stage: str
+    step: str
+    title: str
+    happened: str
+    details: tuple[str, ...]
+    safe: tuple[str, ...]
+    remedy: str
+
+    def text(self) -> str:
+        """Return it as the text of a task."""
+        parts = ["What happened", self.happened, *_bullets(self.details), ""]
+        parts += ["What is safe", *self.safe, "", "What to do next", self.remedy]
+        return "\n".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where the incidents of a flow and connection are recorded, and from where people are told of them.
+
+    `user` is the encoded key of the Mambu user who is told; None tells nobody.
+    """
+
+    flow: str
+    connection: str
+    store: Store
+    mambu: MambuClient
+    user: str | None
+    clock: Clock
+    log: Callable[[str], None]
+
+    async def open(self, failure: Failure, day: dt.date, zone: ZoneInfo) -> Incident:
+        """Record a failure and tell people of it. Without a store it is told all the same, and not kept."""
+        incident = self._incident(failure, day)
+        try:
+            incident = await self.store.incidents.open(incident)
+        except StoreError as error:
+            self.log(f"The incident could not be recorded. {error}")
+            return await self._try(incident, zone)
+        await self.tell(zone)
+        return incident
+
+    async def resolve(self, day: dt.date, zone: ZoneInfo, *, lost_store: bool = False) -> list[Incident]:
+        """End a day's incidents, and complete their tasks. Raises StoreError.
+
+        After a loss of the store, tasks that speak of the day are found in Mambu itself.
+        """
+        ended = await self.store.incidents.resolve(self.flow, self.connection, day, self.clock.now())
+        await self.tell(zone)
+        if lost_store and self.user:
+            try:
+                for task in await self.mambu.find_tasks(f"[Daybook {self.connection} {day} "):
+                    if task.status != "COMPLETED":
+                        await self.mambu.complete_task(task.id)
+            except CallFailed as error:
+                self.log(f"Tasks of an earlier record could not be looked for in Mambu. {error}")
+        return ended
+
+    async def tell(self, zone: ZoneInfo) -> None:
+        """Bring to Mambu what waits for it; what cannot be brought now keeps waiting. Raises StoreError."""
+        for incident in await self.store.incidents.outbox(self.connection):
+            if incident.flow == self.flow:
+                # Written down first: from here on the task may stand in Mambu without our knowing.
+                await self.store.incidents.change_task(replace(incident, task_tried=True))
+                told = await self._try(incident, zone)
+                await self.store.incidents.change_task(told)
+
+    def _incident(self, failure: Failure, day: dt.date) -> Incident:
+        place = f"{failure.stage}/{failure.step}" if failure.step else failure.stage
+        marker = f"[Daybook {self.connection} {day} {place}]"
+        text = failure.text()
+        if len(text) > LONGEST_TEXT:
+            text = text[:LONGEST_TEXT].rsplit("\n", 1)[0] + "\n… the date's failures page shows the rest."
+        return Incident(
+            incident_id=str(uuid.uuid4()),
+            flow=self.flow,
+            connection=self.connection,
+            day=day,
+            stage=failure.stage,
+            step=failure.step,
+            error="; ".join((failure.happened, *failure.details)),
+            remedy=failure.remedy,
+            opened=self.clock.now(),
+            task_state=TaskState.DUE if self.user else TaskState.NONE,
+            task_title=f"{failure.title[: LONGEST_TITLE - len(marker) - 1]} {marker}",
+            task_text=text,
+        )
+
+    async def _try(self, incident: Incident, zone: ZoneInfo) -> Incident:
+        try:
+            if incident.task_state is TaskState.CLOSING:
+                return await self._closed(incident)
+            if incident.task_state is TaskState.DUE:
+                return await self._told(incident, zone)
+        except CallFailed as error:
+            self.log(f"The task in Mambu has to wait for the next run. {error}")
+        return replace(incident, task_tried=True)
+
+    async def _told(self, incident: Incident, zone: ZoneInfo) -> Incident:
+        if incident.task_id is None:
+            mine = await self._found(incident)
+            if not mine:
+                task = await self.mambu.create_task(
+                    incident.task_title,
+                    incident.task_text,
+                    self.clock.now().astimezone(zone).date(),
+                    self.user,
+                    str(uuid.uuid5(_NAMESPACE, incident.incident_id)),
+                )
+                return replace(incident, task_state=TaskState.OPEN, task_id=str(task.id), task_tried=True)
+            incident = replace(incident, task_id=str(mine[0].id), task_tried=True)
+        try:
+            await self.mambu.change_task(incident.task_id or "", description=incident.task_text)
+        except NotFound:
+            # Somebody has removed it: they know.
+            return replace(incident, task_state=TaskState.CLOSED)
+        return replace(incident, task_state=TaskState.OPEN)
+
+    async def _closed(self, incident: Incident) -> Incident:
+        ids = [incident.task_id] if incident.task_id else [str(one.id) for one in await self._found(incident)]
+        for task_id in ids:
+            try:
+                await self.mambu.complete_task(task_id)
+            except NotFound:
+                self.log(f"Mambu's task {task_id} is gone.")
+        return replace(incident, task_state=TaskState.CLOSED, task_id=ids[0] if ids else None)
+
+    async def _found(self, incident: Incident) -> list[MambuTask]:
+        """Return the incident's own tasks: those with its title that are open, or no older than itself."""
+        marker = incident.task_title[incident.task_title.rindex("[") :]
+        since = incident.opened - _CLOCKS_DIFFER
+        return [
+            task
+            for task in await self.mambu.find_tasks(marker)
+            if task.status != "COMPLETED" or _created(task) >= since
+        ]
+
+
+def _created(task: MambuTask) -> dt.datetime:
+    try:
+        at = dt.datetime.fromisoformat(task.creation_date or "")
+    except ValueError:
+        return dt.datetime.min.replace(tzinfo=dt.UTC)
+    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+
+
+def _bullets(texts: tuple[str, ...]) -> list[str]:
+    return [f"- {text}" for text in texts]

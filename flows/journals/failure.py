@@ -1,0 +1,177 @@
+"""A failed run of the journals in words: where it failed, what is safe, and what to do next. Pure text."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from blocks.errors import NotAllowed, ResumeLater, UnknownOutcome
+from blocks.leases import Lease
+from blocks.store import JournalRecord, JournalState, latest
+from flows.incidents import Failure
+from flows.journals.steps import StepRefusal
+from flows.journals.summary import counted
+
+HAND_OVER = "hand-over"
+DIED = "died"
+NEVER_FINISHED = "never finished"
+
+_IN_XERO = (JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT)
+_UNKNOWN = (JournalState.SENDING, JournalState.UNKNOWN)
+_SENT_NOTHING = "This run has sent nothing to Xero. What was there before is untouched."
+
+
+def failure_of(
+    date: dt.date,
+    stage: str,
+    error: Exception,
+    said: str,
+    records: Iterable[JournalRecord],
+    *,
+    under_way: bool,
+) -> Failure:
+    """Return what a run's error comes to.
+
+    `stage` is where the run was and `under_way` whether that stage had more than begun to begin; `said`
+    is the error in a sentence, `records` what the store knows of the day's journals.
+    """
+    step = error.step if isinstance(error, StepRefusal) else ""
+    if stage in {"", "day", "extract"}:
+        stage = "extract"
+    elif not under_way and not step:
+        step = HAND_OVER
+    if stage == "confirm":
+        stage, step = "send", "confirm"
+    details = error.offenders if isinstance(error, StepRefusal) else ()
+    happened = f"{error.summary}." if isinstance(error, StepRefusal) else said
+    safe, lists = _safe(stage, records)
+    return Failure(
+        stage,
+        step,
+        f"Journals of {date}: stopped at {stage}{f' ({step})' if step else ''}",
+        happened,
+        (*details, *lists),
+        safe,
+        _remedy(date, stage, step, error),
+    )
+
+
+def differences(
+    date: dt.date, said: str, open_points: Sequence[str], records: Iterable[JournalRecord]
+) -> Failure:
+    """Return what a day comes to for which Mambu and Xero do not agree."""
+    safe, _ = _safe("send", records)
+    return Failure(
+        "send",
+        "confirm",
+        f"Journals of {date}: Mambu and Xero do not agree",
+        said,
+        tuple(open_points),
+        ("Nothing in Xero was overwritten.", *safe),
+        "Decide for each of these points in Xero which side is right, and put it right there. Then "
+        f"{_start_again(date)}: it compares again, and sends only what is missing.",
+    )
+
+
+def died(lease: Lease, records: Iterable[JournalRecord]) -> Failure:
+    """Return what a run comes to that held a day and was not heard of again."""
+    stage = "send" if lease.stage in {"send", "confirm"} else lease.stage
+    stage = "extract" if stage in {"", "day"} else stage
+    safe, lists = _safe(stage, records)
+    return Failure(
+        stage,
+        DIED,
+        f"Journals of {lease.day}: a run died",
+        f"The run {lease.owner}, begun at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC, ended without a word at "
+        f"{stage}: its process was killed, or its machine was lost.",
+        lists,
+        safe,
+        _ways_on(lease.day),
+    )
+
+
+def never_finished(date: dt.date) -> Failure:
+    """Return what a day comes to that no run has finished, and of which no failure is recorded."""
+    return Failure(
+        "extract",
+        NEVER_FINISHED,
+        f"Journals of {date}: no run has finished this day",
+        f"No run has finished {date}: none was started, or it was stopped.",
+        (),
+        ("What is in Xero is found there and left alone.",),
+        f"The run that found this goes on to finish the day. If this task stays open, {_start_again(date)}.",
+    )
+
+
+def _remedy(date: dt.date, stage: str, step: str, error: Exception) -> str:
+    first = ""
+    if isinstance(error, NotAllowed):
+        first = "Correct the connection (python -m blocks save NAME). Then "
+    elif isinstance(error, ResumeLater):
+        first = f"Wait until {error.resume_at:%Y-%m-%d %H:%M} UTC. Then "
+    if stage == "send" and step != HAND_OVER:
+        if isinstance(error, UnknownOutcome):
+            first = "Whether Xero took the last request is found out by the next run. "
+        return first + (_capital(_ways_on(date)) if first.endswith(". ") else _ways_on(date))
+    if isinstance(error, StepRefusal):
+        return f"{error.remedy} In Prefect's pages: Deployments, rerun, Custom run, date {date}."
+    if step == HAND_OVER:
+        text = (
+            f"start the journals flow from the stage {stage}, with the date {date} (in Prefect's pages: "
+            f"Deployments, rerun, Custom run, date {date}, start_from {stage}; or: python -m flows.main "
+            f"journals --date {date} --start-from {stage})."
+        )
+    else:
+        text = f"{_start_again(date)}."
+    return first + text if first.endswith("Then ") else first + _capital(text)
+
+
+def _ways_on(date: dt.date) -> str:
+    return _capital(
+        f"{_start_again(date)}: only what is missing is sent. Or withdraw the day's drafts first "
+        f"(Deployments, by-date, date {date}; or: python -m flows.main withdraw --date {date}), and then "
+        "start it again: the day is sent afresh."
+    )
+
+
+def _start_again(date: dt.date) -> str:
+    return (
+        f"start the journals flow again with the date {date} (in Prefect's pages: Deployments, rerun, Custom "
+        f"run; or: python -m flows.main journals --date {date})"
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _safe(stage: str, records: Iterable[JournalRecord]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what is safe, and, where sending had begun, a list of what is in Xero and what is open."""
+    if stage != "send":
+        return (_SENT_NOTHING,), ()
+    newest = sorted(latest(records).values(), key=lambda one: (one.booking_date, one.number))
+    if not newest:
+        return (_SENT_NOTHING,), ()
+    lists: list[str] = []
+    for title, states in (
+        ("In Xero", _IN_XERO),
+        ("Unknown whether in Xero", _UNKNOWN),
+        ("Declined by Xero", (JournalState.REFUSED,)),
+        ("Not sent yet", (JournalState.SEALED,)),
+    ):
+        found = [one for one in newest if one.state in states]
+        if found:
+            lists.append(f"{title}: {counted(len(found), 'journal')}")
+            lists.extend(f"{title}: {_named(one)}" for one in found)
+    there = sum(1 for one in newest if one.state in _IN_XERO)
+    safe = (
+        f"What is in Xero ({counted(there, 'journal')}) is kept, and is not sent again."
+        if there
+        else "Nothing of this day is known to be in Xero."
+    )
+    return (safe,), tuple(lists)
+
+
+def _named(record: JournalRecord) -> str:
+    reason = f" ({record.reason})" if record.reason else ""
+    return f"booking date {record.booking_date}, number {record.number}, {record.debits}{reason}"

@@ -1,0 +1,150 @@
+"""Record: how a run of a day went, in the store and towards the people who have to know."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from zoneinfo import ZoneInfo
+
+from prefect import runtime
+
+from blocks.day_records import DayRecord
+from blocks.errors import DaybookError, LeaseLost, StoreError
+from blocks.leases import Lease
+from blocks.store import JournalRecord
+from flows.days import DayNotOver
+from flows.incidents import Desk, Failure
+from flows.journals.failure import died, differences, failure_of, never_finished
+from flows.journals.night import Night, staged_folder
+from flows.journals.staging import discard, staged_days
+from flows.journals.summary import Summary
+from flows.journals.wording import failure_sentence, fault_of, outcome_sentence
+
+# A record whose first run is younger than this may be new in the place of one that was lost.
+_YOUNG = dt.timedelta(days=1)
+
+
+def desk_of(night: Night) -> Desk:
+    """Return where this night's incidents are recorded and told."""
+    user = night.connection.assigned_user_key
+    return Desk("journals", night.name, night.store, night.mambu, user, night.clock, night.log)
+
+
+async def begin(night: Night, summary: Summary, dead: Lease | None) -> None:
+    """Record that a run of the day begins, and what it finds: a run that died, or none that finished."""
+    desk, day, zone = desk_of(night), night.day.date, night.day.zone
+    await desk.tell(zone)
+    first, runs = await night.store.history(night.name, day)
+    night.young_record = runs == 0 and (first is None or night.clock.now() - first < _YOUNG)
+    await night.store.run_started(summary.flow_run_id, night.name, day, night.clock.now())
+    if dead is not None:
+        await desk.open(died(dead, await _records(night)), day, zone)
+    elif night.looking_back and not await _is_known(night):
+        await desk.open(never_finished(day), day, zone)
+
+
+async def _is_known(night: Night) -> bool:
+    """Tell whether the day was finished once, or why it is not is recorded."""
+    day = night.day.date
+    finished = day in await night.store.days.since(night.name, day)
+    return finished or bool(await night.store.incidents.all(night.name, day=day, only_open=True))
+
+
+@asynccontextmanager
+async def recorded(
+    night: Night, summary: Summary, asked: dt.date | None, *, dry_run: bool
+) -> AsyncIterator[None]:
+    """Take over the figures of a run however it ends, and record the end; a dry run leaves no record."""
+    try:
+        yield
+        if not dry_run:
+            await _ended(night, summary)
+    except DaybookError as error:
+        _take_figures(night, summary)
+        if not dry_run and not isinstance(error, DayNotOver | LeaseLost):
+            await _failed(night, summary, asked, error)
+        raise
+    except Exception as fault:
+        _take_figures(night, summary)
+        if not dry_run:
+            await _failed(night, summary, asked, fault_of(fault))
+        raise
+    finally:
+        _take_figures(night, summary)
+
+
+async def _ended(night: Night, summary: Summary) -> None:
+    desk, day, zone = desk_of(night), night.day.date, night.day.zone
+    if summary.status == "failed":
+        said = outcome_sentence(summary)
+        failure = differences(day, said, summary.open, await _records(night))
+        await night.store.days.reopened(night.name, day)
+        await _tell(night, summary, failure, day, zone)
+    else:
+        said = ""
+        await night.store.days.finished(
+            DayRecord(night.name, day, zone.key, night.stated_lines, night.clock.now())
+        )
+        await desk.resolve(day, zone, lost_store=night.young_record)
+    await night.store.run_ended(summary.flow_run_id, summary.status, said, night.clock.now())
+
+
+async def _failed(night: Night, summary: Summary, asked: dt.date | None, error: DaybookError) -> None:
+    day, zone = await _day_of(night, asked)
+    summary.date = summary.date or day
+    summary.status = "failed"
+    said = failure_sentence(summary, error)
+    records: Sequence[JournalRecord] = ()
+    with suppress(StoreError):
+        if night.stage in {"send", "confirm"}:
+            records = await _records(night)
+        if night.stage in {"", "day", "extract"} and not await _held_by_another(night, summary, day):
+            # Nothing stale is to be sent later, by whatever way.
+            discard(staged_folder(night.name, day))
+        await night.store.days.reopened(night.name, day)
+        await night.store.run_ended(summary.flow_run_id, "failed", said, night.clock.now())
+    failure = failure_of(day, night.stage, error, said, records, under_way=night.under_way)
+    await _tell(night, summary, failure, day, zone)
+
+
+async def _tell(night: Night, summary: Summary, failure: Failure, day: dt.date, zone: ZoneInfo) -> None:
+    summary.failure = failure
+    summary.staged = [
+        str(one) for one in staged_days(night.name, staged_folder(night.name)) if one.date == day
+    ]
+    with suppress(StoreError):
+        summary.incident = await desk_of(night).open(failure, day, zone)
+        held = await night.store.incidents.all(night.name, day=day, only_open=True)
+        summary.incident = next(
+            (one for one in held if one.incident_id == summary.incident.incident_id), summary.incident
+        )
+
+
+async def _held_by_another(night: Night, summary: Summary, day: dt.date) -> bool:
+    leases = await night.store.leases.of("journals", night.name)
+    return any(lease.day == day and lease.owner != summary.flow_run_id for lease in leases)
+
+
+async def _day_of(night: Night, asked: dt.date | None) -> tuple[dt.date, ZoneInfo]:
+    """Return the day a run was about, also where it failed before it could know."""
+    if hasattr(night, "day"):
+        return night.day.date, night.day.zone
+    known = None
+    with suppress(StoreError):
+        known = await night.store.days.last_zone(night.name)
+    zone = ZoneInfo(night.connection.time_zone or known or "UTC")
+    scheduled = runtime.flow_run.scheduled_start_time or night.clock.now()
+    return asked or scheduled.astimezone(zone).date() - dt.timedelta(days=1), zone
+
+
+async def _records(night: Night) -> list[JournalRecord]:
+    return await night.store.journals(night.organisation, night.name, night.day.date)
+
+
+def _take_figures(night: Night, summary: Summary) -> None:
+    summary.stage, summary.seconds = night.stage, night.seconds
+    summary.mambu_calls, summary.xero_calls = night.mambu.transport.calls, night.xero.calls
+    summary.account_names = night.account_names
+    summary.journals_created = max(summary.journals_created, len(night.created))
+    summary.refused_as_too_many = night.xero.transport.refused_as_too_many
