@@ -144,7 +144,8 @@ def failure_markdown(summary: Summary, error: DaybookError | None) -> str:
     failure = summary.failure
     if failure is None:
         # Nothing was recorded of it: a dry run, or a day that is not over.
-        return f"# Journals of {summary.date}: {'stopped' if error else 'not in agreement'}\n\n{summary.message}\n"
+        what = "stopped" if error else "Mambu and Xero do not agree"
+        return f"# Journals of {summary.date}: {what}\n\n{summary.message}\n"
     parts = [f"# {failure.title}", f"## What happened\n\n{failure.happened}"]
     if failure.details:
         parts.append(_bullets(failure.details))
