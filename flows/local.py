@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from blocks.command_line import end_soon_when_interrupted
 from blocks.errors import DaybookError
 from blocks.home import home, keep_new_files_private, private_folder
-from blocks.sandbox.process import SandboxProcess, SandboxSettings
+from blocks.sandbox.process import SandboxProcess, SandboxSettings, store_url
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -40,6 +41,7 @@ def run_journals(parameters: dict[str, Any], connection: str, sandbox: Path | No
         provided: dict[str, Any] = {}
         if sandbox is not None and running is not None:
             connection = SANDBOX if connection == "default" else connection
+            asyncio.run(_up_to_date(sandbox))
             provided[connection] = environment.journal_connection(_announced(running, sandbox))
         with connections.provided(provided):
             state = _watched(screen, journals, {**parameters, "connection": connection})
@@ -48,7 +50,34 @@ def run_journals(parameters: dict[str, Any], connection: str, sandbox: Path | No
     screen.show(sandbox)
     if screen.error is not None:
         return screen.error.exit_code
-    return 1 if screen.summary.open else 0
+    return 1 if screen.summary.open or screen.summary.status == "failed" else 0
+
+
+def show_incidents(
+    connection: str, sandbox: Path | None, date: dt.date | None, *, only_open: bool, as_json: bool
+) -> int:
+    """Show the incidents of a connection, and return the exit code. The sandbox need not run for it."""
+    from blocks.connections import JournalConnection
+    from blocks.store import open_store
+    from flows import incidents_shown
+
+    async def shown() -> int:
+        if sandbox is not None:
+            name = SANDBOX if connection == "default" else connection
+            await _up_to_date(sandbox)
+            store = open_store(store_url(sandbox))
+        else:
+            name, store = connection, (await JournalConnection.named(connection)).store.open()
+        return await incidents_shown.show(store, name, date, only_open=only_open, as_json=as_json)
+
+    return asyncio.run(shown())
+
+
+async def _up_to_date(sandbox: Path) -> None:
+    """Bring the record of an older Daybook's sandbox up to date: nobody else is at work on it."""
+    from blocks.store import open_store
+
+    await open_store(store_url(sandbox)).upgrade()
 
 
 def _watched(screen: Screen, flow: Any, parameters: dict[str, Any]) -> State[Any]:
