@@ -41,6 +41,13 @@ class Failure(NamedTuple):
     safe: tuple[str, ...]
     remedy: str
 
+    @property
+    def what(self) -> str:
+        """Return what happened, every offender included."""
+        if not self.details:
+            return self.happened
+        return f"{self.happened.removesuffix('.')}: {'; '.join(self.details)}"
+
     def text(self) -> str:
         """Return it as the text of a task."""
         parts = ["What happened", self.happened, *_bullets(self.details), ""]
@@ -112,7 +119,7 @@ class Desk:
             day=day,
             stage=failure.stage,
             step=failure.step,
-            error="; ".join((failure.happened, *failure.details)),
+            error=failure.what,
             remedy=failure.remedy,
             opened=self.clock.now(),
             task_state=TaskState.DUE if self.user else TaskState.NONE,

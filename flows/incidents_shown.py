@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from blocks.incidents import Incident
@@ -78,5 +79,5 @@ def _table(incident: Incident) -> Table:
     if incident.resolved:
         rows.append(("Resolved", f"{incident.resolved:%Y-%m-%d %H:%M} UTC"))
     for name, value in rows:
-        table.add_row(name, value.replace("[", r"\["))
+        table.add_row(name, escape(value))
     return table

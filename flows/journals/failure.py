@@ -43,7 +43,7 @@ def failure_of(
     if stage == "confirm":
         stage, step = "send", "confirm"
     details = error.offenders if isinstance(error, StepRefusal) else ()
-    happened = f"{error.summary}." if isinstance(error, StepRefusal) else said
+    happened = error.summary if isinstance(error, StepRefusal) else said
     safe, lists = _safe(stage, records)
     return Failure(
         stage,
