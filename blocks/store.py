@@ -224,15 +224,14 @@ class Store:
             )
 
     @to_its_end
-    async def journals(self, organisation: str, connection: str, day: date) -> list[JournalRecord]:
-        """Return all journals recorded for a day, every state and generation."""
+    async def journals(self, organisation: str | None, connection: str, day: date) -> list[JournalRecord]:
+        """Return all journals recorded for a day, every state and generation; of any organisation for None."""
+        wanted = and_(_journals.c.connection == connection, _journals.c.day == day)
+        if organisation is not None:
+            wanted = and_(wanted, _journals.c.organisation == organisation)
         query = (
             select(_journals)
-            .where(
-                _journals.c.organisation == organisation,
-                _journals.c.connection == connection,
-                _journals.c.day == day,
-            )
+            .where(wanted)
             .order_by(_journals.c.booking_date, _journals.c.number, _journals.c.generation)
         )
         async with self.database.begin() as database:

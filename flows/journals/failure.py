@@ -75,8 +75,10 @@ def differences(
 
 def died(lease: Lease, records: Iterable[JournalRecord]) -> Failure:
     """Return what a run comes to that held a day and was not heard of again."""
-    stage = "send" if lease.stage in {"send", "confirm"} else lease.stage
-    stage = "extract" if stage in {"", "day"} else stage
+    records = list(records)
+    # The lease tells the stage of up to a minute before; what was sent is written down before it is.
+    sent = lease.stage in {"send", "confirm"} or any(one.state is not JournalState.SEALED for one in records)
+    stage = "send" if sent else "extract" if lease.stage in {"", "day"} else lease.stage
     safe, lists = _safe(stage, records)
     return Failure(
         stage,

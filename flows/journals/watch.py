@@ -51,7 +51,8 @@ async def look_around(night: Night, scheduled: dt.datetime) -> list[dt.date]:
     held = await _held_for_good(night)
     dead = [lease for lease in held if lease.expired(night.clock.now())]
     for lease in dead:
-        await desk.open(died(lease, ()), lease.day, zone)
+        records = await night.store.journals(None, night.name, lease.day)
+        await desk.open(died(lease, records), lease.day, zone)
     told = {lease.day for lease in dead}
     for date in await _unfinished(night, yesterday):
         if date not in {lease.day for lease in held}:
