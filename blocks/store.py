@@ -225,7 +225,7 @@ class Store:
 
     @to_its_end
     async def journals(self, organisation: str | None, connection: str, day: date) -> list[JournalRecord]:
-        """Return all journals recorded for a day, every state and generation; of any organisation for None."""
+        """Return all journals recorded for a day, every state and generation; None: of any organisation."""
         wanted = and_(_journals.c.connection == connection, _journals.c.day == day)
         if organisation is not None:
             wanted = and_(wanted, _journals.c.organisation == organisation)
