@@ -88,8 +88,8 @@ def _table(told: Withdrawal) -> Table:
     table.add_column("Booking date", no_wrap=True)
     for name in ("No.", "Lines", f"Debits {told.currency}"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("Status", no_wrap=True)
-    table.add_column("What happens" if not told.confirmed else "What happened")
+    table.add_column("Status before" if told.confirmed else "Status", no_wrap=True)
+    table.add_column("What happened" if told.confirmed else "What happens")
     rows = told.rows()
     for row in rows[:_MOST_ROWS]:
         figures = (str(row.number or "?"), f"{row.lines:,}", row.debits)

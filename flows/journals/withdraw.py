@@ -97,11 +97,11 @@ async def take_out(night: Night, told: Withdrawal) -> None:
     with night.in_stage("remove"):
         removed = await remove(night, told.pending)
         told.outcomes = removed.outcomes
+    if removed.error is not None:
+        raise removed.error
     with night.in_stage("verify"):
         done = [item for item in told.pending if told.outcomes.get(item.journal.journal_id, ("",))[0]]
         told.outcomes = lost(told.outcomes, await verify(night, done))
-    if removed.error is not None:
-        raise removed.error
 
 
 @run_task("withdraw: read Xero", retries=1)

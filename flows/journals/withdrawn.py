@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from blocks.errors import DaybookError
+from blocks.errors import DaybookError, ResumeLater
 from flows.journals.books import LiveJournal
 from flows.journals.records import debits_of
 from flows.journals.summary import counted
@@ -142,7 +142,7 @@ def _what_happened(told: Withdrawal) -> str:
         before = f" Before that, {_verbs(deleted, voided)}." if deleted or voided else ""
         certain = "is known to have been" if told.confirmed and told.pending else "was"
         safe = before or f" Nothing {certain} taken out of Xero."
-        return f"The withdrawal of {told.date} stopped. {told.error}{safe}"
+        return f"The withdrawal of {told.date} stopped. {_why(told.error)}{safe}"
     if not told.items:
         return f"{day}: Xero holds no journals of this day, so there is nothing to withdraw."
     if not told.pending and not told.left:
@@ -152,11 +152,18 @@ def _what_happened(told: Withdrawal) -> str:
         return f"{day}: nothing was changed in Xero."
     if not told.confirmed:
         fates = Counter(item.fate for item in told.pending)
-        what = _amounts(fates[Fate.DELETE], fates[Fate.VOID], "to be deleted", "to be voided")
-        return f"{day}: {what}. Nothing was changed in Xero yet."
+        what = _amounts(fates[Fate.DELETE], fates[Fate.VOID], "would be deleted", "would be voided")
+        return f"{day}: {what} in Xero. Nothing was changed yet."
     if deleted or voided:
         return f"{day}: {_verbs(deleted, voided)} in Xero."
     return f"{day}: nothing was taken out of Xero now."
+
+
+def _why(error: DaybookError) -> str:
+    if isinstance(error, ResumeLater):
+        # Its own words are for a run that sends.
+        return f"A limit of Xero's is used up until {error.resume_at:%Y-%m-%d %H:%M} UTC at the latest."
+    return str(error)
 
 
 def _verbs(deleted: int, voided: int) -> str:
@@ -189,9 +196,12 @@ def _what_stays(told: Withdrawal) -> Iterable[str]:
 
 def _what_next(told: Withdrawal) -> Iterable[str]:
     if told.error is not None:
-        yield "Run the command again when that is put right: it does what remains."
-    elif not told.confirmed and told.pending:
-        yield f"To do it{_command(told, 'withdraw', ' --yes')}; in Prefect, set `confirmed`."
+        again = "then" if isinstance(told.error, ResumeLater) else "when that is put right"
+        yield f"Run the command again {again}: it does what remains."
+        return
+    if not told.confirmed and told.pending:
+        command = _command(told, "withdraw", " --yes") or ", give --yes"
+        yield f"To do it{command}; in Prefect, set `confirmed`."
     elif told.confirmed and any(not item.fate.left and reason for item, reason in _reasons(told)):
         yield "Run the command again for what could not be taken out."
     if told.done("deleted") or told.done("voided") or (told.items and not told.left and not told.pending):
@@ -206,7 +216,7 @@ def _reasons(told: Withdrawal) -> list[tuple[Item, str]]:
 def _command(told: Withdrawal, name: str = "", more: str = "") -> str:
     """Return the command to run, where it is known how the connection is reached."""
     if told.connection == "sandbox":
-        return " with --yes" if more else ""
+        return ""
     words = ["python -m flows.main", name, f"--date {told.date}"]
     words.append(f"--connection {told.connection}" if told.connection != "default" else "")
     if told.scope.include_posted and name:
@@ -222,13 +232,20 @@ def page(told: Withdrawal) -> str:
     parts = [f"# {title} of {told.date:%A, %d %B %Y}", told.message]
     rows = told.rows()
     if rows:
-        parts.append(table(_HEAD, [_cells(row, told.currency) for row in rows[:MOST_ROWS]], "lrrrlll"))
+        when = ("before", "happened") if told.confirmed else ("now", "would happen")
+        head = [
+            "Journal in Xero",
+            "No.",
+            "Lines",
+            "Debits",
+            f"Status {when[0]}",
+            f"What {when[1]}",
+            "Why it stays",
+        ]
+        parts.append(table(head, [_cells(row, told.currency) for row in rows[:MOST_ROWS]], "lrrrlll"))
     if len(rows) > MOST_ROWS:
         parts.append(f"and {counted(len(rows) - MOST_ROWS, 'more journal')}")
     return "\n\n".join(parts) + "\n"
-
-
-_HEAD = ["Journal in Xero", "No.", "Lines", "Debits", "Status", "What happens", "Why it stays"]
 
 
 def _cells(row: Row, currency: str) -> list[str]:
