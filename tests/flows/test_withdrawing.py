@@ -66,7 +66,7 @@ def _read(terminal: int) -> bytes:
 
 
 def test_without_a_terminal_it_shows_the_plan_and_asks_for_yes(env: dict[str, str], sent: int) -> None:
-    """Without a terminal and --yes it shows what would be done, does nothing, and exits 2 saying what to give."""
+    """Without a terminal and --yes it shows the plan, does nothing, and exits 2 saying so."""
     shown = run(withdraw(), env)
     assert shown.returncode == 2
     assert "What happens" in shown.stdout
@@ -79,7 +79,7 @@ def test_without_a_terminal_it_shows_the_plan_and_asks_for_yes(env: dict[str, st
 
 
 def test_with_yes_it_does_it_and_says_so_in_json(env: dict[str, str], sent: int) -> None:
-    """With --yes the drafts go; the one JSON object names each; a second time there is nothing, and 0 again."""
+    """With --yes the drafts go; one JSON object names each; a second time there is nothing to do."""
     done = run(withdraw("--yes", "--json"), env)
     told = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
