@@ -24,17 +24,18 @@ _STAGES = {
     "process": "Balancing and batching",
     "send": "Sending drafts to Xero",
     "confirm": "Comparing with Xero",
+    "read": "Reading Xero",
+    "remove": "Taking journals out",
+    "verify": "Reading them again",
 }
 _MOST_ROWS = 40
 
 
-class Screen(Observer):
-    """Watches one run. Progress goes to stderr, the outcome to stdout."""
+class Bars(Observer):
+    """Shows on stderr how far one run is."""
 
-    def __init__(self, *, as_json: bool) -> None:
-        self.summary: Summary | None = None
+    def __init__(self) -> None:
         self.error: DaybookError | None = None
-        self._as_json = as_json
         self._console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description:<26}"),
@@ -66,6 +67,15 @@ class Screen(Observer):
         if task is None:
             task = self._stages[stage] = self._progress.add_task(_STAGES.get(stage, stage), total=total)
         self._progress.update(task, completed=done, total=total)
+
+
+class Screen(Bars):
+    """Watches one run of the journals flow. Progress goes to stderr, the outcome to stdout."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        super().__init__()
+        self.summary: Summary | None = None
+        self._as_json = as_json
 
     def ended(self, summary: Summary, error: DaybookError | None) -> None:
         """Keep how the run ended."""

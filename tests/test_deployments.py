@@ -31,6 +31,7 @@ def test_prefect_yaml_has_no_key_that_prefect_would_drop_in_silence() -> None:
         "journals/end-of-day",
         "journals/rerun",
         "watch/after-trouble",
+        "withdraw/by-date",
     }
     assert [item["name"] for item in deployments if set(item) - _KNOWN_KEYS] == []
 

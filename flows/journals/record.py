@@ -38,10 +38,15 @@ async def begin(night: Night, summary: Summary, dead: Lease | None) -> None:
     first, runs = await night.store.history(night.name, day)
     night.young_record = runs == 0 and (first is None or night.clock.now() - first < _YOUNG)
     await night.store.run_started(summary.flow_run_id, night.name, day, night.clock.now())
-    if dead is not None:
-        await desk.open(died(dead, await _records(night)), day, zone)
-    elif night.looking_back and not await _is_known(night):
+    await note_dead(night, dead)
+    if dead is None and night.looking_back and not await _is_known(night):
         await desk.open(never_finished(day), day, zone)
+
+
+async def note_dead(night: Night, dead: Lease | None) -> None:
+    """Record that a run died on the day, if one did."""
+    if dead is not None:
+        await desk_of(night).open(died(dead, await _records(night)), night.day.date, night.day.zone)
 
 
 async def _is_known(night: Night) -> bool:
