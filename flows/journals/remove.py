@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 
-from blocks.errors import DaybookError, NotFound, Overdue, Rejected, UnknownOutcome
+from blocks.errors import DaybookError, NotFound, Overdue, Rejected, StoreError, UnknownOutcome
 from blocks.store import JournalState
 from blocks.xero import ManualJournal
 from blocks.xero_changes import status_body, whole_body
@@ -50,16 +51,18 @@ async def remove(night: Night, items: Sequence[Item]) -> Removed:
     async def one(item: Item) -> None:
         if failed:
             return
+        before = item.record.state if item.record else JournalState.CREATED
         try:
-            outcomes[item.journal.journal_id] = await _take_out(night, item)
+            # Written down first: if this run dies in between, what Xero then shows is known to be our doing.
+            await _record(night, item, JournalState.WITHDRAWN)
+            outcome = outcomes[item.journal.journal_id] = await _take_out(night, item)
+            if outcome.done not in _IN_WORDS.values():
+                await _record(night, item, before)
         except DaybookError as error:
             failed.append(error)
-            return
-        if outcomes[item.journal.journal_id].done in _IN_WORDS.values():
-            try:
-                await _record(night, item, JournalState.WITHDRAWN)
-            except DaybookError as error:
-                failed.append(error)
+            if not isinstance(error, UnknownOutcome):
+                with suppress(StoreError):
+                    await _record(night, item, before)
         await night.progress("remove", len(outcomes), len(items))
 
     await _each(night, items, one)
@@ -131,7 +134,10 @@ async def _ask(night: Night, item: Item, *, whole: bool) -> Outcome | str:
     except Overdue:
         return _TOO_LATE
     except UnknownOutcome:
-        found = await _read(night, item)
+        try:
+            found = await _read(night, item)
+        except DaybookError as error:
+            raise UnknownOutcome(str(error)) from None
         gone = found is None or found[0].status in GONE
         return Outcome(done=_IN_WORDS[target]) if gone else _NO_ANSWER
     return "; ".join(verdict.complaints()) or Outcome(done=_IN_WORDS[target])

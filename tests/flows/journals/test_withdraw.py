@@ -429,7 +429,7 @@ async def test_a_used_up_limit_ends_it_and_tells_what_was_done(sandbox: Sandboxe
 async def _all_records(kept: Store) -> list[Any]:
     from blocks.store import _journals, _record, select
 
-    async with kept._begin() as database:
+    async with kept.database.begin() as database:
         return [_record(row) for row in (await database.execute(select(_journals))).mappings().all()]
 
 
