@@ -23,6 +23,7 @@ from blocks.store import Store
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:daybook:mambu:tasks")
 LONGEST_TITLE = 255
 LONGEST_TEXT = 20_000
+_REST = "\n… the date's failures page shows the rest."
 # A task this much older than its incident can still be its own: clocks differ.
 _CLOCKS_DIFFER = dt.timedelta(minutes=1)
 
@@ -48,11 +49,11 @@ class Failure(NamedTuple):
             return self.happened
         return f"{self.happened.removesuffix('.')}: {'; '.join(self.details)}"
 
-    def text(self) -> str:
-        """Return it as the text of a task."""
-        parts = ["What happened", self.happened, *_bullets(self.details), ""]
-        parts += ["What is safe", *self.safe, "", "What to do next", self.remedy]
-        return "\n".join(parts)
+    def text(self, longest: int) -> str:
+        """Return it as the text of a task; where that is too long, details are left out, never the remedy."""
+        what = "\n".join(("What happened", self.happened, *_bullets(self.details)))
+        end = "\n".join(("", "", "What is safe", *self.safe, "", "What to do next", self.remedy))
+        return _cut(what, longest - len(end)) + end
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +110,6 @@ class Desk:
     def _incident(self, failure: Failure, day: dt.date) -> Incident:
         place = f"{failure.stage}/{failure.step}" if failure.step else failure.stage
         marker = f"[Daybook {self.connection} {day} {place}]"
-        text = failure.text()
-        if len(text) > LONGEST_TEXT:
-            text = text[:LONGEST_TEXT].rsplit("\n", 1)[0] + "\n… the date's failures page shows the rest."
         return Incident(
             incident_id=str(uuid.uuid4()),
             flow=self.flow,
@@ -124,7 +122,7 @@ class Desk:
             opened=self.clock.now(),
             task_state=TaskState.DUE if self.user else TaskState.NONE,
             task_title=f"{failure.title[: LONGEST_TITLE - len(marker) - 1]} {marker}",
-            task_text=text,
+            task_text=failure.text(LONGEST_TEXT),
         )
 
     async def _try(self, incident: Incident, zone: ZoneInfo) -> Incident:
@@ -167,13 +165,15 @@ class Desk:
         return replace(incident, task_state=TaskState.CLOSED, task_id=ids[0] if ids else None)
 
     async def _found(self, incident: Incident) -> list[MambuTask]:
-        """Return the incident's own tasks: those with its title that are open, or no older than itself."""
+        """Return the incident's own tasks: those with its marker that are open; and completed ones no older
+        than itself, where a task may have been logged without our knowing.
+        """
         marker = incident.task_title[incident.task_title.rindex("[") :]
         since = incident.opened - _CLOCKS_DIFFER
         return [
             task
             for task in await self.mambu.find_tasks(marker)
-            if task.status != "COMPLETED" or _created(task) >= since
+            if task.status != "COMPLETED" or (incident.task_tried and _created(task) >= since)
         ]
 
 
@@ -187,3 +187,12 @@ def _created(task: MambuTask) -> dt.datetime:
 
 def _bullets(texts: tuple[str, ...]) -> list[str]:
     return [f"- {text}" for text in texts]
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    kept = text[: longest - len(_REST)]
+    whole, _, _ = kept.rpartition("\n")
+    # Whole details only; but where there is none among them, a part of the sentence before them.
+    return (whole if whole.count("\n") else kept) + _REST

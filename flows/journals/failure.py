@@ -19,6 +19,10 @@ NEVER_FINISHED = "never finished"
 _IN_XERO = (JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT)
 _UNKNOWN = (JournalState.SENDING, JournalState.UNKNOWN)
 _SENT_NOTHING = "This run has sent nothing to Xero. What was there before is untouched."
+_NO_RECORD = (
+    "What was sent cannot be told, for the record of it cannot be read now. The next run finds in Xero what "
+    "is there, and does not send it again."
+)
 
 
 def failure_of(
@@ -26,14 +30,15 @@ def failure_of(
     stage: str,
     error: Exception,
     said: str,
-    records: Iterable[JournalRecord],
+    records: Iterable[JournalRecord] | None,
     *,
     under_way: bool,
 ) -> Failure:
     """Return what a run's error comes to.
 
     `stage` is where the run was and `under_way` whether that stage had more than begun to begin; `said`
-    is the error in a sentence, `records` what the store knows of the day's journals.
+    is the error in a sentence, `records` what the store knows of the day's journals: None where it could
+    not be asked.
     """
     step = error.step if isinstance(error, StepRefusal) else ""
     if stage in {"", "day", "extract"}:
@@ -88,7 +93,7 @@ def died(lease: Lease, records: Iterable[JournalRecord]) -> Failure:
         f"{stage}: its process was killed, or its machine was lost.",
         lists,
         safe,
-        _ways_on(lease.day),
+        _capital(_ways_on(lease.day)),
     )
 
 
@@ -114,10 +119,10 @@ def _remedy(date: dt.date, stage: str, step: str, error: Exception) -> str:
     if stage == "send" and step != HAND_OVER:
         if isinstance(error, UnknownOutcome):
             first = "Whether Xero took the last request is found out by the next run. "
-        return first + (_capital(_ways_on(date)) if first.endswith(". ") else _ways_on(date))
-    if isinstance(error, StepRefusal):
+        text = _ways_on(date)
+    elif isinstance(error, StepRefusal):
         return f"{error.remedy} In Prefect's pages: Deployments, rerun, Custom run, date {date}."
-    if step == HAND_OVER:
+    elif step == HAND_OVER:
         text = (
             f"start the journals flow from the stage {stage}, with the date {date} (in Prefect's pages: "
             f"Deployments, rerun, Custom run, date {date}, start_from {stage}; or: python -m flows.main "
@@ -125,11 +130,11 @@ def _remedy(date: dt.date, stage: str, step: str, error: Exception) -> str:
         )
     else:
         text = f"{_start_again(date)}."
-    return first + text if first.endswith("Then ") else first + _capital(text)
+    return first + (text if first.endswith("Then ") else _capital(text))
 
 
 def _ways_on(date: dt.date) -> str:
-    return _capital(
+    return (
         f"{_start_again(date)}: only what is missing is sent. Or withdraw the day's drafts first "
         f"(Deployments, by-date, date {date}; or: python -m flows.main withdraw --date {date}), and then "
         "start it again: the day is sent afresh."
@@ -147,10 +152,12 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _safe(stage: str, records: Iterable[JournalRecord]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _safe(stage: str, records: Iterable[JournalRecord] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what is safe, and, where sending had begun, a list of what is in Xero and what is open."""
     if stage != "send":
         return (_SENT_NOTHING,), ()
+    if records is None:
+        return (_NO_RECORD,), ()
     newest = sorted(latest(records).values(), key=lambda one: (one.booking_date, one.number))
     if not newest:
         return (_SENT_NOTHING,), ()

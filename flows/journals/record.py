@@ -100,7 +100,7 @@ async def _failed(night: Night, summary: Summary, asked: dt.date | None, error: 
     summary.date = summary.date or day
     summary.status = "failed"
     said = failure_sentence(summary, error)
-    records: Sequence[JournalRecord] = ()
+    records: Sequence[JournalRecord] | None = None
     with suppress(StoreError):
         if night.stage in {"send", "confirm"}:
             records = await _records(night)
