@@ -59,7 +59,7 @@ async def _cached(night: Night, number: int, step: Any, source: Staged, settings
     return await from_cache(run, step)
 
 
-@run_task("process: read Xero's accounts", retries=1)
+@run_task("process: read Xero's accounts")
 async def read_chart(night: Night) -> list[Account]:
     """Return Xero's chart of accounts as it is now, by code."""
     accounts = await night.xero.accounts()
