@@ -18,6 +18,7 @@ NEVER_FINISHED = "never finished"
 
 _IN_XERO = (JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT)
 _UNKNOWN = (JournalState.SENDING, JournalState.UNKNOWN)
+_UNDER_WAY = (JournalState.SEALED, *_UNKNOWN, JournalState.CREATED)
 _SENT_NOTHING = "This run has sent nothing to Xero. What was there before is untouched."
 
 
@@ -74,16 +75,21 @@ def differences(
 
 
 def died(lease: Lease, records: Iterable[JournalRecord]) -> Failure:
-    """Return what a run comes to that held a day and was not heard of again."""
-    stage = "send" if lease.stage in {"send", "confirm"} else lease.stage
-    stage = "extract" if stage in {"", "day"} else stage
-    safe, lists = _safe(stage, records)
+    """Return what a run comes to that held a day and was not heard of again.
+
+    The lease knows where it was a minute before; the record of journals knows whether it was sending.
+    """
+    records = list(records)
+    stage = "extract" if lease.stage in {"", "day"} else lease.stage
+    if stage == "confirm" or any(one.state in _UNDER_WAY for one in latest(records).values()):
+        stage = "send"
+    safe, lists = _safe("send", records)
     return Failure(
         stage,
         DIED,
         f"Journals of {lease.day}: a run died",
-        f"The run {lease.owner}, begun at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC, ended without a word at "
-        f"{stage}: its process was killed, or its machine was lost.",
+        f"The run {lease.owner}, begun at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC and last heard of at {stage}, "
+        "ended without a word: its process was killed, or its machine was lost.",
         lists,
         safe,
         _ways_on(lease.day),
