@@ -88,8 +88,8 @@ def died(lease: Lease, records: Iterable[JournalRecord]) -> Failure:
         stage,
         DIED,
         f"Journals of {lease.day}: a run died",
-        f"The run {lease.owner}, begun at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC and last heard of at {stage}, "
-        "ended without a word: its process was killed, or its machine was lost.",
+        f"The run {lease.owner}, begun at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC and last heard of at "
+        f"{stage}, ended without a word: its process was killed, or its machine was lost.",
         lists,
         safe,
         _ways_on(lease.day),

@@ -73,14 +73,17 @@ async def incidents(
         return await store.incidents.all(name, day=date, only_open=only_open)
 
 
-async def page(key: str, run: str) -> str | None:
-    """Return the text of an artifact, if a run has left one under that key."""
+async def page(key: str, *, run: str | None = None, since: dt.datetime | None = None) -> str | None:
+    """Return the newest text of an artifact, of one run or since an instant, if there is any."""
     async with get_client() as client:
         found = await client.read_artifacts(
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])), sort=ArtifactSort.CREATED_DESC
         )
-    texts = [str(one.data) for one in found if str(one.flow_run_id) == run]
-    return texts[0].replace("\\", "") if texts else None
+    for one in found:
+        of_run = run is None or str(one.flow_run_id) == run
+        if of_run and (since is None or (one.created and one.created >= since)):
+            return str(one.data).replace("\\", "")
+    return None
 
 
 class Told(NamedTuple):
@@ -117,7 +120,7 @@ async def told(
     assert incident.remedy in task["description"]
     assert str(date) in incident.remedy
 
-    text = await page(f"journals-failures-{date}", outcome.summary.flow_run_id)
+    text = await page(f"journals-failures-{date}", run=outcome.summary.flow_run_id)
     assert text is not None
     assert incident.remedy in text
     for word in words:
