@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -167,13 +168,20 @@ class Desk:
     async def _found(self, incident: Incident) -> list[MambuTask]:
         """Return the incident's own tasks: those with its marker that are open; and completed ones no older
         than itself, where a task may have been logged without our knowing.
+
+        One that is known to be another incident's is not among them: that one's end would end it, too.
         """
         marker = incident.task_title[incident.task_title.rindex("[") :]
         since = incident.opened - _CLOCKS_DIFFER
+        others: set[str | None] = set()
+        with suppress(StoreError):  # without a store all that can be known is in Mambu
+            held = await self.store.incidents.all(incident.connection, day=incident.day)
+            others = {one.task_id for one in held if one.incident_id != incident.incident_id}
         return [
             task
             for task in await self.mambu.find_tasks(marker)
-            if task.status != "COMPLETED" or (incident.task_tried and _created(task) >= since)
+            if str(task.id) not in others
+            and (task.status != "COMPLETED" or (incident.task_tried and _created(task) >= since))
         ]
 
 

@@ -17,7 +17,7 @@ from flows.journals.lines import lines_of_day, read_lines, staged_lines
 from flows.journals.night import Night
 from flows.journals.staging import Staged, cache_key, from_cache, hand_on, staged
 from flows.journals.windows import Window, whole, windows
-from flows.tasks import only_transient, run_task
+from flows.tasks import run_task
 
 # Lines can still be committed into a day while it is read; this often the reading starts over.
 ATTEMPTS = 3
@@ -86,7 +86,7 @@ async def _read_windows(night: Night, stated: int, *, refresh: bool) -> list[Sta
     return [part.result() for part in reading]
 
 
-@run_task("extract: count", retries=1)
+@run_task("extract: count")
 async def count_lines(night: Night) -> int:
     """Return how many lines Mambu states for the day and the edges around it."""
     return await count_lines_of(night, night.day)
@@ -109,9 +109,6 @@ def _window_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
     cache_key_fn=_window_key,
     persist_result=True,
     result_serializer="json",
-    retries=1,
-    retry_delay_seconds=5,
-    retry_condition_fn=only_transient,
 )
 async def extract_window(night: Night, window: Window, stated: int) -> Staged:  # noqa: ARG001 - in the key
     """Return one window's lines, overlapping its neighbours."""

@@ -18,6 +18,7 @@ NEVER_FINISHED = "never finished"
 
 _IN_XERO = (JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT)
 _UNKNOWN = (JournalState.SENDING, JournalState.UNKNOWN)
+_UNDER_WAY = (JournalState.SEALED, *_UNKNOWN, JournalState.CREATED)
 _SENT_NOTHING = "This run has sent nothing to Xero. What was there before is untouched."
 _NO_RECORD = (
     "What was sent cannot be told, for the record of it cannot be read now. The next run finds in Xero what "
@@ -79,18 +80,21 @@ def differences(
 
 
 def died(lease: Lease, records: Iterable[JournalRecord]) -> Failure:
-    """Return what a run comes to that held a day and was not heard of again."""
+    """Return what a run comes to that held a day and was not heard of again.
+
+    The lease knows where it was a minute before; the record of journals knows whether it was sending.
+    """
     records = list(records)
-    # The lease tells the stage of up to a minute before; what was sent is written down before it is.
-    sent = lease.stage in {"send", "confirm"} or any(one.state is not JournalState.SEALED for one in records)
-    stage = "send" if sent else "extract" if lease.stage in {"", "day"} else lease.stage
-    safe, lists = _safe(stage, records)
+    stage = "extract" if lease.stage in {"", "day"} else lease.stage
+    if stage == "confirm" or any(one.state in _UNDER_WAY for one in latest(records).values()):
+        stage = "send"
+    safe, lists = _safe("send", records)
     return Failure(
         stage,
         DIED,
         f"Journals of {lease.day}: a run died",
-        f"The run {lease.owner}, begun at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC, ended without a word at "
-        f"{stage}: its process was killed, or its machine was lost.",
+        f"The run {lease.owner}, begun at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC and last heard of at "
+        f"{stage}, ended without a word: its process was killed, or its machine was lost.",
         lists,
         safe,
         _capital(_ways_on(lease.day)),

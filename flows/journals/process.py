@@ -12,7 +12,8 @@ from prefect import task
 from flows.journals.books import Plan
 from flows.journals.lines import read_lines
 from flows.journals.night import Night
-from flows.journals.staging import Staged, cache_key, from_cache, given_key, hand_on, staged
+from flows.journals.staging import Staged, cache_key, from_cache, given_key, hand_on, read_anew, staged
+from flows.journals.steps import StepRefusal
 from flows.journals.steps.balance import balance
 from flows.journals.steps.batch import batch
 from flows.journals.steps.group import group
@@ -35,9 +36,15 @@ async def process(night: Night, lines: Staged) -> list[Staged]:
         (batch_lines, (connection.lines_per_journal,)),
     ]
     done = [lines]
-    for number, (step, settings) in enumerate(steps, start=1):
-        await night.progress("process", number, len(steps))
-        done.append(await _cached(night, number, step, done[-1], settings))
+    try:
+        for number, (step, settings) in enumerate(steps, start=1):
+            await night.progress("process", number, len(steps))
+            done.append(await _cached(night, number, step, done[-1], settings))
+    except StepRefusal as refusal:
+        if refusal.step != "map":
+            # What is put right in Mambu need not change the count by which a reading is taken for current.
+            read_anew(night.folder)
+        raise
     hand_on(night.folder, "process", done)
     return done[1:]
 
@@ -59,7 +66,7 @@ async def _cached(night: Night, number: int, step: Any, source: Staged, settings
     return await from_cache(run, step)
 
 
-@run_task("process: read Xero's accounts", retries=1)
+@run_task("process: read Xero's accounts")
 async def read_chart(night: Night) -> list[Account]:
     """Return Xero's chart of accounts as it is now, by code."""
     accounts = await night.xero.accounts()

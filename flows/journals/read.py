@@ -48,8 +48,8 @@ async def _read(night: Night, plan: Plan, known_ids: Sequence[str]) -> Books:
     return Books(match(plan, live, withhold_deleted=night.looking_back), read_at)
 
 
-read_journals = run_task("send: read Xero", retries=1)(_read)
-read_back = run_task("confirm: read back", retries=1)(_read)
+read_journals = run_task("send: read Xero")(_read)
+read_back = run_task("confirm: read back")(_read)
 
 
 def page_size(lines_per_journal: int) -> int:

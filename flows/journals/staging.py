@@ -122,6 +122,12 @@ def take_over(
     return None, None
 
 
+def read_anew(folder: Path) -> None:
+    """Let the next run that extracts the day read it from Mambu again; what extract has left stays."""
+    for window in folder.glob("window-*.parquet"):
+        window.unlink(missing_ok=True)
+
+
 def discard(folder: Path) -> None:
     """Remove all that rests of a day, so that nothing stale can be sent later."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -17,7 +17,7 @@ from flows.journals.windows import OVERLAP
 from flows.tasks import run_task
 
 
-@run_task("day: ask both systems", retries=1)
+@run_task("day: ask both systems")
 async def organisations(night: Night) -> tuple[Organisation | None, XeroOrganisation]:
     """Return what Mambu and Xero say of themselves. Raises NotAllowed for what the credentials lack."""
     return await asyncio.gather(night.mambu.organisation(), _ask_xero(night))

@@ -250,7 +250,7 @@ def test_what_was_deleted_is_withheld_on_request(data: st.DataObject, lines: lis
 @pytest.mark.parametrize("others", [["DRAFT"], ["POSTED"], ["ARCHIVED"], ["VOIDED"], ["VOIDED", "DRAFT"]])
 @pytest.mark.parametrize("deleted_first", [True, False])
 def test_only_what_stands_nowhere_else_is_withheld(others: list[str], *, deleted_first: bool) -> None:
-    """A line that a deleted journal shares with a live or voided one is found there, or voided, not withheld."""
+    """A line that a deleted journal shares with a live or voided one is found or voided, not withheld."""
     day = sent(posting(1, "5", "-5"))
     (journal,) = day.live
     deleted = [journal._replace(status="DELETED", journal_id="deleted")]
@@ -263,7 +263,7 @@ def test_only_what_stands_nowhere_else_is_withheld(others: list[str], *, deleted
 
 
 def test_a_day_is_settled_although_lines_are_withheld() -> None:
-    """A day of which drafts were deleted on purpose is settled for one that looks back, and does not tie out."""
+    """A day of which drafts were deleted is settled for one that looks back, and does not tie out."""
     day = sent([*transfers(2), *posting(5, "7", "-7", booked=EARLIER)])
     live = [one._replace(status="DELETED") if one.date != DAY.date else one for one in day.live]
     found = confirmed(day.plan, match(day.plan, live, withhold_deleted=True), [])

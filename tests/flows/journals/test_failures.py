@@ -1,0 +1,222 @@
+"""Each way in which a day can fail before sending: what is recorded, who is told what, and that it ends.
+
+Of the five steps of process, group accepts every day there is, so it cannot fail on what it is given.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flows.journals.night import staged_folder
+from flows.journals.staging import handed_on
+from tests.flows.journals.aftermath import (
+    MAMBU_LINES,
+    ended,
+    entries,
+    incidents,
+    reads,
+    searches,
+    tasks,
+    told,
+    unit,
+    units,
+)
+from tests.sandboxed import DATE, Sandboxed, line
+
+START_AGAIN = f"journals --date {DATE}"
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+async def test_a_day_that_cannot_be_read(sandbox: Sandboxed, nth: int) -> None:
+    """Extract repeats a call as often as it is told to, leaves nothing staged, and says to start again."""
+    sandbox.plant(units(1, 2))
+    await sandbox.run(dry_run=True)
+    assert handed_on(staged_folder("default", DATE)).stages
+    sandbox.http.delete("/control/requests")
+    fault = {"system": "mambu", "path": MAMBU_LINES, "kind": "500", "times": 0, "nth": nth}
+    sandbox.fault(fault)
+
+    failed = await sandbox.run(refresh=True, connection=sandbox.connection(retries=2))
+
+    assert "stopped at extract" in failed.message
+    assert len(searches(sandbox)) == nth - 1 + 3
+    assert not staged_folder("default", DATE).exists()
+    seen = await told(sandbox, failed, "extract", "was answered 500")
+    assert "sent nothing to Xero" in seen.task["description"]
+    assert START_AGAIN in seen.incident.remedy
+    assert "nothing is left of this day's lines" in seen.page
+    assert sandbox.xero_journals() == []
+
+    sandbox.http.delete("/control/faults")
+    await ended(sandbox, await sandbox.run())
+    assert entries(sandbox) == [1, 2, 3, 4]
+    assert [one.resolved is None for one in await incidents(sandbox)] == [False]
+
+
+async def test_the_same_failure_twice_is_one_incident_with_one_task(sandbox: Sandboxed) -> None:
+    """A day that fails in the same way again has one incident that counts twice, and one task."""
+    sandbox.plant(units(1))
+    sandbox.fault({"system": "mambu", "path": MAMBU_LINES, "kind": "500", "times": 0})
+    for _ in range(2):
+        failed = await sandbox.run(connection=sandbox.connection(retries=0))
+
+    seen = await told(sandbox, failed, "extract")
+    assert seen.incident.times == 2
+    assert "2 times by now" in seen.page
+
+
+async def refused(sandbox: Sandboxed, step: str, *offenders: str, **changes: Any) -> str:
+    """Run a day that a step refuses, require that all is told and nothing sent; return the remedy."""
+    failed = await sandbox.run(connection=sandbox.connection(**changes))
+    assert f"process, step {step}" in failed.message
+    seen = await told(sandbox, failed, f"process/{step}", *offenders)
+    assert "sent nothing to Xero" in seen.task["description"]
+    assert sandbox.xero_journals() == []
+    assert sandbox.requests("xero", "PUT") == []
+    # What extract has left can be looked at, and the next run holds it against Mambu.
+    assert "left by extract" in seen.page
+    return seen.incident.remedy
+
+
+async def test_lines_that_are_malformed(sandbox: Sandboxed) -> None:
+    """Validate names every malformed line, and the day is sent once they are corrected in Mambu."""
+    wrong = [{**one, "type": "BOTH"} for one in units(2)]
+    sandbox.plant([*units(1), *wrong])
+
+    remedy = await refused(sandbox, "validate", "EntryID 3 ", "EntryID 4 ", "neither DEBIT nor CREDIT")
+
+    assert "Correct them in Mambu" in remedy
+    sandbox.plant(units(1, 2))
+    await ended(sandbox, await sandbox.run())
+    assert entries(sandbox) == [1, 2, 3, 4]
+
+
+async def test_accounts_that_xero_has_not(sandbox: Sandboxed) -> None:
+    """Map names every GL account without a usable one, and the day is sent once the map is corrected."""
+    sandbox.plant([*unit(1, gl_code="9999"), *unit(2, gl_code="5400"), *unit(3, gl_code="5300")])
+    sandbox.control("xero/archive_account", {"code": "5400"})
+
+    remedy = await refused(sandbox, "map", "GL account 9999", "GL account 5400", "is archived in Xero")
+
+    assert "account map" in remedy
+    corrected = sandbox.connection(account_map={"9999": "5300", "5400": "5300"})
+    await ended(sandbox, await sandbox.run(connection=corrected))
+    assert entries(sandbox) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_booking_dates_that_do_not_balance(sandbox: Sandboxed) -> None:
+    """Balance names every booking date that is off and by how much, and says what to look for in Mambu."""
+    earlier = [{**one, "bookingDate": "2026-11-17T00:00:00+00:00"} for one in units(2)]
+    sandbox.plant([units(1)[0], earlier[1], *units(3)])
+
+    remedy = await refused(
+        sandbox, "balance", f"booking date {DATE} is off by +6.", "booking date 2026-11-17 is off by -7."
+    )
+
+    assert "branches" in remedy
+    sandbox.plant([*units(1), *earlier, *units(3)])
+    await ended(sandbox, await sandbox.run())
+    assert entries(sandbox) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_transaction_too_large_for_one_request(sandbox: Sandboxed) -> None:
+    """Batch names the transaction that no request can carry, and the day is sent once it is in parts."""
+
+    def booked(*names: str) -> list[dict[str, Any]]:
+        return [
+            line(number, 1, "DEBIT" if number % 2 else "CREDIT", transaction=names[number % 4 // 2])
+            for number in range(1, 3001)
+        ]
+
+    name, other = "T" * 400, "U" * 400
+    sandbox.plant(booked(name, name))
+
+    remedy = await refused(sandbox, "batch", f"transaction {name}", "(3000 lines)")
+
+    assert "book it in parts" in remedy
+    sandbox.plant(booked(name, other))
+    await ended(sandbox, await sandbox.run())
+    assert len(sandbox.xero_journals()) == 2
+
+
+async def test_process_that_cannot_start(sandbox: Sandboxed) -> None:
+    """Where Xero's accounts cannot be read, the lines are kept, and process starts from them."""
+    sandbox.plant(units(1, 2))
+    sandbox.fault({"system": "xero", "path": "Accounts", "kind": "500", "times": 0})
+
+    failed = await sandbox.run(connection=sandbox.connection(retries=1))
+
+    assert len(reads(sandbox, "/Accounts")) == 2
+    seen = await told(sandbox, failed, "process/hand-over", "was answered 500")
+    assert "start_from process" in seen.incident.remedy
+    assert f"--date {DATE} --start-from process" in seen.incident.remedy
+    assert "4 lines of" in seen.page
+    assert "left by extract" in seen.page
+    assert sandbox.xero_journals() == []
+
+    sandbox.http.delete("/control/faults")
+    sandbox.http.delete("/control/requests")
+    await ended(sandbox, await sandbox.run(start_from="process"))
+    assert searches(sandbox) == []
+    assert entries(sandbox) == [1, 2, 3, 4]
+
+
+async def test_send_that_cannot_start(sandbox: Sandboxed) -> None:
+    """Where Xero's journals cannot be read, what process made is kept, and send starts from it."""
+    sandbox.plant(units(1, 2))
+    sandbox.fault({"system": "xero", "method": "GET", "path": "ManualJournals", "kind": "500", "times": 0})
+
+    failed = await sandbox.run(connection=sandbox.connection(retries=1))
+
+    assert len(reads(sandbox, "/ManualJournals")) == 2
+    seen = await told(sandbox, failed, "send/hand-over", "was answered 500")
+    assert f"--date {DATE} --start-from send" in seen.incident.remedy
+    assert "left by process" in seen.page
+    assert "Nothing of this day is known to be in Xero" in seen.page or "sent nothing" in seen.page
+    assert sandbox.requests("xero", "PUT") == []
+
+    sandbox.http.delete("/control/faults")
+    sandbox.http.delete("/control/requests")
+    await ended(sandbox, await sandbox.run(start_from="send"))
+    assert searches(sandbox) == []
+    assert reads(sandbox, "/Accounts") == []
+    assert entries(sandbox) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("start_from", "lost", "said", "read_again"),
+    [
+        ("send", "5-batch-*.parquet", "Nothing whole is left of process", False),
+        ("process", "lines.parquet", "Nothing whole is left of extract", True),
+        ("send", "lines.parquet", "Nothing whole is left of extract", True),
+    ],
+)
+@pytest.mark.parametrize("how", ["deleted", "corrupted"])
+async def test_what_was_left_is_not_whole_any_more(
+    sandbox: Sandboxed,
+    caplog: pytest.LogCaptureFixture,
+    start_from: Any,
+    lost: str,
+    said: str,
+    read_again: bool,
+    how: str,
+) -> None:
+    """A run that finds what it should start from gone or changed starts earlier, says so, and finishes."""
+    sandbox.plant(units(1, 2))
+    await sandbox.run(dry_run=True)
+    (file,) = staged_folder("default", DATE).glob(lost)
+    if how == "deleted":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+    sandbox.http.delete("/control/requests")
+
+    outcome = await sandbox.run(start_from=start_from)
+
+    await ended(sandbox, outcome)
+    assert said in caplog.text
+    assert bool(searches(sandbox)) is read_again
+    assert entries(sandbox) == [1, 2, 3, 4]
+    assert tasks(sandbox) == []

@@ -1,0 +1,186 @@
+"""Runs that died and nights that were missed: the next run finds them, and finishes those days first."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from blocks.connections import JournalConnection
+from blocks.incidents import Incident
+from blocks.sandbox.mambu import ASSIGNED_USER_KEY
+from tests.flows.journals.aftermath import (
+    days_ago,
+    ended,
+    entries,
+    incidents,
+    killed_midway,
+    page,
+    tasks,
+    units,
+)
+from tests.flows.journals.test_people import journal_with
+from tests.sandboxed import DATE, Outcome, Sandboxed
+
+
+@pytest.fixture
+def connection(sandbox: Sandboxed) -> JournalConnection:
+    """Give a connection by which each transaction of two lines is a journal, sent one after the other."""
+    return sandbox.connection(lines_per_journal=2, xero_concurrency=1)
+
+
+async def a_dead_run_was_told(sandbox: Sandboxed, date: dt.date) -> Incident:
+    """Require that the one incident of a day, of a run that died, was told, and has ended since."""
+    (incident,) = await incidents(sandbox, date)
+    assert (incident.stage, incident.step) == ("send", "died")
+    assert incident.resolved is not None
+    (task,) = [one for one in tasks(sandbox) if str(date) in one["title"]]
+    assert task["title"].endswith(f"[Daybook default {date} send/died]")
+    assert (task["status"], task["assignedUserKey"]) == ("COMPLETED", ASSIGNED_USER_KEY)
+    assert incident.remedy in task["description"]
+    for words in (
+        "last heard of at send, ended without a word",
+        "In Xero: 1 journal",
+        "Unknown whether in Xero: 1 journal",
+        "Not sent yet: 1 journal",
+    ):
+        assert words in incident.error
+        assert words in task["description"]
+    assert f"journals --date {date}" in incident.remedy
+    assert f"withdraw --date {date}" in incident.remedy
+    return incident
+
+
+async def test_a_run_that_died_is_found_by_the_next_of_its_date(
+    sandbox: Sandboxed, connection: JournalConnection, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of the date finds that the one before it died in sending, tells of it, and finishes the day."""
+    sandbox.plant(units(1, 2, 3))
+    await killed_midway(sandbox, home, monkeypatch, connection)
+    assert entries(sandbox) == [1, 2]
+
+    await ended(sandbox, await sandbox.run(connection=connection))
+
+    assert entries(sandbox) == [1, 2, 3, 4, 5, 6]
+    await a_dead_run_was_told(sandbox, DATE)
+
+
+async def test_a_run_that_died_is_found_by_the_nightly_one(
+    sandbox: Sandboxed, connection: JournalConnection, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nightly run finds that the one of the night before died, and finishes that day before its own."""
+    died, night = days_ago(2), days_ago(1)
+    sandbox.plant(units(1, 2, 3, date=died), died)
+    sandbox.plant(units(11, 12, date=night), night)
+    await killed_midway(sandbox, home, monkeypatch, connection, died)
+
+    outcome = await sandbox.run(None, connection=connection)
+
+    await ended(sandbox, outcome, night)
+    assert outcome.summary.date == night
+    assert outcome.summary.looked_back == [died]
+    assert f"Looked back on {died}" in (
+        await page(f"journals-{night}", run=outcome.summary.flow_run_id) or ""
+    )
+    assert entries(sandbox) == [1, 2, 3, 4, 5, 6, 21, 22, 23, 24]
+    order = [journal["Narration"] for journal in sandbox.xero_journals()]
+    assert [str(died) in name for name in order] == [True, True, True, False, False]
+    await a_dead_run_was_told(sandbox, died)
+    assert await incidents(sandbox, night) == []
+
+
+async def run_nightly(sandbox: Sandboxed, connection: JournalConnection) -> Outcome:
+    """Run as the schedule does: without a date."""
+    return await sandbox.run(None, connection=connection)
+
+
+async def test_three_missed_nights_are_finished_in_order(
+    sandbox: Sandboxed, connection: JournalConnection, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After three missed nights, one of them half sent, the fourth finishes all days in order, tied out."""
+    began = dt.datetime.now(dt.UTC)
+    before, *missed = (days_ago(number) for number in (5, 4, 3, 2))
+    night = days_ago(1)
+    for number, date in enumerate((before, *missed, night)):
+        sandbox.plant(units(10 * number + 1, 10 * number + 2, 10 * number + 3, date=date), date)
+    await ended(sandbox, await sandbox.run(before, connection=connection), before)
+    await killed_midway(sandbox, home, monkeypatch, connection, missed[1])
+
+    outcome = await run_nightly(sandbox, connection)
+
+    await ended(sandbox, outcome, night)
+    assert outcome.summary.looked_back == missed
+    names = [journal["Narration"] for journal in sandbox.xero_journals()]
+    after = names[3 + 1 :]
+    days = [next(date for date in (*missed, night) if f"date: {date}" in name) for name in after]
+    assert days == sorted(days)
+    assert set(days) == {*missed, night}
+    assert entries(sandbox) == [20 * day + entry for day in range(5) for entry in range(1, 7)]
+    for date in missed:
+        (incident,) = await incidents(sandbox, date)
+        assert incident.resolved is not None
+        assert incident.step == ("died" if date == missed[1] else "never finished")
+    assert len(tasks(sandbox)) == 3
+    for date in (*missed, night):
+        text = await page(f"journals-{date}", since=began)
+        assert "| yes, to the cent |" in (text or "")
+    await a_dead_run_was_told(sandbox, missed[1])
+
+
+async def test_a_look_back_that_fails_is_named_and_the_night_goes_on(
+    sandbox: Sandboxed, connection: JournalConnection
+) -> None:
+    """A missed day that cannot be finished is named with its reason, and the night's own day is sent."""
+    before, missed, night = days_ago(3), days_ago(2), days_ago(1)
+    sandbox.plant(units(1, date=before), before)
+    sandbox.plant(units(11, date=missed)[:1], missed)
+    sandbox.plant(units(21, date=night), night)
+    await ended(sandbox, await sandbox.run(before, connection=connection), before)
+
+    outcome = await run_nightly(sandbox, connection)
+
+    assert outcome.state.is_failed()
+    assert f"Looked back on {missed}, and it is not finished" in outcome.message
+    assert f"booking date {missed} is off by" in outcome.message
+    assert entries(sandbox) == [1, 2, 41, 42]
+    (incident,) = await incidents(sandbox, missed, only_open=True)
+    assert (incident.stage, incident.step) == ("process", "balance")
+    assert await incidents(sandbox, night) == []
+    open_tasks = [one for one in tasks(sandbox) if one["status"] == "OPEN"]
+    assert [str(missed) in one["title"] for one in open_tasks] == [True]
+
+    sandbox.plant(units(11, date=missed), missed)
+    await ended(sandbox, await run_nightly(sandbox, connection), night)
+    assert entries(sandbox) == [1, 2, 21, 22, 41, 42]
+
+
+async def test_a_deleted_draft_is_not_sent_again_by_looking_back(
+    sandbox: Sandboxed, connection: JournalConnection
+) -> None:
+    """What a person deleted is sent again by a run of that date, and by no look back, also on late lines."""
+    earlier, night = days_ago(2), days_ago(1)
+    sandbox.plant(units(1, 2, date=earlier), earlier)
+    sandbox.plant(units(11, date=night), night)
+    await ended(sandbox, await sandbox.run(earlier, connection=connection), earlier)
+    sandbox.control("xero/delete", {"journal_id": journal_with(sandbox, 3)["ManualJournalID"]})
+
+    first = await run_nightly(sandbox, connection)
+    await ended(sandbox, first, night)
+    assert first.summary.looked_back == []
+    assert entries(sandbox) == [1, 2, 21, 22]
+
+    sandbox.control("mambu/add_lines", {"date": str(earlier), "lines": units(3, date=earlier)})
+    second = await run_nightly(sandbox, connection)
+    await ended(sandbox, second, night)
+    assert second.summary.looked_back == [earlier]
+    assert entries(sandbox) == [1, 2, 5, 6, 21, 22]
+    text = await page(f"journals-{night}", run=second.summary.flow_run_id)
+    assert f"Looked back on {earlier}" in (text or "")
+
+    third = await run_nightly(sandbox, connection)
+    assert third.summary.looked_back == []
+    assert entries(sandbox) == [1, 2, 5, 6, 21, 22]
+
+    await ended(sandbox, await sandbox.run(earlier, connection=connection), earlier)
+    assert entries(sandbox) == [1, 2, 3, 4, 5, 6, 21, 22]
