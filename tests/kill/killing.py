@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -51,10 +52,11 @@ for date in sys.argv[2:]:
 
 @dataclass
 class Kill:
-    """One kill and what came of it."""
+    """One kill and what came of it; `held` tells that a run died which held the day."""
 
     point: Point
     date: dt.date
+    held: bool = False
     killed_after: float = 0.0
     rerun_took: float = 0.0
     told: dict[str, Any] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class Lane:
         self.sandbox = sandbox
         self._next_day = first_day
         self.connection = ""
+        self.store = DaybookStore()
         self.env: Mapping[str, str] = {}
 
     def connect(self, name: str, store: DaybookStore, env: Mapping[str, str]) -> None:
@@ -75,7 +78,7 @@ class Lane:
         connection = self.sandbox.connection(store=store, lines_per_journal=LINES_PER_JOURNAL)
         with temporary_settings({PREFECT_API_URL: env["PREFECT_API_URL"]}):
             asyncio.run(_save(name, connection))
-        self.connection, self.env = name, env
+        self.connection, self.store, self.env = name, store, env
 
     def requests(self) -> list[dict[str, Any]]:
         """Run a day undisturbed and return what it asked the systems for."""
@@ -90,13 +93,26 @@ class Lane:
         for _ in range(TRIES):
             kill = Kill(point, self._day())
             began = time.monotonic()
-            if self._killed(kill):
+            if self._killed(kill, point):
                 kill.killed_after = time.monotonic() - began
+                if point.then and not self._killed(kill, point.then):
+                    kill.problems.append(f"the second run did not come to {point.then}")
                 self._rerun(kill)
                 return kill
             point = point.earlier()
         kill.problems.append("no run came to this point")
         return kill
+
+    def incidents(self, kills: list[Kill]) -> None:
+        """Note where the record of incidents is not as it should be: one for each run that died, resolved."""
+        done = run(["flows.main", "incidents", "--connection", self.connection, "--json"], self.env)
+        found = json.loads(done.stdout)["incidents"]
+        for kill in kills:
+            ours = [one for one in found if one["date"] == str(kill.date)]
+            if bool(ours) is not kill.held or not all(one["resolved"] for one in ours):
+                kill.problems.append(f"incidents (a run that held the day died: {kill.held}): {ours}")
+        if done.returncode != 0:
+            kills[0].problems.append(f"incidents ended with {done.returncode}: {done.stdout}{done.stderr}")
 
     def again(self, kills: list[Kill]) -> None:
         """Run all the days once more, in one process, and note where anything changed."""
@@ -124,10 +140,10 @@ class Lane:
         self.sandbox.http.delete("/control/faults")
         self.sandbox.http.delete("/control/requests")
 
-    def _killed(self, kill: Kill) -> bool:
-        """Start a run and kill it at its point; return False where it ended before."""
+    def _killed(self, kill: Kill, point: Point) -> bool:
+        """Start a run and kill it at a point; return False where it ended before."""
         self._calm()
-        self.sandbox.fault(kill.point.rule(len(self.sandbox.xero_journals())))
+        self.sandbox.fault(point.rule(len(self.sandbox.xero_journals())))
         child = subprocess.Popen(
             [sys.executable, "-m", *self._command(kill.date)],
             cwd=ROOT,
@@ -138,15 +154,21 @@ class Lane:
         )
         try:
             deadline = time.monotonic() + PATIENCE
-            while not self._struck(kill.point) and child.poll() is None and time.monotonic() < deadline:
+            while not (struck := self._struck(point)) and child.poll() is None:
+                assert time.monotonic() < deadline, f"a run of {kill.date} does not come to {point}"
                 time.sleep(0.01)
-            time.sleep(kill.point.pause)
-            return child.poll() is None
+            time.sleep(point.pause)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
             self.sandbox.http.delete("/control/faults")
+        kill.held |= asyncio.run(self._is_held(kill.date))
+        return bool(struck) and child.returncode == -signal.SIGKILL
+
+    async def _is_held(self, date: dt.date) -> bool:
+        async with self.store.open() as opened:
+            return any(lease.day == date for lease in await opened.leases.of("journals", self.connection))
 
     def _struck(self, point: Point) -> list[dict[str, Any]]:
         """Return the requests that the point's rule has struck, done already where it is to be done."""
@@ -177,12 +199,24 @@ class Lane:
             time.sleep(0.05)
 
 
+def _tasks(lane: Lane, kill: Kill) -> list[str]:
+    """Say which tasks of the day are still open in Mambu, or there twice."""
+    tasks = [one for one in lane.sandbox.control("mambu/tasks") if f" {kill.date} " in one["title"]]
+    titles = Counter(one["title"] for one in tasks)
+    return [
+        *(f"still open: {one['title']}" for one in tasks if one["status"] != "COMPLETED"),
+        *(f"{count} tasks named {title}" for title, count in titles.items() if count > 1),
+        *(["a task, and no run died"] if tasks and not kill.held else []),
+        *(["no task, and a run died"] if kill.held and not tasks else []),
+    ]
+
+
 def _books(lane: Lane, kill: Kill) -> list[str]:
     return books.problems(lane.sandbox, kill.date)
 
 
 # What has to be true of a day after the rerun; each returns what is wrong.
-CHECKS: tuple[Callable[[Lane, Kill], list[str]], ...] = (_books,)
+CHECKS: tuple[Callable[[Lane, Kill], list[str]], ...] = (_books, _tasks)
 
 
 def kills(
@@ -195,6 +229,7 @@ def kills(
         for point in share:
             made.append(lane.kill(point))
             told(made[-1])
+        lane.incidents(made)
         lane.again(made)
         return made
 

@@ -23,16 +23,18 @@ LATE = "write, done while the next run goes"
 XERO = "read of Xero"
 MOMENT = "any moment of sending"
 MAMBU = "read of Mambu"
-KINDS = (AFTER, BEFORE, READ_BACK, LATE, XERO, MOMENT, MAMBU)
+TWICE = "write, and then the next run, too"
+KINDS = (AFTER, BEFORE, TWICE, READ_BACK, LATE, XERO, MOMENT, MAMBU)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
     """The request at which a run is killed: the `nth` with this system, method and path.
 
-    `fault` is what holds the request up, and `pause` how long after its arrival the process dies. `lists`
-    is how often a run lists Xero's journals before it writes; with more than a page of them, each is
-    several requests.
+    `path` stands for all below it where it ends with a slash. `fault` is what holds the request up, and
+    `pause` how long after its arrival the process dies. `lists` is how often a run lists Xero's journals
+    before it writes; with more than a page of them, each is several requests. `then` is where the next run
+    is killed as well.
     """
 
     kind: str
@@ -43,48 +45,63 @@ class Point:
     fault: dict[str, Any]
     lists: int = 0
     pause: float = 0.0
+    then: Point | None = None
 
     def rule(self, journals: int) -> dict[str, Any]:
         """Return the sandbox's rule that strikes there, with so many journals in Xero."""
         nth = self.nth
         if (self.system, self.method, self.path) == LIST and nth > self.lists:
             nth += self.lists * (max(1, math.ceil(journals / PAGE)) - 1)
-        place = {"system": self.system, "method": self.method, "path": f"^{re.escape(self.path)}$"}
-        return {**place, "nth": nth, **self.fault}
+        path = "^" + re.escape(self.path) + ("" if self.path.endswith("/") else "$")
+        return {"system": self.system, "method": self.method, "path": path, "nth": nth, **self.fault}
 
     def earlier(self) -> Point:
         """Return the point one such request earlier."""
         return replace(self, nth=max(1, self.nth - 1))
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path.rsplit('/', 1)[-1]} {self.nth}"
+        name = self.path.rstrip("/").rsplit("/", 1)[-1].replace("gljournalentries:", "")
+        return f"{self.method} {name} {self.nth}" + (f", {self.then}" if self.then else "")
+
+
+# All further requests of the kind hang as well: what else is under way gets no further than the first.
+_HANG = {"kind": "hang", "seconds": 300, "times": 0}
+_DONE = {**_HANG, "after": True}
+# Where a run is killed that has found what a killed one left: it sends that again, and tells people.
+_NEXT = (
+    Point(TWICE, "xero", "PUT", LIST[2], 1, _DONE),
+    Point(TWICE, "mambu", "POST", "/api/tasks", 1, _DONE),
+    Point(TWICE, "xero", "PUT", LIST[2], 1, _HANG),
+    Point(TWICE, "mambu", "PATCH", "/api/tasks/", 1, _DONE),
+    Point(TWICE, "mambu", "POST", "/api/tasks", 1, _HANG),
+    Point(TWICE, "mambu", "PATCH", "/api/tasks/", 1, _HANG),
+)
 
 
 def points(requests: Sequence[dict[str, Any]], chance: random.Random) -> dict[str, list[Point]]:
     """Return all points of a run that made these requests, by kind."""
     found: dict[str, list[Point]] = {kind: [] for kind in KINDS}
     seen: Counter[tuple[str, str, str]] = Counter()
-    lists = 0
-    # All further ones as well: what else is under way gets no further than this.
-    hang = {"kind": "hang", "seconds": 300, "times": 0}
+    lists, writes = 0, 0
     for request in requests:
         place = (request["system"], request["method"], request["path"])
         seen[place] += 1
-        writes = any(method == "PUT" for _, method, _ in seen)
-        lists += place == LIST and not writes
-
-        def add(
-            kind: str, fault: dict[str, Any], pause: float = 0.0, place: tuple[str, str, str] = place
-        ) -> None:
-            found[kind].append(Point(kind, *place, seen[place], fault, pause=pause))
-
+        here = Point(BEFORE, *place, seen[place], _HANG)
         if place[1] == "PUT":
-            add(BEFORE, hang)
-            add(AFTER, {**hang, "after": True})
-            add(LATE, {"kind": "delay", "seconds": round(chance.uniform(1, 7), 1)})
-            add(MOMENT, {"kind": "delay", "seconds": 0}, round(chance.uniform(0, 0.1), 3))
+            writes += 1
+            found[BEFORE].append(here)
+            found[AFTER].append(replace(here, kind=AFTER, fault=_DONE))
+            found[TWICE].append(replace(here, kind=TWICE, then=_NEXT[writes % len(_NEXT)]))
+            late = {"kind": "delay", "seconds": round(chance.uniform(1, 7), 1)}
+            found[LATE].append(replace(here, kind=LATE, fault=late))
+            pause = round(chance.uniform(0, 0.1), 3)
+            found[MOMENT].append(
+                replace(here, kind=MOMENT, fault={"kind": "delay", "seconds": 0}, pause=pause)
+            )
         else:
-            add(MAMBU if place[0] == "mambu" else READ_BACK if writes else XERO, hang)
+            lists += place == LIST and not writes
+            kind = MAMBU if place[0] == "mambu" else READ_BACK if writes else XERO
+            found[kind].append(replace(here, kind=kind))
     return {kind: [replace(one, lists=lists) for one in some] for kind, some in found.items()}
 
 
