@@ -26,7 +26,10 @@ def main() -> int:
     asked = parser.parse_args()
     chance = random.Random(asked.seed)  # noqa: S311 - a choice of tests
     began = time.monotonic()
-    print(f"{'killed at':<46}{'when':<36}{'date':<12}{'killed':>8}{'rerun':>8}  {'created':>7}  result")
+    print(
+        f"{'killed at':<46}{'when':<36}{'date':<12}{'killed':>8}{'rerun':>8}{'of which flow':>15}"
+        f"{'created':>9}  result"
+    )
     with (
         tempfile.TemporaryDirectory(prefix="daybook-kill-") as name,
         lanes(Path(name), asked.lanes) as all_lanes,
@@ -51,8 +54,8 @@ def main() -> int:
 def _show(kill: Kill) -> None:
     print(
         f"{kill.point!s:<46}{kill.point.kind:<36}{kill.date!s:<12}{kill.killed_after:>6.1f} s"
-        f"{kill.rerun_took:>6.1f} s  {kill.told.get('journals_created', '-'):>7}  "
-        + ("PROBLEM" if kill.problems else "right"),
+        f"{kill.rerun_took:>6.1f} s{kill.told.get('seconds', {}).get('total', 0):>13.1f} s"
+        f"{kill.told.get('journals_created', '-'):>9}  " + ("PROBLEM" if kill.problems else "right"),
         flush=True,
     )
 

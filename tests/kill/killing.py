@@ -156,7 +156,8 @@ class Lane:
             deadline = time.monotonic() + PATIENCE
             while not (struck := self._struck(point)) and child.poll() is None:
                 assert time.monotonic() < deadline, f"a run of {kill.date} does not come to {point}"
-                time.sleep(0.01)
+                # What hangs stands still meanwhile; where nothing does, every moment counts.
+                time.sleep(0.1 if point.fault["kind"] == "hang" else 0.01)
             time.sleep(point.pause)
         finally:
             with contextlib.suppress(ProcessLookupError):
