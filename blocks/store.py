@@ -321,6 +321,9 @@ class Store:
         The bytes of a request are dropped once none of its journals can need them again.
         """
         ids, reasons = ids or {}, reasons or {}
+        records = list(records)
+        if not records:
+            return
         async with self._begin() as database:
             for record in records:
                 values: dict[str, Any] = {"state": state, "changed_at": _text(at)}
