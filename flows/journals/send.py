@@ -171,10 +171,12 @@ async def seal_missing(night: Night, plan: Plan, books: Books, records: Sequence
     generations: dict[str, int] = {}
     live = {journal.narration for journal in books.matched.journals}
     for name, record in latest(records).items():
-        if record.state is JournalState.SEALED:
+        if record.state is JournalState.SEALED or (record.state in OPEN_ENDED and name not in live):
+            # Sent without an answer, settled since and not found: its key has died and may be used anew.
+            # It must be: a run with a store of its own knows of no attempt before, and sends under it too.
             generations[name] = record.generation
-        elif record.state is JournalState.REFUSED or (record.state in OPEN_ENDED and name not in live):
-            # Surely not in Xero: declined there, or sent without an answer, settled since and not found.
+        elif record.state is JournalState.REFUSED:
+            # Surely not in Xero, and the key goes on repeating that for six minutes.
             generations[name] = record.generation + 1
         else:
             taken.setdefault(record.booking_date, set()).add(record.number)
