@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,9 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.script import MACHINES, Script, script
 from tests.simulation.stores import StoreFile
 from tests.simulation.world import Figures, World
+
+# Virtual seconds: longer than anything waits.
+_LONG = 1e6
 
 
 class Simulator:
@@ -37,12 +39,13 @@ class Simulator:
         try:
             return await world.play()
         finally:
-            # What a dead run or a broken schedule left behind ends here, and stirs in no later one.
+            # What a dead run or a broken schedule left behind comes to its end here, and stirs in no later one.
+            world.end()
             left = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in left:
-                task.cancel()
-            with contextlib.suppress(BaseException):
-                await asyncio.gather(*left, return_exceptions=True)
+            if left:
+                _, stuck = await asyncio.wait(left, timeout=_LONG)
+                for task in stuck:
+                    task.cancel()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import zlib
 from collections.abc import Awaitable, Callable
@@ -32,6 +33,8 @@ class StoreFile:
         self.store: Store = open_store(f"sqlite:///{file}?check_same_thread=false")
         event.listen(self.store._engine.sync_engine, "connect", _quick)
         self._file = file
+        # One call at a time: a second connection would be opened by a thread, whose pace nobody knows.
+        self.turn = asyncio.Lock()
 
     async def open(self) -> None:
         """Make the tables."""

@@ -144,7 +144,8 @@ class World:
         run.require_alive()
         if fault is Fault.STORE_DOWN:
             raise StoreError("the store is down")
-        result = await call()
+        async with run.file.turn:
+            result = await call()
         if fault is Fault.CRASH_DONE:
             raise run.crashes()
         if fault is Fault.STORE_DOWN_DONE:
@@ -319,6 +320,11 @@ class World:
     def _require_none(self) -> None:
         if self.violation is not None:
             raise self.violation
+
+    def end(self) -> None:
+        """Let all runs die, those included that a violation has cut off."""
+        for run in self._runs:
+            run.dead = True
 
     def network(self, run: Run) -> Network:
         """Return a run's way to Xero."""
