@@ -17,9 +17,7 @@ REMOVALS = frozenset({"delete", "void"})
 class Accountant:
     """A person at Xero's screen who does things at random. `copies` are ids of journals they made twice."""
 
-    def __init__(
-        self, rng: random.Random, stand_in: XeroStandIn, model: Model, *, removes: bool
-    ) -> None:
+    def __init__(self, rng: random.Random, stand_in: XeroStandIn, model: Model, *, removes: bool) -> None:
         self._rng, self._stand_in, self._model = rng, stand_in, model
         self.copies: list[str] = []
         acts = {
@@ -78,9 +76,7 @@ class Accountant:
 
     def _wipe(self, journal: Journal) -> None:
         told = [
-            number
-            for number, row in enumerate(journal.rows())
-            if row["Description"].startswith("EntryID: ")
+            number for number, row in enumerate(journal.rows()) if row["Description"].startswith("EntryID: ")
         ]
         if not told:
             return

@@ -33,7 +33,9 @@ class Simulator:
 
     def play_script(self, made: Script, chance: Chance, *, trace: list[str] | None = None) -> Figures:
         """Play a schedule with the faults that `chance` decides. Raises Violation."""
-        return self._loop.run_until_complete(self._played(World(self._loop, self._files, made, chance, trace)))
+        return self._loop.run_until_complete(
+            self._played(World(self._loop, self._files, made, chance, trace))
+        )
 
     async def _played(self, world: World) -> Figures:
         try:

@@ -73,14 +73,21 @@ class Run:
             self.read_at = now
         elif place == PUT:
             self.world.puts += 1
-            self.world.check(lambda: self.world.model.write_leaves(body, self.file.intent(key), now, self.read_at))
+            self.world.check(
+                lambda: self.world.model.write_leaves(body, self.file.intent(key), now, self.read_at)
+            )
 
 
 class World:
     """A schedule under way. `play` plays it."""
 
     def __init__(
-        self, loop: VirtualLoop, files: list[StoreFile], script: Script, chance: Chance, trace: list[str] | None
+        self,
+        loop: VirtualLoop,
+        files: list[StoreFile],
+        script: Script,
+        chance: Chance,
+        trace: list[str] | None,
     ) -> None:
         self.loop, self.files, self.script = loop, files, script
         self.chance: Chance = chance
@@ -274,7 +281,9 @@ class World:
         since = (run.read_at or run.began) - dt.timedelta(seconds=self.stale + 1)
         if confirmed.tied_out and (self.acted_at is None or self.acted_at < since):
             self.check(lambda: self.model.claimed_complete(expected))
-        acted = self.acted_at is not None and self.acted_at >= run.began - dt.timedelta(seconds=self.stale + 1)
+        acted = self.acted_at is not None and self.acted_at >= run.began - dt.timedelta(
+            seconds=self.stale + 1
+        )
         if not run.disturbed and not acted:
             self.check(lambda: self.model.ended_calmly(expected))
         return True
