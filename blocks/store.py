@@ -330,6 +330,9 @@ class Store:
         The bytes of a request are dropped once none of its journals can need them again.
         """
         ids, reasons, digests = ids or {}, reasons or {}, digests or {}
+        records = list(records)
+        if not records:
+            return
         async with self.database.begin() as database:
             for record in records:
                 values: dict[str, Any] = {"state": state, "changed_at": instant_text(at)}

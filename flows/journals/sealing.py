@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.journals.books import LiveJournal, Match, Plan
-from flows.journals.narration import Narration, description, request_key
+from flows.journals.narration import Narration, description, entry_id_in, request_key
 from flows.journals.steps.batch import LARGEST_JOURNAL_BYTES, Unit, fill, line_sizes
 from flows.money import money_text, to_minor
 
@@ -100,6 +100,25 @@ def seal(
     ]
     single = sum(map(len, planned.values())) <= SINGLE_JOURNALS
     return Sealing(_requests(journals, policy.organisation, used, single=single), [*torn, *uncertain])
+
+
+def entries_in(body: bytes) -> set[int]:
+    """Return the entry ids in the bytes of a request."""
+    journals = msgspec.json.decode(body, type=_Body).journals
+    found = (entry_id_in(line.text) for journal in journals for line in journal.lines)
+    return {entry for entry in found if entry is not None}
+
+
+class _BodyLine(msgspec.Struct):
+    text: str = msgspec.field(name="Description")
+
+
+class _BodyJournal(msgspec.Struct):
+    lines: list[_BodyLine] = msgspec.field(name="JournalLines")
+
+
+class _Body(msgspec.Struct):
+    journals: list[_BodyJournal] = msgspec.field(name="ManualJournals")
 
 
 def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Table, list[str]]:
