@@ -69,7 +69,7 @@ async def remove(night: Night, items: Sequence[Item]) -> Removed:
     return Removed(outcomes, failed[0] if failed else None)
 
 
-@run_task("withdraw: verify", retries=1)
+@run_task("withdraw: verify")
 async def verify(night: Night, items: Sequence[Item]) -> list[str]:
     """Read journals again that were taken out, and return the ids of those that Xero still shows."""
     still: list[str] = []

@@ -140,8 +140,11 @@ async def _wait_for_others(night: Night, matched: Match, records: Sequence[Journ
 
 
 @run_task("send: settle")
-async def settle(night: Night, plan: Plan) -> None:
-    """Bring requests of earlier runs to a known end: answered, found in Xero, or surely dead."""
+async def settle(night: Night, plan: Plan | None) -> None:
+    """Bring requests of earlier runs to a known end: answered, found in Xero, or surely dead.
+
+    Without the day's plan nothing can be found, and nothing is asked for again.
+    """
     records = latest(await _records(night)).values()
     open_ended = [record for record in records if record.state in OPEN_ENDED]
     for key in dict.fromkeys(record.request_key for record in open_ended):
@@ -150,9 +153,8 @@ async def settle(night: Night, plan: Plan) -> None:
         request = await night.store.request(key)
         if request is None or request.first_sent_at is None:
             continue
-        if night.clock.now() < request.first_sent_at + KEY_LIFE and await _settled(
-            night, plan, request, of_request
-        ):
+        alive = night.clock.now() < request.first_sent_at + KEY_LIFE
+        if plan is not None and alive and await _settled(night, plan, request, of_request):
             continue
         wait = (request.first_sent_at + KEY_DEAD - night.clock.now()).total_seconds()
         if wait > 0:

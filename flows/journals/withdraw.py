@@ -96,7 +96,7 @@ async def take_out(night: Night, told: Withdrawal) -> None:
     with night.in_stage("read"):
         await night.progress("read", 0, 1)
         if told.confirmed:
-            await settle(night)
+            await settle(night, None)
         told.items, told.notes = await look(night, told.scope, confirmed=told.confirmed)
         await night.progress("read", 1, 1)
     if not told.confirmed or not told.pending:
@@ -111,7 +111,7 @@ async def take_out(night: Night, told: Withdrawal) -> None:
         told.outcomes = lost(told.outcomes, await verify(night, done))
 
 
-@run_task("withdraw: read Xero", retries=1)
+@run_task("withdraw: read Xero")
 async def look(night: Night, scope: Scope, *, confirmed: bool) -> tuple[list[Item], list[str]]:
     """Return the day's journals with what is to become of them, and notes for people."""
     date = night.day.date

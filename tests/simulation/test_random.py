@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
+from tests.simulation.teeth import CHECKED
 
 from tests.simulation.many import Tally, report, timed
 from tests.simulation.simulator import Simulator, simulator
-from tests.simulation.teeth import CHECKED
 
 
 def trace_of(place: Simulator, seed: int) -> list[str]:
