@@ -28,7 +28,7 @@ async def _ask_xero(night: Night) -> XeroOrganisation:
     return await night.xero.organisation()
 
 
-ask_xero = run_task("day: ask Xero", retries=1)(_ask_xero)
+ask_xero = run_task("day: ask Xero")(_ask_xero)
 
 
 async def settle_day(night: Night, date: dt.date | None) -> None:
