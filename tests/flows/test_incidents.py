@@ -107,7 +107,7 @@ async def test_a_failure_becomes_a_task(tmp_path: Path) -> None:
     assert (task["assignedUserKey"], task["status"]) == (ASSIGNED_USER_KEY, "OPEN")
     assert task["dueDate"] == "2026-07-02"
     assert (kept.flow, kept.day, kept.stage, kept.step) == ("journals", DATE, "process", "map")
-    assert kept.error == "Two GL accounts have no counterpart in Xero.; GL 4711 (2 lines); GL 4712 (1 line)"
+    assert kept.error == "Two GL accounts have no counterpart in Xero: GL 4711 (2 lines); GL 4712 (1 line)"
     assert (kept.remedy, kept.opened) == ("Add them in Xero, then start again.", NOW)
     assert (kept.task_state, kept.task_id) == (TaskState.OPEN, str(task["id"]))
 
