@@ -249,8 +249,9 @@ async def test_a_success_completes_the_days_tasks(tmp_path: Path) -> None:
     async with office(tmp_path) as at:
         for date in (DATE, DATE - dt.timedelta(days=1)):
             await at.desk().open(FAILURE, date, ZONE)
+            at.place.pass_time(HOUR)
         (ended,) = await at.desk().resolve(DATE, ZONE)
-        assert (ended.day, ended.resolved) == (DATE, NOW)
+        assert (ended.day, ended.resolved) == (DATE, NOW + dt.timedelta(hours=2))
         assert await at.statuses() == ["COMPLETED", "OPEN"]
         assert [one.task_state for one in await at.kept()] == [TaskState.CLOSED, TaskState.OPEN]
 
