@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -211,6 +212,20 @@ async def test_a_task_whose_answer_was_lost_is_completed(tmp_path: Path) -> None
     assert (kept.task_state, kept.task_id) == (TaskState.CLOSED, "1")
 
 
+async def test_a_run_that_ends_while_it_tells_leaves_word_of_it(tmp_path: Path) -> None:
+    """Before a task is sent to Mambu the record says that it may stand there, whatever becomes of the run."""
+    async with office(tmp_path) as at:
+        at.down("POST", kind="hang")
+        telling = asyncio.create_task(at.desk().open(FAILURE, DATE, ZONE))
+        async with asyncio.timeout(20):
+            while not any(request.method == "POST" for request in at.place.wire.requests):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+        (kept,) = await at.kept()
+    assert (kept.task_state, kept.task_id, kept.task_tried) == (TaskState.DUE, None, True)
+
+
 async def test_after_a_loss_of_the_store_the_task_is_found(tmp_path: Path) -> None:
     """The same failure under a new store adopts the open task of the old one, and brings it up to date."""
     async with office(tmp_path) as at, store_in(tmp_path, "new") as new:
@@ -249,8 +264,9 @@ async def test_a_success_completes_the_days_tasks(tmp_path: Path) -> None:
     async with office(tmp_path) as at:
         for date in (DATE, DATE - dt.timedelta(days=1)):
             await at.desk().open(FAILURE, date, ZONE)
+            at.place.pass_time(HOUR)
         (ended,) = await at.desk().resolve(DATE, ZONE)
-        assert (ended.day, ended.resolved) == (DATE, NOW)
+        assert (ended.day, ended.resolved) == (DATE, NOW + dt.timedelta(hours=2))
         assert await at.statuses() == ["COMPLETED", "OPEN"]
         states = {one.day: one.task_state for one in await at.kept()}
         assert states == {DATE: TaskState.CLOSED, DATE - dt.timedelta(days=1): TaskState.OPEN}

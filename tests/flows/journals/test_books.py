@@ -235,11 +235,8 @@ def test_two_journals_of_one_name_are_reported() -> None:
 def test_what_was_deleted_is_withheld_on_request(data: st.DataObject, lines: list[JournalLine]) -> None:
     """On request exactly the lines that otherwise are missing by deletion are withheld; all else is alike."""
     day = sent(lines, cap=4)
-    live = [
-        one._replace(status=data.draw(st.sampled_from(STATES)))
-        for one in day.live
-        if data.draw(st.booleans())
-    ]
+    known = [one for one in day.live if data.draw(st.booleans())]
+    live = [one._replace(status=data.draw(st.sampled_from(STATES))) for one in known]
     plain, withholding = match(day.plan, live), match(day.plan, live, withhold_deleted=True)
     assert withholding.withheld == set(entries(one for one in live if one.status == "DELETED"))
     assert withholding.missing == plain.missing - withholding.withheld
@@ -250,7 +247,7 @@ def test_what_was_deleted_is_withheld_on_request(data: st.DataObject, lines: lis
 @pytest.mark.parametrize("others", [["DRAFT"], ["POSTED"], ["ARCHIVED"], ["VOIDED"], ["VOIDED", "DRAFT"]])
 @pytest.mark.parametrize("deleted_first", [True, False])
 def test_only_what_stands_nowhere_else_is_withheld(others: list[str], *, deleted_first: bool) -> None:
-    """A line that a deleted journal shares with a live or voided one is found or voided, not withheld."""
+    """A line of a deleted journal that a live or a voided one holds as well is not withheld."""
     day = sent(posting(1, "5", "-5"))
     (journal,) = day.live
     deleted = [journal._replace(status="DELETED", journal_id="deleted")]
@@ -263,7 +260,7 @@ def test_only_what_stands_nowhere_else_is_withheld(others: list[str], *, deleted
 
 
 def test_a_day_is_settled_although_lines_are_withheld() -> None:
-    """A day of which drafts were deleted is settled for one that looks back, and does not tie out."""
+    """A day of which drafts were deleted is settled for a run that looks back, and does not tie out."""
     day = sent([*transfers(2), *posting(5, "7", "-7", booked=EARLIER)])
     live = [one._replace(status="DELETED") if one.date != DAY.date else one for one in day.live]
     found = confirmed(day.plan, match(day.plan, live, withhold_deleted=True), [])
@@ -276,9 +273,8 @@ def test_a_day_is_settled_although_lines_are_withheld() -> None:
 @pytest.mark.parametrize("what", ["missing", "voided", "torn", "doubled"])
 def test_withheld_lines_excuse_nothing_else(what: str) -> None:
     """Beside withheld lines, whatever else does not agree keeps the day open."""
-    day = sent(
-        [*posting(1, "5", "-5"), *posting(3, "6", "-6"), *posting(5, "7", "-7", booked=EARLIER)], cap=2
-    )
+    lines = [*posting(1, "5", "-5"), *posting(3, "6", "-6"), *posting(5, "7", "-7", booked=EARLIER)]
+    day = sent(lines, cap=2)
     deleted, first, second = day.live
     live = [deleted._replace(status="DELETED"), first, second]
     if what == "missing":

@@ -54,7 +54,7 @@ def both_ways(remedy: str) -> None:
         (
             {**PUT, "nth": 2, "times": 0, "kind": "drop_after"},
             ["In Xero: 1 journal", "Unknown whether in Xero: 1 journal", "Not sent yet: 1 journal"],
-            2,
+            1,
             2,
         ),
     ],

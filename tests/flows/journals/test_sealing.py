@@ -370,7 +370,7 @@ def test_a_deleted_day_is_left_alone_and_sent_on_request() -> None:
 
 
 def test_late_lines_of_a_withheld_pool_go() -> None:
-    """Late lines without a transaction that balance go out, although the rest of their pool is withheld."""
+    """Late lines without a transaction id that balance go out, although their pool is withheld."""
     early = posting(1, "5", "-5", transaction=None)
     plan = planned([*early, *posting(3, "7", "-7", transaction=None)])
     gone = [one._replace(status="DELETED") for one in sent(early).live]
