@@ -14,9 +14,10 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import asyncpg
@@ -223,11 +224,17 @@ CHECKS: tuple[Callable[[Lane, Kill], list[str]], ...] = (_books, _tasks)
 def kills(
     lanes: list[Lane], points: list[Point], told: Callable[[Kill], None] = lambda _: None
 ) -> list[Kill]:
-    """Make these kills, side by side in the lanes, and run every day once more at the end."""
+    """Make these kills, side by side in the lanes, and run every day once more at the end.
+
+    An interrupt, or a fault of one lane, ends every lane after the kill at hand.
+    """
+    stopped = Event()
 
     def work(lane: Lane, share: list[Point]) -> list[Kill]:
         made: list[Kill] = []
         for point in share:
+            if stopped.is_set():
+                return made
             made.append(lane.kill(point))
             told(made[-1])
         lane.incidents(made)
@@ -236,7 +243,11 @@ def kills(
 
     with ThreadPoolExecutor(len(lanes)) as pool:
         parts = [pool.submit(work, lane, points[n :: len(lanes)]) for n, lane in enumerate(lanes)]
-        return [kill for part in parts for kill in part.result()]
+        try:
+            wait(parts, return_when=FIRST_EXCEPTION)
+            return [kill for part in parts for kill in part.result()]
+        finally:
+            stopped.set()
 
 
 @contextlib.contextmanager

@@ -92,7 +92,7 @@ def points(requests: Sequence[dict[str, Any]], chance: random.Random) -> dict[st
             found[BEFORE].append(here)
             found[AFTER].append(replace(here, kind=AFTER, fault=_DONE))
             found[TWICE].append(replace(here, kind=TWICE, then=_NEXT[writes % len(_NEXT)]))
-            late = {"kind": "delay", "seconds": round(chance.uniform(1, 7), 1)}
+            late = {"kind": "delay", "seconds": round(chance.uniform(2, 12), 1)}
             found[LATE].append(replace(here, kind=LATE, fault=late))
             pause = round(chance.uniform(0, 0.1), 3)
             found[MOMENT].append(
