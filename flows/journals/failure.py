@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 
-from blocks.errors import NotAllowed, ResumeLater, UnknownOutcome
+from blocks.errors import NotAllowed, Refusal, ResumeLater, UnknownOutcome
 from blocks.leases import Lease
 from blocks.store import JournalRecord, JournalState, latest
 from flows.incidents import Failure
@@ -92,7 +92,7 @@ def died(lease: Lease, records: Iterable[JournalRecord]) -> Failure:
         f"{stage}, ended without a word: its process was killed, or its machine was lost.",
         lists,
         safe,
-        _ways_on(lease.day),
+        _capital(_ways_on(lease.day)),
     )
 
 
@@ -115,10 +115,12 @@ def _remedy(date: dt.date, stage: str, step: str, error: Exception) -> str:
         first = "Correct the connection (python -m blocks save NAME). Then "
     elif isinstance(error, ResumeLater):
         first = f"Wait until {error.resume_at:%Y-%m-%d %H:%M} UTC. Then "
+    elif isinstance(error, Refusal) and not isinstance(error, StepRefusal):
+        first = "Put right what is named above. Then "
     if stage == "send" and step != HAND_OVER:
         if isinstance(error, UnknownOutcome):
             first = "Whether Xero took the last request is found out by the next run. "
-        return first + (_capital(_ways_on(date)) if first.endswith(". ") else _ways_on(date))
+        return first + (_ways_on(date) if first.endswith("Then ") else _capital(_ways_on(date)))
     if isinstance(error, StepRefusal):
         return f"{error.remedy} In Prefect's pages: Deployments, rerun, Custom run, date {date}."
     if step == HAND_OVER:
@@ -133,7 +135,7 @@ def _remedy(date: dt.date, stage: str, step: str, error: Exception) -> str:
 
 
 def _ways_on(date: dt.date) -> str:
-    return _capital(
+    return (
         f"{_start_again(date)}: only what is missing is sent. Or withdraw the day's drafts first "
         f"(Deployments, by-date, date {date}; or: python -m flows.main withdraw --date {date}), and then "
         "start it again: the day is sent afresh."

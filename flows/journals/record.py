@@ -19,7 +19,7 @@ from flows.journals.failure import died, differences, failure_of, never_finished
 from flows.journals.night import Night, staged_folder
 from flows.journals.staging import discard, staged_days
 from flows.journals.summary import Summary
-from flows.journals.wording import failure_sentence, fault_of, outcome_sentence
+from flows.journals.wording import failure_sentence, fault_of, outcome_sentence, what_happened
 
 # A record whose first run is younger than this may be new in the place of one that was lost.
 _YOUNG = dt.timedelta(days=1)
@@ -104,7 +104,8 @@ async def _failed(night: Night, summary: Summary, asked: dt.date | None, error: 
             discard(staged_folder(night.name, day))
         await night.store.days.reopened(night.name, day)
         await night.store.run_ended(summary.flow_run_id, "failed", said, night.clock.now())
-    failure = failure_of(day, night.stage, error, said, records, under_way=night.under_way)
+    happened = what_happened(summary, error)
+    failure = failure_of(day, night.stage, error, happened, records, under_way=night.under_way)
     await _tell(night, summary, failure, day, zone)
 
 

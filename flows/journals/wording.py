@@ -110,12 +110,17 @@ def batch_table(summary: Summary) -> list[dict[str, str]]:
 
 def failure_sentence(summary: Summary, error: DaybookError) -> str:
     """Say at which stage a run stopped, why, what is safe, and what to do next."""
+    return f"{what_happened(summary, error)} {_safe_and_next(summary, error)}".strip()
+
+
+def what_happened(summary: Summary, error: DaybookError) -> str:
+    """Say at which stage a run stopped, and why."""
     step = f", step {error.step}" if isinstance(error, StepRefusal) else ""
     day = f" of {summary.date}" if summary.date else ""
     where = (
         f"The journals{day} stopped at {summary.stage}{step}" if summary.stage else "The run did not start"
     )
-    return f"{where}. {error} {_safe_and_next(summary, error)}".strip()
+    return f"{where}. {error}"
 
 
 def _safe_and_next(summary: Summary, error: DaybookError) -> str:
