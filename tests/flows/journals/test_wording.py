@@ -9,6 +9,7 @@ from msgspec.structs import replace as replaced
 
 from blocks.errors import DaybookError, NotAllowed, UnknownOutcome
 from flows.journals.books import Plan, confirmed, match
+from flows.journals.failure import failure_of
 from flows.journals.steps import StepRefusal
 from flows.journals.summary import BatchRow, Summary
 from flows.journals.wording import (
@@ -178,7 +179,9 @@ def test_a_failure_says_where_why_and_what_next(stage: str, error: DaybookError,
 def test_the_failures_page_names_every_offender() -> None:
     """The failures page lists all offenders of a step, also those that its sentence leaves out."""
     error = StepRefusal("validate", "30 lines", [f"line {number}" for number in range(30)], "Mend them.")
-    summary = Summary(date=dt.date(2026, 11, 20), connection="acme")
+    date = dt.date(2026, 11, 20)
+    summary = Summary(date=date, connection="acme")
+    summary.failure = failure_of(date, "process", error, str(error), (), under_way=True)
     page = failure_markdown(summary, error)
     assert page.count("\n- line ") == 30
     assert "Mend them." in page
