@@ -1,4 +1,4 @@
-"""`python -m blocks register` and `python -m blocks save NAME [--env-file FILE]`."""
+"""`python -m blocks register`, `save NAME [--env-file FILE]` and `upgrade NAME`."""
 
 from __future__ import annotations
 
@@ -55,6 +55,23 @@ def save(name: str, env_file: Path | None) -> None:
     connection = environment.journal_connection(given)
     asyncio.run(_save(name, connection))
     click.echo(f"Saved the connection {name}. Try it: python -m flows.main --connection {name} --dry-run")
+
+
+@main.command()
+@click.argument("name")
+def upgrade(name: str) -> None:
+    """Bring the store of the connection NAME up to date with this Daybook.
+
+    Stop all runs of the older one first.
+    """
+    asyncio.run(_upgrade(name))
+    click.echo(f"The store of the connection {name} is up to date.")
+
+
+async def _upgrade(name: str) -> None:
+    from blocks.connections import JournalConnection
+
+    await (await JournalConnection.named(name)).store.open().upgrade()
 
 
 async def _register() -> list[str]:

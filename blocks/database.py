@@ -86,6 +86,17 @@ class Database:
             ) from None
 
 
+async def in_turn(connection: AsyncConnection, thing: str) -> None:
+    """Wait until no other transaction is at work on a thing, and let others wait until this one ends.
+
+    Of SQLite's there is only ever one. PostgreSQL's see and change rows side by side.
+    """
+    if connection.dialect.name == "postgresql":
+        await connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:thing, 0))"), {"thing": f"daybook {thing}"}
+        )
+
+
 def instant_text(at: datetime) -> str:
     """Return an instant as it is kept: SQLite has no type for it, and in UTC texts are in order."""
     return at.astimezone(UTC).isoformat()

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    case,
     delete,
     insert,
     select,
@@ -32,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from blocks.database import Database, instant_of, instant_text, metadata, to_its_end
+from blocks.database import Database, in_turn, instant_of, instant_text, metadata, to_its_end
 
 
 class TaskState(StrEnum):
@@ -107,6 +108,7 @@ class Incidents:
         day's other stages are resolved, for the day has come past them.
         """
         async with self._database.begin() as database:
+            await _day_in_turn(database, incident.flow, incident.connection, incident.day)
             same, others = None, []
             for held in await _selected(database, _open_on(incident.flow, incident.connection, incident.day)):
                 if (held.stage, held.step) == (incident.stage, incident.step):
@@ -133,14 +135,27 @@ class Incidents:
     async def resolve(self, flow: str, connection: str, day: date, at: datetime) -> list[Incident]:
         """Mark a day's open incidents as resolved, and return them."""
         async with self._database.begin() as database:
+            await _day_in_turn(database, flow, connection, day)
             found = await _selected(database, _open_on(flow, connection, day))
             return await _resolve(database, found, at)
 
     @to_its_end
     async def change_task(self, incident: Incident) -> None:
-        """Record what became of an incident's task."""
+        """Record what became of an incident's task.
+
+        What another run made of the incident meanwhile is not lost: where it was resolved, its task is
+        to be closed, and where its words have changed, the task is to be brought up to date.
+        """
+        state: Any = incident.task_state
+        if state in {TaskState.DUE, TaskState.OPEN}:
+            other_words = _incidents.c.task_text != incident.task_text
+            state = case(
+                (_incidents.c.resolved.is_not(None), TaskState.CLOSING),
+                (other_words, TaskState.DUE),
+                else_=state,
+            )
         values = {
-            "task_state": incident.task_state,
+            "task_state": state,
             "task_id": incident.task_id,
             "task_tried": incident.task_tried,
         }
@@ -168,6 +183,10 @@ class Incidents:
             wanted.append(_incidents.c.resolved.is_(None))
         async with self._database.begin() as database:
             return await _selected(database, and_(*wanted))
+
+
+async def _day_in_turn(database: AsyncConnection, flow: str, connection: str, day: date) -> None:
+    await in_turn(database, f"incidents {flow} {connection} {day}")
 
 
 async def _resolve(database: AsyncConnection, found: list[Incident], at: datetime) -> list[Incident]:

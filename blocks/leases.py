@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Date, String, Table, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from blocks.database import Database, instant_text, metadata, to_its_end
+from blocks.database import Database, in_turn, instant_text, metadata, to_its_end
 from blocks.errors import LeaseLost
 
 RENEWED_EVERY: Final = timedelta(seconds=60)
@@ -66,6 +66,7 @@ class Leases:
         `only_one_here`: nobody else in the wanted lease's place is alive to hold it.
         """
         async with self._database.begin() as database:
+            await in_turn(database, f"lease {wanted.flow} {wanted.connection} {wanted.day}")
             held = await _held(database, wanted)
             if held is not None:
                 gone = held.expired(wanted.renewed_at) or (only_one_here and held.place == wanted.place)
@@ -116,7 +117,7 @@ async def require(database: AsyncConnection, lease: Lease | None) -> None:
     """Raise LeaseLost unless a lease is still held, within the transaction of what rests on it."""
     if lease is None:
         return
-    held = await _held(database, lease)
+    held = await _held(database, lease, kept=True)
     if held is None or held.owner != lease.owner:
         raise LeaseLost(
             f"Another run has taken over {lease.day}, since this one was not heard of for "
@@ -124,8 +125,10 @@ async def require(database: AsyncConnection, lease: Lease | None) -> None:
         )
 
 
-async def _held(database: AsyncConnection, lease: Lease) -> Lease | None:
-    row = (await database.execute(select(_leases).where(_same(lease)))).mappings().first()
+async def _held(database: AsyncConnection, lease: Lease, *, kept: bool = False) -> Lease | None:
+    """Return who holds a day; `kept`: until the transaction ends nobody else can take it."""
+    query = select(_leases).where(_same(lease))
+    row = (await database.execute(query.with_for_update(read=True) if kept else query)).mappings().first()
     return _lease(row) if row else None
 
 

@@ -11,6 +11,7 @@ leads to more reading, never to a second journal.
     created              put: Xero took it and named its id
     confirmed            confirm: read back, every line equal
     drift                confirm: read back, and different
+    withdrawn            withdraw: deleted or voided by our command; its number stays taken
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class JournalState(StrEnum):
     CREATED = "created"
     CONFIRMED = "confirmed"
     DRIFT = "drift"
+    WITHDRAWN = "withdrawn"
 
 
 # States in which a request may still be carried out, or may have been, without our knowing.
@@ -224,15 +226,14 @@ class Store:
             )
 
     @to_its_end
-    async def journals(self, organisation: str, connection: str, day: date) -> list[JournalRecord]:
-        """Return all journals recorded for a day, every state and generation."""
+    async def journals(self, organisation: str | None, connection: str, day: date) -> list[JournalRecord]:
+        """Return all journals recorded for a day, every state and generation; None: of any organisation."""
+        wanted = and_(_journals.c.connection == connection, _journals.c.day == day)
+        if organisation is not None:
+            wanted = and_(wanted, _journals.c.organisation == organisation)
         query = (
             select(_journals)
-            .where(
-                _journals.c.organisation == organisation,
-                _journals.c.connection == connection,
-                _journals.c.day == day,
-            )
+            .where(wanted)
             .order_by(_journals.c.booking_date, _journals.c.number, _journals.c.generation)
         )
         async with self.database.begin() as database:
@@ -322,17 +323,23 @@ class Store:
         *,
         ids: Mapping[str, str] | None = None,
         reasons: Mapping[str, str] | None = None,
+        digests: Mapping[str, str] | None = None,
     ) -> None:
-        """Move journals to a state, with the Xero ids and reasons given by narration.
+        """Move journals to a state, with the Xero ids, reasons and digests given by narration.
 
         The bytes of a request are dropped once none of its journals can need them again.
         """
-        ids, reasons = ids or {}, reasons or {}
+        ids, reasons, digests = ids or {}, reasons or {}, digests or {}
+        records = list(records)
+        if not records:
+            return
         async with self.database.begin() as database:
             for record in records:
                 values: dict[str, Any] = {"state": state, "changed_at": instant_text(at)}
                 if record.narration in ids:
                     values["manual_journal_id"] = ids[record.narration]
+                if record.narration in digests:
+                    values["digest"] = digests[record.narration]
                 values["reason"] = reasons.get(record.narration)
                 await database.execute(update(_journals).where(_is(record)).values(values))
             needed = select(_journals.c.request_key).where(

@@ -63,8 +63,8 @@ class Call:
 
     A write carries its idempotency key among `headers`; `first_sent` is when these bytes first went
     out under it, where that was earlier than now; `not_after` is the last instant at which they may go
-    out for the first time. `if_forbidden` says what to do about a 403, where the system's own hint is
-    about other calls.
+    out, for the first time or again: a repeat whose forerunners were lost on their way is the first.
+    `if_forbidden` says what to do about a 403, where the system's own hint is about other calls.
     """
 
     method: str
@@ -209,8 +209,13 @@ class Transport:
                     f"{self.system}: {call.method} {call.path} was not repeated: its idempotency key may be "
                     "forgotten by now, and the repeat could be carried out a second time."
                 )
-            if call.not_after and call.first_sent is None and self._clock.now() > call.not_after:
-                raise Overdue(f"{self.system}: {call.method} {call.path} waited too long for its turn.")
+            if call.not_after and self._clock.now() > call.not_after:
+                if call.first_sent is None:
+                    raise Overdue(f"{self.system}: {call.method} {call.path} waited too long for its turn.")
+                raise UnknownOutcome(
+                    f"{self.system}: {call.method} {call.path} was not repeated: what it rests on was seen "
+                    "too long ago."
+                )
             self.calls += 1
             answer = await exchange(self._client, self.system, call, {**used, **call.headers})
             if self._pacer:
@@ -364,7 +369,8 @@ def repeating(
 
     - Only Transient errors and unknown outcomes are repeated. What is Terminal would fail again.
     - An unknown outcome is repeated with the same bytes under the same idempotency key, and only
-      while that key surely lives: a repeat after that could be carried out a second time.
+      while that key surely lives, and not after `not_after`: a repeat after that could be carried out a
+      second time.
     - The wait is what the system asks for, plus up to a second so that parallel calls part ways; where
       it asks for nothing, 0.5 s doubled per attempt up to 30 s, of which up to half is dropped at random.
     - No wait is longer than LONGEST_WAIT_SECONDS, whatever a fault asks for; a limit that asks for more
@@ -383,7 +389,11 @@ def repeating(
     def stop(state: RetryCallState) -> bool:
         if state.attempt_number >= attempts:
             return True
-        return call.writes and clock.now() + timedelta(seconds=state.upcoming_sleep) >= key_dies
+        error = state.outcome.exception() if state.outcome else None
+        next_at = clock.now() + timedelta(seconds=state.upcoming_sleep)
+        if call.not_after and isinstance(error, UnknownOutcome) and next_at > call.not_after:
+            return True
+        return call.writes and next_at >= key_dies
 
     def before_sleep(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

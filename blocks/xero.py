@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 from blocks.addresses import LOGO_URL, checked_base_url, documentation_url
 from blocks.clock import Clock, SystemClock
-from blocks.errors import NotAllowed, Rejected, Unavailable, UnusableAnswer
+from blocks.errors import NotAllowed, Rejected, Unavailable, UnknownOutcome, UnusableAnswer
 from blocks.pacing import Pacer
 from blocks.transport import NOT_THE_JSON, Answer, Call, Manners, Transport, is_loopback
 
@@ -66,6 +66,7 @@ class XeroJournalLine(msgspec.Struct, frozen=True, rename="pascal", gc=False):
     account_code: str | None = None
     description: str | None = None
     tax_type: str | None = None
+    tracking: tuple[dict[str, object], ...] | None = None
 
 
 class _Message(msgspec.Struct, frozen=True, rename="pascal"):
@@ -81,6 +82,7 @@ class ManualJournal(msgspec.Struct, frozen=True, rename="pascal"):
     manual_journal_id: str = msgspec.field(name="ManualJournalID", default=NOTHING)
     updated_date_utc: str | None = msgspec.field(name="UpdatedDateUTC", default=None)
     line_amount_types: str | None = None
+    show_on_cash_basis_reports: bool | None = None
     journal_lines: list[XeroJournalLine] | None = None
     status_attribute_string: str | None = None
     validation_errors: list[_Message] | None = None
@@ -104,6 +106,10 @@ class JournalPage(msgspec.Struct, frozen=True, rename="pascal"):
 
     manual_journals: list[ManualJournal]  # never absent: an odd answer must not look like an empty one
     pagination: _Pagination | None = msgspec.field(name="pagination", default=None)
+
+
+class _Sources(msgspec.Struct, rename="pascal"):
+    manual_journals: list[msgspec.Raw]
 
 
 class _Organisations(msgspec.Struct, rename="pascal"):
@@ -173,10 +179,21 @@ class XeroClient:
 
     async def manual_journal(self, journal_id: str) -> ManualJournal:
         """Return one journal with its lines. Raises NotFound."""
-        found = (await self._get(f"ManualJournals/{journal_id}", JournalPage)).manual_journals
+        return (await self.manual_journal_and_source(journal_id))[0]
+
+    async def manual_journal_and_source(self, journal_id: str) -> tuple[ManualJournal, bytes]:
+        """Return one journal with its lines, and its JSON as Xero wrote it. Raises NotFound."""
+        path = f"ManualJournals/{journal_id}"
+
+        def read(answer: Answer) -> tuple[list[ManualJournal], list[msgspec.Raw]]:
+            return _reader(JournalPage, path)(answer).manual_journals, _reader(_Sources, path)(
+                answer
+            ).manual_journals
+
+        found, sources = await self.transport.call(Call("GET", path, headers=_HEADERS), read)
         if len(found) != 1:
             raise UnusableAnswer(f"Xero: asked for the journal {journal_id}, it answered {len(found)}.")
-        return found[0]
+        return found[0], bytes(sources[0])
 
     async def put_manual_journals(
         self,
@@ -192,8 +209,25 @@ class XeroClient:
         no clear answer came within the life of the key, and Overdue where the first sending would come
         after `not_after`.
         """
+        return await self._write("PUT", body, key, first_sent, not_after)
+
+    async def post_manual_journal(
+        self, body: bytes, key: str, *, not_after: datetime | None = None
+    ) -> ManualJournal:
+        """Change one journal by finished bytes and return Xero's verdict on it: look at its complaints.
+
+        Raises what `put_manual_journals` raises.
+        """
+        verdicts = await self._write("POST", body, key, None, not_after)
+        if len(verdicts) != 1:
+            raise UnknownOutcome(f"Xero: asked to change one journal, it answered with {len(verdicts)}.")
+        return verdicts[0]
+
+    async def _write(
+        self, method: str, body: bytes, key: str, first_sent: datetime | None, not_after: datetime | None
+    ) -> list[ManualJournal]:
         call = Call(
-            "PUT",
+            method,
             "ManualJournals",
             params={"summarizeErrors": "false"},
             headers={**_HEADERS, "Content-Type": "application/json", "Idempotency-Key": key},

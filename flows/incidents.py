@@ -24,6 +24,7 @@ from blocks.store import Store
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:daybook:mambu:tasks")
 LONGEST_TITLE = 255
 LONGEST_TEXT = 20_000
+_REST = "\n… the date's failures page shows the rest."
 # A task this much older than its incident can still be its own: clocks differ.
 _CLOCKS_DIFFER = dt.timedelta(minutes=1)
 
@@ -42,11 +43,18 @@ class Failure(NamedTuple):
     safe: tuple[str, ...]
     remedy: str
 
-    def text(self) -> str:
-        """Return it as the text of a task."""
-        parts = ["What happened", self.happened, *_bullets(self.details), ""]
-        parts += ["What is safe", *self.safe, "", "What to do next", self.remedy]
-        return "\n".join(parts)
+    @property
+    def what(self) -> str:
+        """Return what happened, every offender included."""
+        if not self.details:
+            return self.happened
+        return f"{self.happened.removesuffix('.')}: {'; '.join(self.details)}"
+
+    def text(self, longest: int) -> str:
+        """Return it as the text of a task; where that is too long, details are left out, never the remedy."""
+        what = "\n".join(("What happened", self.happened, *_bullets(self.details)))
+        end = "\n".join(("", "", "What is safe", *self.safe, "", "What to do next", self.remedy))
+        return _cut(what, longest - len(end)) + end
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +111,6 @@ class Desk:
     def _incident(self, failure: Failure, day: dt.date) -> Incident:
         place = f"{failure.stage}/{failure.step}" if failure.step else failure.stage
         marker = f"[Daybook {self.connection} {day} {place}]"
-        text = failure.text()
-        if len(text) > LONGEST_TEXT:
-            text = text[:LONGEST_TEXT].rsplit("\n", 1)[0] + "\n… the date's failures page shows the rest."
         return Incident(
             incident_id=str(uuid.uuid4()),
             flow=self.flow,
@@ -113,12 +118,12 @@ class Desk:
             day=day,
             stage=failure.stage,
             step=failure.step,
-            error="; ".join((failure.happened, *failure.details)),
+            error=failure.what,
             remedy=failure.remedy,
             opened=self.clock.now(),
             task_state=TaskState.DUE if self.user else TaskState.NONE,
             task_title=f"{failure.title[: LONGEST_TITLE - len(marker) - 1]} {marker}",
-            task_text=text,
+            task_text=failure.text(LONGEST_TEXT),
         )
 
     async def _try(self, incident: Incident, zone: ZoneInfo) -> Incident:
@@ -161,7 +166,8 @@ class Desk:
         return replace(incident, task_state=TaskState.CLOSED, task_id=ids[0] if ids else None)
 
     async def _found(self, incident: Incident) -> list[MambuTask]:
-        """Return the incident's own tasks: those with its title that are open, or no older than itself.
+        """Return the incident's own tasks: those with its marker that are open; and completed ones no older
+        than itself, where a task may have been logged without our knowing.
 
         One that is known to be another incident's is not among them: that one's end would end it, too.
         """
@@ -174,7 +180,8 @@ class Desk:
         return [
             task
             for task in await self.mambu.find_tasks(marker)
-            if str(task.id) not in others and (task.status != "COMPLETED" or _created(task) >= since)
+            if str(task.id) not in others
+            and (task.status != "COMPLETED" or (incident.task_tried and _created(task) >= since))
         ]
 
 
@@ -188,3 +195,12 @@ def _created(task: MambuTask) -> dt.datetime:
 
 def _bullets(texts: tuple[str, ...]) -> list[str]:
     return [f"- {text}" for text in texts]
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    kept = text[: longest - len(_REST)]
+    whole, _, _ = kept.rpartition("\n")
+    # Whole details only; but where there is none among them, a part of the sentence before them.
+    return (whole if whole.count("\n") else kept) + _REST

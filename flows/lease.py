@@ -53,6 +53,9 @@ async def _taken(night: Night, owner: str, lock: FileLock) -> Lease | None:
         except BaseException as error:
             lock.release()
             if not isinstance(error, Held):
+                # It may be on record all the same: a call that is cancelled goes to its end.
+                with suppress(StoreError):
+                    await night.store.leases.release(wanted)
                 raise
             holder = error.lease
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +13,12 @@ from urllib.parse import urlsplit
 from blocks.command_line import end_soon_when_interrupted
 from blocks.errors import DaybookError
 from blocks.home import home, keep_new_files_private, private_folder
-from blocks.sandbox.process import SandboxProcess, SandboxSettings
+from blocks.sandbox.process import SandboxProcess, SandboxSettings, store_url
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-    from flows.terminal import Screen
+    from flows.terminal import Bars
 
 SANDBOX = "sandbox"
 
@@ -29,38 +30,76 @@ def sandbox_directory(directory: Path | None) -> Path:
 
 def run_journals(parameters: dict[str, Any], connection: str, sandbox: Path | None, *, as_json: bool) -> int:
     """Run the journals flow in this process, show it, and return the exit code."""
-    keep_new_files_private()
-    with _sandbox(sandbox) as running:
-        # Imported while the sandbox starts: both take a second or two.
-        from blocks import connections, environment
+    with reached(connection, sandbox) as name:
         from flows.journals.flow import journals
         from flows.terminal import Screen
 
         screen = Screen(as_json=as_json)
-        provided: dict[str, Any] = {}
-        if sandbox is not None and running is not None:
-            connection = SANDBOX if connection == "default" else connection
-            provided[connection] = environment.journal_connection(_announced(running, sandbox))
-        with connections.provided(provided):
-            state = _watched(screen, journals, {**parameters, "connection": connection})
+        state = watched(screen, journals, {**parameters, "connection": name})
     if screen.summary is None:
         raise DaybookError(f"The run ended before it began: {state.message}")
     screen.show(sandbox)
     if screen.error is not None:
         return screen.error.exit_code
-    return 1 if screen.summary.open else 0
+    return 1 if screen.summary.open or screen.summary.status == "failed" else 0
 
 
-def _watched(screen: Screen, flow: Any, parameters: dict[str, Any]) -> State[Any]:
+def show_incidents(
+    connection: str, sandbox: Path | None, date: dt.date | None, *, only_open: bool, as_json: bool
+) -> int:
+    """Show the incidents of a connection, and return the exit code. The sandbox need not run for it."""
+    from blocks.connections import JournalConnection
+    from blocks.store import open_store
+    from flows import incidents_shown
+
+    async def shown() -> int:
+        if sandbox is not None:
+            name = SANDBOX if connection == "default" else connection
+            await _up_to_date(sandbox)
+            store = open_store(store_url(sandbox))
+        else:
+            name, store = connection, (await JournalConnection.named(connection)).store.open()
+        return await incidents_shown.show(store, name, date, only_open=only_open, as_json=as_json)
+
+    return asyncio.run(shown())
+
+
+async def _up_to_date(sandbox: Path) -> None:
+    """Bring the record of an older Daybook's sandbox up to date: nobody else is at work on it."""
+    from blocks.store import open_store
+
+    await open_store(store_url(sandbox)).upgrade()
+
+
+@contextmanager
+def reached(connection: str, sandbox: Path | None) -> Iterator[str]:
+    """Let runs inside this block reach a connection, in a sandbox where there is one; yields its name."""
+    keep_new_files_private()
+    with _sandbox(sandbox) as running:
+        # Imported while the sandbox starts: both take a second or two.
+        from blocks import connections, environment
+        from flows.journals import send  # noqa: F401 - most of what the flows need
+
+        provided: dict[str, Any] = {}
+        if sandbox is not None and running is not None:
+            connection = SANDBOX if connection == "default" else connection
+            asyncio.run(_up_to_date(sandbox))
+            provided[connection] = environment.journal_connection(_announced(running, sandbox))
+        with connections.provided(provided):
+            yield connection
+
+
+def watched(screen: Bars, flow: Any, parameters: dict[str, Any]) -> State[Any]:
+    """Run a flow in this process, and let a screen watch it."""
     from flows import reports
 
-    async def watched() -> State[Any]:
+    async def run() -> State[Any]:
         end_soon_when_interrupted()
         ended: State[Any] = await flow(**parameters, return_state=True)
         return ended
 
     with screen, reports.observed_by(screen):
-        return asyncio.run(watched())
+        return asyncio.run(run())
 
 
 @contextmanager

@@ -97,6 +97,63 @@ def journals(
 
 
 @main.command()
+@click.option("--date", type=_Date(), required=True, help="The day, YYYY-MM-DD.")
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+@click.option("--include-posted", is_flag=True, help="Void the day's posted journals too.")
+@click.option(
+    "--include-edited", is_flag=True, help="Take out what a person has edited, or may have, as well."
+)
+@_common
+def withdraw(
+    date: dt.date,
+    yes: bool,
+    include_posted: bool,
+    include_edited: bool,
+    connection: str,
+    sandbox: bool,
+    sandbox_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Take a day's drafts out of Xero, after a question; what a person posted or edited stays."""
+    from flows import local, withdrawing
+
+    parameters = {"date": date, "include_posted": include_posted, "include_edited": include_edited}
+    directory = local.sandbox_directory(sandbox_dir) if sandbox or sandbox_dir else None
+    sys.exit(withdrawing.run(parameters, connection, directory, yes=yes, as_json=as_json))
+
+
+@main.command()
+@click.option("--date", type=_Date(), help="Only this day's, YYYY-MM-DD.")
+@click.option("--open", "only_open", is_flag=True, help="Only what is open.")
+@_common
+def incidents(
+    date: dt.date | None,
+    only_open: bool,
+    connection: str,
+    sandbox: bool,
+    sandbox_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Show what is open, since when, and what to do about it. Exit code 1 while something is open."""
+    from flows import local
+
+    directory = local.sandbox_directory(sandbox_dir) if sandbox or sandbox_dir else None
+    sys.exit(local.show_incidents(connection, directory, date, only_open=only_open, as_json=as_json))
+
+
+@main.command()
+@click.option("--notify", metavar="KIND/NAME", help="A block to notify by as well: slack-webhook/finance.")
+def automations(notify: str | None) -> None:
+    """Create Prefect's automations for runs that crashed, are late, or failed."""
+    import asyncio
+
+    from flows.automations import create
+
+    for name in asyncio.run(create(notify)):
+        click.echo(name)
+
+
+@main.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port (default: any free one).")
 @click.option(
     "--dir",

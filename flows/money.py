@@ -48,6 +48,13 @@ def money_text(minor: int, digits: int) -> str:
     return f"{'-' if minor < 0 else ''}{whole}.{fraction:0{digits}d}"
 
 
+def grouped(minor: int, digits: int) -> str:
+    """Return minor units for reading, the thousands set apart."""
+    whole, point, fraction = money_text(minor, digits).partition(".")
+    sign, figures = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
+    return f"{sign}{int(figures):,}{point}{fraction}"
+
+
 def to_minor(amount: Decimal, digits: int) -> int | None:
     """Return an amount in minor units, or None where it is finer than those."""
     scaled = amount.scaleb(digits)

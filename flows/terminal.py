@@ -9,29 +9,33 @@ from typing import Self
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from blocks.errors import DaybookError
+from blocks.incidents import TaskState
 from flows.journals.summary import Summary, counted
 from flows.reports import Observer
 
 _STAGES = {
+    "wait": "Waiting for another run",
     "extract": "Reading lines from Mambu",
     "process": "Balancing and batching",
     "send": "Sending drafts to Xero",
     "confirm": "Comparing with Xero",
+    "read": "Reading Xero",
+    "remove": "Taking journals out",
+    "verify": "Reading them again",
 }
 _MOST_ROWS = 40
 
 
-class Screen(Observer):
-    """Watches one run. Progress goes to stderr, the outcome to stdout."""
+class Bars(Observer):
+    """Shows on stderr how far one run is."""
 
-    def __init__(self, *, as_json: bool) -> None:
-        self.summary: Summary | None = None
+    def __init__(self) -> None:
         self.error: DaybookError | None = None
-        self._as_json = as_json
         self._console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description:<26}"),
@@ -64,6 +68,15 @@ class Screen(Observer):
             task = self._stages[stage] = self._progress.add_task(_STAGES.get(stage, stage), total=total)
         self._progress.update(task, completed=done, total=total)
 
+
+class Screen(Bars):
+    """Watches one run of the journals flow. Progress goes to stderr, the outcome to stdout."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        super().__init__()
+        self.summary: Summary | None = None
+        self._as_json = as_json
+
     def ended(self, summary: Summary, error: DaybookError | None) -> None:
         """Keep how the run ended."""
         self.summary, self.error = summary, error
@@ -81,9 +94,12 @@ class Screen(Observer):
         console = Console(soft_wrap=False)
         if summary.batches:
             console.print(_table(summary))
-        (console if summary.status != "failed" else self._console).print(
-            summary.message, markup=False, highlight=False
-        )
+        if summary.failure is not None:
+            self._console.print(_failed(summary))
+        else:
+            (console if summary.status != "failed" else self._console).print(
+                summary.message, markup=False, highlight=False
+            )
         if sandbox is not None and summary.batches:
             console.print(
                 f"See the drafts in Xero's place: python -m flows.main sandbox --port 8765 --dir {sandbox}",
@@ -91,6 +107,26 @@ class Screen(Observer):
                 highlight=False,
                 soft_wrap=True,
             )
+
+
+def _failed(summary: Summary) -> Table:
+    """Return what an accountant needs of a failed run, in the order in which it is needed."""
+    failure, incident = summary.failure, summary.incident
+    table = Table(
+        title=failure.title if failure else "", title_justify="left", show_header=False, expand=True
+    )
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold", ratio=1)
+    if failure is not None:
+        shown = [*failure.details[:_MOST_ROWS]]
+        if len(failure.details) > len(shown):
+            shown.append(f"and {len(failure.details) - len(shown):,} more, in the date's failures page")
+        table.add_row("What happened", escape("\n".join((failure.happened, *(f"- {one}" for one in shown)))))
+        table.add_row("What is safe", escape(" ".join(failure.safe)))
+        table.add_row("What to do next", escape(failure.remedy))
+    if incident is not None and incident.task_state is not TaskState.NONE:
+        table.add_row("Task in Mambu", incident.task_id or "waits until Mambu can be reached")
+    return table
 
 
 def _table(summary: Summary) -> Table:

@@ -55,3 +55,27 @@ class VirtualClock:
             if self._asleep[0] != mine:
                 return False
         return before == self._stirred
+
+
+class StillClock:
+    """A clock that moves only when a test moves it: for code that waits on threads as well as on time."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self._now = start
+        self._moved = asyncio.Event()
+
+    def now(self) -> datetime:
+        """Return the current instant."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and wake who has waited until then."""
+        self._now += timedelta(seconds=seconds)
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        """Return once a test has let `seconds` pass."""
+        until = self._now + timedelta(seconds=seconds)
+        while self._now < until:
+            await self._moved.wait()

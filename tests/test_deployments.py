@@ -25,10 +25,13 @@ _KNOWN_KEYS = {
 def test_prefect_yaml_has_no_key_that_prefect_would_drop_in_silence() -> None:
     """Every deployment uses only keys that Prefect reads, and the names that the interface promises."""
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
-    assert {f"journals/{item['name']}" for item in deployments} >= {
+    names = {f"{item['entrypoint'].rpartition(':')[2]}/{item['name']}" for item in deployments}
+    assert names >= {
         "journals/nightly",
         "journals/end-of-day",
         "journals/rerun",
+        "watch/after-trouble",
+        "withdraw/by-date",
     }
     assert [item["name"] for item in deployments if set(item) - _KNOWN_KEYS] == []
 
@@ -36,13 +39,14 @@ def test_prefect_yaml_has_no_key_that_prefect_would_drop_in_silence() -> None:
 class Deployed:
     """A server, a worker and a sandbox, with the deployments of a clone."""
 
-    def __init__(self, api: httpx.Client, sandbox: SandboxProcess) -> None:
+    def __init__(self, api: httpx.Client, sandbox: SandboxProcess, env: dict[str, str]) -> None:
         self.api = api
         self.sandbox = sandbox
+        self.env = env
 
     def runs_of(self, deployment: str) -> list[dict[str, Any]]:
         """Return the flow runs of a deployment that were started or are due."""
-        found = self.api.get(f"/deployments/name/journals/{deployment}").raise_for_status().json()
+        found = self.api.get(f"/deployments/name/{deployment}").raise_for_status().json()
         states = {"type": {"not_any_": ["SCHEDULED"]}}
         wanted = {"deployments": {"id": {"any_": [found["id"]]}}, "flow_runs": {"state": states}}
         runs: list[dict[str, Any]] = self.api.post("/flow_runs/filter", json=wanted).raise_for_status().json()
@@ -83,7 +87,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
                 assert result.returncode == 0, (arguments, result.stdout, result.stderr)
             worker = ["prefect", "worker", "start", "--pool", "daybook"]
             with process(worker, env, home / "worker.log", clone), httpx.Client(base_url=url) as api:
-                yield Deployed(api, sandbox)
+                yield Deployed(api, sandbox, env)
 
 
 @pytest.mark.slow
@@ -95,7 +99,7 @@ def test_a_date_is_run_by_its_deployment_and_leaves_its_artifacts(deployed: Depl
     )
     started.raise_for_status()
 
-    ended = deployed.end_of("rerun")
+    ended = deployed.end_of("journals/rerun")
 
     assert ended["state_type"] == "COMPLETED", ended["state"]["message"]
     assert "tie out to the cent" in ended["state"]["message"]
@@ -121,7 +125,36 @@ def test_the_end_of_day_event_starts_a_run(deployed: Deployed) -> None:
     }
     deployed.api.post("/events", json=[event]).raise_for_status()
 
-    ended = deployed.end_of("end-of-day")
+    ended = deployed.end_of("journals/end-of-day")
 
     assert ended["state_type"] == "COMPLETED", ended["state"]["message"]
     assert ended["parameters"]["connection"] == "default"
+
+
+@pytest.mark.slow
+def test_a_crashed_run_starts_the_watch_over_its_connection(deployed: Deployed) -> None:
+    """The automations, created twice, are three; a run that crashes starts the watch, which completes."""
+    for _ in range(2):
+        created = run(["flows.main", "automations"], deployed.env)
+        assert created.returncode == 0, created.stderr
+    shown = deployed.api.post("/automations/filter", json={}).raise_for_status().json()
+    assert sorted(one["name"] for one in shown if one["name"].startswith("Daybook")) == [
+        "Daybook: a run crashed",
+        "Daybook: a run failed",
+        "Daybook: a run is late",
+    ]
+    found = deployed.api.get("/deployments/name/journals/nightly").raise_for_status().json()
+    later = (dt.datetime.now(dt.UTC) + dt.timedelta(days=300)).isoformat()
+    scheduled = {"type": "SCHEDULED", "state_details": {"scheduled_time": later}}
+    begun = deployed.api.post(f"/deployments/{found['id']}/create_flow_run", json={"state": scheduled})
+    crashed = {
+        "state": {"type": "CRASHED", "name": "Crashed", "message": "the worker was lost"},
+        "force": True,
+    }
+    run_id = begun.raise_for_status().json()["id"]
+    deployed.api.post(f"/flow_runs/{run_id}/set_state", json=crashed).raise_for_status()
+
+    ended = deployed.end_of("watch/after-trouble")
+
+    assert ended["state_type"] == "COMPLETED", ended["state"]["message"]
+    assert ended["parameters"] == {"connection": "default"}

@@ -34,7 +34,7 @@ _KINDS: dict[str, _Kind] = {
     "cut": _Kind("cut", frozenset({"reset"}), after=True),
     "late_commit": _Kind("late_commit", frozenset({"seconds"}), seconds=1.0),
     "truncate": _Kind("truncate", frozenset(), after=True),
-    "hang": _Kind("hang", frozenset({"seconds"}), seconds=60.0),
+    "hang": _Kind("hang", frozenset({"seconds", "after"}), seconds=60.0),
 }
 _PRESET = _Kind("answer", frozenset({"status", "retry_after", "after"}))
 _COMMON = frozenset({"system", "method", "path", "nth", "times", "kind"})

@@ -234,6 +234,9 @@ class Faults:
             await call.say(answer._replace(body=answer.body[: len(answer.body) // 2]))
 
     async def _hang(self, call: _Call, rule: Rule) -> None:
+        if rule.after:
+            await call.run()
+
         async def pause() -> None:
             await self._sleep(rule.seconds)
 

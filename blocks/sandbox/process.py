@@ -41,6 +41,11 @@ class SandboxSettings:
     seed: int = 2026
 
 
+def store_url(directory: Path) -> str:
+    """Return where runs against a sandbox are recorded."""
+    return f"sqlite:///{directory.absolute() / 'daybook.sqlite3'}"
+
+
 class SandboxProcess:
     """`python -m blocks.sandbox` as a child that cannot outlive its parent.
 

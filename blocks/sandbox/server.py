@@ -23,7 +23,7 @@ from blocks.sandbox.control import Control
 from blocks.sandbox.fault_presets import TEXT_TYPE
 from blocks.sandbox.faults import Faults
 from blocks.sandbox.pages import Pages
-from blocks.sandbox.process import SandboxError, SandboxProcess, SandboxSettings
+from blocks.sandbox.process import SandboxError, SandboxProcess, SandboxSettings, store_url
 from blocks.sandbox.serving import Stop, http_server, listening, locked
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def announcement(url: str, directory: Path) -> dict[str, object]:
             "XERO_TENANT_ID": xero.TENANT_ID,
             "XERO_SCOPES": "accounting.manualjournals accounting.settings.read",
             # A record of its own: what is in one sandbox says nothing of another, or of the real thing.
-            "DAYBOOK_STORE_URL": f"sqlite:///{directory / 'daybook.sqlite3'}",
+            "DAYBOOK_STORE_URL": store_url(directory),
             "DAYBOOK_ASSIGNED_USER_KEY": mambu.ASSIGNED_USER_KEY,
             "DAYBOOK_ACCOUNT_MAP": json.dumps(chart.ACCOUNT_MAP),
         },

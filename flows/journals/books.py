@@ -24,6 +24,7 @@ from flows.money import money_text, to_minor
 # A journal in one of these states is gone from the books; any other counts as there.
 WITHDRAWN = "DELETED"
 VOIDED = "VOIDED"
+GONE = frozenset({WITHDRAWN, VOIDED})
 
 
 class LiveLine(msgspec.Struct, frozen=True, gc=False):
@@ -33,6 +34,7 @@ class LiveLine(msgspec.Struct, frozen=True, gc=False):
     account_code: str | None
     description: str | None
     tax_type: str | None = None
+    tracked: bool = False
 
 
 class LiveJournal(NamedTuple):
@@ -45,6 +47,7 @@ class LiveJournal(NamedTuple):
     lines: Sequence[LiveLine]
     line_amount_types: str | None = None
     updated: dt.datetime | None = None
+    cash_basis: bool | None = None
 
 
 class Plan(NamedTuple):
@@ -129,7 +132,7 @@ def match(plan: Plan, journals: Iterable[LiveJournal], *, withhold_deleted: bool
         differences=[*_unequal_lines(plan, rows, live), *_unequal_journals(held)],
         numbers=_numbers(plan, everything),
         changed_dates=_changed_dates(plan, everything, {journal.journal_id: its for journal, its in held}),
-        gone=frozenset(one.journal_id for one in everything if one.status in {WITHDRAWN, VOIDED}),
+        gone=frozenset(one.journal_id for one in everything if one.status in GONE),
         totals=_totals(rows, live),
     )
 
@@ -191,7 +194,7 @@ def _changed_dates(
         name = Narration.parse(journal.narration)
         ours = name is not None and name.created == plan.day and name.label == plan.label
         known = len(held.get(journal.journal_id, ()))
-        if name and ours and journal.status not in {WITHDRAWN, VOIDED} and known < len(journal.lines):
+        if name and ours and journal.status not in GONE and known < len(journal.lines):
             dates.add(name.booking_date)
     return frozenset(dates)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Collection, Mapping
 
 from blocks.store import JournalRecord, JournalState, latest
 from flows.journals.books import Confirmed, Match, Plan, confirmed
 from flows.journals.narration import Narration
 from flows.journals.night import Night
 from flows.journals.read import Books, read_back
+from flows.journals.records import record_of
+from flows.journals.sealing import digest_of
 from flows.journals.send import Sent
-from flows.money import money_text, to_minor
 from flows.tasks import run_task
 
 
@@ -37,37 +37,35 @@ async def compare(night: Night, plan: Plan, books: Books, sent: Sent) -> Confirm
     known = latest(await night.store.journals(night.organisation, night.name, night.day.date))
     await night.store.adopt(_unrecorded(night, plan, matched, known), night.clock.now())
     held = latest(await night.store.journals(night.organisation, night.name, night.day.date))
-    for state, differs in ((JournalState.CONFIRMED, False), (JournalState.DRIFT, True)):
-        moved = [one for name, one in held.items() if name in ids and (name in reasons) is differs]
-        await night.store.move(moved, state, night.clock.now(), ids=ids, reasons=reasons)
+    equal = [one for name, one in held.items() if name in ids and name not in reasons]
+    digests = _digests(night, plan, matched, equal)
+    await night.store.move(equal, JournalState.CONFIRMED, night.clock.now(), ids=ids, digests=digests)
+    different = [one for name, one in held.items() if name in reasons]
+    await night.store.move(different, JournalState.DRIFT, night.clock.now(), ids=ids, reasons=reasons)
     return confirmed(plan, matched, sent.torn)
+
+
+def _digests(night: Night, plan: Plan, matched: Match, equal: Collection[JournalRecord]) -> dict[str, str]:
+    """Return digests for journals that were adopted and have none, by narration.
+
+    Their lines equal Mambu's, so from now on it can be told whether a person edits them.
+    """
+    unknown = {record.narration for record in equal if not record.digest}
+    default = night.connection.show_on_cash_basis_reports
+    return {
+        one.narration: digest_of(one, plan.digits, default if one.cash_basis is None else one.cash_basis)
+        for one in matched.journals
+        if one.narration in unknown
+    }
 
 
 def _unrecorded(
     night: Night, plan: Plan, matched: Match, known: Mapping[str, JournalRecord]
 ) -> list[JournalRecord]:
     """Return records for journals of this day that Xero has and the store has lost."""
-    records: list[JournalRecord] = []
-    for journal in matched.journals:
-        name = Narration.parse(journal.narration)
-        if name is None or name.created != night.day.date or journal.narration in known:
-            continue
-        debits = sum((line.amount for line in journal.lines if line.amount > 0), Decimal(0))
-        records.append(
-            JournalRecord(
-                organisation=night.organisation,
-                narration=journal.narration,
-                generation=0,
-                connection=night.name,
-                day=night.day.date,
-                booking_date=name.booking_date,
-                number=name.number,
-                request_key="",
-                digest="",
-                lines=len(journal.lines),
-                debits=money_text(to_minor(debits, plan.digits) or 0, plan.digits),
-                state=JournalState.CREATED,
-                manual_journal_id=journal.journal_id,
-            )
-        )
-    return records
+    named = ((journal, Narration.parse(journal.narration)) for journal in matched.journals)
+    return [
+        record_of(night, journal, name, plan.digits, JournalState.CREATED)
+        for journal, name in named
+        if name and name.created == night.day.date and journal.narration not in known
+    ]

@@ -20,6 +20,10 @@ _IN_XERO = (JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT)
 _UNKNOWN = (JournalState.SENDING, JournalState.UNKNOWN)
 _UNDER_WAY = (JournalState.SEALED, *_UNKNOWN, JournalState.CREATED)
 _SENT_NOTHING = "This run has sent nothing to Xero. What was there before is untouched."
+_NO_RECORD = (
+    "What was sent cannot be told, for the record of it cannot be read now. The next run finds in Xero what "
+    "is there, and does not send it again."
+)
 
 
 def failure_of(
@@ -27,14 +31,15 @@ def failure_of(
     stage: str,
     error: Exception,
     said: str,
-    records: Iterable[JournalRecord],
+    records: Iterable[JournalRecord] | None,
     *,
     under_way: bool,
 ) -> Failure:
     """Return what a run's error comes to.
 
     `stage` is where the run was and `under_way` whether that stage had more than begun to begin; `said`
-    is the error in a sentence, `records` what the store knows of the day's journals.
+    is the error in a sentence, `records` what the store knows of the day's journals: None where it could
+    not be asked.
     """
     step = error.step if isinstance(error, StepRefusal) else ""
     if stage in {"", "day", "extract"}:
@@ -44,7 +49,7 @@ def failure_of(
     if stage == "confirm":
         stage, step = "send", "confirm"
     details = error.offenders if isinstance(error, StepRefusal) else ()
-    happened = f"{error.summary}." if isinstance(error, StepRefusal) else said
+    happened = error.summary if isinstance(error, StepRefusal) else said
     safe, lists = _safe(stage, records)
     return Failure(
         stage,
@@ -115,15 +120,15 @@ def _remedy(date: dt.date, stage: str, step: str, error: Exception) -> str:
         first = "Correct the connection (python -m blocks save NAME). Then "
     elif isinstance(error, ResumeLater):
         first = f"Wait until {error.resume_at:%Y-%m-%d %H:%M} UTC. Then "
-    elif isinstance(error, Refusal) and not isinstance(error, StepRefusal):
+    elif isinstance(error, Refusal) and stage == "send" and step != HAND_OVER:
         first = "Put right what is named above. Then "
     if stage == "send" and step != HAND_OVER:
         if isinstance(error, UnknownOutcome):
             first = "Whether Xero took the last request is found out by the next run. "
-        return first + (_ways_on(date) if first.endswith("Then ") else _capital(_ways_on(date)))
-    if isinstance(error, StepRefusal):
+        text = _ways_on(date)
+    elif isinstance(error, StepRefusal):
         return f"{error.remedy} In Prefect's pages: Deployments, rerun, Custom run, date {date}."
-    if step == HAND_OVER:
+    elif step == HAND_OVER:
         text = (
             f"start the journals flow from the stage {stage}, with the date {date} (in Prefect's pages: "
             f"Deployments, rerun, Custom run, date {date}, start_from {stage}; or: python -m flows.main "
@@ -131,7 +136,7 @@ def _remedy(date: dt.date, stage: str, step: str, error: Exception) -> str:
         )
     else:
         text = f"{_start_again(date)}."
-    return first + text if first.endswith("Then ") else first + _capital(text)
+    return first + (text if first.endswith("Then ") else _capital(text))
 
 
 def _ways_on(date: dt.date) -> str:
@@ -153,10 +158,12 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _safe(stage: str, records: Iterable[JournalRecord]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _safe(stage: str, records: Iterable[JournalRecord] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what is safe, and, where sending had begun, a list of what is in Xero and what is open."""
     if stage != "send":
         return (_SENT_NOTHING,), ()
+    if records is None:
+        return (_NO_RECORD,), ()
     newest = sorted(latest(records).values(), key=lambda one: (one.booking_date, one.number))
     if not newest:
         return (_SENT_NOTHING,), ()

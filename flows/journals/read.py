@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 import msgspec
 
 from blocks.errors import NotFound, Refusal
+from blocks.store import JournalRecord, JournalState
 from blocks.xero import JournalPage, ManualJournal, xero_date, xero_instant
-from flows.journals.books import LiveJournal, LiveLine, Match, Plan, match
+from flows.journals.books import GONE, VOIDED, WITHDRAWN, LiveJournal, LiveLine, Match, Plan, match
 from flows.journals.night import Night
 from flows.tasks import run_task
 
@@ -32,19 +33,18 @@ class Books(msgspec.Struct, frozen=True):
 async def _read(night: Night, plan: Plan, known_ids: Sequence[str]) -> Books:
     """Read the journals that could hold the day, and hold the plan against them.
 
-    `known_ids`, and those in the record, are read singly where the list does not show them: it can lag
-    behind what was just written.
+    `known_ids`, and those in the record, are read singly where the list does not show them.
     """
     read_at = night.clock.now()
-    found = await _listed(night, plan)
-    shown = {journal.manual_journal_id for journal in found}
-    for journal_id in dict.fromkeys([*known_ids, *await _recorded_ids(night)]):
-        if journal_id not in shown:
-            try:
-                found.append(await night.xero.manual_journal(journal_id))
-            except NotFound:
-                night.log(f"The record names journal {journal_id}, which Xero does not know.")
-    live = (_live(journal) for journal in found)
+    records = await night.store.journals(night.organisation, night.name, night.day.date)
+    since = night.day.end - BEFORE_DAY_END
+    found = await journals_since(night, since, lambda: _booking_dates(plan), records, known_ids)
+    ours = withdrawn_ids(records)
+    # A person who voids a journal means that its lines stay out; a withdrawal means that they may come again.
+    live = (
+        one._replace(status=WITHDRAWN) if one.status == VOIDED and one.journal_id in ours else one
+        for one in found
+    )
     return Books(match(plan, live, withhold_deleted=night.looking_back), read_at)
 
 
@@ -57,9 +57,44 @@ def page_size(lines_per_journal: int) -> int:
     return max(1, min(100, _LINES_PER_PAGE // lines_per_journal))
 
 
-async def _recorded_ids(night: Night) -> list[str]:
-    records = await night.store.journals(night.organisation, night.name, night.day.date)
-    return [record.manual_journal_id for record in records if record.manual_journal_id]
+def _booking_dates(plan: Plan) -> list[dt.date]:
+    dates: list[dt.date] = plan.lines["booking_date"].unique().to_pylist()
+    return dates
+
+
+def withdrawn_ids(records: Iterable[JournalRecord]) -> frozenset[str]:
+    """Return the ids of the journals that our own command took out of Xero."""
+    return frozenset(
+        record.manual_journal_id
+        for record in records
+        if record.manual_journal_id and record.state is JournalState.WITHDRAWN
+    )
+
+
+async def journals_since(
+    night: Night,
+    since: dt.datetime,
+    dates: Callable[[], Collection[dt.date]],
+    records: Sequence[JournalRecord],
+    known_ids: Iterable[str] = (),
+) -> list[LiveJournal]:
+    """Return Xero's journals changed since an instant, and all that are known by their ids.
+
+    Those that the list does not show, or shows alive although they were withdrawn, are read singly, for
+    it can lag behind what was just written. `dates` gives the booking dates to read instead, where the
+    list is too long to take.
+    """
+    found = {one.manual_journal_id: one for one in await _listed(night, since, dates)}
+    recorded = [record.manual_journal_id for record in records if record.manual_journal_id]
+    withdrawn = withdrawn_ids(records)
+    for journal_id in dict.fromkeys([*known_ids, *recorded]):
+        shown = found.get(journal_id)
+        if shown is None or (journal_id in withdrawn and shown.status not in GONE):
+            try:
+                found[journal_id] = await night.xero.manual_journal(journal_id)
+            except NotFound:
+                night.log(f"The record names journal {journal_id}, which Xero does not know.")
+    return [live_journal(journal) for journal in found.values()]
 
 
 async def list_journals(night: Night, since: dt.datetime) -> list[ManualJournal] | None:
@@ -72,14 +107,16 @@ async def list_journals(night: Night, since: dt.datetime) -> list[ManualJournal]
     return await _whole_list(night, changed)
 
 
-async def _listed(night: Night, plan: Plan) -> list[ManualJournal]:
-    size = page_size(night.connection.lines_per_journal)
-    found = await list_journals(night, night.day.end - BEFORE_DAY_END)
+async def _listed(
+    night: Night, since: dt.datetime, dates: Callable[[], Collection[dt.date]]
+) -> list[ManualJournal]:
+    found = await list_journals(night, since)
     if found is not None:
         return found
     night.log(f"More than {MOST_JOURNALS} journals were changed since that day: reading by booking date.")
+    size = page_size(night.connection.lines_per_journal)
     everything: list[ManualJournal] = []
-    for date in sorted(set(plan.lines["booking_date"].to_pylist())):
+    for date in sorted(dates()):
 
         async def dated(page: int, date: dt.date = date) -> JournalPage:
             return await night.xero.manual_journals_dated(date, page=page, page_size=size)
@@ -88,7 +125,7 @@ async def _listed(night: Night, plan: Plan) -> list[ManualJournal]:
         if of_date is None:
             raise Refusal(
                 f"Xero has more than {MOST_JOURNALS} manual journals of {date}, too many to see whether this "
-                "day is among them. Nothing was sent."
+                "day is among them. Nothing was written."
             )
         everything.extend(of_date)
     return everything
@@ -121,14 +158,15 @@ async def _whole_list(
             return list(found.values())
         night.log("Journals came or went in Xero while they were read: reading them again.")
     raise Refusal(
-        "Manual journals keep coming and going in Xero while they are read. Nothing further was sent. Run "
-        "the date again when nobody is working there."
+        "Manual journals keep coming and going in Xero while they are read. Nothing further was "
+        "written. Run the same again when nobody is working there."
     )
 
 
-def _live(journal: ManualJournal) -> LiveJournal:
+def live_journal(journal: ManualJournal) -> LiveJournal:
+    """Return a journal as Xero answers it, in the terms of the books."""
     lines = [
-        LiveLine(line.line_amount, line.account_code, line.description, line.tax_type)
+        LiveLine(line.line_amount, line.account_code, line.description, line.tax_type, bool(line.tracking))
         for line in journal.journal_lines or ()
     ]
     return LiveJournal(
@@ -139,4 +177,5 @@ def _live(journal: ManualJournal) -> LiveJournal:
         lines,
         journal.line_amount_types,
         xero_instant(journal.updated_date_utc),
+        journal.show_on_cash_basis_reports,
     )

@@ -19,7 +19,7 @@ from flows.journals.failure import died, differences, failure_of, never_finished
 from flows.journals.night import Night, staged_folder
 from flows.journals.staging import discard, staged_days
 from flows.journals.summary import Summary
-from flows.journals.wording import failure_sentence, fault_of, outcome_sentence, what_happened
+from flows.journals.wording import failure_sentence, fault_of, outcome_sentence, stopped_sentence
 
 # A record whose first run is younger than this may be new in the place of one that was lost.
 _YOUNG = dt.timedelta(days=1)
@@ -38,10 +38,15 @@ async def begin(night: Night, summary: Summary, dead: Lease | None) -> None:
     first, runs = await night.store.history(night.name, day)
     night.young_record = runs == 0 and (first is None or night.clock.now() - first < _YOUNG)
     await night.store.run_started(summary.flow_run_id, night.name, day, night.clock.now())
-    if dead is not None:
-        await desk.open(died(dead, await _records(night)), day, zone)
-    elif night.looking_back and not await _is_known(night):
+    await note_dead(night, dead)
+    if dead is None and night.looking_back and not await _is_known(night):
         await desk.open(never_finished(day), day, zone)
+
+
+async def note_dead(night: Night, dead: Lease | None) -> None:
+    """Record that a run died on the day, if one did."""
+    if dead is not None:
+        await desk_of(night).open(died(dead, await _records(night)), night.day.date, night.day.zone)
 
 
 async def _is_known(night: Night) -> bool:
@@ -95,7 +100,7 @@ async def _failed(night: Night, summary: Summary, asked: dt.date | None, error: 
     summary.date = summary.date or day
     summary.status = "failed"
     said = failure_sentence(summary, error)
-    records: Sequence[JournalRecord] = ()
+    records: Sequence[JournalRecord] | None = None
     with suppress(StoreError):
         if night.stage in {"send", "confirm"}:
             records = await _records(night)
@@ -104,8 +109,8 @@ async def _failed(night: Night, summary: Summary, asked: dt.date | None, error: 
             discard(staged_folder(night.name, day))
         await night.store.days.reopened(night.name, day)
         await night.store.run_ended(summary.flow_run_id, "failed", said, night.clock.now())
-    happened = what_happened(summary, error)
-    failure = failure_of(day, night.stage, error, happened, records, under_way=night.under_way)
+    what = stopped_sentence(summary, error)
+    failure = failure_of(day, night.stage, error, what, records, under_way=night.under_way)
     await _tell(night, summary, failure, day, zone)
 
 

@@ -17,10 +17,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.journals.books import Match, Plan
-from flows.journals.narration import Narration, description, request_key
+from flows.journals.books import LiveJournal, Match, Plan
+from flows.journals.narration import Narration, description, entry_id_in, request_key
 from flows.journals.steps.batch import LARGEST_JOURNAL_BYTES, Unit, fill, line_sizes
-from flows.money import money_text
+from flows.money import money_text, to_minor
 
 # On a day of up to this many journals each goes in a request of its own, the simplest unit that is
 # sent exactly once.
@@ -100,6 +100,25 @@ def seal(
     ]
     single = sum(map(len, planned.values())) <= SINGLE_JOURNALS
     return Sealing(_requests(journals, policy.organisation, used, single=single), [*torn, *uncertain])
+
+
+def entries_in(body: bytes) -> set[int]:
+    """Return the entry ids in the bytes of a request."""
+    journals = msgspec.json.decode(body, type=_Body).journals
+    found = (entry_id_in(line.text) for journal in journals for line in journal.lines)
+    return {entry for entry in found if entry is not None}
+
+
+class _BodyLine(msgspec.Struct):
+    text: str = msgspec.field(name="Description")
+
+
+class _BodyJournal(msgspec.Struct):
+    lines: list[_BodyLine] = msgspec.field(name="JournalLines")
+
+
+class _Body(msgspec.Struct):
+    journals: list[_BodyJournal] = msgspec.field(name="ManualJournals")
 
 
 def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Table, list[str]]:
@@ -208,7 +227,7 @@ def _sealed(
 ) -> SealedJournal:
     amounts = rows["minor"].to_pylist()
     lines = [
-        _line(money_text(minor, plan.digits), code, description(entry, transaction, plan.label))
+        (money_text(minor, plan.digits), code, description(entry, transaction, plan.label))
         for minor, code, entry, transaction in zip(
             amounts,
             rows["account_code"].to_pylist(),
@@ -217,12 +236,7 @@ def _sealed(
             strict=True,
         )
     ]
-    cash_basis = "true" if policy.show_on_cash_basis_reports else "false"
-    head = (
-        f'{{"Narration":{_text(str(narration))},"Date":"{narration.booking_date}","Status":"DRAFT",'
-        f'"LineAmountTypes":"NoTax","ShowOnCashBasisReports":{cash_basis},"JournalLines":['
-    )
-    element = f"{head}{','.join(lines)}]}}".encode()
+    element = _element(str(narration), narration.booking_date, lines, policy.show_on_cash_basis_reports)
     return SealedJournal(
         narration,
         generation,
@@ -231,6 +245,32 @@ def _sealed(
         len(lines),
         sum(amount for amount in amounts if amount > 0),
     )
+
+
+def digest_of(journal: LiveJournal, digits: int, cash_basis: bool) -> str:
+    """Return the digest of the bytes that would have sealed a journal as it stands in Xero.
+
+    It equals the digest recorded when the journal was sealed exactly where nobody has changed it since.
+    Empty where the journal has what none of ours ever had: tax, tracking, a fraction of the minor unit.
+    """
+    lines: list[tuple[str, str, str]] = []
+    for line in journal.lines:
+        minor = to_minor(line.amount, digits)
+        if minor is None or line.tracked or line.tax_type not in {None, "NONE"}:
+            return ""
+        lines.append((money_text(minor, digits), line.account_code or "", line.description or ""))
+    if journal.date is None or journal.line_amount_types not in {None, "NoTax"}:
+        return ""
+    return hashlib.sha256(_element(journal.narration, journal.date, lines, cash_basis)).hexdigest()
+
+
+def _element(narration: str, date: dt.date, lines: Iterable[tuple[str, str, str]], cash_basis: bool) -> bytes:
+    shown = "true" if cash_basis else "false"
+    head = (
+        f'{{"Narration":{_text(narration)},"Date":"{date}","Status":"DRAFT",'
+        f'"LineAmountTypes":"NoTax","ShowOnCashBasisReports":{shown},"JournalLines":['
+    )
+    return f"{head}{','.join(_line(*line) for line in lines)}]}}".encode()
 
 
 def _line(amount: str, code: str, text: str) -> str:

@@ -1,7 +1,7 @@
 """Send: what Xero lacks of the day goes there as draft manual journals, once.
 
-    settle   requests whose end is unknown, from an earlier run: the same bytes under the same key
-             while the key lives, else a wait until it has surely died
+    settle   requests whose end is unknown, from an earlier run: where Xero shows nothing of them, the
+             same bytes under the same key while the key lives, else a wait until it has surely died
     read     the live journals that could hold the day (flows/journals/read.py)
     seal     what is missing becomes finished journals, bytes and keys
     put      each request: written down, sent, and its verdict read journal by journal
@@ -34,14 +34,15 @@ from flows.journals.books import Match, Plan
 from flows.journals.narration import Narration
 from flows.journals.night import Night
 from flows.journals.read import Books, read_journals
-from flows.journals.sealing import SealedJournal, SealedRequest, Sealing, SealPolicy, seal
+from flows.journals.sealing import SealedJournal, SealedRequest, Sealing, SealPolicy, entries_in, seal
 from flows.money import money_text
 from flows.tasks import run_task
 
 # Journals can be changed by people at any time; a write resting on an older look is not made.
 FRESH = dt.timedelta(minutes=4)
 # A key has surely died, and a request under it surely ended, this long after it was written down: it
-# left within FRESH of that, Xero keeps keys for six minutes, and a minute is for clocks that differ.
+# left within FRESH of that, each time, Xero keeps keys for six minutes, and a minute is for requests that
+# are carried out late and clocks that differ.
 KEY_DEAD = FRESH + dt.timedelta(minutes=7)
 # How many rounds of reading and sending a run makes before it gives up.
 ROUNDS = 20
@@ -72,7 +73,7 @@ async def send(night: Night, plan: Plan) -> Sent:
 
     Raises Refusal where Xero holds a line twice or declines journals, and CallFailed.
     """
-    await settle(night)
+    await settle(night, plan)
     ids: dict[str, str] = {}
     for _ in range(ROUNDS):
         books = await read_journals(night, plan, list(ids.values()))
@@ -139,8 +140,11 @@ async def _wait_for_others(night: Night, matched: Match, records: Sequence[Journ
 
 
 @run_task("send: settle")
-async def settle(night: Night) -> None:
-    """Bring requests of earlier runs to a known end: answered, or surely dead."""
+async def settle(night: Night, plan: Plan | None) -> None:
+    """Bring requests of earlier runs to a known end: answered, found in Xero, or surely dead.
+
+    Without the day's plan nothing can be found, and nothing is asked for again.
+    """
     records = latest(await _records(night)).values()
     open_ended = [record for record in records if record.state in OPEN_ENDED]
     for key in dict.fromkeys(record.request_key for record in open_ended):
@@ -149,21 +153,42 @@ async def settle(night: Night) -> None:
         request = await night.store.request(key)
         if request is None or request.first_sent_at is None:
             continue
-        if night.clock.now() < request.first_sent_at + KEY_LIFE:
-            night.log(f"An earlier run left {len(of_request)} journals without an answer: asking Xero again.")
-            try:
-                verdicts = await night.xero.put_manual_journals(
-                    request.body, key, first_sent=request.first_sent_at
-                )
-            except (UnknownOutcome, Rejected):
-                pass  # the wait below, and then the books, tell what became of it
-            else:
-                await _record_verdicts(night, of_request, verdicts)
-                continue
+        alive = night.clock.now() < request.first_sent_at + KEY_LIFE
+        if plan is not None and alive and await _settled(night, plan, request, of_request):
+            continue
         wait = (request.first_sent_at + KEY_DEAD - night.clock.now()).total_seconds()
         if wait > 0:
             night.log(f"Waiting {wait:.0f} s until an unanswered request can no longer be carried out.")
             await night.clock.sleep(wait)
+
+
+async def _settled(
+    night: Night, plan: Plan, request: StoredRequest, records: Sequence[JournalRecord]
+) -> bool:
+    """Look for a request in Xero, and ask again where nothing of it is there; tell whether its end is known.
+
+    The bytes may never have left, and another run, with a store of its own, may have sent the same lines
+    since: a repeat too is a write, and rests on a fresh read.
+    """
+    books = await read_journals(night, plan, [])
+    matched, entries = books.matched, entries_in(request.body)
+    if matched.missing.isdisjoint(entries):
+        return True
+    seen = any(record.number in matched.numbers.get(record.booking_date, ()) for record in records)
+    if seen or not matched.missing.issuperset(entries):
+        return False
+    night.log(f"An earlier run left {len(records)} journals without an answer: asking Xero again.")
+    try:
+        verdicts = await night.xero.put_manual_journals(
+            request.body,
+            request.request_key,
+            first_sent=request.first_sent_at,
+            not_after=books.read_at + FRESH,
+        )
+    except (UnknownOutcome, Rejected):
+        return False  # the wait, and then the books, tell what became of it
+    await _record_verdicts(night, records, verdicts)
+    return True
 
 
 @run_task("send: seal")
@@ -173,10 +198,12 @@ async def seal_missing(night: Night, plan: Plan, books: Books, records: Sequence
     generations: dict[str, int] = {}
     live = {journal.narration for journal in books.matched.journals}
     for name, record in latest(records).items():
-        if record.state is JournalState.SEALED:
+        if record.state is JournalState.SEALED or (record.state in OPEN_ENDED and name not in live):
+            # Sent without an answer, settled since and not found: its key has died and may be used anew.
+            # It must be: a run with a store of its own knows of no attempt before, and sends under it too.
             generations[name] = record.generation
-        elif record.state is JournalState.REFUSED or (record.state in OPEN_ENDED and name not in live):
-            # Surely not in Xero: declined there, or sent without an answer, settled since and not found.
+        elif record.state is JournalState.REFUSED:
+            # Surely not in Xero, and the key goes on repeating that for six minutes.
             generations[name] = record.generation + 1
         else:
             taken.setdefault(record.booking_date, set()).add(record.number)

@@ -89,8 +89,11 @@ def staged_days(connection: str, folder: Path) -> list[StagedDay]:
     """Return what rests of a connection's days, by day and stage; `folder` has a folder per day."""
     found: list[StagedDay] = []
     for day in sorted(folder.glob("????-??-??")):
-        since = dt.datetime.fromtimestamp(day.stat().st_mtime, dt.UTC)
-        date = dt.date.fromisoformat(day.name)
+        try:
+            date = dt.date.fromisoformat(day.name)
+            since = dt.datetime.fromtimestamp(day.stat().st_mtime, dt.UTC)
+        except (ValueError, OSError):  # no day, or one that another run has just discarded
+            continue
         found.extend(
             StagedDay(connection=connection, date=date, stage=stage, lines=parts[-1].lines, since=since)
             for stage, parts in handed_on(day).stages.items()

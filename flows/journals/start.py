@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 from prefect import runtime
 
 from blocks.errors import UsageError
 from blocks.mambu import Organisation
 from blocks.xero import JOURNAL_SCOPES, XeroOrganisation
-from flows.days import agreed_currency, agreed_zone, day_to_run
+from flows.days import Day, agreed_currency, agreed_zone, day_to_run
 from flows.journals.night import Night
 from flows.journals.windows import OVERLAP
 from flows.tasks import run_task
@@ -19,12 +20,15 @@ from flows.tasks import run_task
 @run_task("day: ask both systems")
 async def organisations(night: Night) -> tuple[Organisation | None, XeroOrganisation]:
     """Return what Mambu and Xero say of themselves. Raises NotAllowed for what the credentials lack."""
+    return await asyncio.gather(night.mambu.organisation(), _ask_xero(night))
 
-    async def xero() -> XeroOrganisation:
-        await night.xero.require_scopes(JOURNAL_SCOPES)
-        return await night.xero.organisation()
 
-    return await asyncio.gather(night.mambu.organisation(), xero())
+async def _ask_xero(night: Night) -> XeroOrganisation:
+    await night.xero.require_scopes(JOURNAL_SCOPES)
+    return await night.xero.organisation()
+
+
+ask_xero = run_task("day: ask Xero")(_ask_xero)
 
 
 async def settle_day(night: Night, date: dt.date | None) -> None:
@@ -38,9 +42,7 @@ async def settle_day(night: Night, date: dt.date | None) -> None:
     night.currency = agreed_currency(mambu.currency if mambu else None, connection.currency)
     scheduled = runtime.flow_run.scheduled_start_time or night.clock.now()
     night.day = day_to_run(date, scheduled, zone, night.clock.now())
-    _require_right_organisation(night, xero)
-    night.organisation = xero.organisation_id or connection.xero.tenant_id or connection.xero.client_id
-    night.short_code = xero.short_code
+    _take_organisation(night, xero)
     lock_date = xero.lock_date()
     if lock_date:
         night.log(f"Xero is locked up to {lock_date}: drafts up to then can be saved, but not approved.")
@@ -48,6 +50,24 @@ async def settle_day(night: Night, date: dt.date | None) -> None:
     wait = (night.day.end + OVERLAP - night.clock.now()).total_seconds()
     if wait > 0:
         await night.clock.sleep(wait)
+
+
+async def settle_without_mambu(night: Night, date: dt.date) -> None:
+    """Fix the same for a run that asks Xero alone, of whose day nothing but the date counts.
+
+    Raises UsageError where the organisation is not the connection's.
+    """
+    xero = await ask_xero(night)
+    night.currency = night.connection.currency or xero.base_currency
+    night.day = Day(date, ZoneInfo("UTC"))
+    _take_organisation(night, xero)
+
+
+def _take_organisation(night: Night, xero: XeroOrganisation) -> None:
+    _require_right_organisation(night, xero)
+    credentials = night.connection.xero
+    night.organisation = xero.organisation_id or credentials.tenant_id or credentials.client_id
+    night.short_code = xero.short_code
 
 
 def _require_right_organisation(night: Night, xero: XeroOrganisation) -> None:

@@ -12,7 +12,7 @@ from flows.incidents import Failure
 from flows.journals.books import Confirmed, Match, Plan, TieOutRow
 from flows.journals.narration import Narration
 from flows.journals.sealing import SealedJournal, Sealing
-from flows.money import money_text, to_minor
+from flows.money import grouped, money_text, to_minor
 
 Status = Literal["completed", "dry-run", "failed"]
 
@@ -142,9 +142,7 @@ class Summary:
 
     def grouped(self, minor: int) -> str:
         """Return an amount for reading, its thousands set apart."""
-        whole, point, fraction = self.money(minor).partition(".")
-        sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
-        return f"{sign}{int(digits):,}{point}{fraction}"
+        return grouped(minor, self.digits)
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that --json prints; its keys are an interface."""

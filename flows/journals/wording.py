@@ -9,8 +9,7 @@ from blocks.errors import CallFailed, DaybookError, NotAllowed, ResumeLater, Sto
 from blocks.incidents import Incident, TaskState
 from flows.journals.steps import StepRefusal
 from flows.journals.summary import BatchRow, Summary, counted
-
-_MOST_ROWS = 1000
+from flows.markdown import MOST_ROWS, bullets, cell, table
 
 
 def fault_of(fault: Exception) -> DaybookError:
@@ -81,14 +80,14 @@ def day_markdown(summary: Summary) -> str:
         _figures(summary),
     ]
     if summary.open:
-        parts.append("## What does not agree\n\n" + _bullets(summary.open))
+        parts.append("## What does not agree\n\n" + bullets(summary.open))
     if summary.batches:
         parts.append("## Per booking date\n\n" + _booking_dates(summary))
         parts.append("## Manual journals\n\n" + _journals(summary.batches))
     if summary.tie_out:
         parts.append("## Tie-out per GL account\n\n" + _tie_out(summary))
     if summary.notes:
-        parts.append("## Notes\n\n" + _bullets(summary.notes))
+        parts.append("## Notes\n\n" + bullets(summary.notes))
     return "\n\n".join(parts) + "\n"
 
 
@@ -110,17 +109,19 @@ def batch_table(summary: Summary) -> list[dict[str, str]]:
 
 def failure_sentence(summary: Summary, error: DaybookError) -> str:
     """Say at which stage a run stopped, why, what is safe, and what to do next."""
-    return f"{what_happened(summary, error)} {_safe_and_next(summary, error)}".strip()
+    if isinstance(error, StepRefusal):
+        return f"{stopped_sentence(summary, error)} This run sent nothing. {error.remedy}"
+    return f"{stopped_sentence(summary, error)} {_safe_and_next(summary, error)}".strip()
 
 
-def what_happened(summary: Summary, error: DaybookError) -> str:
+def stopped_sentence(summary: Summary, error: DaybookError) -> str:
     """Say at which stage a run stopped, and why."""
     step = f", step {error.step}" if isinstance(error, StepRefusal) else ""
     day = f" of {summary.date}" if summary.date else ""
     where = (
         f"The journals{day} stopped at {summary.stage}{step}" if summary.stage else "The run did not start"
     )
-    return f"{where}. {error}"
+    return f"{where}. {error.what if isinstance(error, StepRefusal) else error}"
 
 
 def _safe_and_next(summary: Summary, error: DaybookError) -> str:
@@ -153,10 +154,10 @@ def failure_markdown(summary: Summary, error: DaybookError | None) -> str:
         return f"# Journals of {summary.date}: {what}\n\n{summary.message}\n"
     parts = [f"# {failure.title}", f"## What happened\n\n{failure.happened}"]
     if failure.details:
-        parts.append(_bullets(failure.details))
+        parts.append(bullets(failure.details))
     parts.append("## What is safe\n\n" + " ".join(failure.safe))
     parts.append(f"## What to do next\n\n{failure.remedy}")
-    parts.append(f"## Recorded\n\n{_bullets([*_recorded(summary), *summary.still_open])}")
+    parts.append(f"## Recorded\n\n{bullets([*_recorded(summary), *summary.still_open])}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -190,7 +191,7 @@ def _figures(summary: Summary) -> str:
         ("Credits", f"{summary.grouped(summary.credits)} {summary.currency}"),
         ("Mambu = Xero", {None: "not compared", True: "yes, to the cent", False: "NO"}[summary.tied_out]),
     ]
-    return _table(["The day", "in figures"], [[name, value] for name, value in rows], "lr")
+    return table(["The day", "in figures"], [[name, value] for name, value in rows], "lr")
 
 
 def _booking_dates(summary: Summary) -> str:
@@ -207,21 +208,21 @@ def _booking_dates(summary: Summary) -> str:
         ]
         for date, batches in sorted(groups.items())
     ]
-    return _table(["Booking date", "Journals", "Lines", "Debits", "Credits"], rows, "lrrrr")
+    return table(["Booking date", "Journals", "Lines", "Debits", "Credits"], rows, "lrrrr")
 
 
 def _journals(batches: Sequence[BatchRow]) -> str:
     rows = [
         [
-            f"[{_cell(row.narration)}]({row.link})" if row.link else _cell(row.narration),
+            f"[{cell(row.narration)}]({row.link})" if row.link else cell(row.narration),
             str(row.lines),
             row.status,
         ]
-        for row in batches[:_MOST_ROWS]
+        for row in batches[:MOST_ROWS]
     ]
     more = len(batches) - len(rows)
     tail = f"\n\nand {counted(more, 'more journal')}, in the table of batches." if more else ""
-    return _table(["Journal in Xero", "Lines", "Status"], rows, "lrl") + tail
+    return table(["Journal in Xero", "Lines", "Status"], rows, "lrl") + tail
 
 
 def _tie_out(summary: Summary) -> str:
@@ -231,30 +232,11 @@ def _tie_out(summary: Summary) -> str:
         accounts[row.account_code][1] += row.xero
     rows = [
         [
-            _cell(f"{code} {summary.account_names.get(code, '')}"),
+            cell(f"{code} {summary.account_names.get(code, '')}"),
             summary.grouped(mambu),
             summary.grouped(xero),
             "✓" if mambu == xero else f"**{summary.grouped(xero - mambu)}**",
         ]
         for code, (mambu, xero) in sorted(accounts.items())
     ]
-    return _table(["Account", "Mambu", "Xero", "Difference"], rows, "lrrr")
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> str:
-    rule = ["---:" if side == "r" else ":---" for side in align]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *rows))
-
-
-def _bullets(texts: Sequence[str]) -> str:
-    shown = [f"- {_cell(text)}" for text in texts[:_MOST_ROWS]]
-    if len(texts) > _MOST_ROWS:
-        shown.append(f"- and {len(texts) - _MOST_ROWS:,} more")
-    return "\n".join(shown)
-
-
-def _cell(text: str) -> str:
-    # What comes from outside must not end a table's cell or become markup.
-    for mark in "\\|[]<>*_`":
-        text = text.replace(mark, "\\" + mark)
-    return " ".join(text.split())
+    return table(["Account", "Mambu", "Xero", "Difference"], rows, "lrrr")

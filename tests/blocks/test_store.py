@@ -7,15 +7,11 @@ import os
 import pickle
 import sqlite3
 import stat
-import threading
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from collections.abc import Callable, Coroutine
+from datetime import timedelta, timezone
 from pathlib import Path
-from typing import NamedTuple
 
-import asyncpg
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import delete, select, text, update
@@ -33,75 +29,10 @@ from blocks.store import (
     latest,
     open_store,
 )
+from tests.blocks.stores import AT, DAY, POSTGRES, Database, at_once, record
 
-POSTGRES = os.environ.get("DAYBOOK_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
 CANARY = "CANARY-db"
-AT = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
-DAY = date(2026, 11, 20)
 BODY = b'{"ManualJournals":[{"LineAmount":1.10}]}' * 50
-
-
-class Database(NamedTuple):
-    """Where a test's tables are; `kind` is sqlite or postgresql."""
-
-    kind: str
-    url: str
-    schema: str | None
-
-    def store(self) -> Store:
-        """Return a store with an engine of its own."""
-        return open_store(self.url, schema=self.schema)
-
-
-async def _on_postgres(*statements: str) -> None:
-    connection = await asyncpg.connect(POSTGRES, timeout=5)
-    try:
-        for statement in statements:
-            await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-@pytest.fixture(scope="session")
-def postgres_schema() -> Iterator[str]:
-    """Make a PostgreSQL schema for this session and drop it afterwards."""
-    schema = f"daybook_test_{uuid.uuid4().hex[:12]}"
-    try:
-        asyncio.run(_on_postgres(f"CREATE SCHEMA {schema}"))
-    except (OSError, asyncpg.PostgresError) as error:
-        reason = f"no PostgreSQL answers at {POSTGRES} ({type(error).__name__}); set DAYBOOK_TEST_POSTGRES"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    yield schema
-    asyncio.run(_on_postgres(f"DROP SCHEMA {schema} CASCADE"))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
-    """Return an empty database of each kind."""
-    if request.param == "sqlite":
-        return Database("sqlite", f"sqlite:///{tmp_path / 'store' / 'daybook.sqlite3'}", None)
-    schema: str = request.getfixturevalue("postgres_schema")
-    asyncio.run(_on_postgres(f"DROP SCHEMA {schema} CASCADE", f"CREATE SCHEMA {schema}"))
-    return Database("postgresql", POSTGRES, schema)
-
-
-def record(number: int = 1, **other: object) -> JournalRecord:
-    made = JournalRecord(
-        organisation="org",
-        narration=f"N | {number}",
-        generation=0,
-        connection="default",
-        day=DAY,
-        booking_date=date(2026, 11, 18),
-        number=number,
-        request_key=f"key-{number}",
-        digest="d" * 64,
-        lines=250,
-        debits="123456789012345678.90",
-    )
-    return replace(made, **other)  # type: ignore[arg-type]
 
 
 async def journals(store: Store) -> list[JournalRecord]:
@@ -265,26 +196,6 @@ async def test_a_cancelled_write_leaves_the_store_usable(database: Database) -> 
 
 
 # --- Several at once ----------------------------------------------------------------------------
-
-
-def at_once(*jobs: Callable[[], Coroutine[object, object, None]]) -> list[BaseException]:
-    """Run each job in a thread with an event loop of its own, all released together; return failures."""
-    ready = threading.Barrier(len(jobs))
-    failures: list[BaseException] = []
-
-    def run(job: Callable[[], Coroutine[object, object, None]]) -> None:
-        try:
-            ready.wait(10)
-            asyncio.run(job())
-        except BaseException as error:  # noqa: BLE001 - handed to the test
-            failures.append(error)
-
-    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return failures
 
 
 @pytest.mark.parametrize("repeat", range(3))

@@ -13,7 +13,10 @@ _SHOWN = 20
 
 
 class StepRefusal(Refusal):
-    """A step cannot accept what it was given; `offenders` names each one, `remedy` says what to do."""
+    """A step cannot accept what it was given; `offenders` names each one.
+
+    `what` is the summary with the first offenders, `remedy` says what to do.
+    """
 
     def __init__(self, step: str, summary: str, offenders: Sequence[str], remedy: str) -> None:
         self.step = step
@@ -22,7 +25,8 @@ class StepRefusal(Refusal):
         self.remedy = remedy
         shown = "; ".join(self.offenders[:_SHOWN])
         more = f"; and {len(self.offenders) - _SHOWN} more" if len(self.offenders) > _SHOWN else ""
-        super().__init__(f"{summary}: {shown}{more}. {remedy}")
+        self.what = f"{summary}: {shown}{more}."
+        super().__init__(f"{self.what} {remedy}")
 
     def __reduce__(self) -> tuple[type[StepRefusal], tuple[str, str, tuple[str, ...], str]]:
         return type(self), (self.step, self.summary, self.offenders, self.remedy)

@@ -159,6 +159,16 @@ def test_a_hang_outlasts_the_client(real: World, client: httpx.Client) -> None:
     assert real.ledger.commits == []
 
 
+def test_a_hang_can_come_after_the_work(real: World, client: httpx.Client) -> None:
+    """hang with after lets the stand-in do its work, which the log shows, and keeps the answer back."""
+    real.rule("hang", seconds=30, after=True)
+    with pytest.raises(httpx.ReadTimeout):
+        client.put("/journals", content=b"x", timeout=0.1)
+    assert real.ledger.commits == [b"x"]
+    (logged,) = real.faults.log.documents()
+    assert (logged["status"], logged["app_status"]) == (None, 201)
+
+
 def test_a_hang_ends_in_a_closed_connection(real: World, client: httpx.Client) -> None:
     """hang closes without an answer when its seconds are over."""
     real.rule("hang", seconds=0.05)

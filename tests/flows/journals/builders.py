@@ -111,10 +111,12 @@ def sealed(
     taken: Mapping[dt.date, Sequence[int]] | None = None,
     generations: Mapping[str, int] | None = None,
     organisation: str = "organisation",
+    withhold_deleted: bool = False,
 ) -> Sealing:
-    """Return what would be sent, given what Xero holds."""
+    """Return what would be sent, given what Xero holds; `withhold_deleted`: by a run that looks back."""
     policy = SealPolicy(organisation, cap, show_on_cash_basis_reports=True)
-    return seal(plan, match(plan, live), policy, taken=taken or {}, generations=generations or {})
+    matched = match(plan, live, withhold_deleted=withhold_deleted)
+    return seal(plan, matched, policy, taken=taken or {}, generations=generations or {})
 
 
 @dataclass(frozen=True)

@@ -230,6 +230,77 @@ def test_two_journals_of_one_name_are_reported() -> None:
     assert found.open == [f"2 journals are named «{first.narration}»"]
 
 
+@given(data=st.data(), lines=days_of_lines())
+@examples
+def test_what_was_deleted_is_withheld_on_request(data: st.DataObject, lines: list[JournalLine]) -> None:
+    """On request exactly the lines that otherwise are missing by deletion are withheld; all else is alike."""
+    day = sent(lines, cap=4)
+    live = [
+        one._replace(status=data.draw(st.sampled_from(STATES)))
+        for one in day.live
+        if data.draw(st.booleans())
+    ]
+    plain, withholding = match(day.plan, live), match(day.plan, live, withhold_deleted=True)
+    assert withholding.withheld == set(entries(one for one in live if one.status == "DELETED"))
+    assert withholding.missing == plain.missing - withholding.withheld
+    assert plain.withheld == frozenset()
+    assert replaced(withholding, missing=plain.missing, withheld=plain.withheld) == plain
+
+
+@pytest.mark.parametrize("others", [["DRAFT"], ["POSTED"], ["ARCHIVED"], ["VOIDED"], ["VOIDED", "DRAFT"]])
+@pytest.mark.parametrize("deleted_first", [True, False])
+def test_only_what_stands_nowhere_else_is_withheld(others: list[str], *, deleted_first: bool) -> None:
+    """A line that a deleted journal shares with a live or voided one is found or voided, not withheld."""
+    day = sent(posting(1, "5", "-5"))
+    (journal,) = day.live
+    deleted = [journal._replace(status="DELETED", journal_id="deleted")]
+    rest = [journal._replace(status=status, journal_id=status) for status in others]
+    live = [*deleted, *rest] if deleted_first else [*rest, *deleted]
+    matched = match(day.plan, live, withhold_deleted=True)
+    voided = frozenset() if set(others) - {"VOIDED"} else {1, 2}
+    assert (matched.withheld, matched.missing, matched.voided) == (frozenset(), frozenset(), voided)
+    assert set(matched.found) == {1, 2} - voided
+
+
+def test_a_day_is_settled_although_lines_are_withheld() -> None:
+    """A day of which drafts were deleted is settled for one that looks back, and does not tie out."""
+    day = sent([*transfers(2), *posting(5, "7", "-7", booked=EARLIER)])
+    live = [one._replace(status="DELETED") if one.date != DAY.date else one for one in day.live]
+    found = confirmed(day.plan, match(day.plan, live, withhold_deleted=True), [])
+    assert (found.open, found.settled, found.tied_out) == ([], True, False)
+    assert not found.vanished([one.journal_id for one in live])
+    asked_for = confirmed(day.plan, match(day.plan, live), [])
+    assert (asked_for.settled, len(asked_for.open)) == (False, 1)
+
+
+@pytest.mark.parametrize("what", ["missing", "voided", "torn", "doubled"])
+def test_withheld_lines_excuse_nothing_else(what: str) -> None:
+    """Beside withheld lines, whatever else does not agree keeps the day open."""
+    day = sent(
+        [*posting(1, "5", "-5"), *posting(3, "6", "-6"), *posting(5, "7", "-7", booked=EARLIER)], cap=2
+    )
+    deleted, first, second = day.live
+    live = [deleted._replace(status="DELETED"), first, second]
+    if what == "missing":
+        live.pop()
+    elif what == "voided":
+        live[2] = second._replace(status="VOIDED")
+    elif what == "doubled":
+        live.append(second._replace(journal_id="copy", narration="copy"))
+    matched = match(day.plan, live, withhold_deleted=True)
+    found = confirmed(day.plan, matched, ["transaction T1: torn"] if what == "torn" else [])
+    assert matched.withheld == {5, 6}
+    assert (found.settled, len(found.open)) == (False, 1)
+
+
+def test_a_day_that_ties_out_is_settled() -> None:
+    """A day that agrees to the cent is settled; one that does not, and withholds nothing, is not."""
+    day = sent(posting(1, "5", "-5"))
+    assert confirmed(day.plan, match(day.plan, day.live), []).settled
+    off = [edited(day.live[0], lambda line: replaced(line, amount=Decimal("5.01")))]
+    assert not confirmed(day.plan, match(day.plan, off, withhold_deleted=True), []).settled
+
+
 @given(lines=days_of_lines())
 @examples
 def test_the_tie_out_takes_every_line(lines: list[JournalLine]) -> None:

@@ -342,6 +342,53 @@ def test_whatever_people_take_out_only_balanced_journals_go(
     assert not set(entries(found)) & set(entries(standing))
 
 
+# What a run that looks back withholds.
+
+
+@given(data=st.data(), lines=days_of_lines(), cap=caps)
+@examples
+def test_a_look_back_sends_nothing_that_was_deleted(
+    data: st.DataObject, lines: list[JournalLine], cap: int
+) -> None:
+    """Whatever became of journals, a run that looks back sends what was never there, and nothing deleted."""
+    day = sent(lines, cap=cap)
+    live = [one._replace(status=data.draw(STATES)) for one in day.live if data.draw(st.booleans())]
+    found = sealed(day.plan, live, cap=cap, withhold_deleted=True)
+    once = taken_by_xero(found.requests)
+    missing = set(entries(day.live)) - set(entries(live))
+    assert sorted(entries(once)) == sorted(missing)
+    assert found.torn == []
+    assert {one.narration for one in once}.isdisjoint(one.narration for one in live)
+
+
+def test_a_deleted_day_is_left_alone_and_sent_on_request() -> None:
+    """Of a day that was deleted whole a look back sends nothing, and a run of its date all, renumbered."""
+    day = sent(transfers(4), cap=4)
+    gone = [one._replace(status="DELETED") for one in day.live]
+    assert sealed(day.plan, gone, cap=4, withhold_deleted=True).requests == []
+    assert journal_numbers(sealed(day.plan, gone, cap=4)) == [[3], [4]]
+
+
+def test_late_lines_of_a_withheld_pool_go() -> None:
+    """Late lines without a transaction that balance go out, although the rest of their pool is withheld."""
+    early = posting(1, "5", "-5", transaction=None)
+    plan = planned([*early, *posting(3, "7", "-7", transaction=None)])
+    gone = [one._replace(status="DELETED") for one in sent(early).live]
+    late = sealed(plan, gone, withhold_deleted=True)
+    assert (late.torn, journal_numbers(late), entries(taken_by_xero(late.requests))) == ([], [[2]], [3, 4])
+
+
+def test_the_rest_of_a_withheld_transaction_is_not_sent() -> None:
+    """Of a transaction that a deleted journal holds in part, a look back does not send the other part."""
+    day = sent([*posting(1, "5", "-5"), *posting(3, "6", "-6")])
+    (journal,) = day.live
+    part = journal._replace(status="DELETED", lines=journal.lines[:1])
+    found = sealed(day.plan, [part], withhold_deleted=True)
+    assert (entries(taken_by_xero(found.requests)), len(found.torn)) == ([3, 4], 1)
+    assert found.torn[0].endswith("missing: EntryID 2")
+    assert entries(taken_by_xero(sealed(day.plan, [part]).requests)) == [1, 2, 3, 4]
+
+
 # Requests: one by one, or blocks.
 
 

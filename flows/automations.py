@@ -1,0 +1,103 @@
+"""Prefect's automations for Daybook: after a run that crashed, is late, or failed, somebody is told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from prefect.automations import (
+    Automation,
+    EventTrigger,
+    Posture,
+    ResourceSpecification,
+    RunDeployment,
+    SendNotification,
+)
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
+
+from blocks.errors import UsageError
+
+DEPLOYMENT = "watch/after-trouble"
+_OCCASIONS = {
+    "Crashed": "a run crashed",
+    "Late": "a run is late",
+    "Failed": "a run failed",
+}
+_FLOWS = ["journals", "withdraw"]
+# The watching run looks after the connection of the run that is in trouble.
+_OF_THAT_RUN = {
+    "__prefect_kind": "jinja",
+    "template": "{{ flow_run.parameters.get('connection', 'default') }}",
+}
+_SUBJECT = "Daybook: {{ flow_run.name }} is {{ flow_run.state.name }}"
+_BODY = (
+    "{{ flow_run.state.message }}\n\nWhat is open, and what to do about it: python -m flows.main incidents, "
+    "or the artifact journals-failures-DATE."
+)
+
+
+async def create(notify: str | None) -> list[str]:
+    """Create the automations, or bring them up to date; return their names.
+
+    `notify` is a notification block such as slack-webhook/finance. Raises UsageError.
+    """
+    deployment = await _deployment()
+    block = await _block(notify) if notify else None
+    return [await _put(_automation(state, deployment, block)) for state in _OCCASIONS]
+
+
+def _automation(state: str, deployment: UUID, block: UUID | None) -> Automation:
+    actions: list[RunDeployment | SendNotification] = [
+        RunDeployment(deployment_id=deployment, parameters={"connection": _OF_THAT_RUN})
+    ]
+    if block is not None:
+        actions.append(SendNotification(block_document_id=block, subject=_SUBJECT, body=_BODY))
+    return Automation(
+        name=f"Daybook: {_OCCASIONS[state]}",
+        description="Made by python -m flows.main automations, which brings it up to date as well.",
+        trigger=EventTrigger(
+            expect={f"prefect.flow-run.{state}"},
+            match_related=ResourceSpecification(
+                {"prefect.resource.role": "flow", "prefect.resource.name": _FLOWS}
+            ),
+            posture=Posture.Reactive,
+            threshold=1,
+            within=timedelta(0),
+        ),
+        actions=actions,
+    )
+
+
+async def _put(automation: Automation) -> str:
+    try:
+        automation.id = (await Automation.aread(name=automation.name)).id
+    except ValueError:
+        await automation.acreate()
+    else:
+        await automation.aupdate()
+    return automation.name
+
+
+async def _deployment() -> UUID:
+    async with get_client() as client:
+        try:
+            return (await client.read_deployment_by_name(DEPLOYMENT)).id
+        except ObjectNotFound:
+            raise UsageError(
+                f"There is no deployment {DEPLOYMENT} yet. Run `prefect --no-prompt deploy --all` first."
+            ) from None
+
+
+async def _block(name: str) -> UUID:
+    kind, slash, document = name.partition("/")
+    async with get_client() as client:
+        try:
+            if slash:
+                return (await client.read_block_document_by_name(document, kind)).id
+        except ObjectNotFound:
+            pass
+    raise UsageError(
+        f"There is no notification block {name!r}. Give its kind and its name, such as "
+        "slack-webhook/finance; Prefect's pages list them under Blocks."
+    )

@@ -1,0 +1,83 @@
+"""The command `incidents`: what is open, since when, what rests of it, and what to do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from blocks.incidents import Incident
+from blocks.store import Store
+from flows.journals.night import staged_folder
+from flows.journals.staging import StagedDay, staged_days
+
+
+async def show(store: Store, connection: str, date: dt.date | None, *, only_open: bool, as_json: bool) -> int:
+    """Print a connection's incidents and return the exit code: 1 while one is open."""
+    async with store:
+        found = await store.incidents.all(connection, day=date, only_open=only_open)
+    staged = [one for one in staged_days(connection, staged_folder(connection)) if date in {None, one.date}]
+    if as_json:
+        document = {
+            "incidents": [_document(one) for one in found],
+            "staged": [one.model_dump(mode="json") for one in staged],
+        }
+        click.echo(json.dumps(document, ensure_ascii=False))
+    else:
+        _print(found, staged, connection)
+    return 1 if any(one.resolved is None for one in found) else 0
+
+
+def _document(incident: Incident) -> dict[str, Any]:
+    return {
+        "connection": incident.connection,
+        "date": str(incident.day),
+        "stage": incident.stage,
+        "step": incident.step or None,
+        "error": incident.error,
+        "remedy": incident.remedy,
+        "opened": incident.opened.isoformat(),
+        "resolved": incident.resolved.isoformat() if incident.resolved else None,
+        "mambu_task": incident.task_id,
+    }
+
+
+def _print(found: Sequence[Incident], staged: Sequence[StagedDay], connection: str) -> None:
+    console = Console(highlight=False)
+    still = [one for one in found if one.resolved is None]
+    for incident in found:
+        console.print(_table(incident))
+    for one in staged:
+        console.print(f"Staged: {one}.", markup=False)
+    if still:
+        days = ", ".join(str(day) for day in sorted({one.day for one in still}))
+        console.print(f"Open for the connection {connection}: {days}.", markup=False)
+    else:
+        console.print(f"Nothing is open for the connection {connection}.", markup=False)
+
+
+def _table(incident: Incident) -> Table:
+    place = f"{incident.stage} ({incident.step})" if incident.step else incident.stage
+    table = Table(
+        title=f"{incident.day}, stopped at {place}", title_justify="left", show_header=False, expand=True
+    )
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold", ratio=1)
+    times = "" if incident.times == 1 else f", {incident.times} times by now"
+    rows = [
+        ("What happened", incident.error),
+        ("What to do next", incident.remedy),
+        ("Open since", f"{incident.opened:%Y-%m-%d %H:%M} UTC{times}"),
+        ("Mambu task", incident.task_id or "not logged"),
+    ]
+    if incident.resolved:
+        rows.append(("Resolved", f"{incident.resolved:%Y-%m-%d %H:%M} UTC"))
+    for name, value in rows:
+        table.add_row(name, escape(value))
+    return table

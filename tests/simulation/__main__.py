@@ -1,0 +1,56 @@
+"""python -m tests.simulation --schedules 100000, or --seed N to see one of them step by step."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tests.simulation.many import report, timed
+from tests.simulation.script import script
+from tests.simulation.simulator import simulator
+
+
+def main() -> int:
+    """Play what was asked for; return 1 where something failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--schedules", type=int, default=3000, help="how many (default: 3000)")
+    parser.add_argument("--first", type=int, default=0, help="the seed to begin with (default: 0)")
+    parser.add_argument("--seed", type=int, help="play this one alone, and show what happens")
+    asked = parser.parse_args()
+    return _many(asked.first, asked.schedules) if asked.seed is None else _one(asked.seed)
+
+
+def _many(first: int, count: int) -> int:
+    failed = 0
+    for tally, seconds in timed(range(first, first + count)):
+        left = seconds / tally.schedules * (count - tally.schedules)
+        print(
+            f"\r{tally.schedules}/{count} schedules, {len(tally.failures)} failures, {left / 60:.0f} min left ",
+            end="",
+            file=sys.stderr,
+            flush=True,
+        )
+        failed = len(tally.failures)
+        if tally.schedules == count:
+            print(file=sys.stderr)
+            print(report(tally, seconds))
+    return 1 if failed else 0
+
+
+def _one(seed: int) -> int:
+    trace: list[str] = []
+    print("\n".join(f"{name:14} {value}" for name, value in script(seed)._asdict().items()))
+    try:
+        with simulator() as place:
+            place.play(seed, trace=trace)
+    except Exception as failure:  # noqa: BLE001 - shown below, after the trace that led to it
+        print("\n".join(trace))
+        print(f"FAILED: {type(failure).__name__}: {failure}")
+        return 1
+    print("\n".join(trace))
+    print("all is well")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

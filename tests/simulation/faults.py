@@ -1,0 +1,166 @@
+"""What can go wrong, and where: the kinds of faults at the points where a run touches the outside."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+PUT, LIST, SINGLE, TOKEN, STORE = "put", "list", "single", "token", "store"
+
+
+class Point(NamedTuple):
+    """One touch of the outside: the how-manieth of the schedule, by which run, and what it is."""
+
+    number: int
+    run: int
+    place: str
+    name: str
+
+
+class Fault(StrEnum):
+    """A fault. «Carried out» is said of the request where it has an effect."""
+
+    NO_CONNECTION = "no connection comes about"
+    TIMEOUT = "time-out, never carried out"
+    TIMEOUT_DONE = "time-out, carried out"
+    TIMEOUT_LATE = "time-out, carried out late"
+    RESET = "reset before an answer, never carried out"
+    RESET_DONE = "reset in the middle of the answer, carried out"
+    LIMIT_MINUTE = "429 minute"
+    LIMIT_DAY = "429 day"
+    LIMIT_CONCURRENT = "429 concurrent"
+    ERROR_500 = "500, never carried out"
+    ERROR_500_DONE = "500, carried out"
+    CACHED_500 = "500 that the key repeats, not carried out"
+    CACHED_500_DONE = "500 that the key repeats, carried out"
+    KEYS_DOWN = "500, the store of keys is down"
+    EXPIRED = "401, the token has expired"
+    TEXT_503 = "503 in plain text, never carried out"
+    TEXT_503_DONE = "503 in plain text, carried out"
+    EMPTY_504 = "504 and empty, never carried out"
+    EMPTY_504_DONE = "504 and empty, carried out"
+    EMPTY_504_LATE = "504 and empty, carried out late"
+    PARTLY_400 = "400, of which some was carried out"
+    REFUSED = "200 with a journal refused"
+    WARNED = "200 with a warning, an account lost"
+    HTML = "200 with a page of HTML, carried out"
+    CUT_JSON = "200 with half of the JSON, carried out"
+    SLOW = "answered late"
+    CRASH = "the run dies before"
+    CRASH_DONE = "the run dies after"
+    CRASH_LATE = "the run dies, and the request is carried out late"
+    STORE_DOWN = "the store fails, nothing written"
+    STORE_DOWN_DONE = "the store fails, all written"
+
+
+_ANY = (
+    Fault.NO_CONNECTION,
+    Fault.TIMEOUT,
+    Fault.RESET,
+    Fault.ERROR_500,
+    Fault.TEXT_503,
+    Fault.EMPTY_504,
+    Fault.HTML,
+    Fault.CUT_JSON,
+    Fault.SLOW,
+    Fault.CRASH,
+    Fault.CRASH_DONE,
+)
+_CALLS = (
+    *_ANY,
+    Fault.RESET_DONE,
+    Fault.LIMIT_MINUTE,
+    Fault.LIMIT_DAY,
+    Fault.LIMIT_CONCURRENT,
+    Fault.EXPIRED,
+)
+_WRITES = (
+    *_CALLS,
+    Fault.TIMEOUT_DONE,
+    Fault.TIMEOUT_LATE,
+    Fault.ERROR_500_DONE,
+    Fault.CACHED_500,
+    Fault.CACHED_500_DONE,
+    Fault.KEYS_DOWN,
+    Fault.TEXT_503_DONE,
+    Fault.EMPTY_504_DONE,
+    Fault.EMPTY_504_LATE,
+    Fault.PARTLY_400,
+    Fault.REFUSED,
+    Fault.WARNED,
+    Fault.CRASH_LATE,
+)
+FAULTS: Mapping[str, tuple[Fault, ...]] = {
+    PUT: _WRITES,
+    LIST: _CALLS,
+    SINGLE: _CALLS,
+    TOKEN: _ANY,
+    STORE: (Fault.CRASH, Fault.CRASH_DONE, Fault.STORE_DOWN, Fault.STORE_DOWN_DONE),
+}
+REFUSALS = frozenset({Fault.PARTLY_400, Fault.REFUSED})
+
+
+class Chance(Protocol):
+    """What decides whether a fault strikes, or a person acts, at a point."""
+
+    def fault(self, point: Point) -> Fault | None:
+        """Return the fault that strikes here."""
+
+    def person(self, point: Point) -> bool:
+        """Tell whether a person does something in Xero just now."""
+
+
+class Calm:
+    """Nothing ever goes wrong."""
+
+    def fault(self, point: Point) -> Fault | None:
+        """Return None."""
+        return None
+
+    def person(self, point: Point) -> bool:
+        """Return False."""
+        return False
+
+
+class OneFault(Calm):
+    """One fault, at one point."""
+
+    def __init__(self, number: int, kind: Fault) -> None:
+        self._number, self._kind = number, kind
+
+    def fault(self, point: Point) -> Fault | None:
+        """Return the fault at its point, None at any other."""
+        return self._kind if point.number == self._number else None
+
+
+class Rates(NamedTuple):
+    """How often faults strike (and how many at most), and how often people act, per point."""
+
+    fault: float
+    most: int
+    person: float
+    without: frozenset[Fault]
+
+
+class Random:
+    """Faults and people by chance, the same for the same generator."""
+
+    def __init__(self, rng: random.Random, rates: Rates) -> None:
+        self._rng, self._rates = rng, rates
+        self._left = rates.most
+
+    def fault(self, point: Point) -> Fault | None:
+        """Return a fault of those that can strike here, or as a rule None."""
+        # Writes are where it matters.
+        rate = self._rates.fault * (3 if point.place == PUT else 1)
+        if not self._left or self._rng.random() >= rate:
+            return None
+        kinds = [kind for kind in FAULTS[point.place] if kind not in self._rates.without]
+        self._left -= 1
+        return self._rng.choice(kinds)
+
+    def person(self, point: Point) -> bool:
+        """Tell whether a person acts just now."""
+        return bool(self._rates.person) and self._rng.random() < self._rates.person

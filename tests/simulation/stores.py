@@ -1,0 +1,106 @@
+"""Real stores on SQLite files, opened once and emptied for each schedule, and the seam for their faults."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import zlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import event
+
+from blocks.store import Store, open_store
+
+_TABLES = ("journals", "requests", "runs")
+Copy = dict[str, list[tuple[Any, ...]]]
+
+
+class Intent(NamedTuple):
+    """What a store says of a request: its bytes, when it first left, and the states of its journals."""
+
+    body: bytes
+    first_sent_at: datetime | None
+    states: tuple[str, ...]
+
+
+class StoreFile:
+    """A store, and a second way into its file that does not go through the code under test."""
+
+    def __init__(self, file: Path) -> None:
+        self.store: Store = open_store(f"sqlite:///{file}?check_same_thread=false")
+        event.listen(self.store._engine.sync_engine, "connect", _quick)
+        self._file = file
+        # One call at a time: a second connection would be opened by a thread, whose pace nobody knows.
+        self.turn = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Make the tables."""
+        await self.store.__aenter__()
+        self._beside = sqlite3.connect(self._file, isolation_level=None)
+        self._beside.execute("PRAGMA synchronous = OFF")
+
+    async def close(self) -> None:
+        """Close the file."""
+        self._beside.close()
+        await self.store.__aexit__(None, None, None)
+
+    def lose(self) -> None:
+        """Forget everything."""
+        self.restore({table: [] for table in _TABLES})
+
+    def copy(self) -> Copy:
+        """Return all that is in it."""
+        return {table: self._beside.execute(f"SELECT * FROM {table}").fetchall() for table in _TABLES}  # noqa: S608
+
+    def restore(self, copy: Copy) -> None:
+        """Put an earlier copy in the place of what is there."""
+        self._beside.execute("BEGIN IMMEDIATE")
+        for table, rows in copy.items():
+            self._beside.execute(f"DELETE FROM {table}")  # noqa: S608
+            if rows:
+                marks = ", ".join("?" * len(rows[0]))
+                self._beside.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608
+        self._beside.execute("COMMIT")
+
+    def intent(self, key: str) -> Intent | None:
+        """Return what is written down of a request."""
+        row = self._beside.execute(
+            "SELECT body, first_sent_at FROM requests WHERE request_key = ?", (key,)
+        ).fetchone()
+        if row is None:
+            return None
+        states = self._beside.execute("SELECT state FROM journals WHERE request_key = ?", (key,)).fetchall()
+        sent = datetime.fromisoformat(row[1]) if row[1] else None
+        return Intent(zlib.decompress(row[0]), sent, tuple(state for (state,) in states))
+
+
+def _quick(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous = OFF")
+    cursor.close()
+    # Without the driver's thread a call takes the same course every time, and a third of the time.
+    connection.driver_connection._execute = _here
+
+
+async def _here(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return function(*args, **kwargs)
+
+
+class WatchedStore:
+    """A store as one run sees it: every call of it passes `around`, which can fail it."""
+
+    def __init__(self, store: Store, around: Callable[[str, Callable[[], Awaitable[Any]]], Any]) -> None:
+        self._store, self._around = store, around
+
+    def __getattr__(self, name: str) -> Any:
+        # The call itself, without the guard against cancellation: nothing is cancelled here.
+        method = getattr(type(self._store), name)
+        bare = getattr(method, "__wrapped__", method)
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return await self._around(name, lambda: bare(self._store, *args, **kwargs))
+
+        return call

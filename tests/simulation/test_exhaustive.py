@@ -1,0 +1,98 @@
+"""Every kind of fault at every point where a run of a day touches the outside, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.simulation.days import LARGE, SMALL, DayKind
+from tests.simulation.faults import FAULTS, PUT, Calm, Fault, OneFault, Point, Rates
+from tests.simulation.model import Violation
+from tests.simulation.script import Script, Visit
+from tests.simulation.simulator import Simulator, simulator
+
+
+def calm_script(day: DayKind, *, rest: float) -> Script:
+    """Return a schedule of one run in a world without faults, and one that must put all right."""
+    return Script(
+        seed=1,
+        day=day,
+        late_from=None,
+        parallel=2,
+        stale=0.0,
+        shows_deleted=True,
+        reverses=False,
+        ahead=(0.0, 0.0, 0.0),
+        visits=(Visit(0, 0.0, beside=False, store=""),),
+        rest=rest,
+        removes=False,
+        fresh_at_end=True,
+        rates=Rates(0.0, 0, 0.0, frozenset()),
+    )
+
+
+class Listing(Calm):
+    """Writes down every point and changes nothing."""
+
+    def __init__(self) -> None:
+        self.points: list[Point] = []
+
+    def fault(self, point: Point) -> Fault | None:
+        """Note the point."""
+        self.points.append(point)
+        return None
+
+
+def points_of(place: Simulator, day: DayKind) -> list[Point]:
+    """Return the points of the first run of a day."""
+    listing = Listing()
+    place.play_script(calm_script(day, rest=0.0), listing)
+    return listing.points
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Simulator]:
+    """Give the tests a place to play schedules in."""
+    with simulator() as opened:
+        yield opened
+
+
+def struck(place: Simulator, day: DayKind, point: Point, rest: float) -> list[str]:
+    """Let each fault that can strike at a point do so; return what went wrong, with how to see it."""
+    wrong: list[str] = []
+    for kind in FAULTS[point.place]:
+        try:
+            figures = place.play_script(calm_script(day, rest=rest), OneFault(point.number, kind))
+            if not figures.faults[kind]:
+                wrong.append(f"«{kind}» never struck at point {point}")
+        except Violation as violation:
+            wrong.append(f"«{kind}» at point {point}, then {rest:.0f} s: {violation}")
+    return wrong
+
+
+def all_struck(place: Simulator, day: DayKind, rest: float) -> None:
+    """Require that a day comes right after any fault at any of its points, run again `rest` seconds later."""
+    points = points_of(place, day)
+    wrong = [text for point in points for text in struck(place, day, point, rest)]
+    assert not wrong, "\n".join(wrong)
+    assert len(points) > 20
+
+
+def test_any_fault_at_any_point_of_a_small_day_heals_at_once(place: Simulator) -> None:
+    """Whatever fails at whatever step of a day of four journals, a run right after brings each line in once."""
+    all_struck(place, SMALL, 0.0)
+
+
+@pytest.mark.slow
+def test_any_fault_at_any_point_of_a_small_day_heals_later(place: Simulator) -> None:
+    """Whatever fails at whatever step, a run after Xero has forgotten the key brings each line in once."""
+    all_struck(place, SMALL, 400.0)
+
+
+def test_any_fault_at_any_block_of_a_large_day_heals(place: Simulator) -> None:
+    """Whatever fails while blocks of journals are sent, each line ends up in Xero once."""
+    blocks = [point for point in points_of(place, LARGE) if point.place == PUT]
+    assert len(blocks) == 2
+    wrong = [text for point in blocks for text in struck(place, LARGE, point, 0.0)]
+    assert not wrong, "\n".join(wrong)
