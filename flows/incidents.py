@@ -150,7 +150,10 @@ class Desk:
                 return replace(incident, task_state=TaskState.OPEN, task_id=str(task.id), task_tried=True)
             incident = replace(incident, task_id=str(mine[0].id), task_tried=True)
         try:
-            await self.mambu.change_task(incident.task_id or "", description=incident.task_text)
+            # Open, also where somebody has completed it meanwhile: the day has failed again.
+            await self.mambu.change_task(
+                incident.task_id or "", description=incident.task_text, status="OPEN"
+            )
         except NotFound:
             # Somebody has removed it: they know.
             return replace(incident, task_state=TaskState.CLOSED)

@@ -173,6 +173,7 @@ def _safe(stage: str, records: Iterable[JournalRecord] | None) -> tuple[tuple[st
         ("Unknown whether in Xero", _UNKNOWN),
         ("Declined by Xero", (JournalState.REFUSED,)),
         ("Not sent yet", (JournalState.SEALED,)),
+        ("Withdrawn", (JournalState.WITHDRAWN,)),
     ):
         found = [one for one in newest if one.state in states]
         if found:

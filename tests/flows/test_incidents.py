@@ -107,7 +107,7 @@ async def test_a_failure_becomes_a_task(tmp_path: Path) -> None:
     assert (task["assignedUserKey"], task["status"]) == (ASSIGNED_USER_KEY, "OPEN")
     assert task["dueDate"] == "2026-07-02"
     assert (kept.flow, kept.day, kept.stage, kept.step) == ("journals", DATE, "process", "map")
-    assert kept.error == "Two GL accounts have no counterpart in Xero.; GL 4711 (2 lines); GL 4712 (1 line)"
+    assert kept.error == "Two GL accounts have no counterpart in Xero: GL 4711 (2 lines); GL 4712 (1 line)"
     assert (kept.remedy, kept.opened) == ("Add them in Xero, then start again.", NOW)
     assert (kept.task_state, kept.task_id) == (TaskState.OPEN, str(task["id"]))
 
@@ -252,7 +252,20 @@ async def test_a_success_completes_the_days_tasks(tmp_path: Path) -> None:
         (ended,) = await at.desk().resolve(DATE, ZONE)
         assert (ended.day, ended.resolved) == (DATE, NOW)
         assert await at.statuses() == ["COMPLETED", "OPEN"]
-        assert [one.task_state for one in await at.kept()] == [TaskState.CLOSED, TaskState.OPEN]
+        states = {one.day: one.task_state for one in await at.kept()}
+        assert states == {DATE: TaskState.CLOSED, DATE - dt.timedelta(days=1): TaskState.OPEN}
+
+
+async def test_a_task_completed_too_early_is_opened_again(tmp_path: Path) -> None:
+    """Where a person completed the task and the day fails again in other words, the same task is open again."""
+    async with office(tmp_path) as at:
+        opened = await at.desk().open(FAILURE, DATE, ZONE)
+        (task,) = await at.place.tasks()
+        await at.desk().mambu.complete_task(task["id"])
+        await at.desk().open(FAILURE._replace(happened="Three GL accounts by now."), DATE, ZONE)
+        (task,) = await at.place.tasks()
+        assert (task["status"], "Three GL accounts" in task["description"]) == ("OPEN", True)
+        assert [one.incident_id for one in await at.kept()] == [opened.incident_id]
 
 
 async def test_a_task_that_cannot_be_completed_waits(tmp_path: Path) -> None:

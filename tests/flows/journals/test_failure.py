@@ -102,7 +102,7 @@ def test_where_it_is_recorded(
 def test_a_steps_refusal_names_every_offender() -> None:
     """What a step refuses is told with every offender, however many, and with the step's own remedy."""
     found = failure("process", REFUSAL)
-    assert found.happened == "2 lines have no account in Xero."
+    assert found.happened == "2 lines have no account in Xero"
     assert found.details == OFFENDERS
     assert found.safe == SENT_NOTHING
     assert found.remedy == (
@@ -118,7 +118,7 @@ def test_a_steps_refusal_names_every_offender() -> None:
         ("extract", ResumeLater("Later.", resume_at=RESUME_AT), f"{WAIT}{AGAIN}."),
         ("process", StoreError("No."), f"{capital(AGAIN)}."),
         ("process", NotAllowed("No."), f"{CORRECT}{AGAIN}."),
-        ("send", Refusal("Declined."), capital(WAYS_ON)),
+        ("send", Refusal("Declined."), f"Put right what is named above. Then {WAYS_ON}"),
         ("send", Rejected("Declined."), capital(WAYS_ON)),
         ("send", NotAllowed("No."), f"{CORRECT}{WAYS_ON}"),
         ("send", ResumeLater("Later.", resume_at=RESUME_AT), f"{WAIT}{WAYS_ON}"),
@@ -249,19 +249,25 @@ def test_a_run_that_died(at: str, stage: str) -> None:
     """A run that died is told under the stage at which it was last heard of, with both ways on."""
     begun = dt.datetime(2026, 11, 21, 3, tzinfo=dt.UTC)
     lease = Lease("journals", "default", DATE, "run-1", "here", at, begun, begun)
-    found = died(lease, [journal(1, JournalState.SENDING)])
+    found = died(lease, [])
     assert (found.stage, found.step) == (stage, "died")
     assert found.title == "Journals of 2026-11-20: a run died"
     assert found.happened == (
-        "The run run-1, begun at 2026-11-21 03:00:00 UTC, ended without a word at "
-        f"{stage}: its process was killed, or its machine was lost."
+        "The run run-1, begun at 2026-11-21 03:00:00 UTC and last heard of at "
+        f"{stage}, ended without a word: its process was killed, or its machine was lost."
     )
     assert found.remedy == capital(WAYS_ON)
-    if stage == "send":
-        assert found.safe == ("Nothing of this day is known to be in Xero.",)
-        assert found.details[0] == "Unknown whether in Xero: 1 journal"
-    else:
-        assert (found.safe, found.details) == (SENT_NOTHING, ())
+
+
+@pytest.mark.parametrize("at", ["", "day", "extract", "process", "send", "confirm"])
+def test_a_run_that_died_while_it_was_sending(at: str) -> None:
+    """Where the record shows a journal under way, the run died at send, whatever its lease says."""
+    begun = dt.datetime(2026, 11, 21, 3, tzinfo=dt.UTC)
+    lease = Lease("journals", "default", DATE, "run-1", "here", at, begun, begun)
+    found = died(lease, [journal(1, JournalState.SENDING)])
+    assert found.stage == "send"
+    assert found.safe == ("Nothing of this day is known to be in Xero.",)
+    assert found.details[0] == "Unknown whether in Xero: 1 journal"
 
 
 def test_a_day_that_no_run_finished() -> None:

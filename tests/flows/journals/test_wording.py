@@ -164,7 +164,7 @@ def test_what_the_steps_did_is_noted(notes: dict[str, list[object]], sentence: s
         (
             "process",
             StepRefusal("map", "Bad", ["a", "b"], "Mend it."),
-            ["process, step map", "Bad: a; b. Mend"],
+            ["process, step map", "Bad: a; b. This run sent nothing. Mend it."],
         ),
         ("", DaybookError("No."), ["The run did not start. No."]),
     ],
@@ -181,7 +181,7 @@ def test_the_failures_page_names_every_offender() -> None:
     error = StepRefusal("validate", "30 lines", [f"line {number}" for number in range(30)], "Mend them.")
     date = dt.date(2026, 11, 20)
     summary = Summary(date=date, connection="acme")
-    summary.failure = failure_of(date, "process", error, str(error), (), under_way=True)
+    summary.failure = failure_of(date, "process", error, "", [], under_way=True)
     page = failure_markdown(summary, error)
     assert page.count("\n- line ") == 30
     assert "Mend them." in page
