@@ -314,7 +314,7 @@ def failure(call: Call, answer: Answer, manners: Manners, now: datetime) -> Call
     if 200 <= status < 300:
         return None
     reasons = manners.reasons(answer)
-    said = "; ".join(reasons)[:1000] or f"no reason that {manners.system} words"
+    said = "; ".join(reasons)[:1000].rstrip(".") or f"no reason that {manners.system} words"
     where = f"{manners.system}: {call.method} {call.path} was answered {status}"
     hint = (call.if_forbidden if status == 403 else "") or manners.hint(answer)
     text = f"{where}: {said}. {hint}".strip()

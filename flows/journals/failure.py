@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 
-from blocks.errors import NotAllowed, ResumeLater, UnknownOutcome
+from blocks.errors import NotAllowed, Refusal, ResumeLater, UnknownOutcome
 from blocks.leases import Lease
 from blocks.store import JournalRecord, JournalState, latest
 from flows.incidents import Failure
@@ -120,6 +120,8 @@ def _remedy(date: dt.date, stage: str, step: str, error: Exception) -> str:
         first = "Correct the connection (python -m blocks save NAME). Then "
     elif isinstance(error, ResumeLater):
         first = f"Wait until {error.resume_at:%Y-%m-%d %H:%M} UTC. Then "
+    elif isinstance(error, Refusal) and stage == "send" and step != HAND_OVER:
+        first = "Put right what is named above. Then "
     if stage == "send" and step != HAND_OVER:
         if isinstance(error, UnknownOutcome):
             first = "Whether Xero took the last request is found out by the next run. "

@@ -118,7 +118,7 @@ def test_a_steps_refusal_names_every_offender() -> None:
         ("extract", ResumeLater("Later.", resume_at=RESUME_AT), f"{WAIT}{AGAIN}."),
         ("process", StoreError("No."), f"{capital(AGAIN)}."),
         ("process", NotAllowed("No."), f"{CORRECT}{AGAIN}."),
-        ("send", Refusal("Declined."), capital(WAYS_ON)),
+        ("send", Refusal("Declined."), f"Put right what is named above. Then {WAYS_ON}"),
         ("send", Rejected("Declined."), capital(WAYS_ON)),
         ("send", NotAllowed("No."), f"{CORRECT}{WAYS_ON}"),
         ("send", ResumeLater("Later.", resume_at=RESUME_AT), f"{WAIT}{WAYS_ON}"),

@@ -151,6 +151,7 @@ async def test_process_that_cannot_start(sandbox: Sandboxed) -> None:
     assert len(reads(sandbox, "/Accounts")) == 2
     seen = await told(sandbox, failed, "process/hand-over", "was answered 500")
     assert "start_from process" in seen.incident.remedy
+    assert "Run the date again" not in seen.task["description"]
     assert f"--date {DATE} --start-from process" in seen.incident.remedy
     assert "4 lines of" in seen.page
     assert "left by extract" in seen.page

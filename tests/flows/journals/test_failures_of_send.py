@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -96,7 +97,7 @@ async def test_a_day_limit_says_when_to_go_on(sandbox: Sandboxed) -> None:
 
     seen = await told(sandbox, await sandbox.run(), "send", "Not sent yet: 1 journal")
 
-    assert seen.incident.remedy.startswith("Wait until 2026-")
+    assert re.match(r"Wait until \d{4}-\d\d-\d\d \d\d:\d\d UTC\. Then start the ", seen.incident.remedy)
     assert "Nothing of this day is known to be in Xero" in seen.task["description"]
 
 
@@ -116,6 +117,9 @@ async def test_one_element_of_a_block_is_declined(sandbox: Sandboxed) -> None:
     said = ("In Xero: 23 journals", "Declined by Xero: 1 journal", "number 8, 3.00 (", "5100")
     seen = await told(sandbox, failed, "send", *said)
     both_ways(seen.incident.remedy)
+    assert seen.incident.remedy.startswith(
+        "Put right what is named above. Then start the journals flow again"
+    )
     assert len(entries(sandbox)) == 46
     assert not {15, 16} & set(entries(sandbox))
 
