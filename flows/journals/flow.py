@@ -22,7 +22,7 @@ from flows.journals.extract import extract
 from flows.journals.look_back import unfinished_days
 from flows.journals.night import Night, opened
 from flows.journals.process import plan_of, process
-from flows.journals.record import begin, recorded
+from flows.journals.record import begin, end, recorded
 from flows.journals.report import Report
 from flows.journals.send import rehearse
 from flows.journals.staging import StartFrom, take_over
@@ -118,7 +118,8 @@ async def run(night: Night, summary: Summary, asked: Asked) -> None:
         await begin(night, summary, dead)
         plan = await planned(night, summary, asked)
         confirmed, created = await deliver(night, plan)
-    summary.take_outcome(plan, confirmed, created, night.link)
+        summary.take_outcome(plan, confirmed, created, night.link)
+        await end(night, summary)
 
 
 async def planned(night: Night, summary: Summary, asked: Asked) -> Plan:

@@ -60,11 +60,9 @@ async def _is_known(night: Night) -> bool:
 async def recorded(
     night: Night, summary: Summary, asked: dt.date | None, *, dry_run: bool
 ) -> AsyncIterator[None]:
-    """Take over the figures of a run however it ends, and record the end; a dry run leaves no record."""
+    """Take over the figures of a run however it ends, and record a failure; a dry run leaves no record."""
     try:
         yield
-        if not dry_run:
-            await _ended(night, summary)
     except DaybookError as error:
         _take_figures(night, summary)
         if not dry_run and not isinstance(error, DayNotOver | LeaseLost):
@@ -79,7 +77,8 @@ async def recorded(
         _take_figures(night, summary)
 
 
-async def _ended(night: Night, summary: Summary) -> None:
+async def end(night: Night, summary: Summary) -> None:
+    """Record how the day came out, while it is still held: whoever comes next finds it recorded."""
     desk, day, zone = desk_of(night), night.day.date, night.day.zone
     if summary.status == "failed":
         said = outcome_sentence(summary)

@@ -273,7 +273,7 @@ async def test_a_success_completes_the_days_tasks(tmp_path: Path) -> None:
 
 
 async def test_a_task_completed_too_early_is_opened_again(tmp_path: Path) -> None:
-    """Where a person completed the task and the day fails again in other words, the same task is open again."""
+    """Where a person completed the task and the day fails again in other words, it is open again."""
     async with office(tmp_path) as at:
         opened = await at.desk().open(FAILURE, DATE, ZONE)
         (task,) = await at.place.tasks()
