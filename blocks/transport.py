@@ -200,8 +200,8 @@ class Transport:
                 if call.first_sent is None:
                     raise Overdue(f"{self.system}: {call.method} {call.path} waited too long for its turn.")
                 raise UnknownOutcome(
-                    f"{self.system}: {call.method} {call.path} was not repeated: what it rests on was seen too "
-                    "long ago."
+                    f"{self.system}: {call.method} {call.path} was not repeated: what it rests on was seen "
+                    "too long ago."
                 )
             self.calls += 1
             answer = await exchange(self._client, self.system, call, {**used, **call.headers})
