@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 
 from tests.simulation.many import report, timed
 from tests.simulation.script import script
@@ -24,22 +25,32 @@ def _many(first: int, count: int) -> int:
     failed = 0
     for tally, seconds in timed(range(first, first + count)):
         left = seconds / tally.schedules * (count - tally.schedules)
+        failed = len(tally.failures)
         print(
-            f"\r{tally.schedules}/{count} schedules, {len(tally.failures)} failures, {left / 60:.0f} min left ",
+            f"\r{tally.schedules}/{count} schedules, {failed} failures, {left / 60:.0f} min left ",
             end="",
             file=sys.stderr,
             flush=True,
         )
-        failed = len(tally.failures)
         if tally.schedules == count:
             print(file=sys.stderr)
             print(report(tally, seconds))
     return 1 if failed else 0
 
 
+def _shown(seed: int) -> Iterator[tuple[str, object]]:
+    made = script(seed)
+    for name, value in made._asdict().items():
+        if name != "rates":
+            yield name, value
+    for name, value in made.rates._asdict().items():
+        # In an order that does not hang on Python's hashes.
+        yield name, ", ".join(sorted(value)) if isinstance(value, frozenset) else value
+
+
 def _one(seed: int) -> int:
     trace: list[str] = []
-    print("\n".join(f"{name:14} {value}" for name, value in script(seed)._asdict().items()))
+    print("\n".join(f"{name:14} {value}" for name, value in _shown(seed)))
     try:
         with simulator() as place:
             place.play(seed, trace=trace)

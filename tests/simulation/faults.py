@@ -99,7 +99,26 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
     TOKEN: _ANY,
     STORE: (Fault.CRASH, Fault.CRASH_DONE, Fault.STORE_DOWN, Fault.STORE_DOWN_DONE),
 }
+# Themes: schedules in which only such faults strike, again and again.
+SLOWNESS = frozenset(
+    {Fault.TIMEOUT, Fault.TIMEOUT_DONE, Fault.TIMEOUT_LATE, Fault.SLOW, Fault.LIMIT_MINUTE, Fault.RESET}
+)
+SILENCE = frozenset(
+    {
+        Fault.RESET,
+        Fault.TIMEOUT_LATE,
+        Fault.EMPTY_504,
+        Fault.EMPTY_504_LATE,
+        Fault.CACHED_500,
+        Fault.CACHED_500_DONE,
+        Fault.CRASH,
+        Fault.CRASH_LATE,
+        Fault.STORE_DOWN_DONE,
+    }
+)
+DEATHS = frozenset({Fault.CRASH, Fault.CRASH_DONE, Fault.CRASH_LATE})
 REFUSALS = frozenset({Fault.PARTLY_400, Fault.REFUSED})
+OBJECTIONS = REFUSALS | {Fault.WARNED, Fault.CRASH_DONE}
 
 
 class Chance(Protocol):
@@ -135,13 +154,16 @@ class OneFault(Calm):
         return self._kind if point.number == self._number else None
 
 
+_WEIGHTS = {PUT: 3.0, STORE: 0.5}
+
+
 class Rates(NamedTuple):
-    """How often faults strike (and how many at most), and how often people act, per point."""
+    """How often faults strike (and how many at most, of which kinds), and how often people act, per point."""
 
     fault: float
     most: int
     person: float
-    without: frozenset[Fault]
+    kinds: frozenset[Fault]
 
 
 class Random:
@@ -153,11 +175,13 @@ class Random:
 
     def fault(self, point: Point) -> Fault | None:
         """Return a fault of those that can strike here, or as a rule None."""
-        # Writes are where it matters.
-        rate = self._rates.fault * (3 if point.place == PUT else 1)
+        # Writes are where it matters, and half of all that a run does is to ask its store.
+        rate = self._rates.fault * _WEIGHTS.get(point.place, 1.0)
         if not self._left or self._rng.random() >= rate:
             return None
-        kinds = [kind for kind in FAULTS[point.place] if kind not in self._rates.without]
+        kinds = [kind for kind in FAULTS[point.place] if kind in self._rates.kinds]
+        if not kinds:
+            return None
         self._left -= 1
         return self._rng.choice(kinds)
 

@@ -61,10 +61,10 @@ def _batch(seeds: range) -> Tally:
 
 def report(tally: Tally, seconds: float) -> str:
     """Return what a person wants to know of many schedules."""
-    days = tally.seconds / 86_400
+    days, rate = tally.seconds / 86_400, tally.schedules / max(seconds, 0.001)
     lines = [
-        f"{tally.schedules} schedules, {tally.points} touches of the outside, {days:,.1f} days of virtual time "
-        f"in {seconds:.0f} s ({tally.schedules / max(seconds, 0.001):.1f} schedules a second)",
+        f"{tally.schedules} schedules in {seconds:.0f} s ({rate:.1f} schedules a second)",
+        f"{tally.points} touches of the outside in {days:,.1f} days of virtual time",
         "",
         "what struck, and how often:",
         *(f"  {count:8}  {name}" for name, count in tally.faults.most_common()),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
@@ -164,6 +164,14 @@ class Model:
             raise Violation(f"a request leaves {(now - read_at).total_seconds():.0f} s after Xero was read")
 
     # What must hold at the end of a run
+
+    def recorded(self, claims: Iterable[tuple[str, str | None]], journals: Mapping[str, HeldJournal]) -> None:
+        """Check what a store says is in Xero: it has been there, though it may be gone. Raises Violation."""
+        for name, journal_id in claims:
+            if journal_id not in journals:
+                raise Violation(
+                    f"the store says that «{name}» is in Xero as {journal_id}, which is not there"
+                )
 
     def missing(self, expected: Mapping[int, ExpectedLine]) -> set[int]:
         """Return the entries that are in no live journal, those excused that people's acts leave out."""

@@ -50,6 +50,15 @@ class Accountant:
         self._acts[journal.status][name](journal)
         return f"{name} «{journal.narration}»"
 
+    def delete_one(self) -> str | None:
+        """Delete a draft, and return its name; None where there is none."""
+        drafts = [one for one in self._stand_in.state.journals.values() if one.status == "DRAFT"]
+        if not drafts:
+            return None
+        chosen = self._rng.choice(drafts)
+        self._status(chosen, "DELETED")
+        return chosen.narration
+
     def remove_copies(self) -> None:
         """Remove what was made twice, as a run's report asks."""
         for journal_id in self.copies:

@@ -41,7 +41,7 @@ class Simulator:
         try:
             return await world.play()
         finally:
-            # What a dead run or a broken schedule left behind comes to its end here, and stirs in no later one.
+            # What a dead run or a broken schedule left behind ends here, and stirs in no later one.
             world.end()
             left = asyncio.all_tasks() - {asyncio.current_task()}
             if left:

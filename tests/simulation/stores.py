@@ -65,6 +65,13 @@ class StoreFile:
                 self._beside.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608
         self._beside.execute("COMMIT")
 
+    def recorded(self) -> list[tuple[str, str | None]]:
+        """Return the names and Xero ids of the journals which the store says are in Xero."""
+        found: list[tuple[str, str | None]] = self._beside.execute(
+            "SELECT narration, manual_journal_id FROM journals WHERE state IN ('created', 'confirmed')"
+        ).fetchall()
+        return found
+
     def intent(self, key: str) -> Intent | None:
         """Return what is written down of a request."""
         row = self._beside.execute(

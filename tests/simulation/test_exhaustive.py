@@ -24,7 +24,7 @@ def calm_script(day: DayKind, *, rest: float) -> Script:
         shows_deleted=True,
         reverses=False,
         ahead=(0.0, 0.0, 0.0),
-        visits=(Visit(0, 0.0, beside=False, store=""),),
+        visits=(Visit(0, 0.0),),
         rest=rest,
         removes=False,
         fresh_at_end=True,
@@ -80,13 +80,13 @@ def all_struck(place: Simulator, day: DayKind, rest: float) -> None:
 
 
 def test_any_fault_at_any_point_of_a_small_day_heals_at_once(place: Simulator) -> None:
-    """Whatever fails at whatever step of a day of four journals, a run right after brings each line in once."""
+    """Whatever fails at whatever step of a day of four journals, a run right after puts it right."""
     all_struck(place, SMALL, 0.0)
 
 
 @pytest.mark.slow
 def test_any_fault_at_any_point_of_a_small_day_heals_later(place: Simulator) -> None:
-    """Whatever fails at whatever step, a run after Xero has forgotten the key brings each line in once."""
+    """Whatever fails at whatever step, a run puts it right after the key has died too."""
     all_struck(place, SMALL, 400.0)
 
 

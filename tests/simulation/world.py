@@ -92,7 +92,7 @@ class World:
         self.loop, self.files, self.script = loop, files, script
         self.chance: Chance = chance
         self.trace = trace
-        self.rng = random.Random(f"world {script.seed}")
+        self.rng = random.Random(f"world {script.seed}")  # noqa: S311
         self.clock = LoopClock(loop, START)
         self.stale = script.stale
         self.stand_in = XeroStandIn(
@@ -108,7 +108,10 @@ class World:
         self.plan, self.expected = day(script.day)
         self.model = Model(day(script.day, late=True)[1], shows_voided=script.shows_deleted)
         self.person = Accountant(
-            random.Random(f"people {script.seed}"), self.stand_in, self.model, removes=script.removes
+            random.Random(f"people {script.seed}"),  # noqa: S311
+            self.stand_in,
+            self.model,
+            removes=script.removes,
         )
         self.points = self.puts = self.under_way = 0
         self.faults: Counter[str] = Counter()
@@ -226,6 +229,12 @@ class World:
             await asyncio.sleep(visit.after)
             if number == self.script.late_from:
                 self.plan, self.expected = day(self.script.day, late=True)
+            if visit.deleted and (what := self.person.delete_one()):
+                self.note(f"a person: delete «{what}»")
+                self.faults["a person acts"] += 1
+                self.acted_at = self.clock.now()
+                self.look()
+                await asyncio.sleep(self.stale + 2)
             if visit.store:
                 self._spoil(visit)
             under_way.append(self.loop.create_task(self.run(visit.machine)))
@@ -270,13 +279,14 @@ class World:
             return False
         except Violation:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, no run may end in it
             self.violation = self.violation or error
             self.note(f"run {run.number}: {error!r}")
             return False
         finally:
             run.dead = True
             await night.xero.__aexit__()
+            self.check(lambda: self.model.recorded(run.file.recorded(), self.stand_in.state.journals))
         self.note(f"run {run.number}: ended, {'all there' if confirmed.tied_out else confirmed.open}")
         since = (run.read_at or run.began) - dt.timedelta(seconds=self.stale + 1)
         if confirmed.tied_out and (self.acted_at is None or self.acted_at < since):
