@@ -7,11 +7,11 @@ import subprocess
 import sys
 
 import pytest
-from tests.simulation.teeth import CHECKED
 
 from tests.simulation.faults import Fault
 from tests.simulation.many import report, timed
 from tests.simulation.simulator import Simulator, simulator
+from tests.simulation.teeth import CHECKED
 
 
 def trace_of(place: Simulator, seed: int) -> list[str]:
