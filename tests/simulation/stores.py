@@ -31,7 +31,7 @@ class StoreFile:
 
     def __init__(self, file: Path) -> None:
         self.store: Store = open_store(f"sqlite:///{file}?check_same_thread=false")
-        event.listen(self.store._engine.sync_engine, "connect", _quick)
+        event.listen(self.store.database._engine.sync_engine, "connect", _quick)
         self._file = file
         # One call at a time: a second connection would be opened by a thread, whose pace nobody knows.
         self.turn = asyncio.Lock()
