@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -73,7 +74,7 @@ async def send(night: Night, plan: Plan) -> Sent:
 
     Raises Refusal where Xero holds a line twice or declines journals, and CallFailed.
     """
-    await settle(night, plan)
+    await settle(night, by_plan(night, plan))
     ids: dict[str, str] = {}
     for _ in range(ROUNDS):
         books = await read_journals(night, plan, list(ids.values()))
@@ -139,12 +140,20 @@ async def _wait_for_others(night: Night, matched: Match, records: Sequence[Journ
     return True
 
 
-@run_task("send: settle")
-async def settle(night: Night, plan: Plan | None) -> None:
-    """Bring requests of earlier runs to a known end: answered, found in Xero, or surely dead.
+class Sighting(NamedTuple):
+    """What a fresh look at Xero shows of a request: `there` all of it, `absent` nothing, else in part."""
 
-    Without the day's plan nothing can be found, and nothing is asked for again.
-    """
+    read_at: dt.datetime
+    there: bool
+    absent: bool
+
+
+Look = Callable[[StoredRequest, Sequence[JournalRecord]], Awaitable[Sighting]]
+
+
+@run_task("send: settle")
+async def settle(night: Night, look: Look) -> None:
+    """Bring requests of earlier runs to a known end: answered, found in Xero by `look`, or surely dead."""
     records = latest(await _records(night)).values()
     open_ended = [record for record in records if record.state in OPEN_ENDED]
     for key in dict.fromkeys(record.request_key for record in open_ended):
@@ -154,7 +163,7 @@ async def settle(night: Night, plan: Plan | None) -> None:
         if request is None or request.first_sent_at is None:
             continue
         alive = night.clock.now() < request.first_sent_at + KEY_LIFE
-        if plan is not None and alive and await _settled(night, plan, request, of_request):
+        if alive and await _settled(night, request, of_request, await look(request, of_request)):
             continue
         wait = (request.first_sent_at + KEY_DEAD - night.clock.now()).total_seconds()
         if wait > 0:
@@ -162,28 +171,36 @@ async def settle(night: Night, plan: Plan | None) -> None:
             await night.clock.sleep(wait)
 
 
+def by_plan(night: Night, plan: Plan) -> Look:
+    """Return a look that holds a request against the day's lines."""
+
+    async def look(request: StoredRequest, records: Sequence[JournalRecord]) -> Sighting:
+        books = await read_journals(night, plan, [])
+        missing, numbers = books.matched.missing, books.matched.numbers
+        entries = entries_in(request.body)
+        named = any(record.number in numbers.get(record.booking_date, ()) for record in records)
+        return Sighting(books.read_at, missing.isdisjoint(entries), missing.issuperset(entries) and not named)
+
+    return look
+
+
 async def _settled(
-    night: Night, plan: Plan, request: StoredRequest, records: Sequence[JournalRecord]
+    night: Night, request: StoredRequest, records: Sequence[JournalRecord], seen: Sighting
 ) -> bool:
-    """Look for a request in Xero, and ask again where nothing of it is there; tell whether its end is known.
+    """Ask again for a request of which nothing is in Xero; tell whether its end is known.
 
     The bytes may never have left, and another run, with a store of its own, may have sent the same lines
     since: a repeat too is a write, and rests on a fresh read.
     """
-    books = await read_journals(night, plan, [])
-    matched, entries = books.matched, entries_in(request.body)
-    if matched.missing.isdisjoint(entries):
-        return True
-    seen = any(record.number in matched.numbers.get(record.booking_date, ()) for record in records)
-    if seen or not matched.missing.issuperset(entries):
-        return False
+    if seen.there or not seen.absent:
+        return seen.there
     night.log(f"An earlier run left {len(records)} journals without an answer: asking Xero again.")
     try:
         verdicts = await night.xero.put_manual_journals(
             request.body,
             request.request_key,
             first_sent=request.first_sent_at,
-            not_after=books.read_at + FRESH,
+            not_after=seen.read_at + FRESH,
         )
     except (UnknownOutcome, Rejected):
         return False  # the wait, and then the books, tell what became of it

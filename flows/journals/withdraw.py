@@ -11,6 +11,7 @@ Mambu is not asked for anything: it may be the reason for the withdrawal.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import flow, get_run_logger, runtime
@@ -20,13 +21,16 @@ from prefect.states import Completed, Failed
 from blocks.connections import JournalConnection
 from blocks.errors import DaybookError
 from blocks.home import keep_new_files_private
-from blocks.store import OPEN_ENDED, latest
+from blocks.store import OPEN_ENDED, JournalRecord, StoredRequest, latest
 from flows import reports
+from flows.journals.books import GONE
+from flows.journals.narration import entry_id_in, has_label
 from flows.journals.night import Night, opened
 from flows.journals.read import BEFORE_DAY_END, MOST_JOURNALS, journals_since
 from flows.journals.record import note_dead
 from flows.journals.remove import remove, verify
-from flows.journals.send import settle
+from flows.journals.sealing import entries_in
+from flows.journals.send import Look, Sighting, settle
 from flows.journals.start import settle_without_mambu
 from flows.journals.summary import counted
 from flows.journals.withdrawal import Item, Scope, planned
@@ -96,7 +100,7 @@ async def take_out(night: Night, told: Withdrawal) -> None:
     with night.in_stage("read"):
         await night.progress("read", 0, 1)
         if told.confirmed:
-            await settle(night, None)
+            await settle(night, _by_lines(night))
         told.items, told.notes = await look(night, told.scope, confirmed=told.confirmed)
         await night.progress("read", 1, 1)
     if not told.confirmed or not told.pending:
@@ -131,9 +135,33 @@ async def look(night: Night, scope: Scope, *, confirmed: bool) -> tuple[list[Ite
         )
         return dates
 
-    since = dt.datetime.combine(date, _EARLIEST_END) - BEFORE_DAY_END
-    found = await journals_since(night, since, recorded_dates, records)
+    found = await journals_since(night, _since(date), recorded_dates, records)
     return planned(date, night.connection.label, found, records, scope, night.digits), notes
+
+
+def _since(date: dt.date) -> dt.datetime:
+    return dt.datetime.combine(date, _EARLIEST_END) - BEFORE_DAY_END
+
+
+def _by_lines(night: Night) -> Look:
+    """Return a look that finds a request by the lines of all journals: there is no plan of the day."""
+
+    async def look_for(request: StoredRequest, records: Sequence[JournalRecord]) -> Sighting:
+        read_at, names = night.clock.now(), {record.narration for record in records}
+        dates = {record.booking_date for record in records}
+        shown = await journals_since(night, _since(night.day.date), lambda: dates, records)
+        entries = entries_in(request.body)
+        there = {
+            entry_id_in(line.description)
+            for one in shown
+            if one.status not in GONE
+            for line in one.lines
+            if has_label(line.description or "", night.connection.label)
+        }
+        named = any(one.narration in names for one in shown)
+        return Sighting(read_at, entries <= there, entries.isdisjoint(there) and not named)
+
+    return look_for
 
 
 async def _report(told: Withdrawal, progress: reports.Progress) -> None:
