@@ -16,6 +16,8 @@ leads to more reading, never to a second journal.
 
 from __future__ import annotations
 
+import sqlite3
+import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -69,6 +71,8 @@ class JournalState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+# How often it is tried to put a new SQLite file into the mode it is used in.
+_WAL_ATTEMPTS = 100
 # States in which a request may still be carried out, or may have been, without our knowing.
 OPEN_ENDED = (JournalState.SENDING, JournalState.UNKNOWN)
 
@@ -411,9 +415,22 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     # Another run's write is waited for; a commit survives the power being cut.
     cursor.execute("PRAGMA busy_timeout = 30000")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _use_wal(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()
+
+
+def _use_wal(cursor: Any) -> None:
+    """Let readers and a writer go side by side; where runs meet on a new file, only one can change it."""
+    for attempt in reversed(range(_WAL_ATTEMPTS)):
+        try:
+            # Unlike other statements this one does not wait for its turn, but fails.
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if not attempt:
+                raise
+            time.sleep(0.05)
 
 
 class DaybookStore(Block):
