@@ -25,6 +25,8 @@ def _many(first: int, count: int) -> int:
     failed = 0
     for tally, seconds in timed(range(first, first + count)):
         left = seconds / tally.schedules * (count - tally.schedules)
+        for seed, what in list(tally.failures.items())[failed:]:
+            print(f"\nseed {seed}: {what}", file=sys.stderr)
         failed = len(tally.failures)
         print(
             f"\r{tally.schedules}/{count} schedules, {failed} failures, {left / 60:.0f} min left ",

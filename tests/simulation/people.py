@@ -9,6 +9,7 @@ from typing import Any
 
 from blocks.sandbox.xero import XeroStandIn
 from blocks.sandbox.xero_state import Journal
+from tests.flows.journals.builders import CASH
 from tests.simulation.model import Model
 
 REMOVALS = frozenset({"delete", "void"})
@@ -99,7 +100,8 @@ class Accountant:
     def _edit_lines(self, journal: Journal, edit: Callable[[int, dict[str, Any]], dict[str, Any]]) -> None:
         names = ("LineAmount", "AccountCode", "TaxType", "Description")
         lines = [
-            edit(number, {name: row[name] for name in names if name in row})
+            # Xero lets nobody save a line without an account: one that it took away is put back first.
+            edit(number, {"AccountCode": CASH, **{name: row[name] for name in names if name in row}})
             for number, row in enumerate(journal.rows())
         ]
         self._stand_in.people.edit(journal.journal_id, lines=lines)
