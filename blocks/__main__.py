@@ -14,7 +14,7 @@ from blocks.command_line import run_command
 from blocks.errors import UsageError
 
 if TYPE_CHECKING:
-    from blocks.connections import JournalConnection
+    from blocks.environment import Connections
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -39,9 +39,10 @@ def register() -> None:
     help="A file of NAME=value lines; they win over the environment.",
 )
 def save(name: str, env_file: Path | None) -> None:
-    """Save a journal connection under NAME, from environment variables.
+    """Save a journal connection, a payment connection or both under NAME, from environment variables.
 
-    Saving it again replaces it. The README lists the variables.
+    Mambu's variables make the first, Infor's the second. Saving it again replaces it. The README lists the
+    variables.
     """
     from blocks import environment
 
@@ -52,9 +53,12 @@ def save(name: str, env_file: Path | None) -> None:
     if unknown:
         raise UsageError(f"{env_file} has names that mean nothing here: {', '.join(unknown)}.")
     given = {**os.environ, **read}
-    connection = environment.journal_connection(given)
-    asyncio.run(_save(name, connection))
-    click.echo(f"Saved the connection {name}. Try it: python -m flows.main --connection {name} --dry-run")
+    made = environment.connections(given)
+    asyncio.run(_save(name, made))
+    if made.journals:
+        click.echo(f"Saved the connection {name}. Try it: python -m flows.main --connection {name} --dry-run")
+    if made.payments:
+        click.echo(f"Saved the payment connection {name}, for the payments flow of a later version.")
 
 
 @main.command()
@@ -70,29 +74,54 @@ def upgrade(name: str) -> None:
 
 async def _upgrade(name: str) -> None:
     from blocks.connections import JournalConnection
+    from blocks.payment_connection import PaymentConnection
 
-    await (await JournalConnection.named(name)).store.open().upgrade()
+    try:
+        store = (await JournalConnection.named(name)).store
+    except UsageError:
+        store = (await PaymentConnection.named(name)).store
+    await store.open().upgrade()
 
 
 async def _register() -> list[str]:
     from blocks.connections import JournalConnection
+    from blocks.infor_ln import InforLNCredentials
     from blocks.mambu import MambuCredentials
+    from blocks.payment_connection import PaymentConnection
     from blocks.store import DaybookStore
     from blocks.xero import XeroCredentials
 
-    kinds = (MambuCredentials, XeroCredentials, DaybookStore, JournalConnection)
+    kinds = (
+        MambuCredentials,
+        XeroCredentials,
+        InforLNCredentials,
+        DaybookStore,
+        JournalConnection,
+        PaymentConnection,
+    )
     for kind in kinds:
         await kind.aregister_type_and_schema()
     return [kind.get_block_type_slug() for kind in kinds]
 
 
-async def _save(name: str, connection: JournalConnection) -> None:
+async def _save(name: str, made: Connections) -> None:
     await _register()
     # The parts are documents of their own, so that several connections can share one later.
-    await connection.mambu.asave(f"{name}-mambu", overwrite=True)
-    await connection.xero.asave(f"{name}-xero", overwrite=True)
-    await connection.store.asave(f"{name}-store", overwrite=True)
-    await connection.asave(name, overwrite=True)
+    journals, payments = made.journals, made.payments
+    if journals:
+        await journals.mambu.asave(f"{name}-mambu", overwrite=True)
+        await journals.xero.asave(f"{name}-xero", overwrite=True)
+        await journals.store.asave(f"{name}-store", overwrite=True)
+        await journals.asave(name, overwrite=True)
+    if payments:
+        if journals:
+            payments.mambu, payments.store = journals.mambu, journals.store
+        else:
+            await payments.store.asave(f"{name}-store", overwrite=True)
+        # Not the journals' Xero: that one asks for other scopes.
+        await payments.xero.asave(f"{name}-payments-xero", overwrite=True)
+        await payments.ln.asave(f"{name}-ln", overwrite=True)
+        await payments.asave(name, overwrite=True)
 
 
 if __name__ == "__main__":

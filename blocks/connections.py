@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
 from types import MappingProxyType
-from typing import Self
+from typing import Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from prefect.blocks.core import Block
@@ -22,6 +22,7 @@ from blocks.xero import XeroCredentials
 
 # Accounts that Xero does not let a manual journal use, or keeps for itself.
 SYSTEM_ACCOUNTS_REFUSED = ("DEBTORS", "CREDITORS", "RETAINEDEARNINGS", "WAGEPAYABLES")
+B = TypeVar("B", bound=Block)
 _LABEL = re.compile(r"[A-Za-z0-9._-]{1,40}")
 
 
@@ -128,43 +129,55 @@ class JournalConnection(Block):
 
     @classmethod
     async def named(cls, name: str) -> Self:
-        """Return the connection a run asks for: one provided by this process, else the saved one.
+        """Return the connection a run asks for. Raises UsageError naming the remedy."""
+        return await connection_named(cls, name)
 
-        Raises UsageError naming the remedy.
-        """
-        provided = _provided.get().get(name)
-        if isinstance(provided, cls):
-            return provided
-        try:
-            return await cls.aload(name)
-        except ValueError as error:
-            if "Unable to find block document" not in str(error):
-                raise UsageError(
-                    f"The connection {name!r} cannot be loaded: {_first_line(error)} Save it again with "
-                    f"`python -m blocks save {name}`."
-                ) from None
+
+async def connection_named(kind: type[B], name: str) -> B:
+    """Return the connection of a kind that a run asks for: one provided by this process, else the saved one.
+
+    Raises UsageError naming the remedy.
+    """
+    provided = _provided.get().get((kind, name))
+    if isinstance(provided, kind):
+        return provided
+    try:
+        return await kind.aload(name)
+    except ValueError as error:
+        if "Unable to find block document" not in str(error):
             raise UsageError(
-                f"There is no connection named {name!r}. Save one with `python -m blocks save {name}`, or "
-                "try Daybook out with --sandbox."
+                f"The connection {name!r} cannot be loaded: {_first_line(error)} Save it again with "
+                f"`python -m blocks save {name}`."
             ) from None
-        except RuntimeError as error:
-            raise UsageError(
-                f"The connection {name!r} was saved by another version of Daybook ({_first_line(error)}). "
-                f"Save it again with `python -m blocks save {name}`."
-            ) from None
+        raise UsageError(
+            f"There is no connection named {name!r}. Save one with `python -m blocks save {name}`, or "
+            "try Daybook out with --sandbox."
+        ) from None
+    except RuntimeError as error:
+        raise UsageError(
+            f"The connection {name!r} was saved by another version of Daybook ({_first_line(error)}). "
+            f"Save it again with `python -m blocks save {name}`."
+        ) from None
 
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:200]
 
 
-_provided: ContextVar[Mapping[str, Block]] = ContextVar("provided_connections", default=MappingProxyType({}))
+# By kind and name, for a journal connection and a payment connection can have the same name.
+_provided: ContextVar[Mapping[tuple[type[Block], str], Block]] = ContextVar(
+    "provided_connections", default=MappingProxyType({})
+)
 
 
 @contextmanager
 def provided(connections: Mapping[str, Block]) -> Iterator[None]:
-    """Let runs inside this block find connections by name without their being saved anywhere."""
-    token = _provided.set({**_provided.get(), **connections})
+    """Let runs inside this block find connections by name without their being saved anywhere.
+
+    For two kinds under one name, put one block inside another.
+    """
+    mine = {(type(connection), name): connection for name, connection in connections.items()}
+    token = _provided.set({**_provided.get(), **mine})
     try:
         yield
     finally:

@@ -50,6 +50,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from blocks.addresses import LOGO_URL, documentation_url
+from blocks.audit import Audit
 from blocks.database import Database, instant_of, instant_text, metadata, to_its_end
 from blocks.day_records import Days
 from blocks.errors import UsageError
@@ -163,6 +164,7 @@ class Store:
         self.leases = Leases(self.database)
         self.days = Days(self.database)
         self.incidents = Incidents(self.database)
+        self.audit = Audit(self.database)
 
     @to_its_end
     async def __aenter__(self) -> Self:

@@ -50,7 +50,7 @@ KEY_LIFE = timedelta(minutes=5)
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
 # What msgspec raises for bytes that are not the JSON that was asked for.
 NOT_THE_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-TIMEOUT = httpx.Timeout(connect=10.0, read=120.0, write=60.0, pool=60.0)
+READ_SECONDS = 120.0
 
 T = TypeVar("T")
 
@@ -106,13 +106,15 @@ class Authorisation(Protocol):
 class Manners:
     """The part of the policy that differs between systems.
 
-    How a system words its refusals, and for how long after its first use an idempotency key surely lives.
+    How a system words its refusals, for how long after its first use an idempotency key surely lives,
+    and how long an answer is waited for.
     """
 
     system: str
     reasons: Callable[[Answer], tuple[str, ...]]
     hint: Callable[[Answer], str] = lambda _answer: ""
     key_life: timedelta = KEY_LIFE
+    read_seconds: float = READ_SECONDS
 
 
 class Transport:
@@ -142,7 +144,7 @@ class Transport:
         self._pacer = pacer
         self._clock = clock or SystemClock()
         self._notice = notice or _logger.warning
-        self._client = new_http_client(base_url, http)
+        self._client = new_http_client(base_url, http, manners.read_seconds)
 
     async def __aenter__(self) -> Self:
         return self
@@ -179,10 +181,20 @@ class Transport:
             raise
         raise AssertionError("the retry loop ends with an answer or an error")
 
-    async def _once(self, call: Call, read: Callable[[Answer], T]) -> T:
+    async def single(self, call: Call) -> Answer:
+        """Send a call a single time and return its answer, whatever the status: the caller judges it.
+
+        For writes to a system without idempotency keys, where a repeat could be carried out a second
+        time: nothing is repeated here but a call that was refused for its token, which did nothing.
+        Raises Unreachable, UnknownOutcome, or what fetching the credentials raises.
+        """
         answer, used = await self._send(call)
         if answer.status == 401 and self._authorisation.renewable(answer, used):
             answer, _ = await self._send(call)
+        return answer
+
+    async def _once(self, call: Call, read: Callable[[Answer], T]) -> T:
+        answer = await self.single(call)
         error = failure(call, answer, self._manners, self._clock.now())
         if error is None:
             try:
@@ -223,12 +235,14 @@ class Transport:
             return answer, used
 
 
-def new_http_client(base_url: str, http: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+def new_http_client(
+    base_url: str, http: httpx.AsyncBaseTransport | None = None, read_seconds: float = READ_SECONDS
+) -> httpx.AsyncClient:
     """Return a pooled client for paths below `base_url`; proxies are only for other machines."""
     local = is_loopback(base_url)
     return httpx.AsyncClient(
         base_url=base_url.rstrip("/") + "/",
-        timeout=TIMEOUT,
+        timeout=httpx.Timeout(connect=10.0, read=read_seconds, write=60.0, pool=60.0),
         headers={"Accept-Encoding": "gzip"},
         limits=httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=30.0),
         transport=http,

@@ -27,6 +27,13 @@ from blocks.transport import NOT_THE_JSON, Answer, Call, Manners, Transport, is_
 BASE_URL = "https://api.xero.com/api.xro/2.0"
 TOKEN_URL = "https://identity.xero.com/connect/token"  # noqa: S105 - an address
 JOURNAL_SCOPES = ("accounting.manualjournals", "accounting.settings.read")
+PAYMENT_SCOPES = (
+    "accounting.payments.read",
+    "accounting.invoices.read",
+    "accounting.banktransactions.read",
+    "accounting.contacts.read",
+    "accounting.settings.read",
+)
 # A token is renewed this long before it expires, so that none expires on its way.
 RENEW_EARLY = timedelta(minutes=2)
 NOTHING = "00000000-0000-0000-0000-000000000000"
@@ -96,7 +103,9 @@ class ManualJournal(msgspec.Struct, frozen=True, rename="pascal"):
         return tuple(said)
 
 
-class _Pagination(msgspec.Struct, frozen=True, rename="camel"):
+class Pagination(msgspec.Struct, frozen=True, rename="camel"):
+    """What Xero states of a list that it gives in pages."""
+
     page_count: int
     item_count: int
 
@@ -105,7 +114,7 @@ class JournalPage(msgspec.Struct, frozen=True, rename="pascal"):
     """A page of manual journals with their lines; without `pagination` the last page is a short one."""
 
     manual_journals: list[ManualJournal]  # never absent: an odd answer must not look like an empty one
-    pagination: _Pagination | None = msgspec.field(name="pagination", default=None)
+    pagination: Pagination | None = msgspec.field(name="pagination", default=None)
 
 
 class _Sources(msgspec.Struct, rename="pascal"):
@@ -157,25 +166,25 @@ class XeroClient:
 
     async def organisation(self) -> XeroOrganisation:
         """Return the organisation that the credentials lead to."""
-        found = await self._get("Organisation", _Organisations)
+        found = await self.get("Organisation", _Organisations)
         if not found.organisations:
             raise NotAllowed("Xero: the connection leads to no organisation; authorise the app again.")
         return found.organisations[0]
 
     async def accounts(self) -> list[XeroAccount]:
         """Return the chart of accounts, archived accounts included."""
-        return (await self._get("Accounts", _Accounts)).accounts
+        return (await self.get("Accounts", _Accounts)).accounts
 
     async def manual_journals(self, *, modified_since: datetime, page: int, page_size: int) -> JournalPage:
         """Return one page of the journals changed since an instant, with their lines, in a lasting order."""
         since = modified_since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
         headers = {"If-Modified-Since": since}
-        return await self._get("ManualJournals", JournalPage, _page(page, page_size), headers)
+        return await self.get("ManualJournals", JournalPage, _page(page, page_size), headers)
 
     async def manual_journals_dated(self, day: date, *, page: int, page_size: int) -> JournalPage:
         """Return one page of the journals of a date, with their lines, in a lasting order."""
         where = {"where": f"Date==DateTime({day.year},{day.month:02},{day.day:02})"}
-        return await self._get("ManualJournals", JournalPage, {**where, **_page(page, page_size)})
+        return await self.get("ManualJournals", JournalPage, {**where, **_page(page, page_size)})
 
     async def manual_journal(self, journal_id: str) -> ManualJournal:
         """Return one journal with its lines. Raises NotFound."""
@@ -240,14 +249,23 @@ class XeroClient:
             await self.transport.call(call, _reader(JournalPage, "the verdict on journals"))
         ).manual_journals
 
-    async def _get(
+    async def get(
         self,
         path: str,
         kind: type[T],
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        *,
+        if_forbidden: str = "",
     ) -> T:
-        call = Call("GET", path, params=params or {}, headers={**_HEADERS, **(headers or {})})
+        """Return the answer to a read; `if_forbidden` says what a 403 to it means."""
+        call = Call(
+            "GET",
+            path,
+            params=params or {},
+            headers={**_HEADERS, **(headers or {})},
+            if_forbidden=if_forbidden,
+        )
         return await self.transport.call(call, _reader(kind, path))
 
 
@@ -341,8 +359,8 @@ def _hint(answer: Answer) -> str:
         return "This is the wrong organisation: compare the tenant id in the Xero block with the app's."
     if answer.status in {401, 403}:
         return (
-            f"The app lacks a scope ({' and '.join(JOURNAL_SCOPES)} are needed), or the user who authorised "
-            "it lacks the reporting permission."
+            f"The app lacks a scope (journals need {' and '.join(JOURNAL_SCOPES)}; payments need "
+            f"{', '.join(PAYMENT_SCOPES)}), or the user who authorised it lacks the reporting permission."
         )
     if answer.status == 503:
         return "Xero recommends to wait five minutes."

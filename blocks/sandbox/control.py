@@ -26,6 +26,7 @@ _HELP = {
     "DELETE /control/requests": "empty that list",
     "POST /control/mambu/<verb>": "a switch of the Mambu stand-in, or a person acting in Mambu",
     "POST /control/xero/<verb>": "a switch of the Xero stand-in, or a person acting in Xero",
+    "POST /control/ln/<verb>": "a switch of the Infor LN stand-in, or a look at its books",
 }
 
 

@@ -1,4 +1,4 @@
-"""Ready-made answers of the two systems: what a client is told when something is wrong with them."""
+"""Ready-made answers of the three systems: what a client is told when something is wrong with them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ class Answer(NamedTuple):
 
 
 class Preset(NamedTuple):
-    """A ready-made answer; `after` means the stand-in has done its work before this is said."""
+    """A ready-made answer; `after` means the stand-in has done its work before this is said.
+
+    `retry_as_date` writes Retry-After as the date that so many seconds lead to.
+    """
 
     status: int
     body: str
@@ -28,6 +31,7 @@ class Preset(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
     retry_after: int | None = None
     after: bool = False
+    retry_as_date: bool = False
 
 
 def _mambu(status: int, code: int, reason: str, retry_after: int | None = None) -> Preset:
@@ -56,6 +60,23 @@ def _xero_problem(status: int, title: str, detail: str) -> Preset:
         "Extensions": {},
     }
     return Preset(status, json.dumps(body))
+
+
+def _ln(status: int, message: str, retry_after: int | None = None) -> Preset:
+    body: dict[str, object] = {
+        "Code": f"txdbk9{status}",
+        "Message": message,
+        "Details": [],
+        "InnerError": {
+            "StatusCode": status,
+            "Error": message,
+            "RequestId": "0f2a7f0e-5d0f-4b1c-9f52-3c1f6f1b9a02",
+            "TenantId": "DAYBOOK_DEM",
+            "LnUser": "xeroconn",
+            "Company": "303",
+        },
+    }
+    return Preset(status, json.dumps(body), retry_after=retry_after)
 
 
 _GATEWAY_TIMEOUT = Preset(504, "", TEXT_TYPE)
@@ -103,4 +124,39 @@ _XERO_PRESETS: dict[str, Preset] = {
     "html": _HTML,
 }
 
-PRESETS: dict[str, dict[str, Preset]] = {"mambu": _MAMBU_PRESETS, "xero": _XERO_PRESETS}
+# Infor LN: statuses as the ION API and LN REST guides name them; the U14 text is quoted in public code, the
+# other texts are ours. Its 502, 503 and 504 come from the gateway, of which no body is known.
+_LN_PRESETS: dict[str, Preset] = {
+    "401": _ln(401, "OAuth [U01]: token expired or unknown"),
+    "401-u14": _ln(401, "OAuth [U14]: unknown oauth_consumer_key"),
+    "403": _ln(403, "You are not authorized to use this service"),
+    "404": _ln(404, "Service is not active"),
+    "409-duplicate": _ln(409, "Payment already processed"),
+    "409-lock": _ln(409, "Record is locked by another user or process"),
+    "409-other": _ln(409, "Conflict with the current state of the resource"),
+    "422": _ln(422, "Period 11 of 2026 is closed for cash management"),
+    "429": _ln(429, "Quota exceeded", retry_after=2),
+    "429-date": _ln(429, "Quota exceeded", retry_after=2)._replace(retry_as_date=True),
+    "429-bare": _ln(429, "Quota exceeded"),
+    "500": Preset(500, "", TEXT_TYPE),
+    "500-fault": _ln(500, "Error in DAL: the transaction type is blocked"),
+    "500-soap": Preset(
+        500,
+        '<S:Envelope xmlns:S="http://schemas.xmlsoap.org/soap/envelope/"><S:Body><S:Fault>'
+        "<faultcode>S:Server</faultcode><faultstring>The transaction type is blocked</faultstring>"
+        "</S:Fault></S:Body></S:Envelope>",
+        "text/xml; charset=utf-8",
+    ),
+    "502": Preset(502, "<html><body><h1>502 Bad Gateway</h1></body></html>", HTML_TYPE),
+    "503": Preset(503, "Service Unavailable", TEXT_TYPE),
+    "504": _GATEWAY_TIMEOUT._replace(after=True),
+    "504-before": _GATEWAY_TIMEOUT,
+    "200-error": _ln(200, "Error in DAL: the transaction type is blocked"),
+    "html": _HTML,
+}
+
+PRESETS: dict[str, dict[str, Preset]] = {
+    "mambu": _MAMBU_PRESETS,
+    "xero": _XERO_PRESETS,
+    "ln": _LN_PRESETS,
+}

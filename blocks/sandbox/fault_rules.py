@@ -10,6 +10,8 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Literal, NamedTuple, cast
 
 from blocks.sandbox.fault_presets import JSON_TYPE, PRESETS, TEXT_TYPE, Answer, Preset
@@ -171,10 +173,14 @@ def _preset_answer(members: Mapping[str, object], preset: Preset) -> Answer:
     headers = [("Content-Type", preset.content_type), *preset.headers]
     retry_after = members.get("retry_after", preset.retry_after)
     if retry_after is not None:
-        headers.append(
-            ("Retry-After", str(_integer({"retry_after": retry_after}, "retry_after", 0, 0, 10**9)))
-        )
+        seconds = _integer({"retry_after": retry_after}, "retry_after", 0, 0, 10**9)
+        headers.append(("Retry-After", _http_date(seconds) if preset.retry_as_date else str(seconds)))
     return Answer(status, _encoded(headers), preset.body.encode())
+
+
+def _http_date(seconds: int) -> str:
+    """Return the date that lies so many seconds ahead on real clocks: nobody waits on the sandbox's."""
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 
 def _custom_answer(members: Mapping[str, object]) -> Answer:

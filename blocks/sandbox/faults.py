@@ -147,7 +147,7 @@ class Faults:
         }
 
     def around(self, system: str, app: ASGIApp) -> ASGIApp:
-        """Return `app` with the faults of `system` ("mambu" or "xero") in front of it, and logged."""
+        """Return `app` with the faults of `system` ("mambu", "xero" or "ln") in front of it, and logged."""
 
         async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
             body = await read_body(receive)

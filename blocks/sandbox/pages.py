@@ -1,10 +1,11 @@
-"""The pages that show Xero's manual journals as an accountant sees them, and let drafts be approved.
+"""The pages: Xero's manual journals as an accountant sees them, with drafts to approve, and LN's books.
 
 GET  /                              what is served here
 GET  /xero/?status=&page=           the manual journals, a tab per status
 GET  /xero/journals/{id}?page=      one of them, with its lines
 POST /xero/journals/{id}/approve    post a draft
 POST /xero/approve                  post all drafts of one booking date (form field `day`)
+GET  /ln/?view=&page=               the books of Infor LN
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlencode
 
-from blocks.sandbox import chart, pages_shown
+from blocks.sandbox import chart, pages_ln, pages_shown
 from blocks.sandbox.faults import read_body
+from blocks.sandbox.ln import TENANT, LnStandIn
 from blocks.sandbox.pages_shown import Notice, counted, short_day
 from blocks.sandbox.xero import XeroStandIn
 from blocks.sandbox.xero_wire import Answer
@@ -91,8 +93,9 @@ class _Request:
 class Pages:
     """The ASGI application of the pages."""
 
-    def __init__(self, xero: XeroStandIn) -> None:
+    def __init__(self, xero: XeroStandIn, ln: LnStandIn) -> None:
         self._xero = xero
+        self._ln = ln
         self._templates: Environment | None = None
         self._notices: dict[str, Notice] = {}
 
@@ -122,12 +125,15 @@ class Pages:
             case [""]:
                 request.takes(_READ)
                 return self._home(request)
-            case ["xero"]:
+            case ["xero" | "ln" as system]:
                 request.takes(_READ)
-                return _see_other("/xero/")
+                return _see_other(f"/{system}/")
             case ["xero", ""]:
                 request.takes(_READ)
                 return self._list(request)
+            case ["ln", ""]:
+                request.takes(_READ)
+                return self._ln_books(request)
             case ["xero", "journals", journal_id]:
                 request.takes(_READ)
                 return self._detail(request, self._journal(journal_id))
@@ -141,7 +147,12 @@ class Pages:
 
     def _home(self, request: _Request) -> Answer:
         drafts = sum(journal.status == "DRAFT" for journal in self._xero.state.journals.values())
-        return Answer(200, self._render("home.html", base=f"http://{request.host}", drafts=drafts), _HTML)
+        shown = {"drafts": drafts, "documents": len(self._ln.state.documents), "tenant": TENANT}
+        return Answer(200, self._render("home.html", base=f"http://{request.host}", **shown), _HTML)
+
+    def _ln_books(self, request: _Request) -> Answer:
+        view, page = request.query.get("view", ""), request.query.get("page", "")
+        return Answer(200, self._render("ln.html", **pages_ln.ln_books(self._ln.state, view, page)), _HTML)
 
     def _list(self, request: _Request) -> Answer:
         tab = pages_shown.tab_of(request.query.get("status", ""))

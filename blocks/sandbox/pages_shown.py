@@ -138,7 +138,7 @@ def journal_list(state: State, tab: Tab, page: str) -> dict[str, Any]:
         if journal.status in tab.statuses:
             rows.append(journal)
     rows.sort(key=lambda row: (-row.day.toordinal(), row.number))
-    paging = _paging(page, JOURNALS_A_PAGE, len(rows))
+    paging = paging_of(page, JOURNALS_A_PAGE, len(rows))
     of_day = {day: totals_of(list(same)) for day, same in groupby(rows, key=_day)}
     groups = [Group(day, list(same), of_day[day]) for day, same in groupby(rows[paging.slice()], key=_day)]
     return {
@@ -153,7 +153,7 @@ def journal_list(state: State, tab: Tab, page: str) -> dict[str, Any]:
 
 def journal_detail(state: State, journal: Journal, page: str) -> dict[str, Any]:
     """Return what the page of one journal shows."""
-    paging = _paging(page, LINES_A_PAGE, journal.line_count)
+    paging = paging_of(page, LINES_A_PAGE, journal.line_count)
     rows = journal.rows()[paging.slice()]
     lines = [_line(number, row) for number, row in enumerate(rows, paging.first)]
     return {
@@ -202,7 +202,7 @@ def _line(number: int, row: Mapping[str, Any]) -> Line:
     )
 
 
-def _paging(page: str, size: int, total: int) -> Paging:
+def paging_of(page: str, size: int, total: int) -> Paging:
     wanted = int(page) if page.isascii() and page.isdigit() and len(page) < 10 else 1
     return Paging(min(max(wanted, 1), Paging(1, size, total).pages), size, total)
 

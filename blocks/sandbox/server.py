@@ -2,7 +2,8 @@
 
 /api/...                                   Mambu
 /connect/token /connections /api.xro/...   Xero
-/ and /xero/...                            pages for people
+/DAYBOOK_DEM/...                           Infor LN behind the ION gateway
+/ , /xero/... and /ln/...                  pages for people
 /control/...                               the sandbox's own switches
 """
 
@@ -17,7 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blocks.sandbox import chart, mambu, xero
+from blocks.sandbox import chart, ln, mambu, xero
 from blocks.sandbox.clock import SandboxClock
 from blocks.sandbox.control import Control
 from blocks.sandbox.fault_presets import TEXT_TYPE
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Sandbox", "SandboxError", "SandboxProcess", "SandboxSettings", "announcement", "build", "serve"]
 
+IONAPI_FILE = "daybook.ionapi"
 _LOOPBACK = frozenset({b"127.0.0.1", b"localhost", b"[::1]"})
 _NOT_LOOPBACK = "This sandbox answers only requests addressed to 127.0.0.1 or localhost.\n"
 _FOREIGN_PAGE = "This sandbox takes no requests from pages of other sites.\n"
@@ -40,7 +42,7 @@ _NOTHING_HERE = "Nothing here. The sandbox's paths are listed at /control, its p
 class Sandbox:
     """The whole sandbox as one ASGI application.
 
-    The parts are open to tests: `clock`, `faults`, `mambu`, `xero`. `close` when done.
+    The parts are open to tests: `clock`, `faults`, `mambu`, `xero`, `ln`. `close` when done.
     """
 
     def __init__(self, settings: SandboxSettings, clock: SandboxClock, faults: Faults) -> None:
@@ -51,18 +53,24 @@ class Sandbox:
             clock,
             mambu.MambuOptions(lines_per_day=settings.lines_per_day, seed=settings.seed),
         )
-        self.xero = xero.XeroStandIn(settings.directory, clock, xero.XeroOptions(limits=settings.limits))
-        control = Control(clock, faults, {"mambu": self.mambu, "xero": self.xero})
-        pages = Pages(self.xero)
+        self.xero = xero.XeroStandIn(
+            settings.directory, clock, xero.XeroOptions(limits=settings.limits, seed=settings.seed)
+        )
+        self.ln = ln.LnStandIn(settings.directory, clock, ln.LnOptions(seed=settings.seed))
+        control = Control(clock, faults, {"mambu": self.mambu, "xero": self.xero, "ln": self.ln})
+        pages = Pages(self.xero, self.ln)
         in_front_of_xero = faults.around("xero", self.xero)
+        self._gateway = faults.around("ln", self.ln)
         # The busiest first, and plain prefixes, for the sandbox must not be what is measured.
         self._routes: tuple[tuple[str, ASGIApp], ...] = (
             ("/api/", faults.around("mambu", self.mambu)),
             ("/api.xro/", in_front_of_xero),
+            (f"/{ln.TENANT}/", self._gateway),
             ("/connect/token", in_front_of_xero),
             ("/connections", in_front_of_xero),
             ("/control", control),
             ("/xero", pages),
+            ("/ln", pages),
         )
         self._front_page = pages
 
@@ -81,6 +89,8 @@ class Sandbox:
                 return
         if path == "/":
             await self._front_page(scope, receive, send)
+        elif ln.is_gateway(path):
+            await self._gateway(scope, receive, send)  # another tenant: the gateway says so itself
         else:
             await _say(send, 404, _NOTHING_HERE)
 
@@ -89,6 +99,7 @@ class Sandbox:
         self.faults.close()
         self.mambu.close()
         self.xero.close()
+        self.ln.close()
 
 
 def build(
@@ -134,11 +145,16 @@ async def _say(send: Send, status: int, text: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def announcement(url: str, directory: Path) -> dict[str, object]:
+def announcement(url: str, directory: Path, payments_start: str) -> dict[str, object]:
     """Return what a started sandbox prints: its addresses and the environment that leads a client to it."""
     return {
         "url": url,
-        "pages": {"home": f"{url}/", "drafts": f"{url}/xero/", "control": f"{url}/control"},
+        "pages": {
+            "home": f"{url}/",
+            "drafts": f"{url}/xero/",
+            "ln": f"{url}/ln/",
+            "control": f"{url}/control",
+        },
         "env": {
             "MAMBU_BASE_URL": f"{url}/api",
             "MAMBU_API_KEY": mambu.API_KEYS["admin"],
@@ -147,13 +163,27 @@ def announcement(url: str, directory: Path) -> dict[str, object]:
             "XERO_CLIENT_ID": xero.CLIENT_ID,
             "XERO_CLIENT_SECRET": xero.CLIENT_SECRET,
             "XERO_TENANT_ID": xero.TENANT_ID,
-            "XERO_SCOPES": "accounting.manualjournals accounting.settings.read",
+            # Those of journals and of payments, so that either kind of connection can be saved from here.
+            "XERO_SCOPES": " ".join(dict.fromkeys(f"{xero.SCOPES} {xero.PAYMENT_SCOPES}".split())),
+            "INFOR_LN_IONAPI_FILE": str(directory / IONAPI_FILE),
+            "INFOR_LN_PATH": ln.DEFAULT_PATH,
+            "INFOR_LN_COMPANY": ln.COMPANY,
+            "DAYBOOK_PAYMENTS_START": payments_start,
             # A record of its own: what is in one sandbox says nothing of another, or of the real thing.
             "DAYBOOK_STORE_URL": store_url(directory),
             "DAYBOOK_ASSIGNED_USER_KEY": mambu.ASSIGNED_USER_KEY,
             "DAYBOOK_ACCOUNT_MAP": json.dumps(chart.ACCOUNT_MAP),
         },
     }
+
+
+def write_ionapi(url: str, directory: Path) -> None:
+    """Write the file that leads a client to the LN stand-in, readable by this user alone."""
+    file = directory / IONAPI_FILE
+    # A new file each time: the port may be another one, and so may have been the rights of the old file.
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(ln.ionapi(url), indent=2) + "\n", encoding="utf-8")
 
 
 def serve(settings: SandboxSettings, *, stop_with_parent: bool = False) -> None:
@@ -184,6 +214,9 @@ def serve(settings: SandboxSettings, *, stop_with_parent: bool = False) -> None:
             server = http_server(sandbox)
             stop.attach(server)
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            sys.stdout.write(json.dumps(announcement(url, settings.directory.absolute())) + "\n")
+            directory = settings.directory.absolute()
+            write_ionapi(url, directory)
+            announced = announcement(url, directory, sandbox.ln.payments_start())
+            sys.stdout.write(json.dumps(announced) + "\n")
             sys.stdout.flush()
             server.run(sockets=[listener])

@@ -2,8 +2,8 @@
 
 It answers as Xero's documentation says; what is unknown in public is a switch of `XeroOptions` or is
 said where it is decided. Left out: XML (a request without `Accept: application/json` is refused, loudly),
-what lies beyond journals (payments, invoices, contacts come with the payments connector), and
-authorisation-code tokens (an unattended job uses a custom connection).
+writing anything but journals (payments, invoices, contacts are read only), and authorisation-code tokens
+(an unattended job uses a custom connection).
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from blocks.sandbox.xero_chart import TENANT_ID, Account, organisation
 from blocks.sandbox.xero_identity import CLIENT_ID, CLIENT_SECRET, Identity
 from blocks.sandbox.xero_journals import ManualJournals
 from blocks.sandbox.xero_limits import Limits
-from blocks.sandbox.xero_options import SCOPES, XeroOptions
+from blocks.sandbox.xero_options import PAYMENT_SCOPES, SCOPES, XeroOptions
+from blocks.sandbox.xero_payment_people import PaymentPeople
+from blocks.sandbox.xero_payments import NAMES, PaymentReads
 from blocks.sandbox.xero_people import People, XeroControl
 from blocks.sandbox.xero_query import exact_text, filtered, modified_since, ordered, page_of
 from blocks.sandbox.xero_state import Journal, Replay, State
@@ -42,7 +44,15 @@ from blocks.sandbox.xero_wire import (
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-__all__ = ["CLIENT_ID", "CLIENT_SECRET", "SCOPES", "TENANT_ID", "XeroOptions", "XeroStandIn"]
+__all__ = [
+    "CLIENT_ID",
+    "CLIENT_SECRET",
+    "PAYMENT_SCOPES",
+    "SCOPES",
+    "TENANT_ID",
+    "XeroOptions",
+    "XeroStandIn",
+]
 
 _BASE = "/api.xro/2.0/"
 _KEY_LIFE_MS = 6 * 60 * 1000
@@ -87,7 +97,11 @@ class XeroStandIn:
         self._identity = Identity()
         self._limits = Limits()
         self._journals = ManualJournals(self.state)
-        self._control = XeroControl(self.state, self.people, self._identity, self._limits, self._journals)
+        self.payments = PaymentReads(self.state, lambda: self.options)
+        acts = PaymentPeople(self.state, self.payments).verbs
+        self._control = XeroControl(
+            self.state, self.people, self._identity, self._limits, self._journals, acts
+        )
         self._reads: dict[str, Callable[[_Call], bytes]] = {
             "Organisation": self._organisation,
             "Accounts": self._accounts,
@@ -162,6 +176,8 @@ class XeroStandIn:
         first, *rest = call.parts
         if call.path == "Organisation/Actions":
             return Answer(200, self._actions())
+        if first in NAMES:
+            return Answer(200, self.payments.read(call.parts, call.params, call.headers))
         if first == "ManualJournals" and rest:
             return Answer(200, self._single(rest))
         read = self._reads.get(first)
@@ -302,7 +318,7 @@ class XeroStandIn:
 
     def _written(self, call: _Call) -> Answer:
         first, *rest = call.parts
-        if first in self._reads and first != "ManualJournals":
+        if first in NAMES or (first in self._reads and first != "ManualJournals"):
             return _NOT_IMPLEMENTED
         if first != "ManualJournals":
             return not_found()

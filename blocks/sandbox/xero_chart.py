@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final
 
-from blocks.sandbox import chart
+from blocks.sandbox import chart, trade
 from blocks.sandbox.exact_json import dumps
 from blocks.sandbox.xero_wire import day_ms, ms_date, ms_of, text
 
@@ -41,6 +41,8 @@ class Account:
     system: str = ""
     status: str = "ACTIVE"
     bank_number: str = ""
+    bank_type: str = "BANK"
+    currency: str = chart.CURRENCY
     updated_ms: int = _CREATED_MS
 
     @property
@@ -67,15 +69,21 @@ class Account:
         if self.code:
             row["Code"] = self.code
         row |= {"Name": self.name, "Status": self.status, "Type": self.type, "TaxType": self.tax_type}
-        row |= {"Class": self.account_class, "EnablePaymentsToAccount": False, "ShowInExpenseClaims": False}
+        row |= {
+            "Class": self.account_class,
+            "EnablePaymentsToAccount": self.code == _PAYABLE,
+            "ShowInExpenseClaims": False,
+        }
         if bank:
-            row |= {"BankAccountNumber": self.bank_number, "BankAccountType": "BANK"}
-            row |= {"CurrencyCode": chart.CURRENCY}
+            row |= {"BankAccountNumber": self.bank_number, "BankAccountType": self.bank_type}
+            row |= {"CurrencyCode": self.currency}
         row |= {"SystemAccount": self.system, "ReportingCode": "", "HasAttachments": False}
         head = dumps(row)[:-1]
         return f'{head},"UpdatedDateUTC":{ms_date(self.updated_ms)},"AddToWatchlist":false}}'.encode()
 
 
+# A ledger account that payments may be made to: one that is no bank account.
+_PAYABLE: Final = "1950"
 _REFUSED_SYSTEM: Final = frozenset({"DEBTORS", "CREDITORS", "RETAINEDEARNINGS", "WAGEPAYABLES"})
 _CLASSES: Final = {"ASSET": "ASSET", "LIABILITY": "LIABILITY", "EQUITY": "EQUITY", "INCOME": "REVENUE"}
 
@@ -93,11 +101,22 @@ def _own(code: str, name: str, kind: str, account_class: str, system: str = "", 
     return replace(account, **more)  # type: ignore[arg-type]
 
 
+def _bank(bank: trade.Bank) -> Account:
+    # Bank accounts may have no code at all, and then the answer has no such key.
+    return _own(
+        bank.code,
+        bank.name,
+        "BANK",
+        "ASSET",
+        bank_number=bank.number,
+        bank_type=bank.kind,
+        currency=bank.currency,
+    )
+
+
 ACCOUNTS: Final[tuple[Account, ...]] = (
     *map(_ledger_account, chart.CHART),
-    _own("090", "Settlement bank account", "BANK", "ASSET", bank_number="20000055779911"),
-    # Bank accounts may have no code at all, and then the answer has no such key.
-    _own("", "Reserve bank account", "BANK", "ASSET", bank_number="20000055779922"),
+    *map(_bank, trade.BANKS.values()),
     _own("610", "Accounts Receivable", "CURRENT", "ASSET", "DEBTORS"),
     _own("630", "Inventory", "INVENTORY", "ASSET"),
     _own("640", "Prepaid expenses (old)", "CURRENT", "ASSET", status="ARCHIVED"),
@@ -108,6 +127,16 @@ ACCOUNTS: Final[tuple[Account, ...]] = (
     _own("960", "Retained Earnings", "EQUITY", "EQUITY", "RETAINEDEARNINGS"),
 )
 """The whole chart, immutable and shared by all stand-ins of a process."""
+
+_BY_NAME: Final = {row.name: row for row in ACCOUNTS}
+
+
+def bank_account(key: str) -> Account:
+    """Return the account of a key of trade.BANKS; "" is a ledger account that takes payments."""
+    if key:
+        return _BY_NAME[trade.BANKS[key].name]
+    return next(row for row in ACCOUNTS if row.code == _PAYABLE)
+
 
 TAX_TYPES: Final = frozenset({"NONE", "OUTPUT2", "INPUT2", "EXEMPTOUTPUT", "EXEMPTINPUT", "ZERORATEDOUTPUT"})
 

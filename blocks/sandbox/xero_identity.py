@@ -25,6 +25,18 @@ TOKEN_LIFE: Final = timedelta(minutes=30)
 _SETTINGS: Final = "accounting.settings"
 _JOURNALS: Final = "accounting.manualjournals"
 _ATTACHMENTS: Final = "accounting.attachments"
+_PAYMENTS: Final = "accounting.payments"
+_SCOPES: Final = {
+    "ManualJournals": _JOURNALS,
+    "Payments": _PAYMENTS,
+    "BatchPayments": _PAYMENTS,
+    "Prepayments": _PAYMENTS,
+    "Overpayments": _PAYMENTS,
+    "Invoices": "accounting.invoices",
+    "CreditNotes": "accounting.invoices",
+    "BankTransactions": "accounting.banktransactions",
+    "Contacts": "accounting.contacts",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,4 +140,4 @@ def _refusal(error: str) -> Answer:
 def _scope_for(path: str) -> str:
     if "/Attachments" in path:
         return _ATTACHMENTS
-    return _JOURNALS if path.startswith("ManualJournals") else _SETTINGS
+    return _SCOPES.get(path.partition("/")[0], _SETTINGS)

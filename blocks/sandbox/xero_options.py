@@ -7,8 +7,15 @@ from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any, Final
 
+from blocks.sandbox.trade_days import MOST_A_DAY
+
 SCOPES: Final = "accounting.manualjournals accounting.settings.read"
 """The scopes a journal connection asks for, as the token request spells them."""
+PAYMENT_SCOPES: Final = (
+    "accounting.payments.read accounting.invoices.read accounting.banktransactions.read "
+    "accounting.contacts.read accounting.settings.read"
+)
+"""The scopes a payments connection asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +27,7 @@ class XeroOptions:
     """
 
     # Access.
-    assigned_scopes: str = f"{SCOPES} accounting.manualjournals.read accounting.attachments"
+    assigned_scopes: str = f"{SCOPES} accounting.manualjournals.read accounting.attachments {PAYMENT_SCOPES}"
     missing_scope_status: int = 401  # reported both as 401 and as 403
     reporting_permission: bool = True  # since 29 June 2026 journal calls need the user's permission
 
@@ -55,6 +62,19 @@ class XeroOptions:
     narration_ignores_case: bool = False  # of the Narration filter
     modified_since_inclusive: bool = False
     read_lag_seconds: float = 0.0  # lists show journals as they were so long ago; single reads do not
+
+    # Payments. What is seeded of them, and what Xero leaves open.
+    seed: int = 2026
+    payments_per_day: int = 40  # events of a seeded day, at most 9,999; each makes a few documents
+    payment_history_days: int = 30  # how far back lists go that name no beginning, or an earlier one
+    allocation_ids: bool = True  # False: allocations lack AllocationID, as before August 2023
+    allocation_touches: bool = True  # an allocation moves the UpdatedDateUTC of its prepayment
+    batch_flags_as_text: bool = False  # "false" as in a sample of Xero's, which its own library refuses
+    list_removed_allocations: bool = False  # True: a removed allocation stays, with IsDeleted
+
+    def __post_init__(self) -> None:
+        if self.payments_per_day > MOST_A_DAY:
+            raise ValueError(f"payments_per_day is at most {MOST_A_DAY}")
 
     def changed(self, values: Mapping[str, object]) -> XeroOptions:
         """Return these options with some replaced by name; ValueError for a name or type unknown here."""

@@ -91,7 +91,13 @@ class XeroControl:
     """The verbs of /control/xero."""
 
     def __init__(
-        self, state: State, people: People, identity: Identity, limits: Limits, journals: ManualJournals
+        self,
+        state: State,
+        people: People,
+        identity: Identity,
+        limits: Limits,
+        journals: ManualJournals,
+        payments: Mapping[str, Callable[[Mapping[str, Any]], object]],
     ) -> None:
         self._state = state
         self._people = people
@@ -100,6 +106,7 @@ class XeroControl:
         self._journals = journals
         self.server_errors: list[bool] = []
         self._verbs: dict[str, Callable[[Mapping[str, Any]], object]] = {
+            **payments,
             "journals": lambda _: {"journals": [_shown(one) for one in state.journals.values()]},
             "edit": lambda body: _shown(
                 people.edit(**_only(body, "journal_id", "narration", "day", "lines"))
@@ -127,7 +134,9 @@ class XeroControl:
             raise ValueError(f"no verb {verb!r}; there are options, {', '.join(sorted(self._verbs))}")
         if body is not None and not isinstance(body, dict):
             raise ValueError("the body is an object")
-        return action(body or {})
+        answer = action(body or {})
+        self._state.commit()
+        return answer
 
     def _archive(self, method: str, *reference: str) -> None:
         self._state.change_books(method, *reference)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final, TypeVar
@@ -24,9 +25,11 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,
 }
 _TERM: Final = re.compile(
-    r'\s*(?P<field>\w+)\s*(?P<op>==|>=|<=|=|>|<)\s*(?:"(?P<text>[^"]*)"|DateTime\((?P<day>[\d,\s]+)\))\s*'
+    r"\s*(?P<field>\w+(?:\.\w+)?)\s*(?P<op>==|>=|<=|=|>|<)\s*"
+    r'(?:"(?P<text>[^"]*)"|[Gg]uid\("(?P<guid>[^"]*)"\)|DateTime\((?P<day>[\d,\s]+)\))\s*'
 )
 _AND: Final = re.compile(r"\s*(?:&&|AND)\s*")
+_OR: Final = re.compile(r"\s*(?:\|\||\bOR\b)\s*")
 
 
 def filtered(
@@ -42,6 +45,28 @@ def filtered(
         return rows
     tests = [_test(where, term, fields) for term in _terms(where)]
     return (row for row in rows if all(test(row) for test in tests))
+
+
+def filtered_by_any(
+    rows: Iterable[T],
+    where: str | None,
+    fields: Mapping[str, Callable[[T], object]],
+    either: frozenset[str],
+) -> Iterable[T]:
+    """Return the rows that fit a `where` as `filtered` takes it, or one of OR between fields of `either`.
+
+    Xero documents OR between ids of payments or of their invoices, as a way to ask for several at once.
+    """
+    parts = _OR.split(where) if where else []
+    if len(parts) < 2:
+        return filtered(rows, where, fields)
+    tests: list[Callable[[T], bool]] = []
+    for part in parts:
+        term = _TERM.fullmatch(part)
+        if term is None or term["field"] not in either:
+            raise query_error(f"OR joins {' and '.join(sorted(either)) or 'nothing'} here, not '{part}'")
+        tests.append(_test(part, term, fields))
+    return (row for row in rows if any(test(row) for test in tests))
 
 
 def exact_text(where: str | None, field: str) -> str | None:
@@ -75,16 +100,21 @@ def _test(
     if read is None:
         raise query_error(f"No property or field '{term['field']}' exists in '{where}'")
     compare = _OPERATORS[term["op"]]
-    if term["day"] is None:
-        wanted: object = term["text"]
-        if compare is not operator.eq:
-            raise query_error(f"Operator '{term['op']}' is not for text")
-    else:
-        try:
-            wanted = date(*(int(part) for part in term["day"].split(",")[:3]))
-        except (ValueError, TypeError, OverflowError):
-            raise query_error(f"Invalid DateTime({term['day']})") from None
+    wanted = _wanted(term)
+    if compare is not operator.eq and not isinstance(wanted, date):
+        raise query_error(f"Operator '{term['op']}' is not for text")
     return lambda row: type(read(row)) is type(wanted) and compare(read(row), wanted)
+
+
+def _wanted(term: re.Match[str]) -> object:
+    if term["text"] is not None:
+        return term["text"]
+    try:
+        if term["guid"] is not None:
+            return uuid.UUID(term["guid"])
+        return date(*(int(part) for part in term["day"].split(",")[:3]))
+    except (ValueError, TypeError, OverflowError):
+        raise query_error(f"Invalid value '{term[0].strip()}'") from None
 
 
 def ordered(

@@ -14,7 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from blocks.sandbox.exact_json import dumps
 from blocks.sandbox.xero_chart import BOOKS, Books
+from blocks.sandbox.xero_documents import Version
 from blocks.sandbox.xero_wire import day_ms, ms_date, ms_of, text
 
 FILE_NAME: Final = "xero.sqlite3"
@@ -24,9 +26,10 @@ CREATE TABLE IF NOT EXISTS history (number INTEGER PRIMARY KEY, journal TEXT, re
 CREATE TABLE IF NOT EXISTS attachment (id TEXT PRIMARY KEY, journal TEXT, name TEXT, type TEXT, content BLOB);
 CREATE TABLE IF NOT EXISTS replay (key TEXT PRIMARY KEY, at INTEGER, request BLOB, status INTEGER,
     type TEXT, body BLOB);
+CREATE TABLE IF NOT EXISTS document (serial INTEGER PRIMARY KEY, kind TEXT, id TEXT, version TEXT);
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT);
 """
-_TABLES: Final = ("journal", "history", "attachment", "replay", "setting")
+_TABLES: Final = ("journal", "history", "attachment", "replay", "document", "setting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ class State:
         self.attachments: dict[str, dict[str, Attachment]] = {}
         self.replays: dict[str, Replay] = {}
         self.settings: dict[str, Any] = {}
+        self.documents: dict[str, dict[str, list[Version]]] = {}  # by kind and id: what people did to them
         self.books: Books = BOOKS
         self.superseded: deque[tuple[int, str, Journal | None]] = deque()
         self.version = 0  # moves with every change of a journal
@@ -235,6 +239,12 @@ class State:
         values = (key, replay.at_ms, replay.request, replay.status, replay.content_type, replay.body)
         self._run("INSERT OR REPLACE INTO replay VALUES (?, ?, ?, ?, ?, ?)", values)
 
+    def put_document(self, kind: str, document_id: str, version: Version) -> None:
+        """Let a document of the payments side be something else from now on."""
+        self.documents.setdefault(kind, {}).setdefault(document_id, []).append(version)
+        values = (None, kind, document_id, dumps(version))
+        self._run("INSERT INTO document VALUES (?, ?, ?, ?)", values)
+
     def set(self, name: str, value: object) -> None:
         """Store a setting: anything JSON can hold."""
         self.settings[name] = value
@@ -274,6 +284,11 @@ class State:
             self.attachments.setdefault(journal_id, {})[attachment.name] = attachment
         for key, *rest in db.execute("SELECT * FROM replay ORDER BY at"):
             self.replays[key] = Replay(*rest)
+        for kind, document_id, text_of in db.execute(
+            "SELECT kind, id, version FROM document ORDER BY serial"
+        ):
+            version = Version(*json.loads(text_of, parse_float=Decimal))
+            self.documents.setdefault(kind, {}).setdefault(document_id, []).append(version)
         self.settings = {name: json.loads(value) for name, value in db.execute("SELECT * FROM setting")}
         for name, *reference in self.settings.get("archived", ()):
             self.books = getattr(self.books, name)(*reference)

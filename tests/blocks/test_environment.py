@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from blocks.environment import env_file, journal_connection
+from blocks.environment import connections, env_file, journal_connection, payment_connection
 from blocks.errors import UsageError
+from blocks.xero import PAYMENT_SCOPES
+from tests.blocks.test_infor_ln import IONAPI, PATH
 
 CANARY = "CANARY-value"
 WHOLE = {
@@ -21,11 +26,13 @@ WHOLE = {
 }
 
 
-def refusal(environment: dict[str, str]) -> list[str]:
+def refusal(
+    environment: dict[str, str], make: Callable[[Mapping[str, str]], object] = journal_connection
+) -> list[str]:
     """Return the problems that are named, one a line, after checking that no value is among them."""
     with pytest.raises(UsageError) as raised:
-        journal_connection(environment)
-    assert CANARY not in f"{raised.value}{raised.value!r}{raised.value.__cause__!r}"
+        make(environment)
+    assert "CANARY" not in f"{raised.value}{raised.value!r}{raised.value.__cause__!r}"
     first, *rest = str(raised.value).splitlines()
     assert first.endswith(":")
     return [line.removeprefix("  - ") for line in rest]
@@ -176,3 +183,114 @@ def test_the_command_ends_with_2_and_no_traceback(tmp_path: Path) -> None:
         assert said in done.stderr
         assert "Traceback" not in done.stderr
         assert done.stdout == ""
+
+
+# --- Payments -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def paying(tmp_path: Path) -> dict[str, str]:
+    """Return the variables that make a payment connection, and no other."""
+    file = tmp_path / "daybook.ionapi"
+    file.write_text(json.dumps(IONAPI))
+    return {
+        "XERO_CLIENT_ID": "client",
+        "XERO_CLIENT_SECRET": CANARY,
+        "INFOR_LN_IONAPI_FILE": str(file),
+        "INFOR_LN_PATH": PATH,
+        "INFOR_LN_COMPANY": "303",
+    }
+
+
+def test_infors_variables_make_a_payment_connection(paying: dict[str, str]) -> None:
+    """Infor's variables without Mambu's make a payment connection alone, with the scopes for reading."""
+    made = connections(paying)
+    assert made.journals is None
+    assert made.payments is not None
+    assert made.payments == payment_connection(paying)
+    assert (made.payments.ln.tenant, made.payments.ln.company, made.payments.ln.path) == (
+        "ACME_TST",
+        303,
+        PATH,
+    )
+    assert made.payments.ln.client_secret.get_secret_value() == IONAPI["cs"]
+    assert made.payments.xero.scopes == " ".join(PAYMENT_SCOPES)
+    assert (made.payments.mambu, made.payments.start, made.payments.store.url) == (None, None, None)
+
+
+def test_every_variable_of_payments_reaches_its_field(paying: dict[str, str]) -> None:
+    """Each further variable ends in the field that it is meant for."""
+    made = payment_connection(
+        {
+            **paying,
+            "XERO_SCOPES": "a b",
+            "DAYBOOK_STORE_URL": "sqlite:///x",
+            "DAYBOOK_PAYMENTS_START": "2026-11-01T00:00:00+01:00",
+            "DAYBOOK_ASSIGNED_USER_KEY": "user",
+        }
+    )
+    assert made.start == datetime(2026, 10, 31, 23, tzinfo=UTC)
+    assert (made.xero.scopes, made.assigned_user_key) == ("a b", "user")
+    assert made.store.url is not None
+
+
+def test_mambus_and_infors_variables_make_both(paying: dict[str, str]) -> None:
+    """With both systems' variables both connections are made, and the payments' people are told in Mambu."""
+    made = connections({**WHOLE, **paying})
+    assert made.journals == journal_connection(WHOLE)
+    assert made.payments is not None
+    assert made.payments.mambu == made.journals.mambu
+    assert made.journals.xero.scopes != made.payments.xero.scopes
+    assert connections(WHOLE).payments is None
+
+
+@pytest.mark.parametrize(
+    "missing", ["XERO_CLIENT_ID", "INFOR_LN_IONAPI_FILE", "INFOR_LN_PATH", "INFOR_LN_COMPANY"]
+)
+def test_what_payments_lack_is_named(missing: str, paying: dict[str, str]) -> None:
+    """A variable that a payment connection lacks is named, alone."""
+    del paying[missing]
+    assert refusal(paying, connections) == [f"{missing} is missing"]
+
+
+def test_the_problems_of_both_connections_are_one_list(paying: dict[str, str]) -> None:
+    """What is wrong for either connection is told in one message, what both share once."""
+    wrong = {
+        **paying,
+        "MAMBU_API_KEY": CANARY,
+        "XERO_CLIENT_SECRET": "",
+        "INFOR_LN_PATH": "https://elsewhere",
+        "INFOR_LN_COMPANY": CANARY,
+        "DAYBOOK_PAYMENTS_START": "2026-11-01T00:00:00",
+        "DAYBOOK_LABEL": "a b",
+    }
+    problems = refusal(wrong, connections)
+    assert [problem.split(":")[0].split(" ")[0] for problem in problems] == [
+        "MAMBU_BASE_URL",
+        "XERO_CLIENT_SECRET",
+        "DAYBOOK_LABEL",
+        "INFOR_LN_COMPANY",
+        "INFOR_LN_PATH",
+        "DAYBOOK_PAYMENTS_START",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read"),
+        ("{", "not a JSON object"),
+        (json.dumps({**IONAPI, "cs": "", "sask": ""}), "lacks cs, sask"),
+        (json.dumps({**IONAPI, "iu": f"ftp://{CANARY}"}), "INFOR_LN_IONAPI_FILE, iu: must be"),
+    ],
+)
+def test_what_is_wrong_with_the_file_is_named(content: str | None, said: str, paying: dict[str, str]) -> None:
+    """A file that is missing, no .ionapi file, or wrong in a key leads to one line without a value of it."""
+    file = Path(paying["INFOR_LN_IONAPI_FILE"])
+    if content is None:
+        file.unlink()
+    else:
+        file.write_text(content)
+    (problem,) = refusal(paying, connections)
+    assert problem.startswith("INFOR_LN_IONAPI_FILE")
+    assert said in problem

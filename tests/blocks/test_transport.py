@@ -693,3 +693,44 @@ def test_transient_errors_are_those_that_are_repeated() -> None:
     policy = module.repeating(READ, 5, VirtualClock(), print)
     kinds = policy.retry.exception_types  # type: ignore[union-attr]
     assert set(kinds) == {Transient, UnknownOutcome}
+
+
+# --- A write that cannot be repeated ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [200, 301, 400, 403, 404, 408, 409, 429, 500, 502, 503, 504])
+async def test_a_single_call_is_answered_whatever_the_status(status: int) -> None:
+    """A single call is sent once, and its answer is handed over, neither judged nor repeated."""
+    script = Script(answer(status, b"said"))
+    async with system(script, VirtualClock()) as there:
+        found = await there.single(WRITE)
+    assert (found.status, found.body, len(script.requests)) == (status, b"said", 1)
+
+
+@pytest.mark.parametrize("error", sorted(_HALFWAY - {httpx.TooManyRedirects}, key=lambda kind: kind.__name__))
+async def test_a_single_call_whose_answer_is_lost_is_not_repeated(error: type[Exception]) -> None:
+    """A single call without an answer is an unknown outcome after one sending."""
+    script = Script(failing(error))
+    async with system(script, VirtualClock()) as there:
+        with pytest.raises(UnknownOutcome):
+            await there.single(WRITE)
+    assert len(script.requests) == 1
+
+
+async def test_a_single_call_is_sent_again_for_new_credentials_only() -> None:
+    """A single call that was refused for its credentials, which did nothing, goes out once more."""
+    for steps, sent in (((answer(401, b"EXPIRED"),), 2), ((answer(401),), 1)):
+        script = Script(*steps)
+        async with system(script, VirtualClock()) as there:
+            assert (await there.single(WRITE)).status == 401
+        assert len(script.requests) == sent
+
+
+@pytest.mark.parametrize("seconds", [75.0, None])
+async def test_a_system_says_how_long_it_is_waited_for(seconds: float | None) -> None:
+    """An answer is waited for as long as the system's manners say, two minutes unless they do."""
+    manners = Manners("System", reasons, read_seconds=seconds) if seconds else Manners("System", reasons)
+    script = Script(answer(200))
+    async with Transport(BASE, manners, Login(), clock=VirtualClock(), http=script) as there:
+        await there.single(READ)
+    assert script.requests[0].extensions["timeout"]["read"] == (seconds or 120.0)

@@ -103,7 +103,10 @@ async def test_rules_are_added_listed_and_cleared(client: httpx.AsyncClient) -> 
 async def test_a_wrong_rule_is_answered_400(client: httpx.AsyncClient) -> None:
     """A rule that is none is answered with what is wrong about it."""
     answer = await client.post("/faults", json={"system": "sage"})
-    assert (answer.status_code, answer.json()) == (400, {"error": "system: one of mambu, xero, not 'sage'"})
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"error": "system: one of mambu, xero, ln, not 'sage'"},
+    )
 
 
 async def test_a_verb_reaches_its_stand_in_exactly(client: httpx.AsyncClient, switch: Switch) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from blocks.sandbox import chart
 from blocks.sandbox.clock import SandboxClock
+from blocks.sandbox.ln import LnStandIn
 from blocks.sandbox.pages import Pages
 from blocks.sandbox.pages_shown import Paging
 from blocks.sandbox.process import SandboxSettings
@@ -36,7 +37,7 @@ def xero() -> XeroStandIn:
 @pytest.fixture
 async def browser(xero: XeroStandIn) -> AsyncIterator[httpx.AsyncClient]:
     """A browser that follows where it is sent."""
-    transport = httpx.ASGITransport(app=Pages(xero))
+    transport = httpx.ASGITransport(app=Pages(xero, LnStandIn(None, SandboxClock())))
     async with httpx.AsyncClient(transport=transport, base_url=BASE, follow_redirects=True) as client:
         yield client
 

@@ -139,7 +139,7 @@ def test_broken_state_is_named(tmp_path: Path) -> None:
     """A state file that is no database gives one line that names the directory, and exit code 1."""
     build(SandboxSettings(tmp_path, lines_per_day=40)).close()
     databases = [file for file in tmp_path.iterdir() if file.read_bytes()[:6] == b"SQLite"]
-    assert len(databases) == 2
+    assert len(databases) == 3
     for database in databases:
         content = database.read_bytes()
         database.write_bytes(b"no database at all" * 500)

@@ -231,7 +231,7 @@ async def test_options_answer_with_all_of_them() -> None:
 async def test_verbs_are_listed_where_one_is_unknown() -> None:
     """An unknown verb is answered with the verbs there are."""
     async with xero() as standin:
-        with pytest.raises(ValueError, match="archive_account, archive_journal, archive_option, copy"):
+        with pytest.raises(ValueError, match="archive_account, archive_journal, archive_option, contact"):
             await standin.control("help")
 
 

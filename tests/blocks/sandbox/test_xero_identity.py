@@ -178,7 +178,7 @@ async def test_who_does_not_ask_for_json_is_refused_by_the_sandbox(accept: str) 
 
 
 @pytest.mark.parametrize(
-    "path", ["/api.xro/2.0/Invoices", "/api.xro/2.0/Organisation/Other", "/api.xro/1.0/ManualJournals", "/x"]
+    "path", ["/api.xro/2.0/Items", "/api.xro/2.0/Organisation/Other", "/api.xro/1.0/ManualJournals", "/x"]
 )
 async def test_an_unknown_path_is_a_404_in_plain_text(path: str) -> None:
     """What is not there is a 404 whose body is text and no JSON."""
@@ -198,7 +198,7 @@ async def test_an_unknown_path_is_a_404_in_plain_text(path: str) -> None:
         ("DELETE", "ManualJournals/{id}", 501),
         ("PUT", "Organisation", 501),
         ("POST", "Accounts", 501),
-        ("PUT", "Invoices", 404),
+        ("PUT", "Items", 404),
         ("POST", "ManualJournals/7", 404),
         ("PUT", "ManualJournals/{id}/Other", 404),
         ("DELETE", "ManualJournals/{id}/History", 404),

@@ -1,0 +1,168 @@
+"""What the ION API gateway and LN answer, in the several shapes in which they do.
+
+LN's error body is documented as Code, Message, Details and InnerError, and seen as an `error` object or
+list around them, in any letter case; SOAP services answer with a Fault; what stands on the way answers
+with HTML or nothing at all.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from blocks.transport import NOT_THE_JSON, Answer, retry_after
+
+_LONGEST_TEXT = 2000
+_FAULT = re.compile(r"<(?:[\w.-]+:)?Fault[\s>]")
+_FAULT_TEXT = re.compile(r"<(?:[\w.-]+:)?(?:faultstring|Text)\b[^>]*>(.*?)</", re.DOTALL)
+_FAULT_CODE = re.compile(r"<(?:[\w.-]+:)?(?:faultcode|Value)\b[^>]*>(.*?)</", re.DOTALL)
+_PAGE = re.compile(r"\s*(?:<!doctype html|<html)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class LNAnswer:
+    """One answer to a posted document.
+
+    `code`, `message` and `request_id` are LN's, empty where it gave none. `from_ln`: the body is an error
+    of LN's own, not of something on the way. `page`: the body is a web page, such as a log-in page.
+    """
+
+    status: int
+    code: str = ""
+    message: str = ""
+    request_id: str = ""
+    from_ln: bool = False
+    page: bool = False
+    retry_after_seconds: float | None = None
+
+    @property
+    def said(self) -> str:
+        """Return what LN said, with its code, for a person."""
+        return f"{self.message} ({self.code})" if self.code and self.message else self.message or self.code
+
+
+def ln_answer(answer: Answer, now: datetime) -> LNAnswer:
+    """Read an answer; any body is understood as far as it goes."""
+    text = answer.body.decode("utf-8", "replace")
+    wait = retry_after(answer.headers, now)
+    if _PAGE.match(text) or "html" in answer.headers.get("content-type", "").lower():
+        return LNAnswer(answer.status, page=True, retry_after_seconds=wait)
+    if _FAULT.search(text):
+        words = _tagged(_FAULT_TEXT, text) or "a SOAP Fault without words"
+        return LNAnswer(
+            answer.status, _tagged(_FAULT_CODE, text), words, from_ln=True, retry_after_seconds=wait
+        )
+    found = _Found.of(_json(answer.body))
+    if found is None:
+        return LNAnswer(answer.status, message=_plain(answer, text), retry_after_seconds=wait)
+    return LNAnswer(
+        answer.status,
+        found.code,
+        found.message,
+        found.request_id,
+        from_ln=found.is_error(answer.status),
+        retry_after_seconds=wait,
+    )
+
+
+def reasons(answer: Answer) -> tuple[str, ...]:
+    """Return the reasons of a refusal: an OAuth error, or what LN says."""
+    read = ln_answer(answer, datetime.now(UTC))
+    return (read.said,) if read.said else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a JSON body says: `wrapped` in an `error`, or `rich` in the parts only LN's errors have."""
+
+    code: str
+    message: str
+    request_id: str
+    wrapped: bool
+    rich: bool
+
+    @classmethod
+    def of(cls, body: Any) -> _Found | None:
+        """Return what a body says, or None where it has none of the known shapes."""
+        if not isinstance(body, dict):
+            return None
+        errors = body.get("error")
+        items = errors if isinstance(errors, list) else [errors]
+        wrapped = [item for item in items if isinstance(item, dict) and item]
+        parts = wrapped or [body]
+        inner = next(
+            (found for part in (*parts, body) if isinstance(found := part.get("innererror"), dict)), {}
+        )
+        texts = [text for part in parts for text in _texts(part)]
+        if not wrapped and isinstance(errors, str):
+            texts = [errors, *texts]
+        if isinstance(fault := body.get("fault"), dict):  # a gateway's own, such as a quota that is used up
+            texts.append(_text(fault.get("faultstring")))
+        message = "; ".join(dict.fromkeys(text for text in texts if text))[:_LONGEST_TEXT]
+        code = next((text for part in parts if (text := _text(part.get("code")))), "")
+        if not message and not code:
+            return None
+        rich = bool(inner) or any(part.get("details") for part in parts)
+        return cls(code, message, _text(inner.get("requestid")), bool(wrapped), rich)
+
+    def is_error(self, status: int) -> bool:
+        """Tell whether this is an error of LN's own.
+
+        A gateway on the way words its faults in JSON too, with no more than its status for a code.
+        """
+        if self.rich:
+            return True
+        if status < 300:
+            return self.wrapped
+        return bool(self.message) and (self.wrapped or bool(self.code)) and self.code != str(status)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return _lowered(msgspec.json.decode(body))
+    except NOT_THE_JSON:
+        return None
+
+
+def _lowered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name.lower(): _lowered(held) for name, held in value.items()}
+    return [_lowered(held) for held in value] if isinstance(value, list) else value
+
+
+def _texts(part: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the message of an error and those of its details, each with its own code."""
+    yield _text(part.get("message"))
+    details = part.get("details")
+    for detail in details if isinstance(details, list) else [details]:
+        if isinstance(detail, dict):
+            code, message = _text(detail.get("code")), _text(detail.get("message"))
+            yield f"{message} ({code})" if code and message else message or code
+        else:
+            yield _text(detail)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):  # as older OData words a message: {"lang": "en", "value": "..."}
+        value = value.get("value")
+    return _line(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def _plain(answer: Answer, text: str) -> str:
+    """Return the words of an error of no known shape as they are; those of a success are not needed."""
+    return "" if answer.status < 300 else _line(text)[:500]
+
+
+def _tagged(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.search(text)
+    return _line(html.unescape(re.sub(r"<[^>]*>", " ", found[1]))) if found else ""
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:_LONGEST_TEXT]

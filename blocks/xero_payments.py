@@ -1,0 +1,336 @@
+"""What Xero shows of payments: payments, prepayments, overpayments, their cash, and whom they concern.
+
+Amounts are decimals from the first byte on. A list is read page by page until it stood still meanwhile:
+what slips from one page to another unseen would be a payment that LN never hears of.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from blocks.errors import Unavailable, UnusableAnswer
+from blocks.xero import PAYMENT_SCOPES, Pagination, XeroClient
+
+# What is no GUID is no id of Xero's, and would make a whole filter one that Xero cannot read.
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+PAGE_SIZE = 1000  # Xero's largest page
+# Ids in one address: 36 characters each, and addresses of more than 2,000 are refused by some on the way.
+_IDS = 40
+# Dates, or ids, in one filter, for the same reason.
+_DATES = 20
+_FILTERED_IDS = 20
+# A list can change while its pages are read; it is then read again, this often.
+_READINGS = 4
+_HINT = f"The app in Xero needs the scopes {' '.join(PAYMENT_SCOPES)} to read what was paid."
+
+
+class XeroContact(msgspec.Struct, frozen=True, rename="pascal"):
+    """A customer or supplier. Inside other things it can be thin: its id, and perhaps its name."""
+
+    contact_id: str = msgspec.field(name="ContactID", default="")
+    name: str = ""
+    contact_number: str | None = None
+    contact_status: str | None = None
+    merged_to_contact_id: str | None = msgspec.field(name="MergedToContactID", default=None)
+
+
+class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
+    """An invoice or bill. Inside other things it can be thin: its id, and perhaps its number."""
+
+    invoice_id: str = msgspec.field(name="InvoiceID", default="")
+    invoice_number: str | None = None
+    type: str | None = None
+    currency_code: str | None = None
+    contact: XeroContact | None = None
+
+
+class XeroAccountRef(msgspec.Struct, frozen=True, rename="pascal"):
+    """An account as other things name it: by its id, since the code can be missing."""
+
+    account_id: str = msgspec.field(name="AccountID", default="")
+
+
+class XeroBankAccount(msgspec.Struct, frozen=True, rename="pascal"):
+    """An account of the chart, of any type; only those of type BANK have a bank account number."""
+
+    account_id: str = msgspec.field(name="AccountID")
+    type: str = ""
+    name: str = ""
+    bank_account_number: str | None = None
+
+
+class XeroPayment(msgspec.Struct, frozen=True, rename="pascal"):
+    """A payment, or a refund: `payment_type` says which. `amount` is in the currency of the invoice."""
+
+    payment_id: str = msgspec.field(name="PaymentID")
+    payment_type: str = ""
+    status: str = ""
+    date: str | None = None
+    amount: Decimal | None = None
+    currency_rate: Decimal | None = None
+    account: XeroAccountRef | None = None
+    invoice: XeroInvoice | None = None
+    updated_date_utc: str | None = msgspec.field(name="UpdatedDateUTC", default=None)
+
+
+class XeroAllocation(msgspec.Struct, frozen=True, rename="pascal"):
+    """A part of a prepayment or overpayment that was applied to an invoice; older ones have no id."""
+
+    allocation_id: str | None = msgspec.field(name="AllocationID", default=None)
+    amount: Decimal | None = None
+    date: str | None = None
+    invoice: XeroInvoice | None = None
+    is_deleted: bool | str = False
+
+
+class XeroPrepayment(msgspec.Struct, frozen=True, rename="pascal"):
+    """A prepayment with its allocations; its bank account is that of its bank transaction."""
+
+    prepayment_id: str = msgspec.field(name="PrepaymentID")
+    type: str = ""
+    status: str = ""
+    contact: XeroContact | None = None
+    date: str | None = None
+    total: Decimal | None = None
+    currency_code: str | None = None
+    currency_rate: Decimal | None = None
+    allocations: list[XeroAllocation] = []
+    updated_date_utc: str | None = msgspec.field(name="UpdatedDateUTC", default=None)
+
+
+class XeroOverpayment(msgspec.Struct, frozen=True, rename="pascal"):
+    """An overpayment with its allocations."""
+
+    overpayment_id: str = msgspec.field(name="OverpaymentID")
+    type: str = ""
+    status: str = ""
+    contact: XeroContact | None = None
+    date: str | None = None
+    total: Decimal | None = None
+    currency_code: str | None = None
+    currency_rate: Decimal | None = None
+    allocations: list[XeroAllocation] = []
+    updated_date_utc: str | None = msgspec.field(name="UpdatedDateUTC", default=None)
+
+
+class XeroBankTransaction(msgspec.Struct, frozen=True, rename="pascal"):
+    """Money received or spent; that of a prepayment or overpayment names it, whatever its type says."""
+
+    bank_transaction_id: str = msgspec.field(name="BankTransactionID")
+    type: str = ""
+    status: str = ""
+    bank_account: XeroAccountRef | None = None
+    prepayment_id: str | None = msgspec.field(name="PrepaymentID", default=None)
+    overpayment_id: str | None = msgspec.field(name="OverpaymentID", default=None)
+
+
+class _Page(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
+    pagination: Pagination | None = msgspec.field(name="pagination", default=None)
+
+
+# The list itself is never absent: an odd answer must not look like an empty one.
+class _Payments(_Page, frozen=True, rename="pascal"):
+    payments: list[XeroPayment]
+
+
+class _Prepayments(_Page, frozen=True, rename="pascal"):
+    prepayments: list[XeroPrepayment]
+
+
+class _Overpayments(_Page, frozen=True, rename="pascal"):
+    overpayments: list[XeroOverpayment]
+
+
+class _BankTransactions(_Page, frozen=True, rename="pascal"):
+    bank_transactions: list[XeroBankTransaction]
+
+
+class _Invoices(_Page, frozen=True, rename="pascal"):
+    invoices: list[XeroInvoice]
+
+
+class _Contacts(_Page, frozen=True, rename="pascal"):
+    contacts: list[XeroContact]
+
+
+class _Accounts(msgspec.Struct, frozen=True, rename="pascal"):
+    accounts: list[XeroBankAccount]
+
+
+P = TypeVar("P", bound=_Page)
+T = TypeVar("T")
+
+
+class _Kind(Generic[P, T]):
+    """A list in Xero: where it is, how a page of it is read, and what tells its items apart."""
+
+    def __init__(
+        self,
+        path: str,
+        page: type[P],
+        items: Callable[[P], Sequence[T]],
+        key: str,
+        order: str,
+    ) -> None:
+        self.path = path
+        self.page = page
+        self.items = items
+        self.order = order
+        self._key = key
+
+    def id_of(self, item: Any) -> str:
+        """Return what tells an item from all others."""
+        return str(getattr(item, self._key))
+
+
+_PREPAYMENTS = _Kind(
+    "Prepayments", _Prepayments, lambda found: found.prepayments, "prepayment_id", "PrepaymentID"
+)
+_BANK_TRANSACTIONS = _Kind(
+    "BankTransactions",
+    _BankTransactions,
+    lambda found: found.bank_transactions,
+    "bank_transaction_id",
+    "BankTransactionID",
+)
+_PAYMENTS = _Kind("Payments", _Payments, lambda found: found.payments, "payment_id", "PaymentID")
+_OVERPAYMENTS = _Kind(
+    "Overpayments", _Overpayments, lambda found: found.overpayments, "overpayment_id", "OverpaymentID"
+)
+_INVOICES = _Kind("Invoices", _Invoices, lambda found: found.invoices, "invoice_id", "InvoiceID")
+_CONTACTS = _Kind("Contacts", _Contacts, lambda found: found.contacts, "contact_id", "ContactID")
+
+
+class XeroPayments:
+    """Reads what was paid from one Xero organisation. Every method raises blocks.errors.CallFailed."""
+
+    def __init__(self, xero: XeroClient) -> None:
+        self._xero = xero
+
+    async def payments(self, modified_since: datetime | None = None) -> list[XeroPayment]:
+        """Return the payments and refunds created or changed since an instant, deleted ones included."""
+        return await self._list(_PAYMENTS, modified_since=modified_since)
+
+    async def prepayments(self, modified_since: datetime | None = None) -> list[XeroPrepayment]:
+        """Return the prepayments created or changed since an instant, voided ones included."""
+        return await self._list(_PREPAYMENTS, modified_since=modified_since)
+
+    async def open_prepayments(self) -> list[XeroPrepayment]:
+        """Return the prepayments of which something is still to be applied, whenever they were changed.
+
+        Whether an allocation moves the time at which its prepayment was changed is not known.
+        """
+        return await self._list(_PREPAYMENTS, {"where": 'Status=="AUTHORISED"'})
+
+    async def payments_named(self, ids: Iterable[str]) -> list[XeroPayment]:
+        """Return payments by id, as many as Xero knows: those of which an earlier run did not make an end."""
+        return await self._filtered(_PAYMENTS, ids)
+
+    async def prepayments_named(self, ids: Iterable[str]) -> list[XeroPrepayment]:
+        """Return prepayments by id, as many as Xero knows."""
+        return await self._filtered(_PREPAYMENTS, ids)
+
+    async def prepayment(self, prepayment_id: str) -> XeroPrepayment:
+        """Return one prepayment. Raises NotFound."""
+        path = f"Prepayments/{prepayment_id}"
+        found = (await self._xero.get(path, _Prepayments, if_forbidden=_HINT)).prepayments
+        if len(found) != 1:
+            raise UnusableAnswer(f"Xero: asked for the prepayment {prepayment_id}, it gave {len(found)}.")
+        return found[0]
+
+    async def overpayments(self, modified_since: datetime | None = None) -> list[XeroOverpayment]:
+        """Return the overpayments created or changed since an instant, voided ones included."""
+        return await self._list(_OVERPAYMENTS, modified_since=modified_since)
+
+    async def bank_transactions(self, modified_since: datetime | None = None) -> list[XeroBankTransaction]:
+        """Return the bank transactions created or changed since an instant, deleted ones included."""
+        return await self._list(_BANK_TRANSACTIONS, modified_since=modified_since)
+
+    async def bank_transactions_dated(self, days: Iterable[date]) -> list[XeroBankTransaction]:
+        """Return the bank transactions of some days: those of prepayments that were made long ago."""
+        found: list[XeroBankTransaction] = []
+        for some in _batches(sorted(set(days)), _DATES):
+            where = " OR ".join(f"Date==DateTime({day.year},{day.month:02},{day.day:02})" for day in some)
+            found += await self._list(_BANK_TRANSACTIONS, {"where": where})
+        return found
+
+    async def invoices(self, ids: Iterable[str]) -> dict[str, XeroInvoice]:
+        """Return invoices and bills by id, as many as Xero knows of those asked for."""
+        return await self._by_id(_INVOICES, ids, {})
+
+    async def contacts(self, ids: Iterable[str]) -> dict[str, XeroContact]:
+        """Return contacts by id, archived ones included, as many as Xero knows of those asked for."""
+        return await self._by_id(_CONTACTS, ids, {"includeArchived": "true"})
+
+    async def accounts(self) -> dict[str, XeroBankAccount]:
+        """Return the whole chart of accounts by id, archived accounts included."""
+        found = await self._xero.get("Accounts", _Accounts, if_forbidden=_HINT)
+        return {account.account_id: account for account in found.accounts}
+
+    async def _by_id(self, kind: _Kind[P, T], ids: Iterable[str], params: Mapping[str, str]) -> dict[str, T]:
+        found: dict[str, T] = {}
+        for some in _batches(sorted({one for one in ids if one}), _IDS):
+            listed = await self._list(kind, {**params, "IDs": ",".join(some)})
+            found |= {kind.id_of(one): one for one in listed}
+        return found
+
+    async def _filtered(self, kind: _Kind[P, T], ids: Iterable[str]) -> list[T]:
+        found: list[T] = []
+        for some in _batches(sorted({one for one in ids if _GUID.fullmatch(one)}), _FILTERED_IDS):
+            where = " OR ".join(f'{kind.order}==guid("{one}")' for one in some)
+            found += await self._list(kind, {"where": where})
+        return found
+
+    async def _list(
+        self,
+        kind: _Kind[P, T],
+        params: Mapping[str, str] | None = None,
+        modified_since: datetime | None = None,
+    ) -> list[T]:
+        """Return all items of a list that stood still while its pages were read. Raises Unavailable."""
+        headers: dict[str, str] = {}
+        if modified_since is not None:
+            # Xero's own form: UTC, without a zone.
+            headers["If-Modified-Since"] = modified_since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        for _ in range(_READINGS):
+            found = await self._reading(kind, params or {}, headers)
+            if found is not None:
+                return found
+        raise Unavailable(
+            f"Xero: {kind.path} keep coming and going while they are read, so whether all were seen cannot "
+            "be told. Nothing was taken from them; the next run reads them again."
+        )
+
+    async def _reading(
+        self, kind: _Kind[P, T], params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> list[T] | None:
+        """Read all pages once; return None where what came is not as many as Xero states."""
+        found: dict[str, T] = {}
+        counts: set[int] = set()
+        page, last = 0, False
+        while not last:
+            page += 1
+            # Ordered by id, which no change moves: in Xero's own order, by time of change, an item can
+            # slip past a reader from one page to another.
+            paging = {"page": str(page), "pageSize": str(PAGE_SIZE), "order": f"{kind.order} ASC"}
+            answer = await self._xero.get(
+                kind.path, kind.page, {**params, **paging}, headers, if_forbidden=_HINT
+            )
+            items = kind.items(answer)
+            found |= {kind.id_of(one): one for one in items}
+            if answer.pagination is None:
+                last = not items
+            else:
+                counts.add(answer.pagination.item_count)
+                last = page >= answer.pagination.page_count
+        return list(found.values()) if counts <= {len(found)} else None
+
+
+def _batches(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -1,0 +1,1 @@
+"""The payments flow: what is paid in Xero arrives in Infor LN, once."""

@@ -1,0 +1,266 @@
+"""What Xero shows, as documents for LN: payments, prepayments, allocations and overpayments. Pure.
+
+In Xero the cash of a prepayment is a bank transaction, and an allocation is no payment: it stands in the
+list of its prepayment alone. Payments are told apart by PaymentType, since a refund can carry an Invoice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from blocks.audit_rows import AuditRow, Key, Kind
+from blocks.xero import xero_date, xero_instant
+from blocks.xero_payments import (
+    XeroAllocation,
+    XeroBankAccount,
+    XeroBankTransaction,
+    XeroContact,
+    XeroInvoice,
+    XeroOverpayment,
+    XeroPayment,
+    XeroPrepayment,
+)
+from flows.payments.message import number_text
+
+# Makes ids of allocations that have none; never to be changed, for LN knows them by it.
+_NAMESPACE = uuid.UUID("6f2b5a1e-7c1d-5f0a-9d53-2b1f7f0c8a44")
+_ORDER = {Kind.PREPAYMENT: 0, Kind.OVERPAYMENT: 1, Kind.PAYMENT: 2, Kind.ALLOCATION: 3}
+OVERPAYMENT_ALLOCATION = "OVERPAYMENT-ALLOCATION"
+
+
+class Role(StrEnum):
+    """What a document is to LN: each role has a document type code in the connection."""
+
+    SALES_PAYMENT = "sales payment"
+    PURCHASE_PAYMENT = "purchase payment"
+    SUPPLIER_PREPAYMENT = "prepayment to a supplier"
+    CLIENT_PREPAYMENT = "prepayment from a client"
+
+
+# Xero's types, and nothing else, that have a counterpart in LN.
+_PAYMENT_ROLES = {"ACCRECPAYMENT": Role.SALES_PAYMENT, "ACCPAYPAYMENT": Role.PURCHASE_PAYMENT}
+_PREPAYMENT_ROLES = {
+    "RECEIVE-PREPAYMENT": Role.CLIENT_PREPAYMENT,
+    "SPEND-PREPAYMENT": Role.SUPPLIER_PREPAYMENT,
+}
+_ALLOCATION_ROLES = {
+    "RECEIVE-PREPAYMENT": Role.SALES_PAYMENT,
+    "SPEND-PREPAYMENT": Role.PURCHASE_PAYMENT,
+    # Whether an invoice's own prepayment document has a counterpart is decided for the prepayment.
+    "ARPREPAYMENT": Role.SALES_PAYMENT,
+    "APPREPAYMENT": Role.PURCHASE_PAYMENT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document as Xero shows it; what Xero left out is None or empty.
+
+    `role` is None for what has no counterpart in LN, of `xero_type`. `other_key` is the key under which an
+    allocation may have been sent before Xero gave it an id. `gone`: deleted, voided or removed.
+    """
+
+    key: Key
+    xero_type: str
+    role: Role | None
+    gone: bool
+    day: dt.date | None
+    amount: Decimal | None
+    currency: str
+    rate: Decimal | None
+    contact_id: str
+    account_id: str
+    invoice_number: str = ""
+    prepayment_id: str = ""
+    other_key: Key | None = None
+    changed_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All that was read from Xero for a run; invoices, contacts and accounts by id."""
+
+    organisation: str
+    base_currency: str
+    payments: Iterable[XeroPayment] = ()
+    prepayments: Iterable[XeroPrepayment] = ()
+    overpayments: Iterable[XeroOverpayment] = ()
+    bank_transactions: Iterable[XeroBankTransaction] = ()
+    invoices: Mapping[str, XeroInvoice] = field(default_factory=dict)
+    contacts: Mapping[str, XeroContact] = field(default_factory=dict)
+    accounts: Mapping[str, XeroBankAccount] = field(default_factory=dict)
+
+
+def invoices_to_read(shown: Shown) -> set[str]:
+    """Return the invoices that are shown too thinly, and are to be read by their ids."""
+    nested = [payment.invoice for payment in shown.payments if payment.payment_type in _PAYMENT_ROLES]
+    nested += [item.invoice for prepayment in shown.prepayments for item in prepayment.allocations]
+    thin = {one.invoice_id for one in nested if one and not _whole(one)}
+    return {one for one in thin if one and one not in shown.invoices}
+
+
+def contacts_to_read(found: Iterable[Document], contacts: Mapping[str, XeroContact]) -> set[str]:
+    """Return the contacts to read: nested in others they lack their number."""
+    return {one.contact_id for one in found if one.role and one.contact_id and one.contact_id not in contacts}
+
+
+def days_to_read(shown: Shown) -> set[dt.date]:
+    """Return the days of prepayments whose bank transactions are not among those that were read."""
+    known = {one.prepayment_id for one in shown.bank_transactions}
+    days = {xero_date(one.date) for one in shown.prepayments if one.prepayment_id not in known}
+    return {day for day in days if day}
+
+
+def documents(shown: Shown) -> list[Document]:
+    """Return the documents that Xero shows, in the order in which they are to be delivered."""
+    cash = {
+        one.prepayment_id: one.bank_account.account_id
+        for one in shown.bank_transactions
+        if one.prepayment_id and one.bank_account
+    }
+    found = [_payment(payment, shown) for payment in shown.payments]
+    for prepayment in shown.prepayments:
+        whole = _prepayment(prepayment, shown, cash.get(prepayment.prepayment_id, ""))
+        found += [whole, *_allocations(whole, prepayment.allocations, shown)]
+    for overpayment in shown.overpayments:
+        whole = _overpayment(overpayment, shown)
+        found += [whole, *_allocations(whole, overpayment.allocations, shown)]
+    return in_order(found)
+
+
+def in_order(found: Iterable[Document]) -> list[Document]:
+    """Put documents in the order of delivery: LN must know a prepayment before what refers to it."""
+    return sorted(found, key=lambda one: (_ORDER[one.key.kind], one.day or dt.date.min, one.key.xero_id))
+
+
+def removed(found: Iterable[Document], rows: Iterable[AuditRow]) -> list[Document]:
+    """Return the allocations that the record knows and that their prepayments no longer show.
+
+    `rows` are those of the allocations of exactly the prepayments that were read.
+    """
+    shown = {key for one in found for key in (one.key, one.other_key)}
+    return [
+        Document(
+            key=row.key,
+            xero_type="",
+            role=Role.SALES_PAYMENT,
+            gone=True,
+            day=row.entry.day,
+            amount=Decimal(row.entry.amount) if row.entry.amount else None,
+            currency=row.entry.currency,
+            rate=None,
+            contact_id="",
+            account_id="",
+            invoice_number=row.entry.invoice_number,
+            prepayment_id=row.entry.prepayment_id,
+        )
+        for row in rows
+        if row.key not in shown
+    ]
+
+
+def _whole(invoice: XeroInvoice) -> bool:
+    named = invoice.contact and invoice.contact.contact_id
+    return bool(invoice.invoice_number and invoice.currency_code and named)
+
+
+def _invoice(nested: XeroInvoice | None, shown: Shown) -> XeroInvoice:
+    """Return an invoice as it was read by its id, else as it is nested, else an empty one."""
+    if nested is None:
+        return XeroInvoice()
+    return shown.invoices.get(nested.invoice_id, nested)
+
+
+def _payment(payment: XeroPayment, shown: Shown) -> Document:
+    invoice = _invoice(payment.invoice, shown)
+    return Document(
+        key=Key(shown.organisation, Kind.PAYMENT, payment.payment_id),
+        xero_type=payment.payment_type,
+        role=_PAYMENT_ROLES.get(payment.payment_type),
+        gone=payment.status == "DELETED",
+        day=xero_date(payment.date),
+        amount=payment.amount,
+        currency=invoice.currency_code or "",
+        rate=payment.currency_rate,
+        contact_id=invoice.contact.contact_id if invoice.contact else "",
+        account_id=payment.account.account_id if payment.account else "",
+        invoice_number=invoice.invoice_number or "",
+        changed_at=xero_instant(payment.updated_date_utc),
+    )
+
+
+def _prepayment(prepayment: XeroPrepayment, shown: Shown, account_id: str) -> Document:
+    return Document(
+        key=Key(shown.organisation, Kind.PREPAYMENT, prepayment.prepayment_id),
+        xero_type=prepayment.type,
+        role=_PREPAYMENT_ROLES.get(prepayment.type),
+        gone=prepayment.status in {"VOIDED", "DELETED"},
+        day=xero_date(prepayment.date),
+        amount=prepayment.total,
+        currency=prepayment.currency_code or "",
+        rate=prepayment.currency_rate,
+        contact_id=prepayment.contact.contact_id if prepayment.contact else "",
+        account_id=account_id,
+        # Xero's own number of a prepayment is not one of an invoice, and is not sent.
+        prepayment_id=prepayment.prepayment_id,
+        changed_at=xero_instant(prepayment.updated_date_utc),
+    )
+
+
+def _overpayment(overpayment: XeroOverpayment, shown: Shown) -> Document:
+    return Document(
+        key=Key(shown.organisation, Kind.OVERPAYMENT, overpayment.overpayment_id),
+        xero_type=overpayment.type,
+        role=None,
+        gone=overpayment.status in {"VOIDED", "DELETED"},
+        day=xero_date(overpayment.date),
+        amount=overpayment.total,
+        currency=overpayment.currency_code or "",
+        rate=overpayment.currency_rate,
+        contact_id=overpayment.contact.contact_id if overpayment.contact else "",
+        account_id="",
+        changed_at=xero_instant(overpayment.updated_date_utc),
+    )
+
+
+def _allocations(whole: Document, allocations: Iterable[XeroAllocation], shown: Shown) -> Iterator[Document]:
+    """Yield the allocations of a prepayment or overpayment.
+
+    Date and amount are the allocation's; bank account, currency and rate the prepayment's, for LN assigns
+    only between documents of the same currency and rate.
+    """
+    ours = whole.key.kind is Kind.PREPAYMENT
+    equals: Counter[tuple[object, ...]] = Counter()
+    for item in allocations:
+        invoice = _invoice(item.invoice, shown)
+        day = xero_date(item.date)
+        alike = (invoice.invoice_id, day, number_text(item.amount or Decimal()))
+        made = _made_id(whole.key.xero_id, *alike, equals[alike])
+        equals[alike] += 1
+        xero_id = item.allocation_id or made
+        yield Document(
+            key=Key(shown.organisation, Kind.ALLOCATION, xero_id),
+            xero_type=whole.xero_type if ours else OVERPAYMENT_ALLOCATION,
+            role=_ALLOCATION_ROLES.get(whole.xero_type) if ours else None,
+            gone=whole.gone or item.is_deleted in {True, "true", "True"},
+            day=day,
+            amount=item.amount,
+            currency=whole.currency,
+            rate=whole.rate,
+            contact_id=whole.contact_id,
+            account_id=whole.account_id,
+            invoice_number=invoice.invoice_number or "",
+            prepayment_id=whole.key.xero_id if ours else "",
+            other_key=Key(shown.organisation, Kind.ALLOCATION, made) if xero_id != made else None,
+            changed_at=whole.changed_at,
+        )
+
+
+def _made_id(*parts: object) -> str:
+    return str(uuid.uuid5(_NAMESPACE, "|".join(map(str, parts))))
