@@ -58,7 +58,10 @@ def save(name: str, env_file: Path | None) -> None:
     if made.journals:
         click.echo(f"Saved the connection {name}. Try it: python -m flows.main --connection {name} --dry-run")
     if made.payments:
-        click.echo(f"Saved the payment connection {name}, for the payments flow of a later version.")
+        click.echo(
+            f"Saved the payment connection {name}. Try it: python -m flows.main payments --connection {name} "
+            "--dry-run"
+        )
 
 
 @main.command()
@@ -73,14 +76,9 @@ def upgrade(name: str) -> None:
 
 
 async def _upgrade(name: str) -> None:
-    from blocks.connections import JournalConnection
-    from blocks.payment_connection import PaymentConnection
+    from blocks.payment_connection import store_of
 
-    try:
-        store = (await JournalConnection.named(name)).store
-    except UsageError:
-        store = (await PaymentConnection.named(name)).store
-    await store.open().upgrade()
+    await (await store_of(name)).open().upgrade()
 
 
 async def _register() -> list[str]:

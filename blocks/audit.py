@@ -211,6 +211,18 @@ class Audit:
             return await _selected(database, wanted)
 
     @to_its_end
+    async def prepayments_in_ln(self, organisation: str) -> list[AuditRow]:
+        """Return the rows of the prepayments that LN has and that stand in Xero as they were sent."""
+        wanted = and_(
+            _audit.c.organisation == organisation,
+            _audit.c.kind == Kind.PREPAYMENT,
+            _audit.c.status.in_(rules.IN_LN),
+            _audit.c.discarded.is_(False),
+        )
+        async with self._database.begin() as database:
+            return await _selected(database, wanted)
+
+    @to_its_end
     async def allocations_of(self, organisation: str, prepayment_ids: Iterable[str]) -> list[AuditRow]:
         """Return the rows of allocations of prepayments: one that is removed just vanishes from Xero."""
         ids = sorted(set(prepayment_ids))
@@ -226,6 +238,13 @@ class Audit:
     async def collected_until(self, connection: str) -> datetime | None:
         """Return up to where a connection's changes in Xero were collected; None before the first window."""
         query = select(func.max(_windows.c.until)).where(_windows.c.connection == connection)
+        async with self._database.begin() as database:
+            return instant_of((await database.execute(query)).scalar_one_or_none())
+
+    @to_its_end
+    async def first_since(self, connection: str) -> datetime | None:
+        """Return where the first of a connection's windows began; None before there was one."""
+        query = select(func.min(_windows.c.since)).where(_windows.c.connection == connection)
         async with self._database.begin() as database:
             return instant_of((await database.execute(query)).scalar_one_or_none())
 

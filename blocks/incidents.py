@@ -132,8 +132,8 @@ class Incidents:
         return incident
 
     @to_its_end
-    async def resolve(self, flow: str, connection: str, day: date, at: datetime) -> list[Incident]:
-        """Mark a day's open incidents as resolved, and return them."""
+    async def resolve(self, flow: str, connection: str, day: date | None, at: datetime) -> list[Incident]:
+        """Mark the open incidents of a day, or of all days, as resolved, and return them."""
         async with self._database.begin() as database:
             await _day_in_turn(database, flow, connection, day)
             found = await _selected(database, _open_on(flow, connection, day))
@@ -185,7 +185,7 @@ class Incidents:
             return await _selected(database, and_(*wanted))
 
 
-async def _day_in_turn(database: AsyncConnection, flow: str, connection: str, day: date) -> None:
+async def _day_in_turn(database: AsyncConnection, flow: str, connection: str, day: date | None) -> None:
     await in_turn(database, f"incidents {flow} {connection} {day}")
 
 
@@ -218,12 +218,12 @@ async def _selected(database: AsyncConnection, wanted: Any) -> list[Incident]:
     return [_incident(row) for row in (await database.execute(query)).mappings().all()]
 
 
-def _open_on(flow: str, connection: str, day: date) -> Any:
+def _open_on(flow: str, connection: str, day: date | None) -> Any:
     return and_(
         _incidents.c.flow == flow,
         _incidents.c.connection == connection,
-        _incidents.c.day == day,
         _incidents.c.resolved.is_(None),
+        *([_incidents.c.day == day] if day else []),
     )
 
 

@@ -20,6 +20,8 @@ from blocks.errors import LeaseLost
 RENEWED_EVERY: Final = timedelta(seconds=60)
 # Three renewals missed; clocks of two machines may differ by up to a minute of it.
 LEASE_LIFE: Final = timedelta(seconds=180)
+# The day of a lease on all of a connection, of a flow that does not go by days.
+ALL_DAYS: Final = date.min
 
 _leases = Table(
     "leases",
@@ -47,6 +49,11 @@ class Lease:
     stage: str
     taken_at: datetime
     renewed_at: datetime
+
+    @property
+    def what(self) -> str:
+        """Return what is held, for people."""
+        return f"the {self.flow} of {self.connection}" if self.day == ALL_DAYS else str(self.day)
 
     def expired(self, now: datetime) -> bool:
         """Tell whether its run has died, as far as time tells."""
@@ -120,7 +127,7 @@ async def require(database: AsyncConnection, lease: Lease | None) -> None:
     held = await _held(database, lease, kept=True)
     if held is None or held.owner != lease.owner:
         raise LeaseLost(
-            f"Another run has taken over {lease.day}, since this one was not heard of for "
+            f"Another run has taken over {lease.what}, since this one was not heard of for "
             f"{LEASE_LIFE.total_seconds():.0f} seconds. This one sends nothing further."
         )
 

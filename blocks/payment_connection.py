@@ -10,7 +10,8 @@ from prefect.blocks.core import Block
 from pydantic import AwareDatetime, ConfigDict, Field, field_validator, model_validator
 
 from blocks.addresses import LOGO_URL, documentation_url
-from blocks.connections import connection_named
+from blocks.connections import JournalConnection, connection_named
+from blocks.errors import UsageError
 from blocks.infor_ln import InforLNCredentials
 from blocks.mambu import MambuCredentials
 from blocks.store import DaybookStore
@@ -161,3 +162,14 @@ class PaymentConnection(Block):
     async def named(cls, name: str) -> Self:
         """Return the connection a run asks for. Raises UsageError naming the remedy."""
         return await connection_named(cls, name)
+
+
+async def store_of(name: str) -> DaybookStore:
+    """Return the store of the connection of a name, of whichever kind. Raises UsageError."""
+    try:
+        return (await JournalConnection.named(name)).store
+    except UsageError as error:
+        try:
+            return (await PaymentConnection.named(name)).store
+        except UsageError:
+            raise error from None

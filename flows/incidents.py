@@ -61,13 +61,13 @@ class Failure(NamedTuple):
 class Desk:
     """Where the incidents of a flow and connection are recorded, and from where people are told of them.
 
-    `user` is the encoded key of the Mambu user who is told; None tells nobody.
+    `user` is the encoded key of the Mambu user who is told; without one, or without a Mambu, nobody is.
     """
 
     flow: str
     connection: str
     store: Store
-    mambu: MambuClient
+    mambu: MambuClient | None
     user: str | None
     clock: Clock
     log: Callable[[str], None]
@@ -83,16 +83,18 @@ class Desk:
         await self.tell(zone)
         return incident
 
-    async def resolve(self, day: dt.date, zone: ZoneInfo, *, lost_store: bool = False) -> list[Incident]:
-        """End a day's incidents, and complete their tasks. Raises StoreError.
+    async def resolve(
+        self, day: dt.date | None, zone: ZoneInfo, *, lost_store: bool = False
+    ) -> list[Incident]:
+        """End the incidents of a day, or of all days, and complete their tasks. Raises StoreError.
 
-        After a loss of the store, tasks that speak of the day are found in Mambu itself.
+        After a loss of the store, tasks that speak of the same are found in Mambu itself.
         """
         ended = await self.store.incidents.resolve(self.flow, self.connection, day, self.clock.now())
         await self.tell(zone)
-        if lost_store and self.user:
+        if lost_store and self.user and self.mambu:
             try:
-                for task in await self.mambu.find_tasks(f"[Daybook {self.connection} {day} "):
+                for task in await self.mambu.find_tasks(self._marked(day)):
                     if task.status != "COMPLETED":
                         await self.mambu.complete_task(task.id)
             except CallFailed as error:
@@ -110,7 +112,7 @@ class Desk:
 
     def _incident(self, failure: Failure, day: dt.date) -> Incident:
         place = f"{failure.stage}/{failure.step}" if failure.step else failure.stage
-        marker = f"[Daybook {self.connection} {day} {place}]"
+        marker = f"{self._marked(day)}{place}]"
         return Incident(
             incident_id=str(uuid.uuid4()),
             flow=self.flow,
@@ -121,26 +123,34 @@ class Desk:
             error=failure.what,
             remedy=failure.remedy,
             opened=self.clock.now(),
-            task_state=TaskState.DUE if self.user else TaskState.NONE,
+            task_state=TaskState.DUE if self.user and self.mambu else TaskState.NONE,
             task_title=f"{failure.title[: LONGEST_TITLE - len(marker) - 1]} {marker}",
             task_text=failure.text(LONGEST_TEXT),
         )
 
+    def _marked(self, day: dt.date | None) -> str:
+        """Return how the markers of a day's tasks begin; those of the journals name no flow."""
+        flow = "" if self.flow == "journals" else f"{self.flow} "
+        return f"[Daybook {flow}{self.connection} {f'{day} ' if day else ''}"
+
     async def _try(self, incident: Incident, zone: ZoneInfo) -> Incident:
+        if self.mambu is None:
+            # The connection has lost its Mambu since: what waits goes on waiting.
+            return incident
         try:
             if incident.task_state is TaskState.CLOSING:
-                return await self._closed(incident)
+                return await self._closed(incident, self.mambu)
             if incident.task_state is TaskState.DUE:
-                return await self._told(incident, zone)
+                return await self._told(incident, zone, self.mambu)
         except CallFailed as error:
             self.log(f"The task in Mambu has to wait for the next run. {error}")
         return replace(incident, task_tried=True)
 
-    async def _told(self, incident: Incident, zone: ZoneInfo) -> Incident:
+    async def _told(self, incident: Incident, zone: ZoneInfo, mambu: MambuClient) -> Incident:
         if incident.task_id is None:
-            mine = await self._found(incident)
+            mine = await self._found(incident, mambu)
             if not mine:
-                task = await self.mambu.create_task(
+                task = await mambu.create_task(
                     incident.task_title,
                     incident.task_text,
                     self.clock.now().astimezone(zone).date(),
@@ -151,24 +161,26 @@ class Desk:
             incident = replace(incident, task_id=str(mine[0].id), task_tried=True)
         try:
             # Open, also where somebody has completed it meanwhile: the day has failed again.
-            await self.mambu.change_task(
-                incident.task_id or "", description=incident.task_text, status="OPEN"
-            )
+            await mambu.change_task(incident.task_id or "", description=incident.task_text, status="OPEN")
         except NotFound:
             # Somebody has removed it: they know.
             return replace(incident, task_state=TaskState.CLOSED)
         return replace(incident, task_state=TaskState.OPEN)
 
-    async def _closed(self, incident: Incident) -> Incident:
-        ids = [incident.task_id] if incident.task_id else [str(one.id) for one in await self._found(incident)]
+    async def _closed(self, incident: Incident, mambu: MambuClient) -> Incident:
+        ids = (
+            [incident.task_id]
+            if incident.task_id
+            else [str(one.id) for one in await self._found(incident, mambu)]
+        )
         for task_id in ids:
             try:
-                await self.mambu.complete_task(task_id)
+                await mambu.complete_task(task_id)
             except NotFound:
                 self.log(f"Mambu's task {task_id} is gone.")
         return replace(incident, task_state=TaskState.CLOSED, task_id=ids[0] if ids else None)
 
-    async def _found(self, incident: Incident) -> list[MambuTask]:
+    async def _found(self, incident: Incident, mambu: MambuClient) -> list[MambuTask]:
         """Return the incident's own tasks: those with its marker that are open; and completed ones no older
         than itself, where a task may have been logged without our knowing.
 
@@ -182,7 +194,7 @@ class Desk:
             others = {one.task_id for one in held if one.incident_id != incident.incident_id}
         return [
             task
-            for task in await self.mambu.find_tasks(marker)
+            for task in await mambu.find_tasks(marker)
             if str(task.id) not in others
             and (task.status != "COMPLETED" or (incident.task_tried and _created(task) >= since))
         ]

@@ -16,6 +16,7 @@ from blocks.incidents import Incident
 from blocks.store import Store
 from flows.journals.night import staged_folder
 from flows.journals.staging import StagedDay, staged_days
+from flows.words import capital
 
 
 async def show(store: Store, connection: str, date: dt.date | None, *, only_open: bool, as_json: bool) -> int:
@@ -36,6 +37,7 @@ async def show(store: Store, connection: str, date: dt.date | None, *, only_open
 
 def _document(incident: Incident) -> dict[str, Any]:
     return {
+        "flow": incident.flow,
         "connection": incident.connection,
         "date": str(incident.day),
         "stage": incident.stage,
@@ -65,7 +67,10 @@ def _print(found: Sequence[Incident], staged: Sequence[StagedDay], connection: s
 def _table(incident: Incident) -> Table:
     place = f"{incident.stage} ({incident.step})" if incident.step else incident.stage
     table = Table(
-        title=f"{incident.day}, stopped at {place}", title_justify="left", show_header=False, expand=True
+        title=f"{capital(incident.flow)}, {incident.day}: stopped at {place}",
+        title_justify="left",
+        show_header=False,
+        expand=True,
     )
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold", ratio=1)

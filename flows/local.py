@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from blocks.command_line import end_soon_when_interrupted
@@ -18,6 +18,7 @@ from blocks.sandbox.process import SandboxProcess, SandboxSettings, store_url
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
+    from blocks.store import Store
     from flows.terminal import Bars
 
 SANDBOX = "sandbox"
@@ -48,20 +49,24 @@ def show_incidents(
     connection: str, sandbox: Path | None, date: dt.date | None, *, only_open: bool, as_json: bool
 ) -> int:
     """Show the incidents of a connection, and return the exit code. The sandbox need not run for it."""
-    from blocks.connections import JournalConnection
-    from blocks.store import open_store
     from flows import incidents_shown
 
     async def shown() -> int:
-        if sandbox is not None:
-            name = SANDBOX if connection == "default" else connection
-            await _up_to_date(sandbox)
-            store = open_store(store_url(sandbox))
-        else:
-            name, store = connection, (await JournalConnection.named(connection)).store.open()
+        store, name = await opened_store(connection, sandbox)
         return await incidents_shown.show(store, name, date, only_open=only_open, as_json=as_json)
 
     return asyncio.run(shown())
+
+
+async def opened_store(connection: str, sandbox: Path | None) -> tuple[Store, str]:
+    """Return the store of a connection, not yet open, and the connection's name. The sandbox need not run."""
+    from blocks.payment_connection import store_of
+    from blocks.store import open_store
+
+    if sandbox is None:
+        return (await store_of(connection)).open(), connection
+    await _up_to_date(sandbox)
+    return open_store(store_url(sandbox)), SANDBOX if connection == "default" else connection
 
 
 async def _up_to_date(sandbox: Path) -> None:
@@ -72,7 +77,9 @@ async def _up_to_date(sandbox: Path) -> None:
 
 
 @contextmanager
-def reached(connection: str, sandbox: Path | None) -> Iterator[str]:
+def reached(
+    connection: str, sandbox: Path | None, kind: Literal["journals", "payments"] = "journals"
+) -> Iterator[str]:
     """Let runs inside this block reach a connection, in a sandbox where there is one; yields its name."""
     keep_new_files_private()
     with _sandbox(sandbox) as running:
@@ -84,7 +91,11 @@ def reached(connection: str, sandbox: Path | None) -> Iterator[str]:
         if sandbox is not None and running is not None:
             connection = SANDBOX if connection == "default" else connection
             asyncio.run(_up_to_date(sandbox))
-            provided[connection] = environment.journal_connection(_announced(running, sandbox))
+            announced = _announced(running, sandbox)
+            if kind == "journals":
+                provided[connection] = environment.journal_connection(announced)
+            else:
+                provided[connection] = environment.payment_connection(announced)
         with connections.provided(provided):
             yield connection
 

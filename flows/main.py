@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,19 @@ class _Date(click.ParamType[dt.date]):
             self.fail(f"{value!r} is not a date such as 2026-11-20.", param, ctx)
 
 
+class _Instant(click.ParamType[dt.datetime]):
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:
+        if isinstance(value, dt.datetime):
+            return value
+        try:
+            instant = dt.datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not an instant such as 2026-11-20T08:00:00+00:00.", param, ctx)
+        return instant if instant.tzinfo else instant.replace(tzinfo=dt.UTC)
+
+
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
@@ -47,7 +61,9 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Path(file_okay=False, path_type=Path),
             help="Where the sandbox keeps its state (default: sandbox in the home folder).",
         ),
-        click.option("--sandbox", is_flag=True, help="Use the stand-ins for Mambu and Xero on this machine."),
+        click.option(
+            "--sandbox", is_flag=True, help="Use the stand-ins for the other systems on this machine."
+        ),
         click.option(
             "--connection", default="default", show_default=True, help="The name of the saved connection."
         ),
@@ -56,10 +72,37 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _reached(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a subcommand its connection and sandbox, said before the subcommand or after it."""
+
+    @click.option("--connection", help="The name of the saved connection.")
+    @click.option("--sandbox", is_flag=True, help="Use the sandbox on this machine.")
+    @click.option("--sandbox-dir", type=click.Path(file_okay=False, path_type=Path), help="Where that is.")
+    @click.pass_context
+    @wraps(command)
+    def with_them(
+        context: click.Context,
+        /,
+        connection: str | None,
+        sandbox: bool,
+        sandbox_dir: Path | None,
+        **rest: Any,
+    ) -> Any:
+        from flows import local
+
+        named, in_sandbox, directory = context.obj
+        place = sandbox_dir or directory
+        used = sandbox or in_sandbox or place is not None
+        path = local.sandbox_directory(place) if used else None
+        return command(connection=connection or named, directory=path, **rest)
+
+    return with_them
+
+
 @click.group(cls=_JournalsByDefault, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="daybook", prog_name="daybook")
 def main() -> None:
-    """Daybook: each night's Mambu journal lines in Xero, once, as balanced draft manual journals.
+    """Daybook: Mambu's journal lines in Xero as draft manual journals; Xero's payments in Infor LN.
 
     Without a command it is journals. Exit codes: 0 done and nothing open; 1 the run failed, something does
     not tie out, or something is refused; 2 wrong use or configuration; 130 interrupted.
@@ -94,6 +137,90 @@ def journals(
     parameters = {"date": date, "dry_run": dry_run, "refresh": refresh, "start_from": start_from}
     directory = local.sandbox_directory(sandbox_dir) if sandbox or sandbox_dir else None
     sys.exit(local.run_journals(parameters, connection, directory, as_json=as_json))
+
+
+@main.command()
+@click.option("--since", type=_Instant(), help="From when on (default: from the last complete run's end).")
+@click.option("--until", type=_Instant(), help="Up to when (default: now).")
+@click.option("--date", type=_Date(), help="One day (UTC), YYYY-MM-DD, in place of since and until.")
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
+@_common
+def payments(
+    since: dt.datetime | None,
+    until: dt.datetime | None,
+    date: dt.date | None,
+    dry_run: bool,
+    connection: str,
+    sandbox: bool,
+    sandbox_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """A window, Xero to Infor LN. Safe to run again: what LN took is not sent again.
+
+    Instants are ISO 8601, such as 2026-11-20T08:00:00+00:00; without an offset they are UTC.
+    """
+    from flows import local, paying
+
+    parameters = {"since": since, "until": until, "date": date, "dry_run": dry_run}
+    directory = local.sandbox_directory(sandbox_dir) if sandbox or sandbox_dir else None
+    sys.exit(paying.run(parameters, connection, directory, as_json=as_json))
+
+
+@main.group(invoke_without_command=True)
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(["sent", "duplicate", "failed", "exception", "unknown", "discarded", "unsupported"]),
+    help="Only rows of this status; can be given several times. Discarded ones are shown only so.",
+)
+@click.option("--since", type=_Instant(), help="Only rows that have changed since, YYYY-MM-DD or an instant.")
+@click.option(
+    "--csv", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write them to this file."
+)
+@_common
+@click.pass_context
+def audit(
+    context: click.Context,
+    statuses: tuple[str, ...],
+    since: dt.datetime | None,
+    file: Path | None,
+    connection: str,
+    sandbox: bool,
+    sandbox_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Show the payments' audit table. Exit code 1 while one of the rows shown is open."""
+    if context.invoked_subcommand is not None:
+        context.obj = (connection, sandbox, sandbox_dir)
+        return
+    from blocks.audit_rows import Status
+    from flows import auditing, local
+
+    directory = local.sandbox_directory(sandbox_dir) if sandbox or sandbox_dir else None
+    wanted = [Status(status) for status in statuses]
+    sys.exit(auditing.show(connection, directory, wanted, since, file, as_json=as_json))
+
+
+@audit.command()
+@click.argument("key")
+@click.option("--reason", required=True, help="Why: kept in the audit table.")
+@_reached
+def discard(key: str, reason: str, connection: str, directory: Path | None) -> None:
+    """Close the document KEY (kind:xero-id, such as payment:1234): no run looks at it again."""
+    from flows import auditing
+
+    auditing.discard(connection, directory, key, reason)
+
+
+@audit.command()
+@click.argument("key")
+@_reached
+def undiscard(key: str, connection: str, directory: Path | None) -> None:
+    """Reopen the document KEY. Of one of unknown outcome this says that LN does not have it."""
+    from flows import auditing
+
+    auditing.discard(connection, directory, key, None)
 
 
 @main.command()
@@ -170,7 +297,7 @@ def automations(notify: str | None) -> None:
 )
 @click.option("--limits", is_flag=True, help="Enforce Xero's limits on calls.")
 def sandbox(port: int, directory: Path | None, lines_per_day: int, limits: bool) -> None:
-    """Serve the stand-ins for Mambu and Xero on this machine until interrupted."""
+    """Serve the stand-ins for Mambu, Xero and Infor LN on this machine until interrupted."""
     from blocks.sandbox.process import SandboxSettings
     from blocks.sandbox.server import serve
     from flows import local

@@ -14,12 +14,16 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from blocks.errors import DaybookError
-from blocks.incidents import TaskState
-from flows.journals.summary import Summary, counted
+from blocks.incidents import Incident, TaskState
+from flows.incidents import Failure
+from flows.journals.summary import Summary
 from flows.reports import Observer
+from flows.words import counted
 
 _STAGES = {
     "wait": "Waiting for another run",
+    "collect": "Reading payments from Xero",
+    "deliver": "Delivering to Infor LN",
     "extract": "Reading lines from Mambu",
     "process": "Balancing and batching",
     "send": "Sending drafts to Xero",
@@ -95,7 +99,7 @@ class Screen(Bars):
         if summary.batches:
             console.print(_table(summary))
         if summary.failure is not None:
-            self._console.print(_failed(summary))
+            self._console.print(failure_table(summary.failure, summary.incident))
         else:
             (console if summary.status != "failed" else self._console).print(
                 summary.message, markup=False, highlight=False
@@ -109,21 +113,17 @@ class Screen(Bars):
             )
 
 
-def _failed(summary: Summary) -> Table:
+def failure_table(failure: Failure, incident: Incident | None) -> Table:
     """Return what an accountant needs of a failed run, in the order in which it is needed."""
-    failure, incident = summary.failure, summary.incident
-    table = Table(
-        title=failure.title if failure else "", title_justify="left", show_header=False, expand=True
-    )
+    table = Table(title=failure.title, title_justify="left", show_header=False, expand=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold", ratio=1)
-    if failure is not None:
-        shown = [*failure.details[:_MOST_ROWS]]
-        if len(failure.details) > len(shown):
-            shown.append(f"and {len(failure.details) - len(shown):,} more, in the date's failures page")
-        table.add_row("What happened", escape("\n".join((failure.happened, *(f"- {one}" for one in shown)))))
-        table.add_row("What is safe", escape(" ".join(failure.safe)))
-        table.add_row("What to do next", escape(failure.remedy))
+    shown = [*failure.details[:_MOST_ROWS]]
+    if len(failure.details) > len(shown):
+        shown.append(f"and {len(failure.details) - len(shown):,} more, in the date's failures page")
+    table.add_row("What happened", escape("\n".join((failure.happened, *(f"- {one}" for one in shown)))))
+    table.add_row("What is safe", escape(" ".join(failure.safe)))
+    table.add_row("What to do next", escape(failure.remedy))
     if incident is not None and incident.task_state is not TaskState.NONE:
         table.add_row("Task in Mambu", incident.task_id or "waits until Mambu can be reached")
     return table

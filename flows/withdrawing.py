@@ -14,10 +14,10 @@ from rich.table import Table
 from blocks.command_line import WRONG_USE
 from blocks.errors import DaybookError
 from flows import local
-from flows.journals.summary import counted
 from flows.journals.withdraw import withdraw
 from flows.journals.withdrawn import Withdrawal
 from flows.terminal import Bars
+from flows.words import counted
 
 _MOST_ROWS = 40
 

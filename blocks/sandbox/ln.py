@@ -94,12 +94,12 @@ class LnStandIn:
         return self._control.act(verb, body)
 
     def payments_start(self) -> str:
-        """Return the date from which a connection to this sandbox starts: three days before its first one."""
+        """Return from when on a connection to this sandbox sends: midnight UTC, three days before its first."""
         if "payments_start" not in self.state.settings:
             first = self._clock.now() - timedelta(days=3)
             self.state.set("payments_start", first.date().isoformat())
             self.state.commit()
-        return str(self.state.settings["payments_start"])
+        return f"{self.state.settings['payments_start']}T00:00:00+00:00"
 
     def close(self) -> None:
         """Close the state on disk."""

@@ -47,12 +47,15 @@ _RESOURCES: Final = {
         ("PaymentID", "Invoice.InvoiceID"),
         frozenset({"PaymentID", "Invoice.InvoiceID"}),
     ),
-    "Prepayments": _Resource(("Type", "Status", "Reference"), ("PrepaymentID", _CONTACT)),
+    "Prepayments": _Resource(
+        ("Type", "Status", "Reference"), ("PrepaymentID", _CONTACT), frozenset({"PrepaymentID"})
+    ),
     "Overpayments": _Resource(("Type", "Status", "Reference"), ("OverpaymentID", _CONTACT)),
     "CreditNotes": _Resource(("Type", "Status", "CreditNoteNumber"), ("CreditNoteID", _CONTACT)),
     "BankTransactions": _Resource(
         ("Type", "Status", "Reference"),
         ("BankTransactionID", "PrepaymentID", "OverpaymentID", _CONTACT, "BankAccount.AccountID"),
+        frozenset({"Date"}),
     ),
     "BatchPayments": _Resource(("Type", "Status"), ("BatchPaymentID",), paged=False),
     "Invoices": _Resource(

@@ -55,7 +55,7 @@ def filtered_by_any(
 ) -> Iterable[T]:
     """Return the rows that fit a `where` as `filtered` takes it, or one of OR between fields of `either`.
 
-    Xero documents OR between ids of payments or of their invoices, as a way to ask for several at once.
+    Xero knows OR as one of its operators; here it joins what asks for several things at once, ids or dates.
     """
     parts = _OR.split(where) if where else []
     if len(parts) < 2:

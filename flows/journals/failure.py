@@ -10,7 +10,7 @@ from blocks.leases import Lease
 from blocks.store import JournalRecord, JournalState, latest
 from flows.incidents import Failure
 from flows.journals.steps import StepRefusal
-from flows.journals.summary import counted
+from flows.words import capital, counted
 
 HAND_OVER = "hand-over"
 DIED = "died"
@@ -97,7 +97,7 @@ def died(lease: Lease, records: Iterable[JournalRecord]) -> Failure:
         f"{stage}, ended without a word: its process was killed, or its machine was lost.",
         lists,
         safe,
-        _capital(_ways_on(lease.day)),
+        capital(_ways_on(lease.day)),
     )
 
 
@@ -136,7 +136,7 @@ def _remedy(date: dt.date, stage: str, step: str, error: Exception) -> str:
         )
     else:
         text = f"{_start_again(date)}."
-    return first + (text if first.endswith("Then ") else _capital(text))
+    return first + (text if first.endswith("Then ") else capital(text))
 
 
 def _ways_on(date: dt.date) -> str:
@@ -152,10 +152,6 @@ def _start_again(date: dt.date) -> str:
         f"start the journals flow again with the date {date} (in Prefect's pages: Deployments, rerun, Custom "
         f"run; or: python -m flows.main journals --date {date})"
     )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _safe(stage: str, records: Iterable[JournalRecord] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -28,8 +28,8 @@ from flows.journals.send import rehearse
 from flows.journals.staging import StartFrom, take_over
 from flows.journals.start import settle_day
 from flows.journals.summary import Summary
-from flows.journals.wording import fault_of
 from flows.lease import held
+from flows.words import fault_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from blocks.clock import Clock, SystemClock
 from blocks.connections import JournalConnection
 from blocks.home import home
-from blocks.leases import Lease
 from blocks.mambu import MambuClient
 from blocks.store import Store
 from blocks.xero import XeroClient
 from flows.days import Day
 from flows.money import minor_digits
+from flows.run import Hold, Progress, Run
 
-Progress = Callable[[str, int, int], Awaitable[None]]
 
-
-class Night:
+class Night(Run):
     """One run of one day. Everything a stage needs, and nothing it decides."""
 
     def __init__(
@@ -36,13 +33,10 @@ class Night:
         log: Callable[[str], None],
         progress: Progress,
     ) -> None:
-        self.name = name
+        super().__init__(name, store, clock, log, progress)
         self.connection = connection
         self.mambu = mambu
         self.xero = xero
-        self.store = store
-        self.clock = clock
-        self.log = log
         self.day: Day
         self.currency: str
         self.organisation: str
@@ -50,12 +44,6 @@ class Night:
         self.account_names: dict[str, str] = {}
         self.created: dict[str, str] = {}
         self.refresh = False
-        self.progress = progress
-        self.seconds: dict[str, float] = {}
-        # Where the run is: its stage, and whether that stage has more than begun to begin.
-        self.stage = ""
-        self.under_way = False
-        self.lease: Lease | None = None
         # What a person deleted in Xero is sent again by a run of its date, not by one that looks back.
         self.looking_back = False
         self.stated_lines = 0
@@ -67,6 +55,11 @@ class Night:
         return minor_digits(self.currency)
 
     @property
+    def hold(self) -> Hold:
+        """Return the day, which is one run's at a time."""
+        return Hold("journals", self.day.date, str(self.day.date), self.connection.store.address)
+
+    @property
     def folder(self) -> Path:
         """Return where the day's lines rest between stages."""
         return staged_folder(self.name, self.day.date)
@@ -74,17 +67,6 @@ class Night:
     def link(self, journal_id: str) -> str:
         """Return where a person finds a manual journal."""
         return self.connection.xero.journal_link(journal_id, self.short_code)
-
-    @contextmanager
-    def in_stage(self, stage: str) -> Iterator[None]:
-        """Name the stage for whatever goes wrong in it, and time it."""
-        self.stage, self.under_way = stage, False
-        self.log(f"{stage}: begins")
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - began, 3)
 
 
 def staged_folder(connection: str, date: dt.date | None = None) -> Path:

@@ -19,7 +19,8 @@ from flows.journals.failure import died, differences, failure_of, never_finished
 from flows.journals.night import Night, staged_folder
 from flows.journals.staging import discard, staged_days
 from flows.journals.summary import Summary
-from flows.journals.wording import failure_sentence, fault_of, outcome_sentence, stopped_sentence
+from flows.journals.wording import failure_sentence, outcome_sentence, stopped_sentence
+from flows.words import fault_of
 
 # A record whose first run is younger than this may be new in the place of one that was lost.
 _YOUNG = dt.timedelta(days=1)

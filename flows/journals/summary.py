@@ -13,6 +13,7 @@ from flows.journals.books import Confirmed, Match, Plan, TieOutRow
 from flows.journals.narration import Narration
 from flows.journals.sealing import SealedJournal, Sealing
 from flows.money import grouped, money_text, to_minor
+from flows.words import counted
 
 Status = Literal["completed", "dry-run", "failed"]
 
@@ -198,8 +199,3 @@ def _live_rows(plan: Plan, matched: Match, link: Callable[[str], str]) -> list[B
 def _some(entries: Sequence[int]) -> str:
     shown = ", ".join(str(entry) for entry in entries[:20])
     return f"{shown} and {len(entries) - 20} more" if len(entries) > 20 else shown
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """Return a number with its noun: 1 line, 1,204 lines."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

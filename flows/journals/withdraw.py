@@ -32,11 +32,11 @@ from flows.journals.remove import remove, verify
 from flows.journals.sealing import entries_in
 from flows.journals.send import Look, Sighting, settle
 from flows.journals.start import settle_without_mambu
-from flows.journals.summary import counted
 from flows.journals.withdrawal import Item, Scope, planned
 from flows.journals.withdrawn import Withdrawal, lost, page, sentence
 from flows.lease import held
 from flows.tasks import run_task
+from flows.words import counted
 
 STAGES = ("read", "remove", "verify")
 # No day ends earlier anywhere: at midnight fourteen hours ahead of UTC.

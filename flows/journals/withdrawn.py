@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from blocks.errors import DaybookError, ResumeLater
 from flows.journals.books import LiveJournal
 from flows.journals.records import debits_of
-from flows.journals.summary import counted
 from flows.journals.withdrawal import Fate, Item, Scope
 from flows.markdown import MOST_ROWS, cell, table
 from flows.money import grouped
+from flows.words import counted
 
 _WAYS_OUT = {
     Fate.POSTED: "posted journals are voided with --include-posted",

@@ -8,17 +8,9 @@ from collections.abc import Sequence
 from blocks.errors import CallFailed, DaybookError, NotAllowed, ResumeLater, StoreError, UnknownOutcome
 from blocks.incidents import Incident, TaskState
 from flows.journals.steps import StepRefusal
-from flows.journals.summary import BatchRow, Summary, counted
+from flows.journals.summary import BatchRow, Summary
 from flows.markdown import MOST_ROWS, bullets, cell, table
-
-
-def fault_of(fault: Exception) -> DaybookError:
-    """Return the sentence for an error that nobody foresaw; its traceback is in the log."""
-    return (
-        fault
-        if isinstance(fault, DaybookError)
-        else DaybookError(f"Daybook met a fault of its own ({type(fault).__name__}).")
-    )
+from flows.words import counted
 
 
 def outcome_sentence(summary: Summary) -> str:

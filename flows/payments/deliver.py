@@ -42,10 +42,15 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A document's row as it now stands; `stop` says why the run must end, where it must."""
+    """A document's row as it now stands; `stop` says why the run must end, where it must.
+
+    `posted`: it went to LN, or was to; `silent`: LN took no stand on it, so that it may be down.
+    """
 
     row: AuditRow
     stop: str = ""
+    posted: bool = False
+    silent: bool = False
 
 
 async def deliver(delivery: Delivery, decision: Decision) -> Delivered | None:
@@ -60,9 +65,8 @@ async def deliver(delivery: Delivery, decision: Decision) -> Delivered | None:
     if decision.action is Action.NOTE:
         if decision.status is None:
             raise AssertionError("what is noted has a status")
-        return Delivered(
-            await audit.noted(decision.entry, decision.status, decision.reason, run_id, clock.now())
-        )
+        noted = await audit.noted(decision.entry, decision.status, decision.reason, run_id, clock.now())
+        return Delivered(noted)
     key = decision.entry.key
     row = await audit.posting(decision.entry, decision.message.decode(), run_id, clock.now(), delivery.lease)
 
@@ -78,7 +82,13 @@ async def deliver(delivery: Delivery, decision: Decision) -> Delivered | None:
         again=again,
     )
     settled = await audit.settled(key, result_of(posted, decision.entry.invoice_number), clock.now())
-    return Delivered(settled, posted.verdict.reason if posted.verdict.means is Means.STOP else "")
+    means = posted.verdict.means
+    return Delivered(
+        settled,
+        stop=posted.verdict.reason if means is Means.STOP else "",
+        posted=True,
+        silent=posted.given_up or means is Means.UNKNOWN,
+    )
 
 
 def result_of(posted: Posted, invoice_number: str = "") -> Result:

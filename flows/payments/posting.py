@@ -18,11 +18,15 @@ _LONGEST_BACK_OFF = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """How a document's posting ended: never with RETRY or RETRY_TOKEN. `answer` is the last that came."""
+    """How a document's posting ended: never with RETRY or RETRY_TOKEN. `answer` is the last that came.
+
+    `given_up`: nothing was booked, for LN was not to be had within the tries.
+    """
 
     verdict: Verdict
     answer: LNAnswer | None
     posts: int
+    given_up: bool = False
 
 
 async def post(
@@ -54,7 +58,7 @@ async def post(
         wait = _wait(verdict, posts)
         if posts > retries or wait > LONGEST_WAIT_SECONDS:
             if verdict.means is Means.RETRY or forgotten:
-                return Posted(_given_up(verdict, posts), answer, posts)
+                return Posted(_given_up(verdict, posts), answer, posts, given_up=True)
             # The token is not good after all, or so it seems: one more post, with a new one.
             ln.forget_token()
             forgotten = True

@@ -1,0 +1,117 @@
+"""A run of the payments started by hand on this machine: watched, and shown in the terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from blocks.audit_rows import Status
+from blocks.errors import DaybookError
+from flows import local
+from flows.payments.classify import Action
+from flows.payments.flow import payments
+from flows.payments.summary import PaymentsSummary
+from flows.terminal import Bars, failure_table
+from flows.words import counted
+
+_MOST_ROWS = 40
+# What was done needs no eye on it; what was not comes first.
+_ORDER = (Status.FAILED, Status.UNKNOWN, Status.EXCEPTION, Status.UNSUPPORTED, Status.SENT, Status.DUPLICATE)
+
+
+class PaymentsScreen(Bars):
+    """Watches one run of the payments flow. Progress goes to stderr, the outcome to stdout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.summary: PaymentsSummary | None = None
+
+    def ended(self, summary: Any, error: DaybookError | None) -> None:
+        """Keep how the run ended."""
+        self.summary, self.error = summary, error
+
+
+def run(parameters: dict[str, Any], connection: str, sandbox: Path | None, *, as_json: bool) -> int:
+    """Run the payments flow in this process, show it, and return the exit code."""
+    screen = PaymentsScreen()
+    with local.reached(connection, sandbox, "payments") as name:
+        state = local.watched(screen, payments, {**parameters, "connection": name})
+    summary = screen.summary
+    if summary is None:
+        raise DaybookError(f"The run ended before it began: {state.message}")
+    _show(summary, sandbox, as_json=as_json)
+    if screen.error is not None:
+        return screen.error.exit_code
+    return 1 if summary.left_open else 0
+
+
+def _show(summary: PaymentsSummary, sandbox: Path | None, *, as_json: bool) -> None:
+    """Print the outcome: one JSON object, or the table and the sentence."""
+    failed = summary.status == "failed"
+    if as_json:
+        click.echo(json.dumps(summary.as_json(), ensure_ascii=False))
+        if failed:
+            click.echo(summary.message, err=True)
+        return
+    console, errors = Console(soft_wrap=False), Console(stderr=True)
+    if summary.documents:
+        console.print(_table(summary))
+    if summary.failure is not None:
+        errors.print(failure_table(summary.failure, summary.incident))
+    else:
+        (errors if failed else console).print(summary.message, markup=False, highlight=False)
+    for note in summary.notes:
+        console.print(note, markup=False, highlight=False)
+    if sandbox is not None and summary.documents:
+        place = f"--dir {sandbox}"
+        console.print(
+            f"See LN's books: python -m flows.main sandbox --port 8765 {place}. The audit table: "
+            f"python -m flows.main audit --sandbox-dir {sandbox}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _table(summary: PaymentsSummary) -> Table:
+    table = Table(
+        title="Payments from Xero to Infor LN", title_justify="left", caption_justify="left", expand=True
+    )
+    for name in ("Document", "Status"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("Contact", overflow="fold", ratio=2)
+    table.add_column("Amount", justify="right", no_wrap=True)
+    table.add_column("Why", overflow="fold", ratio=5)
+    rows = _rows(summary)
+    for row in rows[:_MOST_ROWS]:
+        table.add_row(*row)
+    if len(rows) > _MOST_ROWS:
+        more = counted(len(rows) - _MOST_ROWS, "more document")
+        table.caption = f"and {more}; the date's artifact shows them all"
+    return table
+
+
+def _rows(summary: PaymentsSummary) -> list[tuple[str, ...]]:
+    found = [
+        (one.entry, "send" if one.action is Action.SEND else one.status, one.reason)
+        for one in summary.planned
+    ]
+    shown = sorted(
+        summary.rows, key=lambda row: _ORDER.index(row.status) if row.status in _ORDER else len(_ORDER)
+    )
+    found += [(row.entry, row.status, row.reason) for row in shown]
+    return [
+        (
+            f"{entry.key.kind} {entry.key.xero_id[:8]}",
+            str(status),
+            entry.contact_name,
+            f"{entry.amount} {entry.currency}",
+            reason,
+        )
+        for entry, status, reason in found
+    ]

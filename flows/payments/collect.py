@@ -1,0 +1,206 @@
+"""Collect: what was paid in Xero, with all that a message for LN needs. Reads only.
+
+    changed    payments, prepayments and overpayments created or changed in the window
+    open       prepayments of which something is left: whether applying a part moves their time of change
+               is not known; and those that, by the record, had something left when they were last seen
+    again      what earlier runs did not make an end of, however long ago its window was
+    details    for what is still to be decided alone: invoices, the prepayments' cash, contacts, accounts
+
+A collection is whole or fails: a read that failed is never taken for "not there".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import NamedTuple
+
+from blocks.audit_rows import AuditRow, Key, Kind
+from blocks.xero_payments import XeroContact, XeroOverpayment, XeroPayment, XeroPrepayment
+from flows.payments.classify import row_of
+from flows.payments.documents import (
+    Document,
+    Shown,
+    contacts_to_read,
+    days_to_read,
+    documents,
+    in_order,
+    invoices_to_read,
+    removed,
+)
+from flows.payments.exchange import Exchange
+from flows.payments.partners import merged_into
+from flows.payments.start import sending_since
+from flows.tasks import run_task
+
+
+class Changed(NamedTuple):
+    """What Xero lists as created or changed since an instant."""
+
+    payments: list[XeroPayment]
+    prepayments: list[XeroPrepayment]
+    overpayments: list[XeroOverpayment]
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a run has to do with: documents in the order of delivery, and what is known of them.
+
+    `of_window` are the keys of those that the window covers; `rows` the audit rows there are, by key, those
+    of the prepayments that allocations are of among them; `unseen` the rows of which an earlier run made no
+    end and which Xero no longer shows.
+    """
+
+    documents: list[Document]
+    of_window: frozenset[Key]
+    rows: Mapping[Key, AuditRow]
+    shown: Shown
+    unseen: list[AuditRow]
+
+
+async def collect(exchange: Exchange) -> Collected:
+    """Return all that a run has to do with. Raises CallFailed and StoreError."""
+    await exchange.progress("collect", 0, 4)
+    changed = await read_changed(exchange)
+    await exchange.progress("collect", 1, 4)
+    again = await exchange.store.audit.to_look_at_again(exchange.organisation)
+    shown = await read_unfinished(exchange, changed, again)
+    await exchange.progress("collect", 2, 4)
+    found = documents(shown)
+    rows = await _rows(exchange, found, shown.prepayments)
+    first_day = (await sending_since(exchange)).date()
+    ours = [one for one in found if row_of(one, rows) or _is_new(exchange, one, first_day)]
+    of_window = frozenset(one.key for one in ours if _in_window(exchange, one))
+    ours = in_order([*ours, *removed(found, _allocations_among(rows))])
+    details = await read_details(exchange, _undecided(shown, ours, rows))
+    await exchange.progress("collect", 4, 4)
+    # Made anew with the details, which say whom a payment concerns; the removed have none to say.
+    whole = {one.key: one for one in documents(details)}
+    keys = {row.key for document in ours if (row := row_of(document, rows))}
+    return Collected(
+        documents=[whole.get(one.key, one) for one in ours],
+        of_window=of_window,
+        rows=rows,
+        shown=details,
+        unseen=[row for row in again if row.key not in keys],
+    )
+
+
+@run_task("collect: what changed")
+async def read_changed(exchange: Exchange) -> Changed:
+    """Read what was created or changed since the window's beginning."""
+    since = exchange.window.asked_from
+    return Changed(
+        *await asyncio.gather(
+            exchange.paid.payments(since), exchange.paid.prepayments(since), exchange.paid.overpayments(since)
+        )
+    )
+
+
+@run_task("collect: what is not finished")
+async def read_unfinished(exchange: Exchange, changed: Changed, again: Iterable[AuditRow]) -> Shown:
+    """Read open prepayments and what earlier runs made no end of; return it with what changed."""
+    payments = {one.payment_id: one for one in changed.payments}
+    prepayments = {one.prepayment_id: one for one in changed.prepayments}
+    for one in await exchange.paid.open_prepayments():
+        prepayments.setdefault(one.prepayment_id, one)
+    wanted: dict[Kind, set[str]] = defaultdict(set)
+    for row in again:
+        wanted[row.key.kind].add(row.key.xero_id)
+        if row.key.kind is Kind.ALLOCATION:
+            wanted[Kind.PREPAYMENT].add(row.entry.prepayment_id)
+    wanted[Kind.PREPAYMENT] |= await _open_by_the_record(exchange)
+    for payment in await exchange.paid.payments_named(wanted[Kind.PAYMENT] - payments.keys()):
+        payments[payment.payment_id] = payment
+    for one in await exchange.paid.prepayments_named(wanted[Kind.PREPAYMENT] - prepayments.keys()):
+        prepayments[one.prepayment_id] = one
+    return Shown(
+        exchange.organisation,
+        exchange.base_currency,
+        list(payments.values()),
+        list(prepayments.values()),
+        changed.overpayments,
+    )
+
+
+async def _open_by_the_record(exchange: Exchange) -> set[str]:
+    """Return the prepayments of which, by the audit table, something was left to be applied."""
+    held = await exchange.store.audit.prepayments_in_ln(exchange.organisation)
+    applied: dict[str, Decimal] = defaultdict(Decimal)
+    for row in await exchange.store.audit.allocations_of(
+        exchange.organisation, (one.key.xero_id for one in held)
+    ):
+        if not row.discarded and row.entry.amount:
+            applied[row.entry.prepayment_id] += Decimal(row.entry.amount)
+    return {one.key.xero_id for one in held if Decimal(one.entry.amount or 0) > applied[one.key.xero_id]}
+
+
+@run_task("collect: details")
+async def read_details(exchange: Exchange, shown: Shown) -> Shown:
+    """Read the invoices, bank transactions, contacts and accounts of what is still to be decided."""
+    invoices, cash, accounts = await asyncio.gather(
+        exchange.paid.invoices(invoices_to_read(shown)),
+        exchange.paid.bank_transactions_dated(days_to_read(shown)),
+        exchange.paid.accounts(),
+    )
+    await exchange.progress("collect", 3, 4)
+    shown = replace(shown, invoices=invoices, bank_transactions=cash, accounts=accounts)
+    contacts: dict[str, XeroContact] = {}
+    missing = contacts_to_read(documents(shown), contacts)
+    while missing:
+        read = await exchange.paid.contacts(missing)
+        contacts |= read
+        # Where Xero does not know one, it is not asked for it again.
+        missing = merged_into(read) - contacts.keys() if read else set()
+    return replace(shown, contacts=contacts)
+
+
+async def _rows(
+    exchange: Exchange, found: Iterable[Document], prepayments: Iterable[XeroPrepayment]
+) -> dict[Key, AuditRow]:
+    keys = {key for one in found for key in (one.key, one.other_key) if key}
+    rows = await exchange.store.audit.rows_of(keys)
+    ids = [one.prepayment_id for one in prepayments]
+    of_prepayments = await exchange.store.audit.allocations_of(exchange.organisation, ids)
+    return {**rows, **{row.key: row for row in of_prepayments}}
+
+
+def _allocations_among(rows: Mapping[Key, AuditRow]) -> list[AuditRow]:
+    return [row for key, row in rows.items() if key.kind is Kind.ALLOCATION and row.entry.prepayment_id]
+
+
+def _in_window(exchange: Exchange, document: Document) -> bool:
+    at, window = document.changed_at, exchange.window
+    return at is None or window.asked_from <= at < window.until
+
+
+def _is_new(exchange: Exchange, document: Document, first_day: dt.date) -> bool:
+    """Tell whether a document that the record does not know is this run's.
+
+    What is applied of a prepayment may not move the prepayment's time of change; there its own day counts.
+    """
+    if _in_window(exchange, document):
+        return True
+    if document.key.kind is not Kind.ALLOCATION or document.day is None or document.changed_at is None:
+        return False
+    last_day = (exchange.window.until - dt.timedelta(microseconds=1)).astimezone(dt.UTC).date()
+    return document.changed_at < exchange.window.asked_from and first_day <= document.day <= last_day
+
+
+def _undecided(shown: Shown, ours: Iterable[Document], rows: Mapping[Key, AuditRow]) -> Shown:
+    """Return the part of what is shown that still has something to be decided: details are for it alone."""
+    ids: set[str] = set()
+    for one in ours:
+        row = row_of(one, rows)
+        if row is None or not (row.sent_at or row.discarded):
+            ids |= {one.key.xero_id, one.prepayment_id}
+    return replace(
+        shown,
+        payments=[one for one in shown.payments if one.payment_id in ids],
+        prepayments=[one for one in shown.prepayments if one.prepayment_id in ids],
+        overpayments=[one for one in shown.overpayments if one.overpayment_id in ids or one.allocations],
+    )

@@ -1,0 +1,167 @@
+"""Classify and deliver: all documents of a run, prepayments first and what is applied of them last.
+
+Documents of one kind go out side by side. Where LN takes no stand on several in a row, the rest waits for
+the next run: a system that is down is not asked ten thousand times, nor is the outcome of more documents
+left unknown than need be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+
+from blocks.audit_rows import AuditRow, Key, Kind
+from blocks.errors import Refusal
+from flows.payments.classify import Action, Decision, classify, row_of
+from flows.payments.collect import Collected
+from flows.payments.deliver import Delivered, Delivery, deliver
+from flows.payments.exchange import Exchange
+from flows.tasks import run_task
+
+# So many documents in a row without a word from LN, and the run stops.
+SILENT_IN_A_ROW = 5
+# In this order: LN must know a prepayment before what refers to it.
+_GROUPS = {
+    "prepayments": (Kind.PREPAYMENT, Kind.OVERPAYMENT),
+    "payments": (Kind.PAYMENT,),
+    "allocations": (Kind.ALLOCATION,),
+}
+
+
+class LNSaysNothing(Refusal):
+    """LN cannot be reached, or answers nothing that can be understood: the rest waits for the next run."""
+
+
+class LNStops(Refusal):
+    """LN refuses something that would meet every other document as well."""
+
+
+class Deliveries:
+    """What is to become of a run's documents, and what has become of them so far.
+
+    `decisions` are by the key of the document; `rows` are the audit rows as they now stand; `written` has
+    the keys of those that this run wrote, `posted` of those of what it posted.
+    """
+
+    def __init__(self, exchange: Exchange, collected: Collected) -> None:
+        self.collected = collected
+        self.decisions: dict[Key, Decision] = {}
+        self.rows: dict[Key, AuditRow] = dict(collected.rows)
+        self.written: set[Key] = set()
+        self.posted: set[Key] = set()
+        self._round = exchange
+        self._done = 0
+        self._silent = 0
+        self._in_a_row = 0
+        self._stop: Exception | None = None
+
+    @property
+    def to_send(self) -> list[Decision]:
+        """Return the decisions to send that have not been carried out."""
+        return [
+            one
+            for one in self.decisions.values()
+            if one.action is Action.SEND and one.entry.key not in self.posted
+        ]
+
+    async def classify(self) -> None:
+        """Decide on every document, by the rows there are now."""
+
+        async def decide() -> None:
+            self._decide(tuple(Kind))
+
+        await run_task("classify")(decide)()
+
+    async def deliver(self) -> None:
+        """Carry out the decisions.
+
+        Raises LNStops and LNSaysNothing with documents left over, StoreError, and LeaseLost.
+        """
+        for name, kinds in _GROUPS.items():
+            if Kind.ALLOCATION in kinds:
+                # Again: whether a prepayment is in LN by now decides on what is applied of it.
+                self._decide(kinds)
+            decisions = [one for one in self._of(kinds) if self._says_something_new(one)]
+            if decisions:
+                await self._deliver(name, decisions)
+            if self._stop is not None:
+                raise self._stop
+        if self._silent and self._silent == len(self.posted):
+            raise LNSaysNothing(
+                "Infor LN took no stand on any document of this run; the next run goes on with them."
+            )
+
+    def _decide(self, kinds: Iterable[Kind]) -> None:
+        collected, policy = self.collected, self._round.policy
+        for document in collected.documents:
+            if document.key.kind in kinds:
+                prepayment = Key(document.key.organisation, Kind.PREPAYMENT, document.prepayment_id)
+                self.decisions[document.key] = classify(
+                    document,
+                    row_of(document, self.rows),
+                    self.rows.get(prepayment),
+                    collected.shown,
+                    policy,
+                )
+
+    def _of(self, kinds: Iterable[Kind]) -> Iterator[Decision]:
+        return (one for one in self.decisions.values() if one.entry.key.kind in kinds)
+
+    def _says_something_new(self, decision: Decision) -> bool:
+        """Tell whether there is something to do: a row that would come out the same is not written again."""
+        if decision.action is not Action.NOTE:
+            return decision.action is Action.SEND
+        row = self.rows.get(decision.entry.key)
+        if row is None:
+            return True
+        there = row.sent_at is not None or row.in_doubt
+        same = (row.result.status, row.result.reason) == (decision.status, decision.reason)
+        return not (same and (there or row.entry == decision.entry))
+
+    async def _deliver(self, name: str, decisions: list[Decision]) -> None:
+        exchange = self._round
+        delivery = Delivery(
+            exchange.store.audit,
+            exchange.ln,
+            exchange.clock,
+            exchange.run_id,
+            exchange.connection.retries,
+            exchange.lease,
+        )
+        waiting = iter(decisions)
+
+        async def work() -> None:
+            for decision in waiting:
+                if self._stop is not None:
+                    return
+                try:
+                    delivered = await deliver(delivery, decision)
+                except Exception as error:  # noqa: BLE001 - raised once the others have come to an end
+                    self._stop = self._stop or error
+                    return
+                if delivered is not None:
+                    self._take(delivered)
+                self._done += 1
+                await exchange.progress("deliver", self._done, len(self.decisions))
+
+        async def side_by_side() -> None:
+            await asyncio.gather(*(work() for _ in range(exchange.connection.ln_concurrency)))
+
+        await run_task(f"deliver: {name}")(side_by_side)()
+
+    def _take(self, delivered: Delivered) -> None:
+        key = delivered.row.key
+        self.rows[key] = delivered.row
+        self.written.add(key)
+        if not delivered.posted:
+            return
+        self.posted.add(key)
+        self._silent += delivered.silent
+        self._in_a_row = self._in_a_row + 1 if delivered.silent else 0
+        if delivered.stop:
+            self._stop = LNStops(delivered.stop)
+        elif self._in_a_row == SILENT_IN_A_ROW:
+            self._stop = LNSaysNothing(
+                f"Infor LN took no stand on {self._in_a_row} documents in a row, so the rest waits for the "
+                f"next run. The last one: {delivered.row.result.reason}"
+            )

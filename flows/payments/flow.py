@@ -1,0 +1,146 @@
+"""The payments run: what was paid in Xero since the last one becomes payment documents in Infor LN.
+
+window -> collect -> classify -> deliver -> audit
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import flow, get_run_logger, runtime
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from blocks.errors import DaybookError, UsageError
+from blocks.home import keep_new_files_private
+from blocks.payment_connection import PaymentConnection
+from flows.lease import held
+from flows.payments.collect import collect
+from flows.payments.deliveries import Deliveries
+from flows.payments.exchange import Exchange, opened
+from flows.payments.record import advance, begin, end, recorded
+from flows.payments.report import Report
+from flows.payments.start import settle_window
+from flows.payments.summary import PaymentsSummary
+from flows.words import fault_of
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run is asked for; see the parameters of the flow."""
+
+    connection: str
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+    dry_run: bool = False
+
+
+def _run_name() -> str:
+    asked = runtime.flow_run.parameters
+    given = {name: asked[name] for name in ("date", "since", "until") if asked.get(name)}
+    window = ", ".join(f"{name} {value}" for name, value in given.items())
+    return f"payments for {asked.get('connection', 'default')}{f', {window}' if window else ''}"
+
+
+@flow(name="payments", flow_run_name=_run_name)
+async def payments(
+    connection: str = "default",
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+    date: dt.date | None = None,
+    dry_run: bool = False,
+) -> State[Any]:
+    """Send to Infor LN what was paid in Xero: payments, prepayments, and what was applied of them.
+
+    Safe to run again at any time: what LN took is not sent again.
+
+    Args:
+        connection: The name of the saved payment connection.
+        since: From when on changes in Xero are looked at; by default from the last complete run on. Without
+            an offset it is UTC.
+        until: Up to when; by default now, or the last midnight UTC where the connection says so.
+        date: One day (UTC) in place of since and until.
+        dry_run: Show what would be sent, and send nothing.
+    """
+    keep_new_files_private()
+    summary = PaymentsSummary(connection, str(runtime.flow_run.id))
+    report = await Report.begun(summary)
+    try:
+        asked = Asked(connection, *asked_window(since, until, date), dry_run)
+        found = await PaymentConnection.named(connection)
+        log, run_id = get_run_logger().info, summary.flow_run_id
+        async with (
+            opened(connection, found, run_id, log, report.progress) as exchange,
+            recorded(exchange, summary, dry_run=dry_run),
+        ):
+            await run(exchange, summary, asked)
+    except DaybookError as error:
+        await report.failed(error)
+        return Failed(message=summary.message)
+    except Exception as fault:
+        # Not foreseen, so the log gets the traceback; people get a sentence all the same.
+        await report.failed(fault_of(fault))
+        raise
+    await report.ended()
+    return Completed(message=summary.message)
+
+
+async def run(exchange: Exchange, summary: PaymentsSummary, asked: Asked) -> None:
+    """Take one window through all stages."""
+    if asked.dry_run:
+        await settle(exchange, summary, asked)
+        summary.take(await decided(exchange), dry_run=True)
+        summary.status = "dry-run"
+        return
+    async with held(exchange, exchange.run_id) as dead:
+        # Only now: what the run before has collected moves the window.
+        await settle(exchange, summary, asked)
+        await begin(exchange, summary, dead)
+        deliveries = await decided(exchange)
+        try:
+            with exchange.in_stage("deliver"):
+                await deliveries.deliver()
+        finally:
+            summary.take(deliveries, dry_run=False)
+        with exchange.in_stage("audit"):
+            await advance(exchange, summary, deliveries)
+            await end(exchange, summary)
+
+
+async def settle(exchange: Exchange, summary: PaymentsSummary, asked: Asked) -> None:
+    """Fix the window."""
+    with exchange.in_stage("window"):
+        await settle_window(exchange, asked.since, asked.until)
+        summary.take_window(exchange.window)
+
+
+async def decided(exchange: Exchange) -> Deliveries:
+    """Collect the window whole, and decide on each of its documents."""
+    with exchange.in_stage("collect"):
+        collected = await collect(exchange)
+    with exchange.in_stage("classify"):
+        deliveries = Deliveries(exchange, collected)
+        await deliveries.classify()
+    return deliveries
+
+
+def asked_window(
+    since: dt.datetime | None, until: dt.datetime | None, date: dt.date | None
+) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """Return the window that is asked for, in UTC. Raises UsageError for a date beside a window."""
+    if date is None:
+        return _aware(since), _aware(until)
+    if since or until:
+        raise UsageError("Give either a date, or since and until.")
+    start = dt.datetime.combine(date, dt.time(), dt.UTC)
+    if start > dt.datetime.now(dt.UTC):
+        raise UsageError(f"{date} has not begun yet (days are UTC).")
+    return start, min(start + dt.timedelta(days=1), dt.datetime.now(dt.UTC))
+
+
+def _aware(instant: dt.datetime | None) -> dt.datetime | None:
+    if instant is None or instant.tzinfo:
+        return instant
+    return instant.replace(tzinfo=dt.UTC)

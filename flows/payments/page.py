@@ -1,0 +1,123 @@
+"""What a run of the payments leaves for people: the date's page and its audit table. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from blocks.audit_rows import AuditRow, Status
+from blocks.incidents import TaskState
+from flows.markdown import MOST_ROWS, bullets, cell, table
+from flows.payments.classify import Action
+from flows.payments.summary import OPEN, PaymentsSummary
+from flows.words import counted
+
+_TITLES = {
+    "completed": "Payments from Xero in Infor LN",
+    "dry-run": "Payments that would go to Infor LN",
+    "failed": "Payments to Infor LN: stopped",
+}
+_HEAD = ["Document", "Status", "Contact", "Invoice", "Amount", "Why"]
+
+
+def page(summary: PaymentsSummary) -> str:
+    """Return the date's page: how the last run went, and what is open from whatever run."""
+    failure = summary.failure
+    parts = [f"# {_TITLES[summary.status]}, {summary.date}", cell(summary.message)]
+    if failure is not None:
+        parts = [f"# {failure.title}", f"## What happened\n\n{cell(failure.happened)}"]
+        parts.append("## What is safe\n\n" + " ".join(failure.safe))
+        parts.append(f"## What to do next\n\n{failure.remedy}")
+        parts.append(f"## Recorded\n\n{bullets(_recorded(summary))}")
+    parts.append(_figures(summary))
+    if summary.planned:
+        parts.append("## What would be done\n\n" + _planned(summary))
+    if summary.open:
+        parts.append("## What is open\n\n" + _rows(summary.open))
+    if summary.notes:
+        parts.append("## Notes\n\n" + bullets(summary.notes))
+    return "\n\n".join(parts) + "\n"
+
+
+def audit_table(rows: Sequence[AuditRow]) -> list[dict[str, str]]:
+    """Return audit rows as a table whose cells are texts."""
+    return [
+        {
+            "document": str(row.key),
+            "status": str(row.status),
+            "why": row.reason,
+            "contact": row.entry.contact_name,
+            "partner in LN": row.entry.partner,
+            "invoice": row.entry.invoice_number,
+            "date": str(row.entry.day or ""),
+            "amount": row.entry.amount,
+            "currency": row.entry.currency,
+            "tries": str(row.tries),
+            "changed": f"{row.changed_at:%Y-%m-%d %H:%M:%S} UTC",
+        }
+        for row in rows
+    ]
+
+
+def _figures(summary: PaymentsSummary) -> str:
+    counts = summary.counts
+    sent = "Would be sent" if summary.status == "dry-run" else "Sent now"
+    rows = [
+        ("Documents", summary.documents),
+        (sent, counts[Status.SENT]),
+        ("Already in LN, by LN's word", counts[Status.DUPLICATE]),
+        ("Sent before", summary.already_sent),
+        ("Refused, or not taken", counts[Status.FAILED]),
+        ("Of unknown outcome", counts[Status.UNKNOWN]),
+        ("Exceptions", counts[Status.EXCEPTION]),
+        ("For LN by hand", counts[Status.UNSUPPORTED]),
+        ("Closed", counts[Status.DISCARDED]),
+        ("Waiting for the next run", summary.waiting),
+    ]
+    return table(["This run", "Documents"], [[name, f"{number:,}"] for name, number in rows], "lr")
+
+
+def _planned(summary: PaymentsSummary) -> str:
+    rows = [
+        [
+            cell(str(one.entry.key)),
+            "send" if one.action is Action.SEND else str(one.status),
+            cell(one.entry.contact_name),
+            cell(one.entry.invoice_number),
+            f"{one.entry.amount} {one.entry.currency}",
+            cell(one.reason),
+        ]
+        for one in summary.planned[:MOST_ROWS]
+    ]
+    return table(_HEAD, rows, "llllrl") + _more(len(summary.planned))
+
+
+def _rows(rows: Sequence[AuditRow]) -> str:
+    shown = sorted(rows, key=lambda row: OPEN.index(row.status) if row.status in OPEN else len(OPEN))
+    cells = [
+        [
+            cell(str(row.key)),
+            str(row.status),
+            cell(row.entry.contact_name),
+            cell(row.entry.invoice_number),
+            f"{row.entry.amount} {row.entry.currency}",
+            cell(row.reason),
+        ]
+        for row in shown[:MOST_ROWS]
+    ]
+    return table(_HEAD, cells, "llllrl") + _more(len(rows))
+
+
+def _more(number: int) -> str:
+    more = number - MOST_ROWS
+    return f"\n\nand {counted(more, 'more document')}: python -m flows.main audit" if more > 0 else ""
+
+
+def _recorded(summary: PaymentsSummary) -> list[str]:
+    incident = summary.incident
+    if incident is None:
+        return ["The incident could not be recorded: the store cannot be used"]
+    times = "" if incident.times == 1 else f", {incident.times} times by now"
+    task = "none, for the connection names nobody to tell in Mambu"
+    if incident.task_state is not TaskState.NONE:
+        task = f"number {incident.task_id}" if incident.task_id else "waits until Mambu can be reached"
+    return [f"Incident open since {incident.opened:%Y-%m-%d %H:%M} UTC{times}", f"Task in Mambu: {task}"]
