@@ -44,7 +44,9 @@ class LNAnswer:
     @property
     def said(self) -> str:
         """Return what LN said, with its code, for a person."""
-        return f"{self.message} ({self.code})" if self.code and self.message else self.message or self.code
+        if self.code and self.message and f"({self.code})" not in self.message:
+            return f"{self.message} ({self.code})"
+        return self.message or self.code
 
 
 def ln_answer(answer: Answer, now: datetime) -> LNAnswer:
@@ -104,7 +106,9 @@ class _Found:
             texts = [errors, *texts]
         if isinstance(fault := body.get("fault"), dict):  # a gateway's own, such as a quota that is used up
             texts.append(_text(fault.get("faultstring")))
-        message = "; ".join(dict.fromkeys(text for text in texts if text))[:_LONGEST_TEXT]
+        # A detail often says the same as the whole, with its code.
+        said = [one for one in texts if one and not any(other.startswith(f"{one} (") for other in texts)]
+        message = "; ".join(dict.fromkeys(said))[:_LONGEST_TEXT]
         code = next((text for part in parts if (text := _text(part.get("code")))), "")
         if not message and not code:
             return None

@@ -12,7 +12,7 @@ from blocks.audit_rows import AuditRow, Entry, Key, Kind, MayNotSend, Result, St
 from blocks.errors import LeaseLost, Refusal, UsageError
 from blocks.leases import Lease
 from blocks.store import Store
-from tests.blocks.test_store import Database, database, postgres_schema  # noqa: F401 - fixtures
+from tests.blocks.stores import Database
 
 AT = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)
@@ -40,7 +40,7 @@ async def posted(store: Store, one: Entry, result: Result | None = None) -> Audi
     return await store.audit.settled(one.key, result, AT) if result else row
 
 
-async def test_a_row_is_read_as_it_was_written(database: Database) -> None:  # noqa: F811
+async def test_a_row_is_read_as_it_was_written(database: Database) -> None:
     """Every part of a row comes back from another engine as it went in."""
     refused = Result(Status.FAILED, "no", 422, "c", "m — é", "r-1", posted=False)
     async with database.store() as store:
@@ -56,7 +56,7 @@ async def test_a_row_is_read_as_it_was_written(database: Database) -> None:  # n
     assert row.result == refused
 
 
-async def test_a_row_per_document(database: Database) -> None:  # noqa: F811
+async def test_a_row_per_document(database: Database) -> None:
     """However often a document is tried, it has one row; kind, id and organisation tell rows apart."""
     others = [
         entry(1, Kind.PREPAYMENT),
@@ -71,7 +71,7 @@ async def test_a_row_per_document(database: Database) -> None:  # noqa: F811
         assert len(await store.audit.rows("default")) == 4
 
 
-async def test_unknown_is_written_before_the_answer(database: Database) -> None:  # noqa: F811
+async def test_unknown_is_written_before_the_answer(database: Database) -> None:
     """A run that dies after a post has left an unknown row with the message."""
     async with database.store() as store:
         await posted(store, entry())
@@ -80,7 +80,7 @@ async def test_unknown_is_written_before_the_answer(database: Database) -> None:
     assert (row.status, row.message, row.tries) == (Status.UNKNOWN, '{"a":1}', 1)
 
 
-async def test_the_rules_hold_in_the_store(database: Database) -> None:  # noqa: F811
+async def test_the_rules_hold_in_the_store(database: Database) -> None:
     """What LN has is not posted again, and a refused change leaves the row as it was."""
     async with database.store() as store:
         row = await posted(store, entry(), SENT)
@@ -92,7 +92,7 @@ async def test_the_rules_hold_in_the_store(database: Database) -> None:  # noqa:
         assert await store.audit.rows_of([row.key]) == {row.key: row}
 
 
-async def test_further_posts_are_counted(database: Database) -> None:  # noqa: F811
+async def test_further_posts_are_counted(database: Database) -> None:
     """A post again within a run is one more try."""
     async with database.store() as store:
         await posted(store, entry())
@@ -101,7 +101,7 @@ async def test_further_posts_are_counted(database: Database) -> None:  # noqa: F
     assert (row.tries, row.sent_at) == (2, LATER)
 
 
-async def test_a_run_that_lost_its_lease_posts_nothing(database: Database) -> None:  # noqa: F811
+async def test_a_run_that_lost_its_lease_posts_nothing(database: Database) -> None:
     """Neither a first post nor a further one is written down for a run whose lease is another's."""
     lease = Lease("payments", "default", date(2026, 11, 21), "me", "here", "deliver", AT, AT)
     async with database.store() as store:
@@ -117,7 +117,7 @@ async def test_a_run_that_lost_its_lease_posts_nothing(database: Database) -> No
         assert [row.tries for row in await store.audit.rows("default")] == [2]
 
 
-async def test_what_later_runs_look_at(database: Database) -> None:  # noqa: F811
+async def test_what_later_runs_look_at(database: Database) -> None:
     """Failed, unknown and exceptional rows of the organisation come back; closed and sent ones do not."""
     async with database.store() as store:
         await posted(store, entry(1), Result(Status.FAILED, "no"))
@@ -135,7 +135,7 @@ async def test_what_later_runs_look_at(database: Database) -> None:  # noqa: F81
         assert len(await store.audit.to_look_at_again("org")) == 4
 
 
-async def test_rows_as_people_ask_for_them(database: Database) -> None:  # noqa: F811
+async def test_rows_as_people_ask_for_them(database: Database) -> None:
     """Rows are filtered by status, time and connection; closed ones are hidden unless asked for."""
     async with database.store() as store:
         await posted(store, entry(1), SENT)
@@ -153,7 +153,7 @@ async def test_rows_as_people_ask_for_them(database: Database) -> None:  # noqa:
         assert await ids(since=LATER) == ["id-2"]
 
 
-async def test_a_person_means_a_row_of_the_connection(database: Database) -> None:  # noqa: F811
+async def test_a_person_means_a_row_of_the_connection(database: Database) -> None:
     """A row is found by kind and id within its connection; one that is not there cannot be closed."""
     async with database.store() as store:
         row = await posted(store, entry(), SENT)
@@ -168,7 +168,7 @@ async def test_a_person_means_a_row_of_the_connection(database: Database) -> Non
                 await act
 
 
-async def test_allocations_of_prepayments(database: Database) -> None:  # noqa: F811
+async def test_allocations_of_prepayments(database: Database) -> None:
     """The allocations known of some prepayments come back, and nothing else."""
     async with database.store() as store:
         for number, prepayment in enumerate(["p", "p", "q", ""]):
@@ -179,7 +179,7 @@ async def test_allocations_of_prepayments(database: Database) -> None:  # noqa: 
         assert await store.audit.allocations_of("org", []) == []
 
 
-async def test_a_window_advances_once_all_that_was_collected_has_a_row(database: Database) -> None:  # noqa: F811
+async def test_a_window_advances_once_all_that_was_collected_has_a_row(database: Database) -> None:
     """A window with an item that has no row stays open, and the item is named."""
     window = Window("default", AT - timedelta(hours=1), AT, "run-1")
     async with database.store() as store:
@@ -194,7 +194,7 @@ async def test_a_window_advances_once_all_that_was_collected_has_a_row(database:
         assert await store.audit.collected_until("other") is None
 
 
-async def test_a_window_never_moves_back(database: Database) -> None:  # noqa: F811
+async def test_a_window_never_moves_back(database: Database) -> None:
     """A window of the past, asked for by a person, leaves the place at which the next run goes on."""
     async with database.store() as store:
         await store.audit.advance(Window("default", AT, LATER, "run-1"), [], LATER)
@@ -202,7 +202,7 @@ async def test_a_window_never_moves_back(database: Database) -> None:  # noqa: F
         assert await store.audit.collected_until("default") == LATER
 
 
-async def test_many_keys_at_once(database: Database) -> None:  # noqa: F811
+async def test_many_keys_at_once(database: Database) -> None:
     """More keys than one statement can name are looked up all the same."""
     async with database.store() as store:
         await posted(store, entry(1), SENT)

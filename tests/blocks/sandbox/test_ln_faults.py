@@ -206,7 +206,7 @@ def test_the_announcement_leads_to_ln(tmp_path: Path) -> None:
         row = {**message(4), "CurrencyRate": 1, "InvoiceAmount": 1.5}
         assert httpx.post(address, json=row, headers=headers).status_code == 201
         start = env["DAYBOOK_PAYMENTS_START"]
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d", start)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT00:00:00\+00:00", start)
     with SandboxProcess(SandboxSettings(tmp_path / "s", lines_per_day=40)) as process:
         assert process.env["DAYBOOK_PAYMENTS_START"] == start
         books = httpx.post(f"{process.url}/control/ln/books").json()
