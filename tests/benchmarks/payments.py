@@ -1,0 +1,184 @@
+"""How fast the payments run is, against the floor of the same documents posted with nothing around it.
+
+    python -m tests.benchmarks.payments --documents 10000
+
+prints one JSON object. The floor is measured in the same run, against the same sandbox process: bare
+posts by httpx of the very same bytes in the same order, as many at a time as the run has, into books that
+were emptied before, so that they are booked again; with no audit table and no Prefect; the median of three.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime as dt
+import json
+import os
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from blocks.quiet import quiet_prefect
+
+DATE = dt.date(2026, 11, 18)
+ROUNDS = 3
+
+
+def main() -> None:
+    """Measure, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--documents", type=int, default=10_000, help="documents of the day, about")
+    parser.add_argument("--concurrency", type=int, help="posts at a time, where not the connection's default")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="daybook-benchmark-") as folder:
+        os.environ["DAYBOOK_HOME"] = folder
+        os.environ.setdefault("PREFECT_HOME", f"{folder}/prefect")
+        quiet_prefect()
+        print(json.dumps(measured(arguments.documents, arguments.concurrency, Path(folder))))
+
+
+def measured(documents: int, concurrency: int | None, folder: Path) -> dict[str, Any]:
+    """Run the flow once and the floor three times, and return the figures."""
+    from blocks import connections, environment
+    from blocks.sandbox.process import SandboxProcess, SandboxSettings
+    from flows import reports
+    from flows.payments.flow import payments
+    from flows.payments.summary import PaymentsSummary
+
+    class Ends(reports.Observer):
+        summary: PaymentsSummary
+
+        def ended(self, summary: PaymentsSummary, error: Exception | None) -> None:
+            if error:
+                raise error
+            self.summary = summary
+
+    with SandboxProcess(SandboxSettings(folder / "sandbox")) as sandbox:
+        connection = environment.payment_connection(sandbox.env)
+        given = {} if concurrency is None else {"ln_concurrency": concurrency}
+        connection = connection.model_copy(update={"start": _midnight(), "mambu": None, **given})
+        with httpx.Client(base_url=sandbox.url, timeout=120) as http:
+            _make_day(http, documents)
+        ends = Ends()
+        with connections.provided({"default": connection}), reports.observed_by(ends):
+            began = time.perf_counter()
+            asyncio.run(payments(date=DATE))
+            process_seconds = time.perf_counter() - began
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        summary = ends.summary
+        asked = _calls(sandbox.url)
+        bodies = [row.message.encode() for row in sorted(summary.rows, key=_when) if row.tries]
+        found = [asyncio.run(_floor(sandbox.url, connection, bodies)) for _ in range(ROUNDS)]
+    floor = statistics.median(seconds for seconds, _ in found)
+    seconds = summary.seconds
+    return {
+        "documents": summary.documents,
+        "posted": len(bodies),
+        "by_status": {str(status): number for status, number in summary.counts.items()},
+        "seconds": seconds,
+        "seconds_with_prefect": round(process_seconds, 3),
+        "documents_per_second": round(summary.documents / seconds["total"]),
+        "xero_calls": summary.xero_calls,
+        "xero_calls_by_path": {path: number for (name, path), number in asked.items() if name == "xero"},
+        "ln_calls": summary.ln_calls,
+        "ln_concurrency": connection.ln_concurrency,
+        "peak_memory_mb": round(peak, 1),
+        "floor_seconds": round(floor, 3),
+        "floor_rounds": [round(seconds, 3) for seconds, _ in found],
+        "floor_posts_per_second": round(len(bodies) / floor),
+        "same_answers": all(answers == found[0][1] for _, answers in found)
+        and found[0][1][201] == summary.counts["sent"],
+        "ratio_to_floor": round(seconds["total"] / floor, 2),
+        "deliver_to_floor": round(seconds["deliver"] / floor, 2),
+        "python": sys.version.split()[0],
+    }
+
+
+def _make_day(http: httpx.Client, documents: int) -> None:
+    """Let the sandbox be at the end of a day with so many documents, and of no other.
+
+    The day is made up when it is first asked for, which is not what is measured; nor is what the pages for
+    people do.
+    """
+    at = dt.datetime.combine(DATE, dt.time(23, 59), dt.UTC)
+    http.post("/control/clock", json={"freeze": at.isoformat()}).raise_for_status()
+    options = {"payments_per_day": _events(documents), "payment_history_days": 0}
+    http.post("/control/xero/options", json=options).raise_for_status()
+
+
+def _events(documents: int) -> int:
+    """Return how many events of the day make so many documents; one more or less is taken away again."""
+    from blocks.sandbox.trade_days import MOST_A_DAY
+    from blocks.sandbox.xero_options import XeroOptions
+    from blocks.sandbox.xero_seeded import documents_of
+
+    seed, made = XeroOptions().seed, 0
+    for events in count():
+        if made >= documents:
+            return events
+        if events == MOST_A_DAY:
+            raise SystemExit(f"A day of the sandbox has no more than {made:,} documents.")
+        for one in documents_of(seed, DATE, events):
+            made += one.kind in {"Payments", "Prepayments", "Overpayments"}
+            made += len(one.versions[-1].body.get("Allocations", ()))
+    raise AssertionError("a day has an end")
+
+
+def _calls(url: str) -> Counter[tuple[str, str]]:
+    logged = httpx.get(f"{url}/control/requests", timeout=120).raise_for_status().json()
+    return Counter((one["system"], one["path"].rsplit("/", 1)[-1]) for one in logged)
+
+
+async def _floor(url: str, connection: Any, bodies: list[bytes]) -> tuple[float, Counter[int]]:
+    """Post the same bytes into emptied books; return how long it took, and how often which answer came."""
+    answers: Counter[int] = Counter()
+    async with httpx.AsyncClient(timeout=75, trust_env=False) as http:
+        (await http.post(f"{url}/control/ln/reset")).raise_for_status()
+        headers = await _headers(http, connection.ln)
+        path = f"{connection.ln.base_url}/{connection.ln.path}"
+        waiting = iter(bodies)
+
+        async def work() -> None:
+            for body in waiting:
+                answers[(await http.post(path, content=body, headers=headers)).status_code] += 1
+
+        began = time.perf_counter()
+        await asyncio.gather(*(work() for _ in range(connection.ln_concurrency)))
+        return time.perf_counter() - began, answers
+
+
+async def _headers(http: httpx.AsyncClient, ln: Any) -> dict[str, str]:
+    form = {
+        "grant_type": "password",
+        "username": ln.access_key.get_secret_value(),
+        "password": ln.secret_key.get_secret_value(),
+    }
+    login = (ln.client_id, ln.client_secret.get_secret_value())
+    answer = await http.post(f"{ln.authorisation_url}/{ln.token_path}", data=form, auth=login)
+    return {
+        "Authorization": f"Bearer {answer.raise_for_status().json()['access_token']}",
+        "Accept": "application/json",
+        "Content-Type": "application/json",
+        "Content-Language": ln.language,
+        "X-Infor-LnCompany": str(ln.company),
+    }
+
+
+def _midnight() -> dt.datetime:
+    return dt.datetime.combine(DATE, dt.time(), dt.UTC)
+
+
+def _when(row: Any) -> dt.datetime:
+    return row.last_try or row.changed_at
+
+
+if __name__ == "__main__":
+    main()
