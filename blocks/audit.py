@@ -1,13 +1,15 @@
 """The audit table of the payments, and the windows that were collected, in the store.
 
-What may become of a row is decided in blocks.audit_rows; here it is read, changed and kept, each change in
-one transaction.
+What may become of a row is decided in blocks.audit_rows; here it is read, changed and kept. No change is
+answered before it is committed; those that come while another is being committed wait for it, and then
+share a transaction.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -21,9 +23,11 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     delete,
     func,
     insert,
+    or_,
     select,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -31,7 +35,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from blocks import audit_rows as rules
 from blocks.audit_rows import AuditRow, Entry, Key, Kind, Result, Status
 from blocks.database import Database, instant_of, instant_text, metadata, to_its_end
-from blocks.errors import Refusal, UsageError
+from blocks.errors import DaybookError, LeaseLost, Refusal, UsageError
 from blocks.leases import Lease, require
 
 _audit = Table(
@@ -83,6 +87,9 @@ _windows = Table(
     Column("advanced_at", String(40), nullable=False),
 )
 _INSTANTS = ("first_seen", "changed_at", "last_try", "sent_at", "discarded_at", "undiscarded_at")
+_ENTRY = tuple(name for name in Entry.__dataclass_fields__ if name != "key")
+_RESULT = tuple(Result.__dataclass_fields__)
+_OWN = tuple(name for name in AuditRow.__dataclass_fields__ if name not in {"entry", "result"})
 # As many as one statement can name.
 _MANY = 500
 
@@ -97,11 +104,23 @@ class Window:
     run_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A change of one row that is to be written; `row` is what became of it, once that is committed."""
+
+    key: Key
+    rule: Callable[[AuditRow | None], AuditRow]
+    lease: Lease | None
+    row: asyncio.Future[AuditRow] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
 class Audit:
     """The audit rows and windows in a store. Every method raises StoreError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._waiting: list[_Change] = []
+        self._turn = asyncio.Lock()
 
     @to_its_end
     async def posting(
@@ -111,62 +130,72 @@ class Audit:
 
         Raises MayNotSend (see audit_rows.posting), and LeaseLost where `lease` is another run's by now.
         """
-        async with self._database.begin() as database:
-            await require(database, lease)
-            held = await _row(database, entry.key)
-            return await _put(database, rules.posting(held, entry, message, run_id, at))
+        return await self._change(
+            entry.key, lambda held: rules.posting(held, entry, message, run_id, at), lease
+        )
 
     @to_its_end
     async def posted_again(self, key: Key, at: datetime, lease: Lease | None = None) -> AuditRow:
         """Count a further post of the same run. Raises LeaseLost."""
-        async with self._database.begin() as database:
-            await require(database, lease)
-            return await _put(database, rules.posted_again(await _known(database, key), at))
+        return await self._change(key, lambda held: rules.posted_again(_known(held, key), at), lease)
 
     @to_its_end
     async def settled(self, key: Key, result: Result, at: datetime) -> AuditRow:
         """Write down how a document's posting ended, and return the row as it now stands."""
-        async with self._database.begin() as database:
-            return await _put(database, rules.settled(await _known(database, key), result, at))
+        return await self._change(key, lambda held: rules.settled(_known(held, key), result, at))
 
     @to_its_end
     async def noted(self, entry: Entry, status: Status, reason: str, run_id: str, at: datetime) -> AuditRow:
         """Write down what came about without a post; see audit_rows.noted. Raises Refusal."""
-        async with self._database.begin() as database:
-            held = await _row(database, entry.key)
-            return await _put(database, rules.noted(held, entry, status, reason, run_id, at))
+        return await self._change(
+            entry.key, lambda held: rules.noted(held, entry, status, reason, run_id, at)
+        )
 
     @to_its_end
     async def discard(self, key: Key, who: str, reason: str, at: datetime) -> AuditRow:
         """Close a document on a person's word. Raises UsageError where there is none."""
-        return await self._decided(key, lambda row: rules.discarded(row, who, reason, at))
+        return await self._change(key, lambda held: rules.discarded(_there(held, key), who, reason, at))
 
     @to_its_end
     async def undiscard(self, key: Key, who: str, at: datetime) -> AuditRow:
         """Reopen a document on a person's word. Raises UsageError where there is none."""
-        return await self._decided(key, lambda row: rules.undiscarded(row, who, at))
+        return await self._change(key, lambda held: rules.undiscarded(_there(held, key), who, at))
 
-    async def _decided(self, key: Key, change: Callable[[AuditRow], AuditRow]) -> AuditRow:
-        async with self._database.begin() as database:
-            held = await _row(database, key)
-            if held is None:
-                raise UsageError(f"The audit table has no {key}.")
-            return await _put(database, change(held))
+    async def _change(
+        self, key: Key, rule: Callable[[AuditRow | None], AuditRow], lease: Lease | None = None
+    ) -> AuditRow:
+        """Change a row, and return it once that is committed. Raises what the rule raises, and LeaseLost."""
+        change = _Change(key, rule, lease)
+        self._waiting.append(change)
+        async with self._turn:
+            # Whose turn it is writes for all that wait; most find theirs done when their own turn comes.
+            if not change.row.done():
+                changes, self._waiting = self._waiting, []
+                await self._write(changes)
+        return await change.row
+
+    async def _write(self, changes: Sequence[_Change]) -> None:
+        """Write changes in one transaction, and answer each of them."""
+        try:
+            async with self._database.begin() as database:
+                outcomes = await _written(database, changes)
+        except BaseException as error:
+            for change in changes:
+                change.row.set_exception(error) if isinstance(error, DaybookError) else change.row.cancel()
+            if not isinstance(error, DaybookError):
+                raise
+            return
+        for change, outcome in zip(changes, outcomes, strict=True):
+            if isinstance(outcome, AuditRow):
+                change.row.set_result(outcome)
+            else:
+                change.row.set_exception(outcome)
 
     @to_its_end
     async def rows_of(self, keys: Iterable[Key]) -> dict[Key, AuditRow]:
         """Return the rows there are of some keys."""
-        found: dict[Key, AuditRow] = {}
-        by_kind: dict[tuple[str, Kind], list[str]] = {}
-        for key in set(keys):
-            by_kind.setdefault((key.organisation, key.kind), []).append(key.xero_id)
         async with self._database.begin() as database:
-            for (organisation, kind), ids in by_kind.items():
-                for start in range(0, len(ids), _MANY):
-                    some = _audit.c.xero_id.in_(ids[start : start + _MANY])
-                    of_kind = and_(_audit.c.organisation == organisation, _audit.c.kind == kind, some)
-                    found |= {row.key: row for row in await _selected(database, of_kind)}
-        return found
+            return await _rows(database, keys)
 
     @to_its_end
     async def rows(
@@ -181,14 +210,14 @@ class Audit:
         wanted = [_audit.c.connection == connection]
         if since is not None:
             wanted.append(_audit.c.changed_at >= instant_text(since))
+        closed = _audit.c.discarded.is_(True)
+        if statuses:
+            of_status = and_(_audit.c.status.in_(statuses), _audit.c.discarded.is_(False))
+            wanted.append(or_(of_status, closed) if Status.DISCARDED in statuses else of_status)
+        elif not discarded:
+            wanted.append(_audit.c.discarded.is_(False))
         async with self._database.begin() as database:
-            found = await _selected(database, and_(*wanted))
-        asked = set(statuses)
-        return [
-            row
-            for row in found
-            if (row.status in asked if asked else discarded or row.status is not Status.DISCARDED)
-        ]
+            return await _selected(database, and_(*wanted))
 
     @to_its_end
     async def find(self, connection: str, kind: Kind, xero_id: str) -> AuditRow | None:
@@ -272,31 +301,73 @@ class Audit:
             await database.execute(insert(_windows).values(row))
 
 
-def _is(key: Key) -> Any:
-    return and_(
-        _audit.c.organisation == key.organisation,
-        _audit.c.kind == key.kind,
-        _audit.c.xero_id == key.xero_id,
-    )
-
-
-async def _row(database: AsyncConnection, key: Key) -> AuditRow | None:
-    # Held until the transaction ends, where the database can: what is decided rests on it.
-    found = (await database.execute(select(_audit).where(_is(key)).with_for_update())).mappings().first()
-    return _read(found) if found else None
-
-
-async def _known(database: AsyncConnection, key: Key) -> AuditRow:
-    held = await _row(database, key)
+def _known(held: AuditRow | None, key: Key) -> AuditRow:
     if held is None:
         raise Refusal(f"The audit table has lost {key}, which this run had written down before posting it.")
     return held
 
 
-async def _put(database: AsyncConnection, row: AuditRow) -> AuditRow:
-    await database.execute(delete(_audit).where(_is(row.key)))
-    await database.execute(insert(_audit).values(_values(row)))
-    return row
+def _there(held: AuditRow | None, key: Key) -> AuditRow:
+    if held is None:
+        raise UsageError(f"The audit table has no {key}.")
+    return held
+
+
+_ONE = delete(_audit).where(
+    _audit.c.organisation == bindparam("of_organisation"),
+    _audit.c.kind == bindparam("of_kind"),
+    _audit.c.xero_id == bindparam("of_id"),
+)
+
+
+async def _written(database: AsyncConnection, changes: Sequence[_Change]) -> list[AuditRow | DaybookError]:
+    """Write changes, in their order, and return what became of each: its row, or why it may not be."""
+    lost: dict[Lease, LeaseLost] = {}
+    for lease in {change.lease for change in changes if change.lease}:
+        try:
+            await require(database, lease)
+        except LeaseLost as error:
+            lost[lease] = error
+    # Held until the transaction ends, where the database can: what is decided rests on them.
+    rows = await _rows(database, (change.key for change in changes), held=True)
+    outcomes: list[AuditRow | DaybookError] = []
+    changed: dict[Key, AuditRow] = {}
+    for change in changes:
+        if change.lease in lost:
+            outcomes.append(lost[change.lease])
+            continue
+        try:
+            row = change.rule(rows.get(change.key))
+        except DaybookError as error:
+            outcomes.append(error)
+            continue
+        rows[change.key] = changed[change.key] = row
+        outcomes.append(row)
+    if changed:
+        keys = [
+            {"of_organisation": key.organisation, "of_kind": key.kind, "of_id": key.xero_id}
+            for key in sorted(changed)
+        ]
+        await database.execute(_ONE, keys)
+        await database.execute(insert(_audit), [_values(changed[key]) for key in sorted(changed)])
+    return outcomes
+
+
+async def _rows(database: AsyncConnection, keys: Iterable[Key], *, held: bool = False) -> dict[Key, AuditRow]:
+    """Return the rows there are of some keys; `held`: until the transaction ends nobody else can change them."""
+    found: dict[Key, AuditRow] = {}
+    by_kind: dict[tuple[str, Kind], list[str]] = {}
+    # In their order: who waits for another's row then holds none that the other waits for.
+    for key in sorted(set(keys)):
+        by_kind.setdefault((key.organisation, key.kind), []).append(key.xero_id)
+    for (organisation, kind), ids in by_kind.items():
+        for start in range(0, len(ids), _MANY):
+            some = _audit.c.xero_id.in_(ids[start : start + _MANY])
+            query = select(_audit).where(_audit.c.organisation == organisation, _audit.c.kind == kind, some)
+            if held:
+                query = query.order_by(_audit.c.xero_id).with_for_update()
+            found |= {row.key: row for row in map(_read, (await database.execute(query)).mappings())}
+    return found
 
 
 async def _selected(database: AsyncConnection, wanted: Any) -> list[AuditRow]:
@@ -305,16 +376,20 @@ async def _selected(database: AsyncConnection, wanted: Any) -> list[AuditRow]:
 
 
 def _values(row: AuditRow) -> dict[str, Any]:
-    values = {name: getattr(row, name) for name in AuditRow.__dataclass_fields__}
-    entry, result = asdict(values.pop("entry")), asdict(values.pop("result"))
-    instants = {name: instant_text(values[name]) if values[name] else None for name in _INSTANTS}
-    return {**entry.pop("key"), **entry, **result, **values, **instants}
+    entry, result, key = row.entry, row.result, row.key
+    values = {name: getattr(entry, name) for name in _ENTRY}
+    values |= {name: getattr(result, name) for name in _RESULT}
+    values |= {name: getattr(row, name) for name in _OWN}
+    values |= {name: instant_text(values[name]) if values[name] else None for name in _INSTANTS}
+    return {"organisation": key.organisation, "kind": key.kind, "xero_id": key.xero_id, **values}
 
 
 def _read(row: Mapping[Any, Any]) -> AuditRow:
     values = {**row, **{name: instant_of(row[name]) for name in _INSTANTS}}
     key = Key(values["organisation"], Kind(values["kind"]), values["xero_id"])
-    entry = {name: values[name] for name in Entry.__dataclass_fields__ if name != "key"}
-    result = {name: values[name] for name in Result.__dataclass_fields__ if name != "status"}
-    own = {name: values[name] for name in AuditRow.__dataclass_fields__ if name not in {"entry", "result"}}
-    return AuditRow(Entry(key, **entry), Result(Status(values["status"]), **result), **own)
+    result = {**{name: values[name] for name in _RESULT}, "status": Status(values["status"])}
+    return AuditRow(
+        Entry(key, **{name: values[name] for name in _ENTRY}),
+        Result(**result),
+        **{name: values[name] for name in _OWN},
+    )
