@@ -354,7 +354,7 @@ async def _written(database: AsyncConnection, changes: Sequence[_Change]) -> lis
 
 
 async def _rows(database: AsyncConnection, keys: Iterable[Key], *, held: bool = False) -> dict[Key, AuditRow]:
-    """Return the rows there are of some keys; `held`: until the transaction ends nobody else can change them."""
+    """Return the rows there are of some keys; `held`: nobody else changes them until the transaction ends."""
     found: dict[Key, AuditRow] = {}
     by_kind: dict[tuple[str, Kind], list[str]] = {}
     # In their order: who waits for another's row then holds none that the other waits for.

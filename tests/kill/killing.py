@@ -1,4 +1,4 @@
-"""Kill a run, run its date again, and see whether the books are right."""
+"""Kill a run, run its date again, and see whether the books are right: what journals and payments share."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ import contextlib
 import datetime as dt
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import asyncpg
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
 from blocks.__main__ import _save
+from blocks.environment import Connections
+from blocks.leases import ALL_DAYS
 from blocks.store import DaybookStore
-from tests.kill import books
 from tests.kill.points import Point
 from tests.prefect_server import ROOT, run
 from tests.sandboxed import Sandboxed
 
 POSTGRES = os.environ.get("DAYBOOK_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
 STORES = ("sqlite", "postgresql")
-LINES_PER_DAY = 40
-LINES_PER_JOURNAL = 4
 # How long a run may take until it makes the request at which it is killed.
 PATIENCE = 120.0
 # How often a point is tried, each time one request earlier: another day can have fewer of them.
@@ -43,9 +43,9 @@ TRIES = 3
 _AGAIN = """
 import sys
 from flows.main import main
-for date in sys.argv[2:]:
+for date in sys.argv[3:]:
     try:
-        main(["journals", "--connection", sys.argv[1], "--date", date, "--json"])
+        main([sys.argv[1], "--connection", sys.argv[2], "--date", date, "--json"])
     except SystemExit as end:
         print(end.code)
 """
@@ -53,7 +53,11 @@ for date in sys.argv[2:]:
 
 @dataclass
 class Kill:
-    """One kill and what came of it; `held` tells that a run died which held the day."""
+    """One kill and what came of it.
+
+    `held` tells that a run died which held the day, `duplicates` how often the other side said that it had
+    already what was sent.
+    """
 
     point: Point
     date: dt.date
@@ -61,31 +65,66 @@ class Kill:
     killed_after: float = 0.0
     rerun_took: float = 0.0
     told: dict[str, Any] = field(default_factory=dict)
+    duplicates: int = 0
     problems: list[str] = field(default_factory=list)
 
 
-class Lane:
-    """A sandbox, a connection to it, and the days whose runs are killed there, one after the other."""
+class Lane(ABC):
+    """A sandbox, a connection to it, and the days whose runs are killed there, one after the other.
+
+    `kinds` are those of its points, in the order in which they take turns; `settings` are the sandbox's.
+    """
+
+    flow: ClassVar[str]
+    kinds: ClassVar[tuple[str, ...]]
+    settings: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, sandbox: Sandboxed, first_day: dt.date) -> None:
         self.sandbox = sandbox
-        self._next_day = first_day
+        self.first_day = self._next_day = first_day
         self.connection = ""
         self.store = DaybookStore()
         self.env: Mapping[str, str] = {}
 
+    @abstractmethod
+    def made(self, store: DaybookStore) -> Connections:
+        """Return a connection between the sandbox and a store."""
+
+    @abstractmethod
+    def points(self, chance: random.Random) -> dict[str, list[Point]]:
+        """Run a day undisturbed, and return all points at which it can be killed, by kind."""
+
+    @abstractmethod
+    def problems(self, kill: Kill) -> list[str]:
+        """Say what is not as it should be after the rerun of a day."""
+
+    @abstractmethod
+    def incidents(self, kills: list[Kill]) -> None:
+        """Note where the record of incidents is not as it should be."""
+
+    @abstractmethod
+    def booked(self) -> Any:
+        """Return all that is in the books at which the flow aims."""
+
+    @abstractmethod
+    def nothing_new(self, told: Mapping[str, Any], code: int) -> bool:
+        """Tell whether a run, by what it told and its exit code, found that all was there."""
+
+    def arrive(self, date: dt.date) -> None:  # noqa: B027 - not every sandbox has to be anywhere
+        """Let the sandbox be where a date's first run finds it."""
+
     def connect(self, name: str, store: DaybookStore, env: Mapping[str, str]) -> None:
         """Save a connection between the sandbox and a store, as `python -m blocks save` does."""
-        connection = self.sandbox.connection(store=store, lines_per_journal=LINES_PER_JOURNAL)
+        self.store, self.env, self.connection = store, env, name
         with temporary_settings({PREFECT_API_URL: env["PREFECT_API_URL"]}):
-            asyncio.run(_save(name, connection))
-        self.connection, self.store, self.env = name, store, env
+            asyncio.run(_save(name, self.made(store)))
 
     def requests(self) -> list[dict[str, Any]]:
         """Run a day undisturbed and return what it asked the systems for."""
         self._calm()
-        done = run(self._command(self._day()), self.env)
-        assert done.returncode == 0, done.stdout + done.stderr
+        done = run(self.command(self._day()), self.env)
+        assert done.stdout, done.stderr
+        assert self.is_right(json.loads(done.stdout), done.returncode), done.stdout + done.stderr
         found: list[dict[str, Any]] = self.sandbox.http.get("/control/requests").json()
         return found
 
@@ -104,38 +143,41 @@ class Lane:
         kill.problems.append("no run came to this point")
         return kill
 
-    def incidents(self, kills: list[Kill]) -> None:
-        """Note where the record of incidents is not as it should be: one for each run that died, resolved."""
+    def recorded_incidents(self, kills: list[Kill]) -> list[dict[str, Any]]:
+        """Return the connection's incidents; note it where some are open."""
         done = run(["flows.main", "incidents", "--connection", self.connection, "--json"], self.env)
-        found = json.loads(done.stdout)["incidents"]
-        for kill in kills:
-            ours = [one for one in found if one["date"] == str(kill.date)]
-            if bool(ours) is not kill.held or not all(one["resolved"] for one in ours):
-                kill.problems.append(f"incidents (a run that held the day died: {kill.held}): {ours}")
         if done.returncode != 0:
             kills[0].problems.append(f"incidents ended with {done.returncode}: {done.stdout}{done.stderr}")
+        found: list[dict[str, Any]] = json.loads(done.stdout)["incidents"]
+        return found
 
     def again(self, kills: list[Kill]) -> None:
         """Run all the days once more, in one process, and note where anything changed."""
-        before = self.sandbox.xero_journals()
+        before = self.booked()
         dates = [str(kill.date) for kill in kills]
-        command = [sys.executable, "-c", _AGAIN, self.connection, *dates]
+        command = [sys.executable, "-c", _AGAIN, self.flow, self.connection, *dates]
         done = subprocess.run(
             command, cwd=ROOT, env=dict(self.env), capture_output=True, text=True, timeout=600, check=False
         )
         said = done.stdout.splitlines()
         for kill, told, code in zip(kills, said[::2], said[1::2], strict=False):
-            if code != "0" or json.loads(told)["journals_created"] != 0:
+            if not self.nothing_new(json.loads(told), int(code)):
                 kill.problems.append(f"a further run did not find all there: {told}")
-        if len(said) != 2 * len(kills) or self.sandbox.xero_journals() != before:
-            kills[0].problems.append(f"a further run of {dates} changed Xero or failed: {done.stderr}")
+        if len(said) != 2 * len(kills) or self.booked() != before:
+            kills[0].problems.append(f"a further run of {dates} changed the books or failed: {done.stderr}")
 
     def _day(self) -> dt.date:
         day, self._next_day = self._next_day, self._next_day + dt.timedelta(days=1)
+        self.arrive(day)
         return day
 
-    def _command(self, date: dt.date) -> list[str]:
-        return ["flows.main", "journals", "--connection", self.connection, "--date", str(date), "--json"]
+    def command(self, date: dt.date) -> list[str]:
+        """Return the command of a date's run, as `python -m` takes it."""
+        return ["flows.main", self.flow, "--connection", self.connection, "--date", str(date), "--json"]
+
+    def rule(self, point: Point) -> dict[str, Any]:
+        """Return the sandbox's rule that strikes at a point."""
+        return point.rule()
 
     def _calm(self) -> None:
         self.sandbox.http.delete("/control/faults")
@@ -144,9 +186,9 @@ class Lane:
     def _killed(self, kill: Kill, point: Point) -> bool:
         """Start a run and kill it at a point; return False where it ended before."""
         self._calm()
-        self.sandbox.fault(point.rule(len(self.sandbox.xero_journals())))
+        self.sandbox.fault(self.rule(point))
         child = subprocess.Popen(
-            [sys.executable, "-m", *self._command(kill.date)],
+            [sys.executable, "-m", *self.command(kill.date)],
             cwd=ROOT,
             env=dict(self.env),
             stdout=subprocess.DEVNULL,
@@ -170,7 +212,8 @@ class Lane:
 
     async def _is_held(self, date: dt.date) -> bool:
         async with self.store.open() as opened:
-            return any(lease.day == date for lease in await opened.leases.of("journals", self.connection))
+            leases = await opened.leases.of(self.flow, self.connection)
+        return any(lease.day in {date, ALL_DAYS} for lease in leases)
 
     def _struck(self, point: Point) -> list[dict[str, Any]]:
         """Return the requests that the point's rule has struck, done already where it is to be done."""
@@ -180,17 +223,20 @@ class Lane:
 
     def _rerun(self, kill: Kill) -> None:
         began = time.monotonic()
-        done = run(self._command(kill.date), self.env)
+        done = run(self.command(kill.date), self.env)
         kill.rerun_took = time.monotonic() - began
         self._until_all_is_done(kill.point)
         try:
             kill.told = json.loads(done.stdout)
         except ValueError:
             kill.problems.append(f"the rerun told nothing: {done.stdout}{done.stderr}")
-        if done.returncode != 0 or kill.told.get("tied_out") is not True:
+        if not self.is_right(kill.told, done.returncode):
             kill.problems.append(f"the rerun ended with {done.returncode}: {kill.told}{done.stderr}")
-        for check in CHECKS:
-            kill.problems.extend(check(self, kill))
+        kill.problems.extend(self.problems(kill))
+
+    @abstractmethod
+    def is_right(self, told: Mapping[str, Any], code: int) -> bool:
+        """Tell whether a rerun, by what it told and its exit code, made an end of its day."""
 
     def _until_all_is_done(self, point: Point) -> None:
         """Wait for the request that was to be done late."""
@@ -201,28 +247,11 @@ class Lane:
             time.sleep(0.05)
 
 
-def _tasks(lane: Lane, kill: Kill) -> list[str]:
-    """Say which tasks of the day are still open in Mambu, or there twice."""
-    tasks = [one for one in lane.sandbox.control("mambu/tasks") if f" {kill.date} " in one["title"]]
-    titles = Counter(one["title"] for one in tasks)
-    return [
-        *(f"still open: {one['title']}" for one in tasks if one["status"] != "COMPLETED"),
-        *(f"{count} tasks named {title}" for title, count in titles.items() if count > 1),
-        *(["a task, and no run died"] if tasks and not kill.held else []),
-        *(["no task, and a run died"] if kill.held and not tasks else []),
-    ]
-
-
-def _books(lane: Lane, kill: Kill) -> list[str]:
-    return books.problems(lane.sandbox, kill.date)
-
-
-# What has to be true of a day after the rerun; each returns what is wrong.
-CHECKS: tuple[Callable[[Lane, Kill], list[str]], ...] = (_books, _tasks)
+L = TypeVar("L", bound=Lane)
 
 
 def kills(
-    lanes: list[Lane], points: list[Point], told: Callable[[Kill], None] = lambda _: None
+    lanes: Sequence[Lane], points: list[Point], told: Callable[[Kill], None] = lambda _: None
 ) -> list[Kill]:
     """Make these kills, side by side in the lanes, and run every day once more at the end.
 
@@ -276,13 +305,13 @@ async def _on_postgres(statement: str) -> None:
 
 
 @contextlib.contextmanager
-def lanes(folder: Path, count: int = 2) -> Iterator[list[Lane]]:
+def lanes(of: type[L], folder: Path, count: int = 2) -> Iterator[list[L]]:
     """Serve so many sandboxes and yield a lane to each, on days that none shares with another."""
     with contextlib.ExitStack() as stack:
         yield [
-            Lane(
-                stack.enter_context(Sandboxed(folder / f"sandbox-{n}", lines_per_day=LINES_PER_DAY)),
-                dt.date(2026, 1 + 4 * n, 2),
+            of(
+                stack.enter_context(Sandboxed(folder / f"{of.flow}-{n}", **of.settings)),
+                dt.date(2026, 2 + 4 * n, 2),
             )
             for n in range(count)
         ]

@@ -6,25 +6,13 @@ import itertools
 import math
 import random
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 # Xero's list of journals comes in pages of so many.
 PAGE = 100
 LIST = ("xero", "GET", "/api.xro/2.0/ManualJournals")
-
-# What a kill is about, in the order in which they take turns.
-AFTER = "write, done but not answered"
-BEFORE = "write, not done"
-READ_BACK = "read-back"
-LATE = "write, done while the next run goes"
-XERO = "read of Xero"
-MOMENT = "any moment of sending"
-MAMBU = "read of Mambu"
-TWICE = "write, and then the next run, too"
-KINDS = (AFTER, BEFORE, TWICE, READ_BACK, LATE, XERO, MOMENT, MAMBU)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +35,7 @@ class Point:
     pause: float = 0.0
     then: Point | None = None
 
-    def rule(self, journals: int) -> dict[str, Any]:
+    def rule(self, journals: int = 0) -> dict[str, Any]:
         """Return the sandbox's rule that strikes there, with so many journals in Xero."""
         nth = self.nth
         if (self.system, self.method, self.path) == LIST and nth > self.lists:
@@ -56,8 +44,8 @@ class Point:
         return {"system": self.system, "method": self.method, "path": path, "nth": nth, **self.fault}
 
     def earlier(self) -> Point:
-        """Return the point one such request earlier."""
-        return replace(self, nth=max(1, self.nth - 1))
+        """Return a point a few such requests earlier."""
+        return replace(self, nth=max(1, self.nth - max(1, self.nth // 4)))
 
     def __str__(self) -> str:
         name = self.path.rstrip("/").rsplit("/", 1)[-1].replace("gljournalentries:", "")
@@ -65,44 +53,13 @@ class Point:
 
 
 # All further requests of the kind hang as well: what else is under way gets no further than the first.
-_HANG = {"kind": "hang", "seconds": 300, "times": 0}
-_DONE = {**_HANG, "after": True}
-# Where a run is killed that has found what a killed one left: it sends that again, and tells people.
-_NEXT = (
-    Point(TWICE, "xero", "PUT", LIST[2], 1, _DONE),
-    Point(TWICE, "mambu", "POST", "/api/tasks", 1, _DONE),
-    Point(TWICE, "xero", "PUT", LIST[2], 1, _HANG),
-    Point(TWICE, "mambu", "PATCH", "/api/tasks/", 1, _DONE),
-    Point(TWICE, "mambu", "POST", "/api/tasks", 1, _HANG),
-    Point(TWICE, "mambu", "PATCH", "/api/tasks/", 1, _HANG),
-)
+HANG = {"kind": "hang", "seconds": 300, "times": 0}
+DONE = {**HANG, "after": True}
 
 
-def points(requests: Sequence[dict[str, Any]], chance: random.Random) -> dict[str, list[Point]]:
-    """Return all points of a run that made these requests, by kind."""
-    found: dict[str, list[Point]] = {kind: [] for kind in KINDS}
-    seen: Counter[tuple[str, str, str]] = Counter()
-    lists, writes = 0, 0
-    for request in requests:
-        place = (request["system"], request["method"], request["path"])
-        seen[place] += 1
-        here = Point(BEFORE, *place, seen[place], _HANG)
-        if place[1] == "PUT":
-            writes += 1
-            found[BEFORE].append(here)
-            found[AFTER].append(replace(here, kind=AFTER, fault=_DONE))
-            found[TWICE].append(replace(here, kind=TWICE, then=_NEXT[writes % len(_NEXT)]))
-            late = {"kind": "delay", "seconds": round(chance.uniform(2, 12), 1)}
-            found[LATE].append(replace(here, kind=LATE, fault=late))
-            pause = round(chance.uniform(0, 0.1), 3)
-            found[MOMENT].append(
-                replace(here, kind=MOMENT, fault={"kind": "delay", "seconds": 0}, pause=pause)
-            )
-        else:
-            lists += place == LIST and not writes
-            kind = MAMBU if place[0] == "mambu" else READ_BACK if writes else XERO
-            found[kind].append(replace(here, kind=kind))
-    return {kind: [replace(one, lists=lists) for one in some] for kind, some in found.items()}
+def late(chance: random.Random) -> dict[str, Any]:
+    """Return a fault by which a request is done while the next run goes."""
+    return {"kind": "delay", "seconds": round(chance.uniform(2, 12), 1)}
 
 
 def deck(all_points: dict[str, list[Point]], count: int, chance: random.Random) -> list[Point]:
@@ -112,6 +69,6 @@ def deck(all_points: dict[str, list[Point]], count: int, chance: random.Random) 
         while all_points[kind]:
             yield from chance.sample(all_points[kind], len(all_points[kind]))
 
-    decks = [shuffled(kind) for kind in KINDS]
+    decks = [shuffled(kind) for kind in all_points]
     turns = (next(some, None) for some in itertools.cycle(decks))
     return list(itertools.islice((point for point in turns if point), count))

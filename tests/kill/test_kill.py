@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +12,10 @@ import asyncpg
 import pytest
 
 from blocks.store import DaybookStore
+from tests.kill.journals import Journals
 from tests.kill.killing import POSTGRES, STORES, Lane, kills, lanes, store
-from tests.kill.points import KINDS, deck, points
+from tests.kill.payments import Payments
+from tests.kill.points import deck
 from tests.prefect_server import environment, server
 
 KILLS = 12
@@ -23,16 +25,16 @@ SEED = 2026
 class Place(NamedTuple):
     """Where runs are killed: two sandboxes, and the environment that leads to a Prefect server."""
 
-    lanes: list[Lane]
+    lanes: Sequence[Lane]
     env: dict[str, str]
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """Share the sandboxes and the Prefect server between both stores."""
+@pytest.fixture(scope="module", params=[Journals, Payments])
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Share the sandboxes of a flow and the Prefect server between both stores."""
     folder = tmp_path_factory.mktemp("kill")
     env = environment(folder)
-    with lanes(folder) as both, server(env, folder / "server.log"):
+    with lanes(request.param, folder) as both, server(env, folder / "server.log"):
         yield Place(both, env)
 
 
@@ -52,15 +54,15 @@ def empty_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dayb
 
 
 @pytest.mark.slow
-def test_a_killed_run_is_made_good_by_the_next(empty_store: DaybookStore, place: Place) -> None:
-    """Wherever a run is killed, the next brings each line into Xero once, and a further one adds nothing."""
+def test_a_killed_run_is_made_good_by_the_next(place: Place, empty_store: DaybookStore) -> None:
+    """Wherever a run is killed, the next brings all of its day over once, and a further one adds nothing."""
     for number, lane in enumerate(place.lanes):
         lane.connect(f"kill-{number}", empty_store, place.env)
     chance = random.Random(SEED)  # noqa: S311 - a choice of tests
-    chosen = deck(points(place.lanes[0].requests(), chance), KILLS, chance)
+    chosen = deck(place.lanes[0].points(chance), KILLS, chance)
 
     made = kills(place.lanes, chosen)
 
     assert [(str(one.point), one.point.kind, one.date, one.problems) for one in made if one.problems] == []
-    assert {one.point.kind for one in made} == set(KINDS)
+    assert {one.point.kind for one in made} == set(place.lanes[0].kinds)
     assert len(made) == KILLS
