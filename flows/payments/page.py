@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
-from blocks.audit_rows import AuditRow, Status
+from blocks.audit_rows import AuditRow, Entry, Status
 from blocks.incidents import TaskState
 from flows.markdown import MOST_ROWS, bullets, cell, table
+from flows.money import grouped, minor_digits, money_text, to_minor
 from flows.payments.classify import Action
 from flows.payments.summary import OPEN, PaymentsSummary
 from flows.words import counted
@@ -38,6 +40,23 @@ def page(summary: PaymentsSummary) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def amount_text(entry: Entry) -> str:
+    """Return an amount with its currency's decimals, or as Xero has it where it is finer; empty for none."""
+    minor = _minor(entry)
+    return entry.amount if minor is None else money_text(minor, minor_digits(entry.currency))
+
+
+def amount_shown(entry: Entry) -> str:
+    """Return an amount for reading: its thousands set apart, and its currency."""
+    minor = _minor(entry)
+    amount = entry.amount if minor is None else grouped(minor, minor_digits(entry.currency))
+    return f"{amount} {entry.currency}".strip()
+
+
+def _minor(entry: Entry) -> int | None:
+    return to_minor(Decimal(entry.amount), minor_digits(entry.currency)) if entry.amount else None
+
+
 def audit_table(rows: Sequence[AuditRow]) -> list[dict[str, str]]:
     """Return audit rows as a table whose cells are texts."""
     return [
@@ -49,7 +68,7 @@ def audit_table(rows: Sequence[AuditRow]) -> list[dict[str, str]]:
             "partner in LN": row.entry.partner,
             "invoice": row.entry.invoice_number,
             "date": str(row.entry.day or ""),
-            "amount": row.entry.amount,
+            "amount": amount_text(row.entry),
             "currency": row.entry.currency,
             "tries": str(row.tries),
             "changed": f"{row.changed_at:%Y-%m-%d %H:%M:%S} UTC",
@@ -83,7 +102,7 @@ def _planned(summary: PaymentsSummary) -> str:
             "send" if one.action is Action.SEND else str(one.status),
             cell(one.entry.contact_name),
             cell(one.entry.invoice_number),
-            f"{one.entry.amount} {one.entry.currency}",
+            amount_shown(one.entry),
             cell(one.reason),
         ]
         for one in summary.planned[:MOST_ROWS]
@@ -99,7 +118,7 @@ def _rows(rows: Sequence[AuditRow]) -> str:
             str(row.status),
             cell(row.entry.contact_name),
             cell(row.entry.invoice_number),
-            f"{row.entry.amount} {row.entry.currency}",
+            amount_shown(row.entry),
             cell(row.reason),
         ]
         for row in shown[:MOST_ROWS]
