@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from blocks.audit_rows import Entry, Status
+from blocks.audit_rows import AuditRow, Entry, Status
 from blocks.errors import DaybookError
 from flows import local
 from flows.auditing import documents_table
@@ -102,4 +102,8 @@ def _rows(summary: PaymentsSummary) -> list[tuple[Entry, str, str]]:
         for one in summary.planned
     ]
     shown = sorted(summary.rows, key=lambda row: _ORDER.index(row.status))
-    return found + [(row.entry, str(row.status), row.reason) for row in shown]
+    return found + [(row.entry, str(row.status), _said(row)) for row in shown]
+
+
+def _said(row: AuditRow) -> str:
+    return "" if row.status is Status.SENT else row.reason

@@ -45,8 +45,8 @@ async def advance(exchange: Exchange, summary: PaymentsSummary, deliveries: Deli
     collected = await store.collected_until(exchange.name)
     if not goes_on(window, collected, exchange.connection.start):
         summary.notes.append(
-            "This window begins later than the last complete one ended, so the next scheduled run still "
-            "goes over what lies between."
+            "This window begins later than where complete ones have come to, so the next scheduled run "
+            "still goes over what lies between."
         )
         return
     keys = [deliveries.decisions[key].entry.key for key in deliveries.collected.of_window]
