@@ -289,7 +289,7 @@ def test_allocation_that_vanished() -> None:
 
 
 def test_sent_and_shown_thinly() -> None:
-    """What was sent counts as unchanged where Xero's list leaves its currency to an invoice not read again."""
+    """What was sent counts as unchanged where Xero leaves its currency to an invoice not read again."""
     everything = shown(payment())
     held = row(Status.SENT, decided(everything).entry)
     thin = shown(payment(), invoices={})
