@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import ExitStack
 from typing import Any
 
 from prefect.client.schemas.objects import State
 
 from blocks import connections
-from blocks.connections import JournalConnection
 from blocks.environment import payment_connection
 from blocks.incidents import Incident
 from blocks.leases import ALL_DAYS, LEASE_LIFE, Lease
@@ -26,9 +26,9 @@ def for_payments(sandbox: Sandboxed) -> PaymentConnection:
 
 async def watched(*kinds: Any, name: str = "default") -> State[Any]:
     """Run the watch over connections of a name."""
-    journals = {name: one for one in kinds if isinstance(one, JournalConnection)}
-    payments = {name: one for one in kinds if isinstance(one, PaymentConnection)}
-    with connections.provided(journals), connections.provided(payments):
+    with ExitStack() as stack:
+        for one in kinds:
+            stack.enter_context(connections.provided({name: one}))
         return await watch(name, return_state=True)
 
 
