@@ -67,20 +67,11 @@ class Deliveries:
         self.rows: dict[Key, AuditRow] = dict(collected.rows)
         self.written: set[Key] = set()
         self.posted: set[Key] = set()
-        self._round = exchange
+        self._exchange = exchange
         self._done = 0
         self._silent = 0
         self._silence = Silence()
         self._stop: Exception | None = None
-
-    @property
-    def to_send(self) -> list[Decision]:
-        """Return the decisions to send that have not been carried out."""
-        return [
-            one
-            for one in self.decisions.values()
-            if one.action is Action.SEND and one.entry.key not in self.posted
-        ]
 
     async def classify(self) -> None:
         """Decide on every document, by the rows there are now."""
@@ -111,7 +102,7 @@ class Deliveries:
             )
 
     def _decide(self, kinds: Iterable[Kind]) -> None:
-        collected, policy = self.collected, self._round.policy
+        collected, policy = self.collected, self._exchange.policy
         for document in collected.documents:
             if document.key.kind in kinds:
                 prepayment = Key(document.key.organisation, Kind.PREPAYMENT, document.prepayment_id)
@@ -138,7 +129,7 @@ class Deliveries:
         return not (same and (there or row.entry == decision.entry))
 
     async def _deliver(self, name: str, decisions: list[Decision]) -> None:
-        exchange = self._round
+        exchange = self._exchange
         delivery = Delivery(
             exchange.store.audit,
             exchange.ln,
