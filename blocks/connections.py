@@ -26,6 +26,10 @@ B = TypeVar("B", bound=Block)
 _LABEL = re.compile(r"[A-Za-z0-9._-]{1,40}")
 
 
+class NoSuchConnection(UsageError):
+    """No connection of a kind has the name that a run asks for."""
+
+
 class JournalConnection(Block):
     """One Mambu tenant whose journal lines go to one Xero organisation.
 
@@ -149,7 +153,7 @@ async def connection_named(kind: type[B], name: str) -> B:
                 f"The connection {name!r} cannot be loaded: {_first_line(error)} Save it again with "
                 f"`python -m blocks save {name}`."
             ) from None
-        raise UsageError(
+        raise NoSuchConnection(
             f"There is no connection named {name!r}. Save one with `python -m blocks save {name}`, or "
             "try Daybook out with --sandbox."
         ) from None

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 metadata = MetaData()
 _meta = Table("daybook", metadata, Column("schema_version", Integer, primary_key=True))
 
 # What an older schema lacks, by its version, beside tables that are new: none so far had to change.
-_CHANGES: Final[Mapping[int, tuple[str, ...]]] = MappingProxyType({1: ()})
+_CHANGES: Final[Mapping[int, tuple[str, ...]]] = MappingProxyType({1: (), 2: ()})
 
 
 def to_its_end(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:

@@ -10,8 +10,7 @@ from prefect.blocks.core import Block
 from pydantic import AwareDatetime, ConfigDict, Field, field_validator, model_validator
 
 from blocks.addresses import LOGO_URL, documentation_url
-from blocks.connections import JournalConnection, connection_named
-from blocks.errors import UsageError
+from blocks.connections import JournalConnection, NoSuchConnection, connection_named
 from blocks.infor_ln import InforLNCredentials
 from blocks.mambu import MambuCredentials
 from blocks.store import DaybookStore
@@ -168,8 +167,8 @@ async def store_of(name: str) -> DaybookStore:
     """Return the store of the connection of a name, of whichever kind. Raises UsageError."""
     try:
         return (await JournalConnection.named(name)).store
-    except UsageError as error:
+    except NoSuchConnection as missing:
         try:
             return (await PaymentConnection.named(name)).store
-        except UsageError:
-            raise error from None
+        except NoSuchConnection:
+            raise missing from None

@@ -8,18 +8,20 @@ import datetime as dt
 import getpass
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from blocks.audit_rows import AuditRow, Status, parsed_key
+from blocks.audit_rows import AuditRow, Entry, Status, parsed_key
 from blocks.errors import UsageError
 from flows import local
+from flows.payments.page import amount_shown, amount_text
 from flows.payments.summary import OPEN
 from flows.words import counted
 
@@ -97,7 +99,7 @@ def document(row: AuditRow) -> dict[str, Any]:
         "invoice_number": entry.invoice_number,
         "contact_name": entry.contact_name,
         "date": str(entry.day) if entry.day else None,
-        "amount": entry.amount,
+        "amount": amount_text(entry),
         "currency": entry.currency,
         "prepayment_id": entry.prepayment_id or None,
         "message": row.message or None,
@@ -139,30 +141,34 @@ def _text(at: dt.datetime | None) -> str | None:
     return at.isoformat() if at else None
 
 
+def documents_table(title: str, rows: Iterable[tuple[Entry, str, str]]) -> Table:
+    """Return documents with their status and what is said of them, to be read in a narrow terminal too."""
+    table = Table(
+        title=title, title_justify="left", caption_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0)
+    )
+    table.add_column("Status", no_wrap=True)
+    table.add_column("Document", overflow="fold", ratio=1)
+    table.add_column("Amount", justify="right", no_wrap=True)
+    for entry, status, said in rows:
+        whom = " · ".join(text for text in (entry.contact_name, entry.invoice_number) if text)
+        what = "\n".join(text for text in (str(entry.key), whom, said) if text)
+        table.add_row(status, escape(what), amount_shown(entry))
+    return table
+
+
 def _print(rows: Sequence[AuditRow], name: str) -> None:
     console = Console(highlight=False)
     shown = rows[-_MOST_ROWS:]
     if shown:
-        table = Table(title=f"Audit of the payments of {name}", title_justify="left", caption_justify="left")
-        table.add_column("Key", overflow="fold", min_width=20)
-        table.add_column("Status", no_wrap=True)
-        table.add_column("Contact", overflow="fold")
-        table.add_column("Invoice", overflow="fold")
-        for column in ("Amount", "Tries"):
-            table.add_column(column, justify="right", no_wrap=True)
-        table.add_column("Why", overflow="fold", ratio=1)
-        for row in shown:
-            entry = row.entry
-            texts = (str(row.key), str(row.status), entry.contact_name, entry.invoice_number)
-            figures = (f"{entry.amount} {entry.currency}", str(row.tries))
-            table.add_row(*(escape(text) for text in (*texts, *figures, row.reason)))
+        texts = [(row.entry, str(row.status), f"{row.reason} {_tried(row)}".strip()) for row in shown]
+        table = documents_table(f"Audit of the payments of {name}", texts)
         if len(rows) > len(shown):
             table.caption = f"The last {len(shown)} of {len(rows):,}: --csv FILE or --json give them all."
         console.print(table)
     left = sum(row.status in OPEN for row in rows)
-    console.print(
-        f"{counted(len(rows), 'row')}, {left:,} of them open."
-        if rows
-        else "The audit table has no such row.",
-        markup=False,
-    )
+    told = f"{counted(len(rows), 'row')}, {left:,} of them open." if rows else "There are no such rows."
+    console.print(told, markup=False)
+
+
+def _tried(row: AuditRow) -> str:
+    return f"(Posted {row.tries} times.)" if row.tries > 1 else ""

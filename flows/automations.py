@@ -24,7 +24,7 @@ _OCCASIONS = {
     "Late": "a run is late",
     "Failed": "a run failed",
 }
-_FLOWS = ["journals", "withdraw"]
+_FLOWS = ["journals", "withdraw", "payments"]
 # The watching run looks after the connection of the run that is in trouble.
 _OF_THAT_RUN = {
     "__prefect_kind": "jinja",
@@ -33,7 +33,7 @@ _OF_THAT_RUN = {
 _SUBJECT = "Daybook: {{ flow_run.name }} is {{ flow_run.state.name }}"
 _BODY = (
     "{{ flow_run.state.message }}\n\nWhat is open, and what to do about it: python -m flows.main incidents, "
-    "or the artifact journals-failures-DATE."
+    "or the artifact journals-failures-DATE or payments-DATE."
 )
 
 

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from blocks.errors import StoreError
 from blocks.home import home, private_folder
-from blocks.leases import RENEWED_EVERY, Held, Lease
+from blocks.leases import LEASE_LIFE, RENEWED_EVERY, Held, Lease
 from flows.run import Run
 
 _ASKED_EVERY = 5.0
@@ -39,6 +39,19 @@ async def held(run: Run, owner: str) -> AsyncIterator[Lease | None]:
             with suppress(StoreError):  # it expires by itself
                 await run.store.leases.release(run.lease)
         lock.release()
+
+
+async def settled_leases(run: Run, flow: str) -> list[Lease]:
+    """Return the leases of a flow and connection, once each has either been renewed or has expired."""
+    held = await run.store.leases.of(flow, run.name)
+    if held:
+        # A run that was killed a moment ago looks alive until its lease is up.
+        oldest = min(lease.renewed_at for lease in held)
+        wait = (oldest + LEASE_LIFE - run.clock.now()).total_seconds()
+        if wait > 0:
+            await run.clock.sleep(wait + 1)
+            held = await run.store.leases.of(flow, run.name)
+    return held
 
 
 async def _taken(run: Run, owner: str, lock: FileLock) -> Lease | None:

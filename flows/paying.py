@@ -10,9 +10,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from blocks.audit_rows import Status
+from blocks.audit_rows import AuditRow, Entry, Status
 from blocks.errors import DaybookError
 from flows import local
+from flows.auditing import documents_table
 from flows.payments.classify import Action
 from flows.payments.flow import payments
 from flows.payments.summary import PaymentsSummary
@@ -21,7 +22,15 @@ from flows.words import counted
 
 _MOST_ROWS = 40
 # What was done needs no eye on it; what was not comes first.
-_ORDER = (Status.FAILED, Status.UNKNOWN, Status.EXCEPTION, Status.UNSUPPORTED, Status.SENT, Status.DUPLICATE)
+_ORDER = (
+    Status.FAILED,
+    Status.UNKNOWN,
+    Status.EXCEPTION,
+    Status.UNSUPPORTED,
+    Status.SENT,
+    Status.DUPLICATE,
+    Status.DISCARDED,
+)
 
 
 class PaymentsScreen(Bars):
@@ -79,39 +88,22 @@ def _show(summary: PaymentsSummary, sandbox: Path | None, *, as_json: bool) -> N
 
 
 def _table(summary: PaymentsSummary) -> Table:
-    table = Table(
-        title="Payments from Xero to Infor LN", title_justify="left", caption_justify="left", expand=True
-    )
-    for name in ("Document", "Status"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("Contact", overflow="fold", ratio=2)
-    table.add_column("Amount", justify="right", no_wrap=True)
-    table.add_column("Why", overflow="fold", ratio=5)
     rows = _rows(summary)
-    for row in rows[:_MOST_ROWS]:
-        table.add_row(*row)
+    table = documents_table("Payments from Xero to Infor LN", rows[:_MOST_ROWS])
     if len(rows) > _MOST_ROWS:
         more = counted(len(rows) - _MOST_ROWS, "more document")
         table.caption = f"and {more}; the date's artifact shows them all"
     return table
 
 
-def _rows(summary: PaymentsSummary) -> list[tuple[str, ...]]:
+def _rows(summary: PaymentsSummary) -> list[tuple[Entry, str, str]]:
     found = [
-        (one.entry, "send" if one.action is Action.SEND else one.status, one.reason)
+        (one.entry, "to be sent" if one.action is Action.SEND else str(one.status), one.reason)
         for one in summary.planned
     ]
-    shown = sorted(
-        summary.rows, key=lambda row: _ORDER.index(row.status) if row.status in _ORDER else len(_ORDER)
-    )
-    found += [(row.entry, row.status, row.reason) for row in shown]
-    return [
-        (
-            f"{entry.key.kind} {entry.key.xero_id[:8]}",
-            str(status),
-            entry.contact_name,
-            f"{entry.amount} {entry.currency}",
-            reason,
-        )
-        for entry, status, reason in found
-    ]
+    shown = sorted(summary.rows, key=lambda row: _ORDER.index(row.status))
+    return found + [(row.entry, str(row.status), _said(row)) for row in shown]
+
+
+def _said(row: AuditRow) -> str:
+    return "" if row.status is Status.SENT else row.reason

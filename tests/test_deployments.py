@@ -32,6 +32,8 @@ def test_prefect_yaml_has_no_key_that_prefect_would_drop_in_silence() -> None:
         "journals/rerun",
         "watch/after-trouble",
         "withdraw/by-date",
+        "payments/every-15-minutes",
+        "payments/rerun",
     }
     assert [item["name"] for item in deployments if set(item) - _KNOWN_KEYS] == []
 

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import click
 import pytest
+from prefect.blocks.core import Block
 
 from blocks.__main__ import main as blocks_commands
 from blocks.connections import JournalConnection
 from blocks.environment import VARIABLES
+from blocks.payment_connection import PaymentConnection
 from flows.main import main as flows_commands
 from tests.prefect_server import ROOT, environment
 
@@ -33,8 +35,9 @@ def commands() -> list[str]:
 def parsed(group: click.Command, arguments: list[str]) -> None:
     """Parse arguments down to the last command without running anything."""
     context = group.make_context("python", list(arguments), resilient_parsing=False)
-    if isinstance(group, click.Group):
-        name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])
+    left = [*context._protected_args, *context.args]
+    if isinstance(group, click.Group) and (left or not group.invoke_without_command):
+        name, command, rest = group.resolve_command(context, left)
         assert command is not None, name
         parsed(command, rest)
 
@@ -58,9 +61,10 @@ def test_every_variable_that_is_read_is_in_the_readme() -> None:
     assert [name for name in VARIABLES if f"`{name}`" not in README] == []
 
 
-def test_every_field_of_a_connection_is_in_the_readme() -> None:
-    """The README's table of the configuration names each field of a journal connection."""
-    fields = set(JournalConnection.model_fields) - {"mambu", "xero", "store"}
+@pytest.mark.parametrize("kind", [JournalConnection, PaymentConnection])
+def test_every_field_of_a_connection_is_in_the_readme(kind: type[Block]) -> None:
+    """The README's tables of the configuration name each field of a connection of each kind."""
+    fields = set(kind.model_fields) - {"mambu", "xero", "ln", "store"}
     assert sorted(name for name in fields if f"`{name}`" not in README) == []
 
 

@@ -94,7 +94,7 @@ class LnStandIn:
         return self._control.act(verb, body)
 
     def payments_start(self) -> str:
-        """Return from when on connections to this sandbox send: midnight UTC, three days before it began."""
+        """Return from when on a connection sends: midnight UTC, three days before the sandbox began."""
         if "payments_start" not in self.state.settings:
             first = self._clock.now() - timedelta(days=3)
             self.state.set("payments_start", first.date().isoformat())

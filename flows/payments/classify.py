@@ -249,7 +249,8 @@ def _changes(now: Entry, sent: Entry) -> Iterator[str]:
     for name, before, after in (
         ("date", sent.day, now.day),
         ("amount", sent.amount, now.amount),
-        ("currency", sent.currency, now.currency),
+        # A list of payments can leave it to the invoice, which is not read again for what was sent.
+        ("currency", sent.currency, now.currency or sent.currency),
     ):
         if before != after:
             yield f"{name} {before or 'none'} -> {after or 'none'}"

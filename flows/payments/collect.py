@@ -72,8 +72,8 @@ async def collect(exchange: Exchange) -> Collected:
     await exchange.progress("collect", 2, 4)
     found = documents(shown)
     rows = await _rows(exchange, found, shown.prepayments)
-    first_day = (await sending_since(exchange)).date()
-    ours = [one for one in found if row_of(one, rows) or _is_new(exchange, one, first_day)]
+    start = await sending_since(exchange)
+    ours = [one for one in found if row_of(one, rows) or _is_new(exchange, one, rows, start)]
     of_window = frozenset(one.key for one in ours if _in_window(exchange, one))
     ours = in_order([*ours, *removed(found, _allocations_among(rows))])
     details = await read_details(exchange, _undecided(shown, ours, rows))
@@ -178,17 +178,21 @@ def _in_window(exchange: Exchange, document: Document) -> bool:
     return at is None or window.asked_from <= at < window.until
 
 
-def _is_new(exchange: Exchange, document: Document, first_day: dt.date) -> bool:
+def _is_new(exchange: Exchange, document: Document, rows: Mapping[Key, AuditRow], start: dt.datetime) -> bool:
     """Tell whether a document that the record does not know is this run's.
 
-    What is applied of a prepayment may not move the prepayment's time of change; there its own day counts.
+    What is applied of a prepayment may not move the prepayment's time of change: there its own day counts,
+    unless the prepayment itself is still to come, with a window that was not collected yet.
     """
     if _in_window(exchange, document):
         return True
-    if document.key.kind is not Kind.ALLOCATION or document.day is None or document.changed_at is None:
+    at, day = document.changed_at, document.day
+    if document.key.kind is not Kind.ALLOCATION or day is None or at is None:
         return False
+    prepayment = Key(document.key.organisation, Kind.PREPAYMENT, document.prepayment_id)
     last_day = (exchange.window.until - dt.timedelta(microseconds=1)).astimezone(dt.UTC).date()
-    return document.changed_at < exchange.window.asked_from and first_day <= document.day <= last_day
+    known = prepayment in rows or at < start
+    return known and at < exchange.window.asked_from and start.date() <= day <= last_day
 
 
 def _undecided(shown: Shown, ours: Iterable[Document], rows: Mapping[Key, AuditRow]) -> Shown:

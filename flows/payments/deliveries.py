@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from blocks.audit_rows import AuditRow, Key, Kind
 from blocks.errors import Refusal
@@ -19,7 +20,8 @@ from flows.payments.exchange import Exchange
 from flows.tasks import run_task
 
 # So many documents in a row without a word from LN, and the run stops.
-SILENT_IN_A_ROW = 5
+SILENT_FRESH = 5
+SILENT = 20
 # In this order: LN must know a prepayment before what refers to it.
 _GROUPS = {
     "prepayments": (Kind.PREPAYMENT, Kind.OVERPAYMENT),
@@ -36,6 +38,22 @@ class LNStops(Refusal):
     """LN refuses something that would meet every other document as well."""
 
 
+@dataclass(slots=True)
+class Silence:
+    """On how many documents in a row LN took no stand: on `fresh` that had not gone out before, and on all.
+
+    What met with silence before may have its own reason for it, and is to hold the others up less soon.
+    """
+
+    fresh: int = 0
+    in_a_row: int = 0
+
+    def take(self, *, silent: bool, fresh: bool) -> bool:
+        """Count a document, and tell whether LN is to be taken for down."""
+        self.fresh, self.in_a_row = (self.fresh + fresh, self.in_a_row + 1) if silent else (0, 0)
+        return self.fresh >= SILENT_FRESH or self.in_a_row >= SILENT
+
+
 class Deliveries:
     """What is to become of a run's documents, and what has become of them so far.
 
@@ -49,20 +67,11 @@ class Deliveries:
         self.rows: dict[Key, AuditRow] = dict(collected.rows)
         self.written: set[Key] = set()
         self.posted: set[Key] = set()
-        self._round = exchange
+        self._exchange = exchange
         self._done = 0
         self._silent = 0
-        self._in_a_row = 0
+        self._silence = Silence()
         self._stop: Exception | None = None
-
-    @property
-    def to_send(self) -> list[Decision]:
-        """Return the decisions to send that have not been carried out."""
-        return [
-            one
-            for one in self.decisions.values()
-            if one.action is Action.SEND and one.entry.key not in self.posted
-        ]
 
     async def classify(self) -> None:
         """Decide on every document, by the rows there are now."""
@@ -82,6 +91,7 @@ class Deliveries:
                 # Again: whether a prepayment is in LN by now decides on what is applied of it.
                 self._decide(kinds)
             decisions = [one for one in self._of(kinds) if self._says_something_new(one)]
+            decisions.sort(key=self._was_tried)
             if decisions:
                 await self._deliver(name, decisions)
             if self._stop is not None:
@@ -92,7 +102,7 @@ class Deliveries:
             )
 
     def _decide(self, kinds: Iterable[Kind]) -> None:
-        collected, policy = self.collected, self._round.policy
+        collected, policy = self.collected, self._exchange.policy
         for document in collected.documents:
             if document.key.kind in kinds:
                 prepayment = Key(document.key.organisation, Kind.PREPAYMENT, document.prepayment_id)
@@ -119,7 +129,7 @@ class Deliveries:
         return not (same and (there or row.entry == decision.entry))
 
     async def _deliver(self, name: str, decisions: list[Decision]) -> None:
-        exchange = self._round
+        exchange = self._exchange
         delivery = Delivery(
             exchange.store.audit,
             exchange.ln,
@@ -134,13 +144,14 @@ class Deliveries:
             for decision in waiting:
                 if self._stop is not None:
                     return
+                tried = self._was_tried(decision)
                 try:
                     delivered = await deliver(delivery, decision)
                 except Exception as error:  # noqa: BLE001 - raised once the others have come to an end
                     self._stop = self._stop or error
                     return
                 if delivered is not None:
-                    self._take(delivered)
+                    self._take(delivered, fresh=not tried)
                 self._done += 1
                 await exchange.progress("deliver", self._done, len(self.decisions))
 
@@ -149,7 +160,11 @@ class Deliveries:
 
         await run_task(f"deliver: {name}")(side_by_side)()
 
-    def _take(self, delivered: Delivered) -> None:
+    def _was_tried(self, decision: Decision) -> bool:
+        row = self.rows.get(decision.entry.key)
+        return row is not None and row.tries > 0
+
+    def _take(self, delivered: Delivered, *, fresh: bool) -> None:
         key = delivered.row.key
         self.rows[key] = delivered.row
         self.written.add(key)
@@ -157,11 +172,11 @@ class Deliveries:
             return
         self.posted.add(key)
         self._silent += delivered.silent
-        self._in_a_row = self._in_a_row + 1 if delivered.silent else 0
+        down = self._silence.take(silent=delivered.silent, fresh=fresh)
         if delivered.stop:
             self._stop = LNStops(delivered.stop)
-        elif self._in_a_row == SILENT_IN_A_ROW:
+        elif down and self._stop is None:
             self._stop = LNSaysNothing(
-                f"Infor LN took no stand on {self._in_a_row} documents in a row, so the rest waits for the "
-                f"next run. The last one: {delivered.row.result.reason}"
+                f"Infor LN took no stand on {self._silence.in_a_row} documents in a row, so the rest waits "
+                f"for the next run. The last one: {delivered.row.result.reason}"
             )

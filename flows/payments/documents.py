@@ -107,7 +107,7 @@ def invoices_to_read(shown: Shown) -> set[str]:
 
 def contacts_to_read(found: Iterable[Document], contacts: Mapping[str, XeroContact]) -> set[str]:
     """Return the contacts to read: nested in others they lack their number."""
-    return {one.contact_id for one in found if one.role and one.contact_id and one.contact_id not in contacts}
+    return {one.contact_id for one in found if one.contact_id and one.contact_id not in contacts}
 
 
 def days_to_read(shown: Shown) -> set[dt.date]:

@@ -43,7 +43,7 @@ class Exchange(Run):
         self.run_id = run_id
         self.policy: Policy = policy_of(name, connection)
         self.window: Window
-        # Up to where all was collected, when the run began: None for a record that is new, or was lost.
+        # No window is on record: it is new, or was lost.
         self.young_record = True
         self.organisation: str
         self.base_currency: str

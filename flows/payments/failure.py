@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from blocks.errors import NotAllowed, ResumeLater, UsageError
+from blocks.leases import Lease
 from flows.incidents import Failure
 from flows.payments.deliveries import LNSaysNothing, LNStops
 from flows.words import capital
@@ -35,6 +36,21 @@ def failure_of(connection: str, stage: str, error: Exception, said: str) -> Fail
         (),
         (_ROWS_KNOW if delivered else _NOTHING_SENT,),
         _remedy(error),
+    )
+
+
+def died(connection: str, lease: Lease) -> Failure:
+    """Return what a run comes to that was not heard of again; its lease knows where it last was."""
+    return Failure(
+        lease.stage or "window",
+        "died",
+        f"Payments of {connection}: a run died",
+        f"The run {lease.owner}, begun at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC and last heard of at "
+        f"{lease.stage or 'its beginning'}, ended without a word: its process was killed, or its machine was "
+        "lost.",
+        (),
+        (_ROWS_KNOW,),
+        f"{_AGAIN}.",
     )
 
 

@@ -73,7 +73,7 @@ async def payments(
         log, run_id = get_run_logger().info, summary.flow_run_id
         async with (
             opened(connection, found, run_id, log, report.progress) as exchange,
-            recorded(exchange, summary, dry_run=dry_run),
+            recorded(exchange, summary, dry_run=dry_run, by_hand=bool(asked.since or asked.until)),
         ):
             await run(exchange, summary, asked)
     except DaybookError as error:

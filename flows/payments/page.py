@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
-from blocks.audit_rows import AuditRow, Status
+from blocks.audit_rows import AuditRow, Entry, Status
 from blocks.incidents import TaskState
-from flows.markdown import MOST_ROWS, bullets, cell, table
+from flows.markdown import bullets, cell, table
+from flows.money import grouped, minor_digits, money_text, to_minor
 from flows.payments.classify import Action
 from flows.payments.summary import OPEN, PaymentsSummary
-from flows.words import counted
+from flows.words import capital
 
 _TITLES = {
     "completed": "Payments from Xero in Infor LN",
     "dry-run": "Payments that would go to Infor LN",
     "failed": "Payments to Infor LN: stopped",
 }
-_HEAD = ["Document", "Status", "Contact", "Invoice", "Amount", "Why"]
 
 
 def page(summary: PaymentsSummary) -> str:
@@ -32,10 +33,27 @@ def page(summary: PaymentsSummary) -> str:
     if summary.planned:
         parts.append("## What would be done\n\n" + _planned(summary))
     if summary.open:
-        parts.append("## What is open\n\n" + _rows(summary.open))
+        parts.append("## What is open\n\n" + _open(summary.open))
     if summary.notes:
         parts.append("## Notes\n\n" + bullets(summary.notes))
     return "\n\n".join(parts) + "\n"
+
+
+def amount_text(entry: Entry) -> str:
+    """Return an amount with its currency's decimals, or as Xero has it where it is finer; empty for none."""
+    minor = _minor(entry)
+    return entry.amount if minor is None else money_text(minor, minor_digits(entry.currency))
+
+
+def amount_shown(entry: Entry) -> str:
+    """Return an amount for reading: its thousands set apart, and its currency."""
+    minor = _minor(entry)
+    amount = entry.amount if minor is None else grouped(minor, minor_digits(entry.currency))
+    return f"{amount} {entry.currency}".strip()
+
+
+def _minor(entry: Entry) -> int | None:
+    return to_minor(Decimal(entry.amount), minor_digits(entry.currency)) if entry.amount else None
 
 
 def audit_table(rows: Sequence[AuditRow]) -> list[dict[str, str]]:
@@ -49,7 +67,7 @@ def audit_table(rows: Sequence[AuditRow]) -> list[dict[str, str]]:
             "partner in LN": row.entry.partner,
             "invoice": row.entry.invoice_number,
             "date": str(row.entry.day or ""),
-            "amount": row.entry.amount,
+            "amount": amount_text(row.entry),
             "currency": row.entry.currency,
             "tries": str(row.tries),
             "changed": f"{row.changed_at:%Y-%m-%d %H:%M:%S} UTC",
@@ -77,39 +95,30 @@ def _figures(summary: PaymentsSummary) -> str:
 
 
 def _planned(summary: PaymentsSummary) -> str:
-    rows = [
-        [
-            cell(str(one.entry.key)),
-            "send" if one.action is Action.SEND else str(one.status),
-            cell(one.entry.contact_name),
-            cell(one.entry.invoice_number),
-            f"{one.entry.amount} {one.entry.currency}",
-            cell(one.reason),
-        ]
-        for one in summary.planned[:MOST_ROWS]
+    said = [
+        (one.entry, "to be sent" if one.action is Action.SEND else str(one.status), one.reason)
+        for one in summary.planned
     ]
-    return table(_HEAD, rows, "llllrl") + _more(len(summary.planned))
+    return _listed(said)
 
 
-def _rows(rows: Sequence[AuditRow]) -> str:
-    shown = sorted(rows, key=lambda row: OPEN.index(row.status) if row.status in OPEN else len(OPEN))
-    cells = [
-        [
-            cell(str(row.key)),
-            str(row.status),
-            cell(row.entry.contact_name),
-            cell(row.entry.invoice_number),
-            f"{row.entry.amount} {row.entry.currency}",
-            cell(row.reason),
-        ]
-        for row in shown[:MOST_ROWS]
-    ]
-    return table(_HEAD, cells, "llllrl") + _more(len(rows))
+def _open(rows: Sequence[AuditRow]) -> str:
+    shown = sorted(rows, key=lambda row: OPEN.index(row.status))
+    return _listed([(row.entry, str(row.status), row.reason) for row in shown])
 
 
-def _more(number: int) -> str:
-    more = number - MOST_ROWS
-    return f"\n\nand {counted(more, 'more document')}: python -m flows.main audit" if more > 0 else ""
+def _listed(documents: Sequence[tuple[Entry, str, str]]) -> str:
+    """Return documents by status, as lists: a table would hide the reasons beyond the page's edge."""
+    groups: dict[str, list[str]] = {}
+    for entry, status, reason in documents:
+        whom = (entry.contact_name, entry.invoice_number, amount_shown(entry))
+        what = ", ".join(text for text in whom if text)
+        groups.setdefault(status, []).append(
+            f"{what}: {reason} ({entry.key})" if reason else f"{what} ({entry.key})"
+        )
+    return "\n\n".join(
+        f"### {capital(status)}: {len(texts):,}\n\n{bullets(texts)}" for status, texts in groups.items()
+    )
 
 
 def _recorded(summary: PaymentsSummary) -> list[str]:

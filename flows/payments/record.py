@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from zoneinfo import ZoneInfo
 
 from blocks import audit
-from blocks.errors import DaybookError, LeaseLost, StoreError
+from blocks.errors import DaybookError, LeaseLost, StoreError, UsageError
 from blocks.leases import Lease
 from flows.incidents import Desk
 from flows.payments.deliveries import Deliveries
@@ -45,8 +45,8 @@ async def advance(exchange: Exchange, summary: PaymentsSummary, deliveries: Deli
     collected = await store.collected_until(exchange.name)
     if not goes_on(window, collected, exchange.connection.start):
         summary.notes.append(
-            "This window begins later than the last complete one ended, so the next scheduled run still "
-            "goes over what lies between."
+            "This window begins later than where complete ones have come to, so the next scheduled run "
+            "still goes over what lies between."
         )
         return
     keys = [deliveries.decisions[key].entry.key for key in deliveries.collected.of_window]
@@ -61,12 +61,18 @@ async def end(exchange: Exchange, summary: PaymentsSummary) -> None:
 
 
 @asynccontextmanager
-async def recorded(exchange: Exchange, summary: PaymentsSummary, *, dry_run: bool) -> AsyncIterator[None]:
-    """Take over the figures of a run however it ends, and record a failure; a dry run leaves no record."""
+async def recorded(
+    exchange: Exchange, summary: PaymentsSummary, *, dry_run: bool, by_hand: bool
+) -> AsyncIterator[None]:
+    """Take over the figures of a run however it ends, and record a failure.
+
+    A dry run leaves no record, nor does a wrong window that somebody asks for `by_hand`: they are told.
+    """
     try:
         yield
     except DaybookError as error:
-        if not dry_run and not isinstance(error, LeaseLost):
+        told = by_hand and isinstance(error, UsageError)
+        if not dry_run and not told and not isinstance(error, LeaseLost):
             await _failed(exchange, summary, error)
         raise
     except Exception as fault:

@@ -23,7 +23,7 @@ _MEANING = {
     Status.DUPLICATE: "already in LN",
     Status.FAILED: "refused or not taken by LN",
     Status.UNKNOWN: "of unknown outcome",
-    Status.EXCEPTION: "not sent, for somebody to see to",
+    Status.EXCEPTION: "held back for somebody to see to",
     Status.UNSUPPORTED: "for LN by hand",
     Status.DISCARDED: "closed",
 }

@@ -288,6 +288,15 @@ def test_allocation_that_vanished() -> None:
         assert noted(classify(vanished, held, None, without, POLICY)) is outcome
 
 
+def test_sent_and_shown_thinly() -> None:
+    """What was sent counts as unchanged where Xero leaves its currency to an invoice not read again."""
+    everything = shown(payment())
+    held = row(Status.SENT, decided(everything).entry)
+    thin = shown(payment(), invoices={})
+    assert documents(thin)[0].currency == ""
+    assert decided(thin, row=held).action is Action.LEAVE
+
+
 REFUNDS = [
     "ARPREPAYMENTPAYMENT",
     "APPREPAYMENTPAYMENT",
