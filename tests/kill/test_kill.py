@@ -29,7 +29,7 @@ class Place(NamedTuple):
     env: dict[str, str]
 
 
-@pytest.fixture(scope="module", params=[Journals, Payments])
+@pytest.fixture(scope="module", params=[Journals, Payments], ids=["journals", "payments"])
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Share the sandboxes of a flow and the Prefect server between both stores."""
     folder = tmp_path_factory.mktemp("kill")
