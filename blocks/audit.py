@@ -23,13 +23,13 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
-    bindparam,
     delete,
     func,
     insert,
     or_,
     select,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blocks import audit_rows as rules
@@ -168,7 +168,9 @@ class Audit:
         change = _Change(key, rule, lease)
         self._waiting.append(change)
         async with self._turn:
-            # Whose turn it is writes for all that wait; most find theirs done when their own turn comes.
+            # Whose turn it is writes for all that wait, and for what is about to; most find theirs done when
+            # their own turn comes.
+            await asyncio.sleep(0)
             if not change.row.done():
                 changes, self._waiting = self._waiting, []
                 await self._write(changes)
@@ -313,11 +315,13 @@ def _there(held: AuditRow | None, key: Key) -> AuditRow:
     return held
 
 
-_ONE = delete(_audit).where(
-    _audit.c.organisation == bindparam("of_organisation"),
-    _audit.c.kind == bindparam("of_kind"),
-    _audit.c.xero_id == bindparam("of_id"),
-)
+def _put(new: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
+    others = {column.name: new.excluded[column.name] for column in _audit.c if not column.primary_key}
+    return new.on_conflict_do_update(index_elements=list(_audit.primary_key), set_=others)
+
+
+# Puts a row in the place of the one there is, if there is one.
+_PUT = {"postgresql": _put(postgresql.insert(_audit)), "sqlite": _put(sqlite.insert(_audit))}
 
 
 async def _written(database: AsyncConnection, changes: Sequence[_Change]) -> list[AuditRow | DaybookError]:
@@ -344,12 +348,8 @@ async def _written(database: AsyncConnection, changes: Sequence[_Change]) -> lis
         rows[change.key] = changed[change.key] = row
         outcomes.append(row)
     if changed:
-        keys = [
-            {"of_organisation": key.organisation, "of_kind": key.kind, "of_id": key.xero_id}
-            for key in sorted(changed)
-        ]
-        await database.execute(_ONE, keys)
-        await database.execute(insert(_audit), [_values(changed[key]) for key in sorted(changed)])
+        put = _PUT[database.dialect.name]
+        await database.execute(put, [_values(changed[key]) for key in sorted(changed)])
     return outcomes
 
 

@@ -1,12 +1,14 @@
 """Delivering one decision: write down, post, write down how it ended. No Prefect in it.
 
 The row says `unknown` before anything leaves this machine, so that a run that dies in between leaves a
-trace, and the next one sends the same message under the same id.
+trace, and the next one sends the same message under the same id. How a document ended is written down
+while the next one already begins, so that both share a transaction.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
 
 from blocks.audit import Audit
 from blocks.audit_rows import AuditRow, Result, Status
@@ -30,7 +32,7 @@ _STATUSES = {
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a run needs to deliver."""
+    """What a run needs to deliver; `slots` admits as many documents at a time as may be on their way."""
 
     audit: Audit
     ln: InforLNClient
@@ -38,6 +40,7 @@ class Delivery:
     run_id: str
     retries: int
     lease: Lease | None = None
+    slots: AbstractAsyncContextManager[None] = field(default_factory=nullcontext)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +71,22 @@ async def deliver(delivery: Delivery, decision: Decision) -> Delivered | None:
         noted = await audit.noted(decision.entry, decision.status, decision.reason, run_id, clock.now())
         return Delivered(noted)
     key = decision.entry.key
-    row = await audit.posting(decision.entry, decision.message.decode(), run_id, clock.now(), delivery.lease)
 
     async def again() -> None:
         await audit.posted_again(key, clock.now(), delivery.lease)
 
-    posted = await post(
-        delivery.ln,
-        decision.message,
-        clock,
-        retries=delivery.retries,
-        in_doubt=row.in_doubt,
-        again=again,
-    )
+    async with delivery.slots:
+        row = await audit.posting(
+            decision.entry, decision.message.decode(), run_id, clock.now(), delivery.lease
+        )
+        posted = await post(
+            delivery.ln,
+            decision.message,
+            clock,
+            retries=delivery.retries,
+            in_doubt=row.in_doubt,
+            again=again,
+        )
     settled = await audit.settled(key, result_of(posted, decision.entry.invoice_number), clock.now())
     means = posted.verdict.means
     return Delivered(

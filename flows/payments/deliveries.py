@@ -137,6 +137,7 @@ class Deliveries:
             exchange.run_id,
             exchange.connection.retries,
             exchange.lease,
+            asyncio.Semaphore(exchange.connection.ln_concurrency),
         )
         waiting = iter(decisions)
 
@@ -156,7 +157,8 @@ class Deliveries:
                 await exchange.progress("deliver", self._done, len(self.decisions))
 
         async def side_by_side() -> None:
-            await asyncio.gather(*(work() for _ in range(exchange.connection.ln_concurrency)))
+            # Twice as many as go out at a time: while the end of one is written down, the next one begins.
+            await asyncio.gather(*(work() for _ in range(2 * exchange.connection.ln_concurrency)))
 
         await run_task(f"deliver: {name}")(side_by_side)()
 
