@@ -18,17 +18,29 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class _Packed:
+    """The arguments of a task, which Prefect would look through, down to each document, if it saw them."""
+
+    def __init__(self, args: Any, kwargs: Any) -> None:
+        self.args = args
+        self.kwargs = kwargs
+
+
 def run_task(
     name: str,
 ) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Awaitable[T]]]:
     """Make a function a task that is never cached, nor run again: what can be repeated its calls repeat."""
 
     def decorate(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Awaitable[T]]:
-        as_task = task(name=name, task_run_name=name, cache_policy=NO_CACHE)(function)
+        @task(name=name, task_run_name=name, cache_policy=NO_CACHE)
+        async def as_task(packed: _Packed) -> T:
+            return await function(*packed.args, **packed.kwargs)
 
         @wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-            return (function if FlowRunContext.get() is None else as_task)(*args, **kwargs)
+            if FlowRunContext.get() is None:
+                return function(*args, **kwargs)
+            return as_task(_Packed(args, kwargs))
 
         return run
 
