@@ -49,6 +49,8 @@ class Payments(Lane):
     def made(self, store: DaybookStore) -> Connections:
         """Return a connection that begins with the first day, and set the sandbox up."""
         self.sandbox.control("xero/options", OPTIONS)
+        # Its books begin with the store that is to agree with them.
+        self.sandbox.control("ln/reset")
         connection = environment.payment_connection(self.sandbox.process.env)
         start = dt.datetime.combine(self._next_day, dt.time(), dt.UTC)
         self.start, self._duplicates = start, self._answered_duplicate()
