@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -9,7 +12,7 @@ import pytest
 
 from blocks.audit import Window
 from blocks.audit_rows import AuditRow, Entry, Key, Kind, MayNotSend, Result, Status
-from blocks.errors import LeaseLost, Refusal, UsageError
+from blocks.errors import LeaseLost, Refusal, StoreError, UsageError
 from blocks.leases import Lease
 from blocks.store import Store
 from tests.blocks.stores import Database
@@ -32,6 +35,16 @@ def entry(number: int = 1, kind: Kind = Kind.PAYMENT, **other: object) -> Entry:
         "EUR",
     )
     return replace(made, **other)  # type: ignore[arg-type]
+
+
+@contextmanager
+def counted_transactions(store: Store) -> Iterator[list[object]]:
+    """Yield a list that grows by each transaction begun."""
+    begun: list[object] = []
+    begin = store.database.begin
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store.database, "begin", lambda: begun.append(1) or begin())
+        yield begun
 
 
 async def posted(store: Store, one: Entry, result: Result | None = None) -> AuditRow:
@@ -115,6 +128,40 @@ async def test_a_run_that_lost_its_lease_posts_nothing(database: Database) -> No
         with pytest.raises(LeaseLost):
             await store.audit.posted_again(entry().key, AT, lease)
         assert [row.tries for row in await store.audit.rows("default")] == [2]
+
+
+async def test_changes_that_come_together_share_a_transaction(database: Database) -> None:
+    """Of changes made at the same time each gets its own row or refusal, from few transactions."""
+    lease = Lease("payments", "default", date(2026, 11, 21), "gone", "here", "deliver", AT, AT)
+    async with database.store() as store:
+        await posted(store, entry(1), SENT)
+        with counted_transactions(store) as begun:
+            found = await asyncio.gather(
+                *(store.audit.posting(entry(number), "{}", "run-1", AT) for number in range(20)),
+                store.audit.posting(entry(20), "{}", "run-1", AT, lease),
+                store.audit.settled(entry(0).key, SENT, LATER),
+                store.audit.settled(entry(21).key, SENT, LATER),
+                return_exceptions=True,
+            )
+        assert len(begun) <= 2
+        kinds = [type(one) for one in found]
+        assert kinds == [AuditRow, MayNotSend, *[AuditRow] * 18, LeaseLost, AuditRow, Refusal]
+        held = await store.audit.rows("default")
+        assert sorted(row.key.xero_id for row in held) == sorted(f"id-{number}" for number in range(20))
+        assert {row.status for row in held if row.key.xero_id in {"id-0", "id-1"}} == {Status.SENT}
+
+
+async def test_no_change_is_answered_that_is_not_committed(database: Database) -> None:
+    """Where a transaction fails, all the changes in it fail, and later ones are written all the same."""
+    async with database.store() as store:
+        broken = entry(1, partner=None)
+        found = await asyncio.gather(
+            *(store.audit.posting(one, "{}", "run-1", AT) for one in (entry(0), broken, entry(2))),
+            return_exceptions=True,
+        )
+        assert [type(one) for one in found] == [StoreError] * 3
+        assert await store.audit.rows("default") == []
+        assert (await posted(store, entry(2), SENT)).status is Status.SENT
 
 
 async def test_what_later_runs_look_at(database: Database) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -15,6 +17,8 @@ from sqlalchemy import text
 
 from blocks.audit_rows import IN_LN, AuditRow, Key, Kind, Status
 from blocks.errors import StoreError
+from blocks.infor_answers import LNAnswer
+from blocks.infor_ln import InforLNClient
 from blocks.store import Store, open_store
 from blocks.xero_payments import XeroInvoice
 from flows.payments.classify import classify, row_of
@@ -214,6 +218,26 @@ async def test_a_refusal_hints_at_where_the_invoice_is_from(store: Store) -> Non
     assert "Unknown invoice (tc)" in done.row.reason
     assert "«INV-00049» is no number of LN's" in done.row.reason
     assert (done.row.result.http_status, done.row.result.ln_code) == (422, "tc")
+
+
+async def test_no_document_is_marked_as_posted_before_its_turn(store: Store) -> None:
+    """However many deliveries wait, no more rows are unknown at a time than documents may be on their way."""
+    unknown: list[int] = []
+
+    class Slow:
+        async def post(self, _: bytes) -> LNAnswer:
+            await asyncio.sleep(0.005)
+            rows = await store.audit.rows("default", statuses=[Status.UNKNOWN])
+            unknown.append(len(rows))
+            return LNAnswer(201)
+
+    everything = shown(*(payment(payment_id=f"p-{number}") for number in range(12)))
+    decisions = [classify(one, None, None, everything, POLICY) for one in documents(everything)]
+    slots = asyncio.Semaphore(3)
+    by = Delivery(store.audit, cast("InforLNClient", Slow()), VirtualClock(), "run-1", 0, None, slots)
+    done = await asyncio.gather(*(deliver(by, one) for one in decisions))
+    assert [one.row.status for one in done if one] == [Status.SENT] * 12
+    assert max(unknown) == 3
 
 
 async def test_without_the_store_nothing_is_posted(store: Store) -> None:
