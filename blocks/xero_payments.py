@@ -22,6 +22,8 @@ _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 PAGE_SIZE = 1000  # Xero's largest page
 # Ids in one address: 36 characters each, and addresses of more than 2,000 are refused by some on the way.
 _IDS = 40
+# More than so many are first looked for in the list of what has changed, of which one page holds 1,000.
+_WORTH_A_LIST = 5 * _IDS
 # Dates, or ids, in one filter, for the same reason.
 _DATES = 20
 _FILTERED_IDS = 20
@@ -260,9 +262,20 @@ class XeroPayments:
             found += await self._list(_BANK_TRANSACTIONS, {"where": where})
         return found
 
-    async def invoices(self, ids: Iterable[str]) -> dict[str, XeroInvoice]:
-        """Return invoices and bills by id, as many as Xero knows of those asked for."""
-        return await self._by_id(_INVOICES, ids, {})
+    async def invoices(
+        self, ids: Iterable[str], changed_since: datetime | None = None
+    ) -> dict[str, XeroInvoice]:
+        """Return invoices and bills by id, as many as Xero knows of those asked for.
+
+        Many are first looked for among those that were changed since an instant: being paid changes them.
+        """
+        wanted = {one for one in ids if one}
+        found: dict[str, XeroInvoice] = {}
+        if changed_since is not None and len(wanted) > _WORTH_A_LIST:
+            # Where the list did not stand still, what it lacks is asked for by id all the same.
+            listed = await self._reading(_INVOICES, {}, _modified_since(changed_since)) or []
+            found = {one.invoice_id: one for one in listed if one.invoice_id in wanted}
+        return found | await self._by_id(_INVOICES, wanted - found.keys(), {})
 
     async def contacts(self, ids: Iterable[str]) -> dict[str, XeroContact]:
         """Return contacts by id, archived ones included, as many as Xero knows of those asked for."""
@@ -294,10 +307,7 @@ class XeroPayments:
         modified_since: datetime | None = None,
     ) -> list[T]:
         """Return all items of a list that stood still while its pages were read. Raises Unavailable."""
-        headers: dict[str, str] = {}
-        if modified_since is not None:
-            # Xero's own form: UTC, without a zone.
-            headers["If-Modified-Since"] = modified_since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        headers = _modified_since(modified_since) if modified_since else {}
         for _ in range(_READINGS):
             found = await self._reading(kind, params or {}, headers)
             if found is not None:
@@ -330,6 +340,11 @@ class XeroPayments:
                 counts.add(answer.pagination.item_count)
                 last = page >= answer.pagination.page_count
         return list(found.values()) if counts <= {len(found)} else None
+
+
+def _modified_since(instant: datetime) -> dict[str, str]:
+    # Xero's own form: UTC, without a zone.
+    return {"If-Modified-Since": instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")}
 
 
 def _batches(items: Sequence[T], size: int) -> list[Sequence[T]]:

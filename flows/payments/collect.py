@@ -143,7 +143,7 @@ async def _open_by_the_record(exchange: Exchange) -> set[str]:
 async def read_details(exchange: Exchange, shown: Shown) -> Shown:
     """Read the invoices, bank transactions, contacts and accounts of what is still to be decided."""
     invoices, cash, accounts = await asyncio.gather(
-        exchange.paid.invoices(invoices_to_read(shown)),
+        exchange.paid.invoices(invoices_to_read(shown), exchange.window.asked_from),
         exchange.paid.bank_transactions_dated(days_to_read(shown)),
         exchange.paid.accounts(),
     )

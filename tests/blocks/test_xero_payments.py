@@ -204,6 +204,27 @@ async def test_invoices_and_contacts_are_asked_for_in_bulk() -> None:
     ]
 
 
+@pytest.mark.parametrize("moved", [False, True])
+async def test_many_invoices_are_first_looked_for_among_the_changed(moved: bool) -> None:
+    """Of many, those in the list of what changed need no ids, unless that list moved while it was read."""
+    ids = [f"{number:036}" for number in range(201)]
+
+    def invoices(request: httpx.Request) -> httpx.Response:
+        if "IDs" in request.url.params:
+            return page("Invoices", [{"InvoiceID": one} for one in request.url.params["IDs"].split(",")])(
+                request
+            )
+        assert request.headers["if-modified-since"] == "2026-11-20T10:30:15"
+        changed = [{"InvoiceID": one} for one in (*ids[:200], "another")]
+        return page("Invoices", changed, count=205 if moved else None)(request)
+
+    async with reading(invoices) as (xero, script):
+        assert sorted(await xero.invoices(ids, SINCE)) == ids
+        assert len(script.requests) == (7 if moved else 2)
+        assert len(await xero.invoices(ids[:200], SINCE)) == 200
+    assert "if-modified-since" not in script.requests[-1].headers
+
+
 async def test_ids_that_xero_does_not_know_are_absent() -> None:
     """An id that Xero does not answer is absent from what is returned."""
     async with reading(page("Contacts", [{"ContactID": "a", "MergedToContactID": "b"}])) as (xero, _):
