@@ -23,13 +23,14 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     delete,
     func,
     insert,
     or_,
     select,
+    update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blocks import audit_rows as rules
@@ -181,12 +182,14 @@ class Audit:
         try:
             async with self._database.begin() as database:
                 outcomes = await _written(database, changes)
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - each of the changes is answered with it
             for change in changes:
-                change.row.set_exception(error) if isinstance(error, DaybookError) else change.row.cancel()
-            if not isinstance(error, DaybookError):
-                raise
+                change.row.set_exception(error)
             return
+        except BaseException:
+            for change in changes:
+                change.row.cancel()
+            raise
         for change, outcome in zip(changes, outcomes, strict=True):
             if isinstance(outcome, AuditRow):
                 change.row.set_result(outcome)
@@ -315,13 +318,11 @@ def _there(held: AuditRow | None, key: Key) -> AuditRow:
     return held
 
 
-def _put(new: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
-    others = {column.name: new.excluded[column.name] for column in _audit.c if not column.primary_key}
-    return new.on_conflict_do_update(index_elements=list(_audit.primary_key), set_=others)
-
-
-# Puts a row in the place of the one there is, if there is one.
-_PUT = {"postgresql": _put(postgresql.insert(_audit)), "sqlite": _put(sqlite.insert(_audit))}
+_OVER = update(_audit).where(
+    _audit.c.organisation == bindparam("of_organisation"),
+    _audit.c.kind == bindparam("of_kind"),
+    _audit.c.xero_id == bindparam("of_id"),
+)
 
 
 async def _written(database: AsyncConnection, changes: Sequence[_Change]) -> list[AuditRow | DaybookError]:
@@ -334,6 +335,7 @@ async def _written(database: AsyncConnection, changes: Sequence[_Change]) -> lis
             lost[lease] = error
     # Held until the transaction ends, where the database can: what is decided rests on them.
     rows = await _rows(database, (change.key for change in changes), held=True)
+    there = frozenset(rows)
     outcomes: list[AuditRow | DaybookError] = []
     changed: dict[Key, AuditRow] = {}
     for change in changes:
@@ -347,10 +349,24 @@ async def _written(database: AsyncConnection, changes: Sequence[_Change]) -> lis
             continue
         rows[change.key] = changed[change.key] = row
         outcomes.append(row)
-    if changed:
-        put = _PUT[database.dialect.name]
-        await database.execute(put, [_values(changed[key]) for key in sorted(changed)])
+    await _put(database, [row for key, row in sorted(changed.items()) if key not in there])
+    await _put_over(database, [row for key, row in sorted(changed.items()) if key in there])
     return outcomes
+
+
+async def _put(database: AsyncConnection, rows: Sequence[AuditRow]) -> None:
+    # Fails where another run has put one meanwhile, which is one too many to send.
+    if rows:
+        await database.execute(insert(_audit), [_values(row) for row in rows])
+
+
+async def _put_over(database: AsyncConnection, rows: Sequence[AuditRow]) -> None:
+    if rows:
+        await database.execute(_OVER, [{**_values(row), **_of(row.key)} for row in rows])
+
+
+def _of(key: Key) -> dict[str, Any]:
+    return {"of_organisation": key.organisation, "of_kind": key.kind, "of_id": key.xero_id}
 
 
 async def _rows(database: AsyncConnection, keys: Iterable[Key], *, held: bool = False) -> dict[Key, AuditRow]:

@@ -164,6 +164,21 @@ async def test_no_change_is_answered_that_is_not_committed(database: Database) -
         assert (await posted(store, entry(2), SENT)).status is Status.SENT
 
 
+async def test_of_two_runs_that_begin_the_same_document_one_may_post_it(database: Database) -> None:
+    """Where two runs write a new row down at the same time, one of them is told that it may not post."""
+    async with database.store() as one, database.store() as other:
+        for number in range(10):
+            found = await asyncio.gather(
+                one.audit.posting(entry(number), "{}", "run-1", AT),
+                other.audit.posting(entry(number), "{}", "run-2", AT),
+                return_exceptions=True,
+            )
+            rows = [row for row in found if isinstance(row, AuditRow)]
+            held = await one.audit.rows_of([entry(number).key])
+            # One after the other is fine, for then the second one counts the first one's try.
+            assert held[entry(number).key].tries == len(rows)
+
+
 async def test_what_later_runs_look_at(database: Database) -> None:
     """Failed, unknown and exceptional rows of the organisation come back; closed and sent ones do not."""
     async with database.store() as store:
