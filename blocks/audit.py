@@ -8,7 +8,7 @@ share a transaction.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Date,
     Index,
     Integer,
@@ -289,7 +290,13 @@ class Audit:
         A window that ends before an earlier one is recorded too, and moves nothing back.
         """
         keys = set(collected)
-        missing = keys - (await self.rows_of(keys)).keys()
+        columns = select(_audit.c.organisation, _audit.c.kind, _audit.c.xero_id)
+        found: set[Key] = set()
+        async with self._database.begin() as database:
+            for wanted in _naming(keys):
+                rows = await database.execute(columns.where(wanted))
+                found |= {Key(organisation, Kind(kind), xero_id) for organisation, kind, xero_id in rows}
+        missing = keys - found
         if missing:
             some = ", ".join(str(key) for key in sorted(missing)[:5])
             raise Refusal(f"{len(missing)} of the window's items have no audit row ({some}): it stays open.")
@@ -372,6 +379,16 @@ def _of(key: Key) -> dict[str, Any]:
 async def _rows(database: AsyncConnection, keys: Iterable[Key], *, held: bool = False) -> dict[Key, AuditRow]:
     """Return the rows there are of some keys; `held`: nobody else changes them until the transaction ends."""
     found: dict[Key, AuditRow] = {}
+    for wanted in _naming(keys):
+        query = select(_audit).where(wanted)
+        if held:
+            query = query.order_by(_audit.c.xero_id).with_for_update()
+        found |= {row.key: row for row in map(_read, (await database.execute(query)).mappings())}
+    return found
+
+
+def _naming(keys: Iterable[Key]) -> Iterator[ColumnElement[bool]]:
+    """Yield conditions that together name all of these keys, of each kind so many as a statement can name."""
     by_kind: dict[tuple[str, Kind], list[str]] = {}
     # In their order: who waits for another's row then holds none that the other waits for.
     for key in sorted(set(keys)):
@@ -379,11 +396,7 @@ async def _rows(database: AsyncConnection, keys: Iterable[Key], *, held: bool = 
     for (organisation, kind), ids in by_kind.items():
         for start in range(0, len(ids), _MANY):
             some = _audit.c.xero_id.in_(ids[start : start + _MANY])
-            query = select(_audit).where(_audit.c.organisation == organisation, _audit.c.kind == kind, some)
-            if held:
-                query = query.order_by(_audit.c.xero_id).with_for_update()
-            found |= {row.key: row for row in map(_read, (await database.execute(query)).mappings())}
-    return found
+            yield and_(_audit.c.organisation == organisation, _audit.c.kind == kind, some)
 
 
 async def _selected(database: AsyncConnection, wanted: Any) -> list[AuditRow]:
