@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from blocks.command_line import run_command
 from blocks.errors import UsageError
 from flows.main import main
 from tests.flows.payments.trading import pay
@@ -177,14 +178,19 @@ def test_a_key_that_is_none_is_wrong_use(paid: Paid, key: str) -> None:
         assert key in str(error)
 
 
-def test_a_wrong_key_ends_the_command_with_one_line(paid: Paid) -> None:
-    """As a process, a wrong key exits 2 with one line on stderr and nothing on stdout."""
-    command = ["flows.main", "audit", "discard", "payment:no-such", "--reason", "r"]
+def test_a_wrong_key_ends_the_command_with_one_line(
+    paid: Paid, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever gives a wrong key gets exit code 2, one line on stderr, and nothing on stdout."""
+    words = ["audit", "discard", "payment:no-such", "--reason", "r", "--sandbox-dir", str(paid.folder)]
+    monkeypatch.setattr("sys.argv", ["flows.main", *words])
 
-    done = run([*command, "--sandbox-dir", str(paid.folder)], paid.env)
+    with pytest.raises(SystemExit) as ended:
+        run_command(main, "python -m flows.main")
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines() == ["The audit table of the connection sandbox has no payment:no-such."]
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out) == (2, "")
+    assert told.err.splitlines() == ["The audit table of the connection sandbox has no payment:no-such."]
 
 
 def test_audit_for_people(paid: Paid) -> None:
