@@ -256,13 +256,15 @@ async def test_a_later_page_that_cannot_be_read(quiet: Sandboxed, monkeypatch: p
 
 async def test_a_window_that_leaves_a_gap_moves_nothing(quiet: Sandboxed) -> None:
     """What lies between the last window's end and a later `since` is still covered by the next run."""
+    with quiet.earlier(minutes=40):
+        between = pay(quiet)
+    with quiet.earlier(minutes=20):
+        after = pay(quiet)
+    now = dt.datetime.now(dt.UTC)
     exact = quiet.payment_connection(overlap_minutes=0)
-    first = await quiet.pay_run(connection=exact)
-    between = pay(quiet)
-    since = dt.datetime.now(dt.UTC)
-    after = pay(quiet)
+    first = await quiet.pay_run(connection=exact, until=now - dt.timedelta(hours=1))
 
-    ahead = await quiet.pay_run(connection=exact, since=since)
+    ahead = await quiet.pay_run(connection=exact, since=now - dt.timedelta(minutes=30))
 
     assert await statuses(quiet) == {after: "sent"}
     assert any("begins later" in note for note in ahead.summary.notes)

@@ -358,6 +358,46 @@ async def test_prepayment_that_was_edited_after_sending(quiet: Sandboxed) -> Non
     assert len(quiet.ln_posts()) == 1
 
 
+async def test_prepayment_that_was_edited_while_its_outcome_was_unknown(quiet: Sandboxed) -> None:
+    """What LN may have goes out again as it was, whatever was edited meanwhile; the edit is an exception."""
+    prepayment = prepay(quiet)
+    quiet.fault({**LOST, "times": 1})
+    await quiet.pay_run()
+    quiet.control("xero/edit_prepayment", {"prepayment_id": bare(prepayment), "amount": "130.00"})
+
+    await quiet.pay_run()
+
+    assert len({one["body_sha256"] for one in quiet.ln_posts()}) == 1
+    assert [one["amount"] for one in of_ln(quiet, prepayment)] == ["120.0"]
+    assert await statuses(quiet) == {prepayment: "sent"}
+
+    await quiet.pay_run()
+
+    row = (await quiet.audit())[prepayment]
+    assert row.status is Status.EXCEPTION
+    assert "amount 120.0 -> 130.0" in row.reason
+    assert len(quiet.ln_posts()) == 2
+
+
+async def test_allocation_that_moves_no_time_of_change(quiet: Sandboxed) -> None:
+    """Where Xero shows no change for it, an allocation is sent all the same, and its removal noticed."""
+    quiet.control("xero/options", {"allocation_touches": False})
+    exact = quiet.payment_connection(overlap_minutes=0)
+    with quiet.earlier(hours=5):
+        prepayment = prepay(quiet)
+    await quiet.pay_run(connection=exact)
+    allocation = allocate(quiet, prepayment, amount="120.00")  # all of it
+
+    await quiet.pay_run(connection=exact)
+
+    assert await statuses(quiet) == {prepayment: "sent", allocation: "sent"}
+
+    quiet.control("xero/remove_allocation", {"prepayment_id": bare(prepayment)})
+    await quiet.pay_run(connection=exact)
+
+    assert await statuses(quiet) == {prepayment: "sent", allocation: "exception"}
+
+
 def undo(quiet: Sandboxed, payment: str, prepayment: str, whole: str) -> None:
     """Delete a payment, void a prepayment, and remove what was applied of another."""
     delete(quiet, payment)
