@@ -102,6 +102,25 @@ async def test_ln_is_down_for_three_runs(quiet: Sandboxed) -> None:
     await books_agree(quiet)
 
 
+async def test_an_ln_that_is_down_is_not_asked_for_everything(quiet: Sandboxed) -> None:
+    """Where LN answers nothing several times in a row, the rest waits unsent for the next run."""
+    keys = {pay(quiet) for _ in range(8)}
+    quiet.fault({**LN_CALL, "kind": "503", "times": 0})
+    down = await quiet.pay_run(connection=quiet.payment_connection(ln_concurrency=1))
+    assert down.state.is_failed()
+    posts = len(quiet.ln_posts())
+    assert posts == len(await quiet.audit()) < len(keys)
+    assert down.summary.waiting == len(keys) - posts
+    assert await collected_until(quiet) is None
+    quiet.http.delete("/control/faults")
+
+    await quiet.pay_run()
+
+    assert await statuses(quiet) == dict.fromkeys(keys, "sent")
+    assert len(quiet.ln_posts()) == posts + len(keys)
+    await books_agree(quiet)
+
+
 async def test_ln_cannot_be_reached_for_three_runs(quiet: Sandboxed) -> None:
     """While connections are refused nothing counts as tried or unknown: all is failed, and arrives later."""
     keys = {pay(quiet), prepay(quiet)}
@@ -203,6 +222,19 @@ async def test_a_first_run_without_a_beginning(quiet: Sandboxed) -> None:
     assert isinstance(outcome.error, UsageError)
     assert "--since" in outcome.message
     assert quiet.requests("xero", "GET") == quiet.requests("ln", "POST") == []
+
+
+async def test_a_date_beside_a_window(quiet: Sandboxed) -> None:
+    """A date and a `since` at once is wrong use: nothing is read, sent or recorded."""
+    pay(quiet)
+    now = dt.datetime.now(dt.UTC)
+
+    outcome = await quiet.pay_run(date=now.date(), since=now)
+
+    assert outcome.state.is_failed()
+    assert isinstance(outcome.error, UsageError)
+    assert quiet.requests("xero", "GET") == quiet.requests("ln", "POST") == []
+    assert await incidents(quiet) == []
 
 
 async def test_since_begins_a_connection_without_a_start(quiet: Sandboxed) -> None:
