@@ -466,24 +466,24 @@ async def test_amounts_and_rates_arrive_exactly(quiet: Sandboxed) -> None:
 
 
 @pytest.fixture(params=["Pacific/Auckland", "America/Los_Angeles"])
-def far_away(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Let this machine be somewhere else."""
-    monkeypatch.setenv("TZ", request.param)
-    time.tzset()
-    yield request.param
-    monkeypatch.undo()
+def far_away(request: pytest.FixtureRequest, quiet: Sandboxed) -> Iterator[Sandboxed]:
+    """Let this machine be somewhere else, once Prefect and the sandbox run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        time.tzset()
+        yield quiet
     time.tzset()
 
 
-async def test_dates_do_not_depend_on_where_the_machine_is(far_away: str, quiet: Sandboxed) -> None:
+async def test_dates_do_not_depend_on_where_the_machine_is(far_away: Sandboxed) -> None:
     """The date of a payment is midnight UTC of its day in Xero, whatever the machine's time zone."""
-    days = {pay(quiet, date=day): day for day in ("2026-03-01", "2026-03-29", "2026-10-25")}
+    days = {pay(far_away, date=day): day for day in ("2026-03-01", "2026-03-29", "2026-10-25")}
 
-    await quiet.pay_run()
+    await far_away.pay_run()
 
-    rows = await quiet.audit()
+    rows = await far_away.audit()
     for key, day in days.items():
         midnight = dt.datetime.fromisoformat(f"{day}T00:00:00+00:00")
         assert int(message(rows[key])["DocumentDate"]) == midnight.timestamp()
         assert str(rows[key].entry.day) == day
-        assert of_ln(quiet, key)[0]["day"] == day
+        assert of_ln(far_away, key)[0]["day"] == day
