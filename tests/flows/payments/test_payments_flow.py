@@ -403,8 +403,9 @@ async def test_a_refused_token_stops_the_run(quiet: Sandboxed) -> None:
     (incident,) = await incidents(quiet)
     assert (incident.flow, incident.stage) == ("payments", "deliver")
     assert ".ionapi" in incident.error + incident.remedy
-    # The others were not tried at all: they would meet the same.
-    assert len(quiet.requests("ln", "POST")) == 1
+    # Beyond what was on its way none were tried: they would meet the same.
+    assert len(quiet.requests("ln", "POST")) <= 2
+    assert outcome.summary.waiting >= 2
 
 
 async def test_a_task_in_mambu_tells_of_the_failure_and_of_its_end(quiet: Sandboxed) -> None:
