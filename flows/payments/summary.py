@@ -22,10 +22,10 @@ _MEANING = {
     Status.SENT: "sent",
     Status.DUPLICATE: "already in LN",
     Status.FAILED: "refused or not taken by LN",
-    Status.UNKNOWN: "of unknown outcome",
     Status.EXCEPTION: "held back for somebody to see to",
-    Status.UNSUPPORTED: "for LN by hand",
+    Status.UNKNOWN: "of unknown outcome",
     Status.DISCARDED: "closed",
+    Status.UNSUPPORTED: "for LN by hand",
 }
 
 
