@@ -4,33 +4,45 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import httpx
 from prefect.client.schemas.objects import State
 
 from blocks import connections, environment
+from blocks.audit_rows import AuditRow
 from blocks.connections import JournalConnection
 from blocks.errors import DaybookError
+from blocks.payment_connection import PaymentConnection
+from blocks.sandbox.ln import DEFAULT_PATH
 from blocks.sandbox.process import SandboxProcess, SandboxSettings
 from flows import reports
 from flows.journals.summary import Summary
+from flows.payments.summary import PaymentsSummary
 
 DATE = dt.date(2026, 11, 18)
+S = TypeVar("S", Summary, PaymentsSummary)
 
 
-class Outcome(reports.Observer):
-    """How a run of the flow ended."""
+class Outcome(reports.Observer, Generic[S]):
+    """How a run of a flow ended; `stages` are those it was seen at, in order."""
 
     def __init__(self) -> None:
-        self.summary: Summary
+        self.summary: S
         self.error: DaybookError | None = None
         self.state: State[Any]
+        self.stages: list[str] = []
 
-    def ended(self, summary: Summary, error: DaybookError | None) -> None:
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Keep the stage."""
+        if self.stages[-1:] != [stage]:
+            self.stages.append(stage)
+
+    def ended(self, summary: S, error: DaybookError | None) -> None:
         """Keep it."""
         self.summary, self.error = summary, error
 
@@ -62,8 +74,8 @@ class Sandboxed:
         return json.loads(answer.content, parse_float=Decimal) if answer.content else None
 
     def reset(self) -> None:
-        """Forget everything: state, options, faults, the log of requests, the clock."""
-        for path in ("mambu/reset", "xero/reset"):
+        """Forget everything: state, options, faults, the log of requests."""
+        for path in ("mambu/reset", "xero/reset", "ln/reset"):
             self.control(path)
         self.http.delete("/control/faults")
         self.http.delete("/control/requests")
@@ -87,11 +99,53 @@ class Sandboxed:
         found = self.control("xero/journals")
         return list(found["journals"] if isinstance(found, dict) else found)
 
+    @contextmanager
+    def earlier(self, **before: float) -> Iterator[None]:
+        """Let what people do inside this block have been done so long ago: days=1, hours=2."""
+        seconds = dt.timedelta(**before).total_seconds()
+        self.control("clock", {"advance_seconds": -seconds})
+        try:
+            yield
+        finally:
+            self.control("clock", {"advance_seconds": seconds})
+
+    def ln_books(self) -> list[dict[str, Any]]:
+        """Return what Infor LN has booked, in order."""
+        return list(self.control("ln/books")["documents"])
+
+    def ln_posts(self) -> list[dict[str, Any]]:
+        """Return the documents that were posted to Infor LN, as its gateway logged them."""
+        return [one for one in self.requests("ln", "POST") if one["path"].endswith(DEFAULT_PATH)]
+
+    @property
+    def _env(self) -> dict[str, str]:
+        # With the store of the test's own home: the sandbox's own would outlast `reset`.
+        return {name: value for name, value in self.process.env.items() if name != "DAYBOOK_STORE_URL"}
+
     def connection(self, **changes: Any) -> JournalConnection:
         """Return the connection that leads here, some of it changed."""
-        # The store of the test's own home: the sandbox's own would outlast `reset`.
-        env = {name: value for name, value in self.process.env.items() if name != "DAYBOOK_STORE_URL"}
-        return environment.journal_connection(env).model_copy(update=changes)
+        return environment.journal_connection(self._env).model_copy(update=changes)
+
+    def payment_connection(self, **changes: Any) -> PaymentConnection:
+        """Return the payment connection that leads here, some of it changed."""
+        return environment.payment_connection(self._env).model_copy(update=changes)
+
+    async def audit(self, name: str = "default") -> dict[str, AuditRow]:
+        """Return all rows of the audit table by their keys, such as payment:1234, discarded ones too."""
+        async with self.payment_connection().store.open() as store:
+            return {str(row.key): row for row in await store.audit.rows(name, discarded=True)}
+
+    async def pay_run(
+        self, *, connection: PaymentConnection | None = None, name: str = "default", **parameters: Any
+    ) -> Outcome[PaymentsSummary]:
+        """Run the payments flow and return how it ended."""
+        from flows.payments.flow import payments
+
+        outcome = Outcome[PaymentsSummary]()
+        known = {name: connection or self.payment_connection()}
+        with connections.provided(known), reports.observed_by(outcome):
+            outcome.state = await payments(name, return_state=True, **parameters)
+        return outcome
 
     async def run(
         self,
@@ -100,11 +154,11 @@ class Sandboxed:
         connection: JournalConnection | None = None,
         name: str = "default",
         **parameters: Any,
-    ) -> Outcome:
+    ) -> Outcome[Summary]:
         """Run the journals flow and return how it ended."""
         from flows.journals.flow import journals
 
-        outcome = Outcome()
+        outcome = Outcome[Summary]()
         known = {name: connection or self.connection()}
         with connections.provided(known), reports.observed_by(outcome):
             outcome.state = await journals(date, name, return_state=True, **parameters)

@@ -6,6 +6,8 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus
 
 import httpx
 import pytest
@@ -34,12 +36,38 @@ def canaries(env: dict[str, str]) -> dict[str, bytes]:
     """Return every secret, in each form in which it travels."""
     secret = env["XERO_CLIENT_SECRET"]
     login = base64.b64encode(f"{CLIENT_ID}:{secret}".encode())
+    infor = json.loads(Path(env["INFOR_LN_IONAPI_FILE"]).read_text())
+    app = f"{infor['ci']}:{infor['cs']}"
     return {
         "Mambu's API key": env["MAMBU_API_KEY"].encode(),
         "Xero's client secret": secret.encode(),
         "Xero's login": login,
+        "Infor's client secret": infor["cs"].encode(),
+        "Infor's login": base64.b64encode(app.encode()),
+        "the service account's access key": infor["saak"].encode(),
+        "the same in a form": quote_plus(infor["saak"]).encode(),
+        "the service account's secret key": infor["sask"].encode(),
+        "the same again in a form": quote_plus(infor["sask"]).encode(),
         "a token": b"Bearer ",
     }
+
+
+def _pay(env: dict[str, str], sandbox: Sandboxed, folder: Path) -> None:
+    """Run the payments while Infor refuses the app, while it refuses a token, and as it should be."""
+    runs: dict[str, dict[str, Any]] = {
+        "app": {"system": "ln", "path": "oauth2$", "kind": "401", "times": 0},
+        "call": {"system": "ln", "path": "BankTransactions$", "kind": "401", "times": 0},
+        "good": {"system": "ln", "path": "BankTransactions$", "kind": "drop_after", "times": 1},
+    }
+    for name, rule in runs.items():
+        sandbox.fault(rule)
+        done = run(["flows.main", "payments"], env)
+        (folder / f"payments-{name}.log").write_text(done.stdout + done.stderr)
+        sandbox.http.delete("/control/faults")
+        assert ("Stopped at deliver" in done.stderr) is (name != "good"), done.stderr[-2000:]
+    listed = run(["flows.main", "audit", "--csv", str(folder / "audit.csv"), "--json"], env)
+    (folder / "audit.json").write_text(listed.stdout + listed.stderr)
+    assert "DocumentType" in listed.stdout
 
 
 def test_no_secret_is_in_logs_artifacts_results_or_stores(
@@ -62,11 +90,13 @@ def test_no_secret_is_in_logs_artifacts_results_or_stores(
     good = run(command, env)
     assert good.returncode == 0, good.stderr[-2000:]
     (folder / "run-good.log").write_text(good.stdout + good.stderr)
+    _pay(env, sandbox, folder)
     with httpx.Client(base_url=env["PREFECT_API_URL"], timeout=60) as api:
         for what in ("logs", "artifacts", "flow_runs", "task_runs", "block_documents"):
             answer = api.post(f"/{what}/filter", json={"limit": 200})
             (folder / f"api-{what}.json").write_text(json.dumps(answer.raise_for_status().json()))
     assert "journals-2026-11-18" in (folder / "api-artifacts.json").read_text()
+    assert "payments-audit-" in (folder / "api-artifacts.json").read_text()
     assert "stopped at" in (folder / "api-flow_runs.json").read_text()
 
     found = [

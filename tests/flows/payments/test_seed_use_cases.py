@@ -1,0 +1,153 @@
+"""The written use cases from end to end: what is done in Xero, and the message that LN receives for it."""
+
+from __future__ import annotations
+
+from blocks.audit_rows import Status
+from tests.flows.payments.trading import (
+    BILL,
+    CLIENT,
+    EMPLOYEE,
+    SALE,
+    SUPPLIER,
+    allocate,
+    arrived,
+    bare,
+    pay,
+    prepay,
+)
+from tests.sandboxed import Sandboxed
+
+# The date, rate and amount of the published samples.
+DAY = {"date": "2020-06-29", "rate": "1.09177"}
+
+
+def expected(kind: int, partner: str, name: str, **other: str) -> dict[str, object]:
+    """Return the twelve fields in their order; what the case says of them is given."""
+    return {
+        "DocumentType": kind,
+        "DocumentDate": 1593388800,
+        "BankAccountNumber": "55779911",
+        "BusinessPartner": partner,
+        "InvoiceNumber": other.get("invoice", ""),
+        "CurrencyCode": "EUR",
+        "CurrencyRate": "1.09177",
+        "InvoiceAmount": other.get("amount", "1.0"),
+        "InvoiceDescription": "",
+        "XeroPaymentID": other.get("payment", ""),
+        "XeroPprepaymentID": other.get("prepayment", ""),
+        "XeroContactName": name,
+    }
+
+
+async def test_payment_received_from_client(quiet: Sandboxed) -> None:
+    """A straight payment of a sales invoice is type 1, with the customer's code and no prepayment."""
+    payment = pay(quiet, CLIENT, SALE, **DAY)
+
+    await quiet.pay_run()
+
+    await arrived(
+        quiet,
+        payment,
+        expected(1, "300000366", "ABC Customer ltd", invoice="303-SI1-1234567890", payment=bare(payment)),
+    )
+
+
+async def test_payment_received_from_client_and_related_to_prepayment(quiet: Sandboxed) -> None:
+    """A payment out of an earlier prepayment is type 1 and names that prepayment beside its own id."""
+    prepayment = prepay(quiet, CLIENT, **DAY)
+    allocation = allocate(quiet, prepayment, SALE, date="2020-06-29")
+
+    await quiet.pay_run()
+
+    await arrived(
+        quiet,
+        allocation,
+        expected(
+            1,
+            "300000366",
+            "ABC Customer ltd",
+            invoice="303-SI1-1234567890",
+            payment=bare(allocation),
+            prepayment=bare(prepayment),
+        ),
+    )
+
+
+async def test_payment_sent_to_recurring_supplier(quiet: Sandboxed) -> None:
+    """A straight payment of the bill of a supplier of LN's is type 2, with the supplier's code."""
+    payment = pay(quiet, SUPPLIER, BILL, **DAY)
+
+    await quiet.pay_run()
+
+    await arrived(
+        quiet,
+        payment,
+        expected(
+            2,
+            "BP00000001",
+            "Abcdefg Components GmbH",
+            invoice="abcdefg-303-PI1-1234567890",
+            payment=bare(payment),
+        ),
+    )
+
+
+async def test_payment_sent_to_non_recurring_supplier(quiet: Sandboxed) -> None:
+    """A payment to a supplier that LN lacks is type 2 without a partner, under its name: an expense there."""
+    payment = pay(quiet, EMPLOYEE, "abcdefg-303-PI1-1234567890", **DAY)
+
+    await quiet.pay_run()
+
+    await arrived(
+        quiet,
+        payment,
+        expected(
+            2, "", "Federico Rossi Expenses", invoice="abcdefg-303-PI1-1234567890", payment=bare(payment)
+        ),
+    )
+    assert [one["kind"] for one in quiet.ln_books()] == ["expense"]
+
+
+async def test_prepayment_received_from_client(quiet: Sandboxed) -> None:
+    """A client's prepayment is type 4, of its whole amount, without an invoice or a payment's id."""
+    prepayment = prepay(quiet, CLIENT, **DAY)
+
+    await quiet.pay_run()
+
+    await arrived(
+        quiet,
+        prepayment,
+        expected(4, "300000366", "ABC Customer ltd", amount="120.0", prepayment=bare(prepayment)),
+    )
+
+
+async def test_prepayment_made_for_recurring_supplier(quiet: Sandboxed) -> None:
+    """A prepayment to a supplier of LN's is type 3, without an invoice or a payment's id."""
+    prepayment = prepay(quiet, SUPPLIER, **DAY)
+
+    await quiet.pay_run()
+
+    await arrived(
+        quiet,
+        prepayment,
+        expected(3, "BP00000001", "Abcdefg Components GmbH", amount="120.0", prepayment=bare(prepayment)),
+    )
+
+
+async def test_prepayment_made_for_non_recurring_supplier(quiet: Sandboxed) -> None:
+    """A prepayment to a supplier that LN lacks is an exception without a call to LN, until LN has it."""
+    with quiet.earlier(hours=2):
+        prepayment = prepay(quiet, EMPLOYEE, **DAY)
+    await quiet.pay_run()
+    row = (await quiet.audit())[prepayment]
+    assert (row.status, row.tries) == (Status.EXCEPTION, 0)
+    assert "Federico Rossi Expenses" in row.reason
+    assert quiet.ln_posts() == []
+
+    quiet.control("ln/partner", {"code": "BP00000777", "name": EMPLOYEE, "role": "supplier"})
+    quiet.control("xero/contact_number", {"contact": EMPLOYEE, "number": "BP00000777"})
+    await quiet.pay_run()
+
+    await arrived(
+        quiet, prepayment, expected(3, "BP00000777", EMPLOYEE, amount="120.0", prepayment=bare(prepayment))
+    )
