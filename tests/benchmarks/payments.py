@@ -103,11 +103,7 @@ def measured(documents: int, concurrency: int | None, folder: Path) -> dict[str,
 
 
 def _make_day(http: httpx.Client, documents: int) -> None:
-    """Let the sandbox be at the end of a day with so many documents, and of no other.
-
-    The day is made up when it is first asked for, which is not what is measured; nor is what the pages for
-    people do.
-    """
+    """Let the sandbox be at the end of a day with so many documents, and show no other day's."""
     at = dt.datetime.combine(DATE, dt.time(23, 59), dt.UTC)
     http.post("/control/clock", json={"freeze": at.isoformat()}).raise_for_status()
     options = {"payments_per_day": _events(documents), "payment_history_days": 0}
@@ -115,7 +111,7 @@ def _make_day(http: httpx.Client, documents: int) -> None:
 
 
 def _events(documents: int) -> int:
-    """Return how many events of the day make so many documents; one more or less is taken away again."""
+    """Return how many events of the day make so many documents, the few that are undone that day included."""
     from blocks.sandbox.trade_days import MOST_A_DAY
     from blocks.sandbox.xero_options import XeroOptions
     from blocks.sandbox.xero_seeded import documents_of
