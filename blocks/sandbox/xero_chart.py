@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Final
 
 from blocks.sandbox import chart, trade
@@ -62,6 +63,7 @@ class Account:
             f'"AccountID":"{self.account_id}","AccountCode":{text(self.code)},"AccountName":{text(self.name)}'
         )
 
+    @lru_cache(maxsize=1024)  # noqa: B019 - accounts are few, and seldom end
     def json(self) -> bytes:
         """Return the element of `GET /Accounts`."""
         bank = self.type == "BANK"

@@ -220,7 +220,7 @@ def _obstacles(case: _Case) -> Iterator[str]:
     if case.bank_problem:
         yield case.bank_problem
     if _prepayment_held_back(case):
-        yield "prepayment not in LN: its prepayment was not sent, see there"
+        yield "prepayment not in LN, as far as is known: see there"
 
 
 def _partner_obstacles(case: _Case) -> Iterator[str]:
@@ -241,7 +241,10 @@ def _prepayment_held_back(case: _Case) -> bool:
     if case.document.key.kind is not Kind.ALLOCATION or prepayment is None:
         return False
     if prepayment.discarded:
-        return True
+        # What LN has, or may have, a person closes once they have seen to it there.
+        return not (prepayment.sent_at or prepayment.in_doubt or prepayment.result.status is Status.UNKNOWN)
+    if prepayment.status is Status.UNKNOWN:
+        return Kind.PREPAYMENT in case.policy.hold_unknown
     return prepayment.sent_at is None and prepayment.status in _HELD_BACK
 
 

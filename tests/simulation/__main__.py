@@ -7,23 +7,26 @@ import sys
 from collections.abc import Iterator
 
 from tests.simulation.many import report, timed
-from tests.simulation.script import script
 from tests.simulation.simulator import simulator
+from tests.simulation.subjects import JOURNALS, SUBJECTS, subject
 
 
 def main() -> int:
     """Play what was asked for; return 1 where something failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--of", choices=SUBJECTS, default=JOURNALS, help="of what (default: journals)")
     parser.add_argument("--schedules", type=int, default=3000, help="how many (default: 3000)")
     parser.add_argument("--first", type=int, default=0, help="the seed to begin with (default: 0)")
     parser.add_argument("--seed", type=int, help="play this one alone, and show what happens")
     asked = parser.parse_args()
-    return _many(asked.first, asked.schedules) if asked.seed is None else _one(asked.seed)
+    if asked.seed is None:
+        return _many(asked.of, asked.first, asked.schedules)
+    return _one(asked.of, asked.seed)
 
 
-def _many(first: int, count: int) -> int:
+def _many(of: str, first: int, count: int) -> int:
     failed = 0
-    for tally, seconds in timed(range(first, first + count)):
+    for tally, seconds in timed(range(first, first + count), of):
         left = seconds / tally.schedules * (count - tally.schedules)
         for seed, what in list(tally.failures.items())[failed:]:
             print(f"\nseed {seed}: {what}", file=sys.stderr)
@@ -36,12 +39,12 @@ def _many(first: int, count: int) -> int:
         )
         if tally.schedules == count:
             print(file=sys.stderr)
-            print(report(tally, seconds))
+            print(report(tally, seconds, of))
     return 1 if failed else 0
 
 
-def _shown(seed: int) -> Iterator[tuple[str, object]]:
-    made = script(seed)
+def _shown(of: str, seed: int) -> Iterator[tuple[str, object]]:
+    made = subject(of).script(seed)
     for name, value in made._asdict().items():
         if name != "rates":
             yield name, value
@@ -50,11 +53,11 @@ def _shown(seed: int) -> Iterator[tuple[str, object]]:
         yield name, ", ".join(sorted(value)) if isinstance(value, frozenset) else value
 
 
-def _one(seed: int) -> int:
+def _one(of: str, seed: int) -> int:
     trace: list[str] = []
-    print("\n".join(f"{name:14} {value}" for name, value in _shown(seed)))
+    print("\n".join(f"{name:14} {value}" for name, value in _shown(of, seed)))
     try:
-        with simulator() as place:
+        with simulator(of) as place:
             place.play(seed, trace=trace)
     except Exception as failure:  # noqa: BLE001 - shown below, after the trace that led to it
         print("\n".join(trace))

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple, Protocol
 
-PUT, LIST, SINGLE, TOKEN, STORE = "put", "list", "single", "token", "store"
+from tests.simulation.chance import STORE
 
-
-class Point(NamedTuple):
-    """One touch of the outside: the how-manieth of the schedule, by which run, and what it is."""
-
-    number: int
-    run: int
-    place: str
-    name: str
+PUT, LIST, SINGLE, TOKEN = "put", "list", "single", "token"
 
 
 class Fault(StrEnum):
@@ -119,72 +110,5 @@ SILENCE = frozenset(
 DEATHS = frozenset({Fault.CRASH, Fault.CRASH_DONE, Fault.CRASH_LATE})
 REFUSALS = frozenset({Fault.PARTLY_400, Fault.REFUSED})
 OBJECTIONS = REFUSALS | {Fault.WARNED, Fault.CRASH_DONE}
-
-
-class Chance(Protocol):
-    """What decides whether a fault strikes, or a person acts, at a point."""
-
-    def fault(self, point: Point) -> Fault | None:
-        """Return the fault that strikes here."""
-
-    def person(self, point: Point) -> bool:
-        """Tell whether a person does something in Xero just now."""
-
-
-class Calm:
-    """Nothing ever goes wrong."""
-
-    def fault(self, point: Point) -> Fault | None:
-        """Return None."""
-        return None
-
-    def person(self, point: Point) -> bool:
-        """Return False."""
-        return False
-
-
-class OneFault(Calm):
-    """One fault, at one point."""
-
-    def __init__(self, number: int, kind: Fault) -> None:
-        self._number, self._kind = number, kind
-
-    def fault(self, point: Point) -> Fault | None:
-        """Return the fault at its point, None at any other."""
-        return self._kind if point.number == self._number else None
-
-
-_WEIGHTS = {PUT: 3.0, STORE: 0.5}
-
-
-class Rates(NamedTuple):
-    """How often faults strike (and how many at most, of which kinds), and how often people act, per point."""
-
-    fault: float
-    most: int
-    person: float
-    kinds: frozenset[Fault]
-
-
-class Random:
-    """Faults and people by chance, the same for the same generator."""
-
-    def __init__(self, rng: random.Random, rates: Rates) -> None:
-        self._rng, self._rates = rng, rates
-        self._left = rates.most
-
-    def fault(self, point: Point) -> Fault | None:
-        """Return a fault of those that can strike here, or as a rule None."""
-        # Writes are where it matters, and half of all that a run does is to ask its store.
-        rate = self._rates.fault * _WEIGHTS.get(point.place, 1.0)
-        if not self._left or self._rng.random() >= rate:
-            return None
-        kinds = [kind for kind in FAULTS[point.place] if kind in self._rates.kinds]
-        if not kinds:
-            return None
-        self._left -= 1
-        return self._rng.choice(kinds)
-
-    def person(self, point: Point) -> bool:
-        """Tell whether a person acts just now."""
-        return bool(self._rates.person) and self._rng.random() < self._rates.person
+# Writes are where it matters, and half of all that a run does is to ask its store.
+WEIGHTS = {PUT: 3.0, STORE: 0.5}

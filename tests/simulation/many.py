@@ -8,8 +8,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from tests.simulation.simulator import simulator
+from tests.simulation.subjects import JOURNALS
 
 # So many schedules a process plays before it says how it gets on.
 _BATCH = 50
@@ -34,18 +36,18 @@ class Tally:
         self.failures.update(other.failures)
 
 
-def played(seeds: range) -> Iterator[Tally]:
+def played(seeds: range, of: str = JOURNALS) -> Iterator[Tally]:
     """Play schedules on all processors; yield a tally of each batch as it is done."""
     batches = [seeds[first : first + _BATCH] for first in range(0, len(seeds), _BATCH)]
     workers = max(1, min(os.cpu_count() or 1, len(batches)))
     # A process of its own, started afresh: threads of the parent are no business of the simulation's.
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap_unordered(_batch, batches)
+        yield from pool.imap_unordered(partial(_batch, of), batches)
 
 
-def _batch(seeds: range) -> Tally:
+def _batch(of: str, seeds: range) -> Tally:
     tally = Tally()
-    with simulator() as place:
+    with simulator(of) as place:
         for seed in seeds:
             tally.schedules += 1
             try:
@@ -59,7 +61,7 @@ def _batch(seeds: range) -> Tally:
     return tally
 
 
-def report(tally: Tally, seconds: float) -> str:
+def report(tally: Tally, seconds: float, of: str = JOURNALS) -> str:
     """Return what a person wants to know of many schedules."""
     days, rate = tally.seconds / 86_400, tally.schedules / max(seconds, 0.001)
     lines = [
@@ -73,14 +75,15 @@ def report(tally: Tally, seconds: float) -> str:
         *(f"  seed {seed}: {what}" for seed, what in sorted(tally.failures.items())),
     ]
     if tally.failures:
-        lines.append("replay one with: python -m tests.simulation --seed N")
+        which = "" if of == JOURNALS else f"--of {of} "
+        lines.append(f"replay one with: python -m tests.simulation {which}--seed N")
     return "\n".join(lines)
 
 
-def timed(seeds: range) -> Iterator[tuple[Tally, float]]:
+def timed(seeds: range, of: str = JOURNALS) -> Iterator[tuple[Tally, float]]:
     """Play schedules; yield the tally so far and the seconds it took, after each batch."""
     began = time.monotonic()
     total = Tally()
-    for one in played(seeds):
+    for one in played(seeds, of):
         total.add(one)
         yield total, time.monotonic() - began

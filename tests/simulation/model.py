@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
 from tests.simulation.assumptions import OLDEST_READ
+from tests.simulation.play import Violation
 
 _ENTRY = re.compile(r"EntryID: (\d+), TransactionID: T\d+")
 GONE = frozenset({"DELETED", "VOIDED"})
@@ -45,10 +46,6 @@ class ExpectedLine(Protocol):
     pence: int
     account: str
     date: str
-
-
-class Violation(AssertionError):
-    """Something that must never happen has happened."""
 
 
 class _Seen(NamedTuple):

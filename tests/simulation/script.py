@@ -13,18 +13,17 @@ from tests.simulation.assumptions import (
     SAME_STORE_TOGETHER,
     STALE,
 )
+from tests.simulation.chance import Calm, Chance, Random, Rates
 from tests.simulation.days import LARGE, SMALL, TINY, DayKind
 from tests.simulation.faults import (
     DEATHS,
+    FAULTS,
     OBJECTIONS,
     REFUSALS,
     SILENCE,
     SLOWNESS,
-    Calm,
-    Chance,
+    WEIGHTS,
     Fault,
-    Random,
-    Rates,
 )
 
 MACHINES = 3
@@ -66,7 +65,7 @@ class Script(NamedTuple):
         """Return what decides about the faults."""
         if not self.rates.fault and not self.rates.person:
             return Calm()
-        return Random(random.Random(f"faults {self.seed}"), self.rates)  # noqa: S311
+        return Random(random.Random(f"faults {self.seed}"), self.rates, FAULTS, WEIGHTS)  # noqa: S311
 
 
 _GAPS = (0.0, 5.0, 40.0, 100.0, 235.0, 290.0, 370.0, 430.0, 700.0, 4000.0)

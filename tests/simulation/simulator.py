@@ -8,13 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from blocks.quiet import quiet_prefect
-from tests.simulation.faults import Chance
+from tests.simulation.chance import Chance
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.script import MACHINES, Script, script
+from tests.simulation.play import Figures, Play
 from tests.simulation.stores import StoreFile
-from tests.simulation.world import Figures, World
+from tests.simulation.subjects import JOURNALS, Subject, subject
 
 # Virtual seconds: longer than anything waits.
 _LONG = 1e6
@@ -23,21 +24,21 @@ _LONG = 1e6
 class Simulator:
     """A place to play schedules in. Make it with `simulator()`."""
 
-    def __init__(self, loop: VirtualLoop, files: list[StoreFile]) -> None:
-        self._loop, self._files = loop, files
+    def __init__(self, of: Subject, loop: VirtualLoop, files: list[StoreFile]) -> None:
+        self._of, self._loop, self._files = of, loop, files
 
     def play(self, seed: int, *, trace: list[str] | None = None) -> Figures:
         """Play the schedule of a seed. Raises Violation."""
-        made = script(seed)
+        made = self._of.script(seed)
         return self.play_script(made, made.chance(), trace=trace)
 
-    def play_script(self, made: Script, chance: Chance, *, trace: list[str] | None = None) -> Figures:
+    def play_script(self, made: Any, chance: Chance, *, trace: list[str] | None = None) -> Figures:
         """Play a schedule with the faults that `chance` decides. Raises Violation."""
         return self._loop.run_until_complete(
-            self._played(World(self._loop, self._files, made, chance, trace))
+            self._played(self._of.world(self._loop, self._files, made, chance, trace))
         )
 
-    async def _played(self, world: World) -> Figures:
+    async def _played(self, world: Play) -> Figures:
         try:
             return await world.play()
         finally:
@@ -51,18 +52,19 @@ class Simulator:
 
 
 @contextmanager
-def simulator() -> Iterator[Simulator]:
-    """Open a simulator with stores in a temporary folder."""
+def simulator(of: str = JOURNALS) -> Iterator[Simulator]:
+    """Open a simulator of a subject, with stores in a temporary folder."""
     quiet_prefect()
+    what = subject(of)
     loop = VirtualLoop()
     loop.set_exception_handler(lambda _loop, _context: None)
     with tempfile.TemporaryDirectory(prefix="daybook-simulation-") as folder:
-        files = [StoreFile(Path(folder) / f"{number}.sqlite3") for number in range(MACHINES)]
+        files = [what.file(Path(folder) / f"{number}.sqlite3") for number in range(what.machines)]
         for file in files:
             loop.run_really(file.open())
         gc.freeze()
         try:
-            yield Simulator(loop, files)
+            yield Simulator(what, loop, files)
         finally:
             for file in files:
                 loop.run_really(file.close())

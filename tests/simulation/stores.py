@@ -14,20 +14,16 @@ from sqlalchemy import event
 
 from blocks.store import Store, open_store
 
-_TABLES = ("journals", "requests", "runs")
 Copy = dict[str, list[tuple[Any, ...]]]
 
 
-class Intent(NamedTuple):
-    """What a store says of a request: its bytes, when it first left, and the states of its journals."""
-
-    body: bytes
-    first_sent_at: datetime | None
-    states: tuple[str, ...]
-
-
 class StoreFile:
-    """A store, and a second way into its file that does not go through the code under test."""
+    """A store, and a second way into its file that does not go through the code under test.
+
+    `tables` are those that the code under test uses, and that can be lost.
+    """
+
+    tables: tuple[str, ...] = ()
 
     def __init__(self, file: Path) -> None:
         self.store: Store = open_store(f"sqlite:///{file}?check_same_thread=false")
@@ -49,11 +45,11 @@ class StoreFile:
 
     def lose(self) -> None:
         """Forget everything."""
-        self.restore({table: [] for table in _TABLES})
+        self.restore({table: [] for table in self.tables})
 
     def copy(self) -> Copy:
         """Return all that is in it."""
-        return {table: self._beside.execute(f"SELECT * FROM {table}").fetchall() for table in _TABLES}  # noqa: S608
+        return {table: self._beside.execute(f"SELECT * FROM {table}").fetchall() for table in self.tables}  # noqa: S608
 
     def restore(self, copy: Copy) -> None:
         """Put an earlier copy in the place of what is there."""
@@ -64,6 +60,32 @@ class StoreFile:
                 marks = ", ".join("?" * len(rows[0]))
                 self._beside.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608
         self._beside.execute("COMMIT")
+
+
+def _quick(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous = OFF")
+    cursor.close()
+    # Without the driver's thread a call takes the same course every time, and a third of the time.
+    connection.driver_connection._execute = _here
+
+
+async def _here(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return function(*args, **kwargs)
+
+
+class Intent(NamedTuple):
+    """What a store says of a request: its bytes, when it first left, and the states of its journals."""
+
+    body: bytes
+    first_sent_at: datetime | None
+    states: tuple[str, ...]
+
+
+class JournalsFile(StoreFile):
+    """A store of the journals."""
+
+    tables = ("journals", "requests", "runs")
 
     def recorded(self) -> list[tuple[str, str | None]]:
         """Return the names and Xero ids of the journals which the store says are in Xero."""
@@ -84,30 +106,23 @@ class StoreFile:
         return Intent(zlib.decompress(row[0]), sent, tuple(state for (state,) in states))
 
 
-def _quick(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA synchronous = OFF")
-    cursor.close()
-    # Without the driver's thread a call takes the same course every time, and a third of the time.
-    connection.driver_connection._execute = _here
-
-
-async def _here(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return function(*args, **kwargs)
-
-
 class WatchedStore:
     """A store as one run sees it: every call of it passes `around`, which can fail it."""
 
-    def __init__(self, store: Store, around: Callable[[str, Callable[[], Awaitable[Any]]], Any]) -> None:
-        self._store, self._around = store, around
+    def __init__(
+        self, store: Any, around: Callable[[str, Callable[[], Awaitable[Any]]], Any], name: str = ""
+    ) -> None:
+        self._store, self._around, self._name = store, around, name
 
     def __getattr__(self, name: str) -> Any:
+        method = getattr(type(self._store), name, None)
+        if method is None:
+            # A part of the store, such as its leases.
+            return WatchedStore(getattr(self._store, name), self._around, f"{name}.")
         # The call itself, without the guard against cancellation: nothing is cancelled here.
-        method = getattr(type(self._store), name)
         bare = getattr(method, "__wrapped__", method)
 
         async def call(*args: Any, **kwargs: Any) -> Any:
-            return await self._around(name, lambda: bare(self._store, *args, **kwargs))
+            return await self._around(self._name + name, lambda: bare(self._store, *args, **kwargs))
 
         return call

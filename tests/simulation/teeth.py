@@ -16,12 +16,7 @@ from flows.journals import books, read, sealing, send
 from flows.journals.books import LiveJournal, Plan
 from flows.journals.night import Night
 from flows.journals.read import Books
-from tests.simulation.simulator import simulator
-
-# Within so many schedules a break must be caught.
-CHECKED = 1000
-
-Patch = pytest.MonkeyPatch
+from tests.simulation.breaking import Patch
 
 
 def no_read_before_write(patch: Patch) -> None:
@@ -172,15 +167,3 @@ BREAKS: tuple[Callable[[Patch], None], ...] = (
     count_deleted_as_live,
     send_voided_again,
 )
-
-
-def caught_after(break_it: Callable[[Patch], None], most: int = CHECKED) -> tuple[int, str] | None:
-    """Break the code, and return after how many schedules that shows, and how."""
-    with pytest.MonkeyPatch.context() as patch, simulator() as place:
-        break_it(patch)
-        for seed in range(most):
-            try:
-                place.play(seed)
-            except Exception as caught:  # noqa: BLE001 - a break may show as anything
-                return seed + 1, f"{type(caught).__name__}: {caught}"
-    return None

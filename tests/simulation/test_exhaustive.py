@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.simulation.chance import Rates
 from tests.simulation.days import LARGE, SMALL, DayKind
-from tests.simulation.faults import FAULTS, PUT, Calm, Fault, OneFault, Point, Rates
-from tests.simulation.model import Violation
+from tests.simulation.exhaustive import points_of, struck
+from tests.simulation.faults import FAULTS, PUT
 from tests.simulation.script import Script, Visit
 from tests.simulation.simulator import Simulator, simulator
 
@@ -32,25 +33,6 @@ def calm_script(day: DayKind, *, rest: float) -> Script:
     )
 
 
-class Listing(Calm):
-    """Writes down every point and changes nothing."""
-
-    def __init__(self) -> None:
-        self.points: list[Point] = []
-
-    def fault(self, point: Point) -> Fault | None:
-        """Note the point."""
-        self.points.append(point)
-        return None
-
-
-def points_of(place: Simulator, day: DayKind) -> list[Point]:
-    """Return the points of the first run of a day."""
-    listing = Listing()
-    place.play_script(calm_script(day, rest=0.0), listing)
-    return listing.points
-
-
 @pytest.fixture(scope="module")
 def place() -> Iterator[Simulator]:
     """Give the tests a place to play schedules in."""
@@ -58,23 +40,10 @@ def place() -> Iterator[Simulator]:
         yield opened
 
 
-def struck(place: Simulator, day: DayKind, point: Point, rest: float) -> list[str]:
-    """Let each fault that can strike at a point do so; return what went wrong, with how to see it."""
-    wrong: list[str] = []
-    for kind in FAULTS[point.place]:
-        try:
-            figures = place.play_script(calm_script(day, rest=rest), OneFault(point.number, kind))
-            if not figures.faults[kind]:
-                wrong.append(f"«{kind}» never struck at point {point}")
-        except Violation as violation:
-            wrong.append(f"«{kind}» at point {point}, then {rest:.0f} s: {violation}")
-    return wrong
-
-
 def all_struck(place: Simulator, day: DayKind, rest: float) -> None:
     """Require that a day comes right after any fault at any of its points, run again `rest` seconds later."""
-    points = points_of(place, day)
-    wrong = [text for point in points for text in struck(place, day, point, rest)]
+    points = points_of(place, calm_script(day, rest=0.0))
+    wrong = struck(place, calm_script(day, rest=rest), points, FAULTS)
     assert not wrong, "\n".join(wrong)
     assert len(points) > 20
 
@@ -92,7 +61,8 @@ def test_any_fault_at_any_point_of_a_small_day_heals_later(place: Simulator) -> 
 
 def test_any_fault_at_any_block_of_a_large_day_heals(place: Simulator) -> None:
     """Whatever fails while blocks of journals are sent, each line ends up in Xero once."""
-    blocks = [point for point in points_of(place, LARGE) if point.place == PUT]
+    large = calm_script(LARGE, rest=0.0)
+    blocks = [point for point in points_of(place, large) if point.place == PUT]
     assert len(blocks) == 2
-    wrong = [text for point in blocks for text in struck(place, LARGE, point, 0.0)]
+    wrong = struck(place, large, blocks, FAULTS)
     assert not wrong, "\n".join(wrong)

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
+from tests.simulation.breaking import CHECKED
 from tests.simulation.faults import Fault
 from tests.simulation.many import report, timed
 from tests.simulation.simulator import Simulator, simulator
-from tests.simulation.teeth import CHECKED
 
 
 def trace_of(place: Simulator, seed: int) -> list[str]:

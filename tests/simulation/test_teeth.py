@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.simulation.teeth import BREAKS, CHECKED, Patch, caught_after
+from tests.simulation.breaking import CHECKED, Patch, caught_after
+from tests.simulation.teeth import BREAKS
 
 
 @pytest.mark.slow

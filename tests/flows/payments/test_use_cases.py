@@ -184,6 +184,22 @@ def test_allocation_whose_prepayment_may_be_in_ln(status: Any) -> None:
     assert decision.action is Action.SEND
 
 
+@pytest.mark.parametrize("status", [Status.SENT, Status.UNKNOWN, None])
+def test_allocation_whose_prepayment_a_person_has_seen_to(status: Status | None) -> None:
+    """A prepayment that LN has, or may have, and that a person has closed holds nothing back."""
+    held = rules.discarded(prepaid(status), "ann", "it is in LN", AT)
+    decision = decided(shown(prepayment("c-client", allocation())), Kind.ALLOCATION, None, held)
+    assert decision.action is Action.SEND
+
+
+@pytest.mark.parametrize("status", [Status.UNKNOWN, None])
+def test_allocation_whose_prepayment_is_held_for_a_person(status: Status | None) -> None:
+    """An allocation waits, as its prepayment does, for the person who finds out whether LN has that."""
+    policy = replace(POLICY, hold_unknown=frozenset({Kind.PREPAYMENT}))
+    everything = shown(prepayment("c-client", allocation()))
+    assert noted(decided(everything, Kind.ALLOCATION, None, prepaid(status), policy)) is Status.EXCEPTION
+
+
 def test_allocation_whose_prepayment_was_changed_after_sending() -> None:
     """A prepayment that LN has holds nothing back, whatever has happened to it since."""
     held = rules.noted(prepaid(Status.SENT), prepaid(Status.SENT).entry, Status.EXCEPTION, "changed", "r", AT)

@@ -1,0 +1,234 @@
+"""One schedule under way, whatever it is of: runs that touch the outside, and what strikes them there."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from blocks.errors import DaybookError, StoreError
+from tests.simulation.chance import STORE, Chance, Point
+from tests.simulation.loop import LoopClock, VirtualLoop
+from tests.simulation.stores import StoreFile
+
+_MOST_POINTS = 20_000
+T = TypeVar("T")
+
+
+class Violation(AssertionError):
+    """Something that must never happen has happened."""
+
+
+class Crashed(BaseException):
+    """The process that ran has died. Nothing catches it, and nothing it did goes on."""
+
+
+class StoreFault(StrEnum):
+    """What can strike a call of a store. «Written» is said of what the call writes."""
+
+    CRASH = "the run dies before"
+    CRASH_DONE = "the run dies after"
+    STORE_DOWN = "the store fails, nothing written"
+    STORE_DOWN_DONE = "the store fails, all written"
+
+
+class Figures(NamedTuple):
+    """What a schedule came to."""
+
+    seconds: float
+    points: int
+    faults: Mapping[str, int]
+
+
+class Script(Protocol):
+    """A schedule, as far as every simulation has it."""
+
+    @property
+    def seed(self) -> int:
+        """What it was drawn from."""
+
+    @property
+    def rates(self) -> tuple[Any, ...]:
+        """How often what strikes."""
+
+    def chance(self) -> Chance:
+        """Return what decides about the faults."""
+
+    def _asdict(self) -> dict[str, Any]:
+        """Return all of it by name, for people."""
+
+
+class Runner:
+    """One run, and the process that it lives in."""
+
+    def __init__(self, play: Play, number: int, machine: int) -> None:
+        self.play, self.number, self.machine = play, number, machine
+        self.file = play.files[machine]
+        self.dead = False
+        self.disturbed = False
+        self.began = play.clock.now()
+
+    def require_alive(self) -> None:
+        """Raise Crashed where the run has died: what still stirs of it does nothing."""
+        if self.dead:
+            raise Crashed
+
+    def crashes(self) -> Crashed:
+        """Let the run die here, and return what to raise."""
+        self.dead = True
+        return Crashed()
+
+    def leaves(self, place: str, key: str, body: bytes) -> None:
+        """Note that a request leaves the machine."""
+        self.require_alive()
+
+
+class Play:
+    """A schedule under way. `play` plays it."""
+
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        files: Sequence[StoreFile],
+        script: Script,
+        chance: Chance,
+        trace: list[str] | None,
+        start: dt.datetime,
+    ) -> None:
+        self.loop, self.files, self.script = loop, files, script
+        self.chance: Chance = chance
+        self.trace = trace
+        self.rng = random.Random(f"world {script.seed}")  # noqa: S311
+        self.clock = LoopClock(loop, start)
+        self.points = 0
+        self.faults: Counter[str] = Counter()
+        self.acted_at: dt.datetime | None = None
+        self.violation: BaseException | None = None
+        self._began = loop.time()
+        self._runs: list[Any] = []
+        self._pending: set[asyncio.Task[Any]] = set()
+
+    async def play(self) -> Figures:
+        """Play the schedule. Raises Violation."""
+        for file in self.files:
+            file.lose()
+        random.seed(self.script.seed)
+        await self.played()
+        self.require_none()
+        return Figures(self.loop.time() - self._began, self.points, self.faults)
+
+    async def played(self) -> None:
+        """Play the schedule, whatever it consists of. Raises Violation."""
+        raise NotImplementedError
+
+    def person_acts(self) -> str | None:
+        """Let a person do something, and return what; None where there is nothing to do."""
+        raise NotImplementedError
+
+    def look(self) -> None:
+        """Let the model look at the books, if they have changed."""
+        raise NotImplementedError
+
+    # What runs meet
+
+    def reached(self, run: Runner, place: str, name: str) -> Any:
+        """Count a touch of the outside, let people act, and return the fault that strikes."""
+        self.points += 1
+        if self.points > _MOST_POINTS:
+            self.violation = self.violation or Violation("the runs never end")
+        point = Point(self.points, run.number, place, name)
+        if self.chance.person(point) and (what := self.person_acts()):
+            self.acted(what)
+        fault = self.chance.fault(point)
+        self.note(f"run {run.number}: {name}{f' !! {fault}' if fault else ''}")
+        if fault is not None:
+            self.faults[fault] += 1
+            for one in self._runs:
+                one.disturbed = True
+        if fault == StoreFault.CRASH:
+            raise run.crashes()
+        return fault
+
+    def acted(self, what: str) -> None:
+        """Note that a person has done something."""
+        self.note(f"a person: {what}")
+        self.faults["a person acts"] += 1
+        self.acted_at = self.clock.now()
+        self.look()
+
+    async def store_call(self, run: Runner, name: str, call: Callable[[], Awaitable[Any]]) -> Any:
+        """Make a call of a run's store, or let it fail."""
+        run.require_alive()
+        fault = self.reached(run, STORE, f"store.{name}")
+        await asyncio.sleep(self.rng.uniform(0, 0.02))
+        run.require_alive()
+        if fault == StoreFault.STORE_DOWN:
+            raise StoreError("the store is down")
+        async with run.file.turn:
+            result = await call()
+        if fault == StoreFault.CRASH_DONE:
+            raise run.crashes()
+        if fault == StoreFault.STORE_DOWN_DONE:
+            raise StoreError("the store went down")
+        return result
+
+    def later(self, seconds: float, act: Callable[[], Awaitable[Any]]) -> None:
+        """Let something happen in a while, whatever becomes of the run that caused it."""
+
+        async def wait() -> None:
+            await asyncio.sleep(seconds)
+            self.note("carried out late")
+            await act()
+
+        task = self.loop.create_task(wait())
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+
+    async def nothing_pending(self) -> None:
+        """Return once all that was to happen later has happened."""
+        while self._pending:
+            await asyncio.wait(self._pending)
+
+    async def attempt(self, run: Runner, work: Awaitable[T]) -> T | None:
+        """Let a run do its work; return what came of it, or None where it failed or died."""
+        try:
+            return await work
+        except Crashed:
+            self.note(f"run {run.number}: died")
+        except DaybookError as error:
+            self.note(f"run {run.number}: {type(error).__name__}: {error}")
+        except Violation:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, no run may end in it
+            self.violation = self.violation or error
+            self.note(f"run {run.number}: {error!r}")
+        finally:
+            run.dead = True
+        return None
+
+    def check(self, check: Callable[[], None]) -> None:
+        """Keep the first violation, wherever it is seen: code under test must not be able to swallow it."""
+        try:
+            check()
+        except Violation as violation:
+            self.note(f"VIOLATION: {violation}")
+            self.violation = self.violation or violation
+
+    def note(self, text: str) -> None:
+        """Add a line to the trace, if there is one."""
+        if self.trace is not None:
+            self.trace.append(f"{self.loop.time() - self._began:9.1f} s  {text}")
+
+    def require_none(self) -> None:
+        """Raise the first violation, if there was one."""
+        if self.violation is not None:
+            raise self.violation
+
+    def end(self) -> None:
+        """Let all runs die, those included that a violation has cut off."""
+        for run in self._runs:
+            run.dead = True
