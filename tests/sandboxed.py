@@ -29,18 +29,12 @@ S = TypeVar("S", Summary, PaymentsSummary)
 
 
 class Outcome(reports.Observer, Generic[S]):
-    """How a run of a flow ended; `stages` are those it was seen at, in order."""
+    """How a run of a flow ended."""
 
     def __init__(self) -> None:
         self.summary: S
         self.error: DaybookError | None = None
         self.state: State[Any]
-        self.stages: list[str] = []
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Keep the stage."""
-        if self.stages[-1:] != [stage]:
-            self.stages.append(stage)
 
     def ended(self, summary: S, error: DaybookError | None) -> None:
         """Keep it."""

@@ -267,7 +267,7 @@ async def test_a_write_waits_for_another_programs_write(tmp_path: Path) -> None:
 # --- Refusals -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, None])
+@pytest.mark.parametrize("version", [0, 1, SCHEMA_VERSION - 1, SCHEMA_VERSION + 1, None])
 async def test_another_schema_version_is_refused(database: Database, version: int | None) -> None:
     """A store of an older, newer or unstated schema version is a UsageError naming both, and unharmed."""
     change = update(_meta).values(schema_version=version) if version is not None else delete(_meta)

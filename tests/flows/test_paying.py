@@ -23,8 +23,8 @@ from tests.sandboxed import Sandboxed
 # What a spreadsheet would take for a formula.
 FORMULAS = ("=HYPERLINK(1)", "+44 20 7946 0000", "@SUM(A1)", "-2+3", "  =1+1", "\t=1+1")
 KEYS = [
-    "since", "until", "connection", "status", "documents", "sent", "duplicate", "failed", "unknown",
-    "exception", "unsupported", "discarded", "already_sent", "waiting", "xero_calls", "ln_calls", "seconds",
+    "since", "until", "connection", "status", "documents", "sent", "duplicate", "failed", "exception",
+    "unknown", "discarded", "unsupported", "already_sent", "waiting", "xero_calls", "ln_calls", "seconds",
     "flow_run_id", "message",
 ]  # fmt: skip
 

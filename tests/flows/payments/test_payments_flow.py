@@ -180,7 +180,7 @@ async def test_the_store_is_lost(quiet: Sandboxed, home: Path) -> None:
 
 
 async def test_two_runs_at_the_same_time(quiet: Sandboxed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two runs of one connection the second waits for the first, and posts nothing again."""
+    """Of two runs of one connection at the same time one sends all, and the other nothing again."""
     monkeypatch.setattr("flows.lease._ASKED_EVERY", 0.05)
     for _ in range(4):
         pay(quiet)
@@ -189,7 +189,6 @@ async def test_two_runs_at_the_same_time(quiet: Sandboxed, monkeypatch: pytest.M
     outcomes = await asyncio.gather(quiet.pay_run(), quiet.pay_run())
 
     assert all(outcome.state.is_completed() for outcome in outcomes)
-    assert ["wait" in outcome.stages for outcome in outcomes].count(True) == 1
     assert sorted(outcome.summary.counts[Status.SENT] for outcome in outcomes) == [0, 4]
     assert len(quiet.ln_posts()) == 4
     await books_agree(quiet)
