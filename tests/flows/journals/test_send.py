@@ -72,12 +72,14 @@ async def test_what_xero_shows_whole_is_neither_asked_again_nor_waited_for(tmp_p
     assert at.clock.slept == []
 
 
-@pytest.mark.parametrize("what", ["some of its lines", "its name over other lines"])
+@pytest.mark.parametrize("what", ["some of its lines", "some under a new name", "its name over other lines"])
 async def test_what_xero_shows_in_part_is_waited_for(tmp_path: Path, what: str) -> None:
     """A request of which Xero shows a part is not sent again, and is waited for until its key has died."""
     (request,) = TWO.sealing.requests
     (draft,) = drafts_of(request)
     draft["JournalLines"] = draft["JournalLines"][:2]
+    if what == "some under a new name":
+        draft["Narration"] = "November"
     if what == "its name over other lines":
         draft["JournalLines"] = [{**one, "Description": "a note"} for one in draft["JournalLines"]]
     async with desk(tmp_path, listed(draft)) as at:
@@ -98,6 +100,24 @@ async def test_a_repeat_without_a_known_end_is_waited_for(tmp_path: Path, end: S
         assert await at.states() == [JournalState.SENDING]
     assert at.methods == ["GET", "PUT"]
     assert at.clock.now() == MORNING + KEY_DEAD
+
+
+async def test_each_request_is_settled_for_itself(tmp_path: Path) -> None:
+    """Where one request is found in Xero, and the bytes of one are lost, the next is still asked again."""
+    three = sent(transfers(3), cap=2)
+    lost, there, absent = three.sealing.requests
+    steps = [listed(*drafts_of(there)), listed(*drafts_of(there))]
+    async with desk(tmp_path, *steps, answer(200, {"ManualJournals": drafts_of(absent)})) as at:
+        await at.keep([lost], JournalState.SEALED)
+        # Bytes go once no journal needs them; an old copy of the store can still have the journal.
+        await at.night.store.move(records([lost]), JournalState.CREATED, at.clock.now())
+        await at.night.store.move(records([lost]), JournalState.UNKNOWN, at.clock.now())
+        await at.left(there)
+        await at.left(absent)
+        await settle(at.night, by_plan(at.night, three.plan))
+    assert at.methods == ["GET", "GET", "PUT"]
+    assert at.script.requests[-1].content == absent.body
+    assert at.clock.slept == []
 
 
 @pytest.mark.parametrize(("age", "wait"), [(300, 360), (659, 1), (660, 0), (5000, 0)])
