@@ -13,7 +13,7 @@ from blocks.errors import NotAllowed, Refusal, Terminal, UnknownOutcome
 from blocks.store import JournalState
 from flows.journals.failure import failure_of
 from flows.journals.sealing import Sealing
-from flows.journals.send import KEY_DEAD, by_plan, prepare, put_journals, seal_missing, settle
+from flows.journals.send import KEY_DEAD, by_plan, prepare, put_journals, seal_missing, send, settle
 from tests.blocks.scripted import Step, answer, failing
 from tests.flows.journals.builders import DAY, planned, sent, transfers
 from tests.flows.journals.nights import MORNING, Desk, books, desk, drafts_of, listed, records
@@ -239,12 +239,21 @@ async def test_a_400_to_one_journal_refuses_it(tmp_path: Path) -> None:
 LABELS = [("acme", None), (None, "acme"), ("acme", "other")]
 
 
-@pytest.mark.parametrize("state", [JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT])
+@pytest.mark.parametrize(
+    "state",
+    [
+        JournalState.SENDING,
+        JournalState.UNKNOWN,
+        JournalState.CREATED,
+        JournalState.CONFIRMED,
+        JournalState.DRIFT,
+    ],
+)
 @pytest.mark.parametrize(("before", "now"), LABELS)
 async def test_what_is_in_xero_under_another_label_stops_the_day(
     tmp_path: Path, state: JournalState, before: str | None, now: str | None
 ) -> None:
-    """A day of which journals are in Xero under another label is refused, and both labels are named."""
+    """A day of which journals are or may be in Xero under another label is refused, naming both labels."""
     held = [replace(one, state=state) for one in records(sent(transfers(1), label=before).sealing.requests)]
     plan = planned(transfers(1), label=now)
     async with desk(tmp_path, label=now) as at:
@@ -253,6 +262,17 @@ async def test_what_is_in_xero_under_another_label_stops_the_day(
     assert f"under the label {before or '(none)'}, and the connection's is {now or '(none)'} now" in str(
         raised.value
     )
+
+
+async def test_a_lost_answer_and_a_new_label_send_nothing_twice(tmp_path: Path) -> None:
+    """What Xero took without our knowing, under a label that was changed since, is not sent once more."""
+    plan = planned(transfers(1), label="acme")
+    async with desk(tmp_path, listed(*drafts_of(REQUEST)), label="acme") as at:
+        await at.left(REQUEST)
+        at.clock.advance(24 * 3600)
+        with pytest.raises(Refusal, match="Set the label back"):
+            await send(at.night, plan)
+    assert "PUT" not in at.methods
 
 
 @pytest.mark.parametrize("state", [JournalState.WITHDRAWN, JournalState.REFUSED, JournalState.SEALED])
