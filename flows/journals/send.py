@@ -94,7 +94,7 @@ async def send(night: Night, plan: Plan) -> Sent:
 
 
 async def prepare(night: Night, plan: Plan, books: Books, records: Sequence[JournalRecord]) -> Sealing:
-    """Return what would be sent. Raises Refusal where lines are in Xero twice or under another label."""
+    """Return what would be sent. Raises Refusal where lines are there twice, or maybe under another label."""
     if books.matched.doubled:
         raise Refusal(
             f"Xero holds lines of the day more than once: {'; '.join(books.matched.doubled[:20])}. Nothing "
@@ -102,16 +102,17 @@ async def prepare(night: Night, plan: Plan, books: Books, records: Sequence[Jour
         )
     for record in records:
         name = Narration.parse(record.narration)
-        if name and name.label != plan.label and record.state in _IN_XERO:
+        if name and name.label != plan.label and record.state in _MAYBE_IN_XERO:
             raise Refusal(
                 f"This day was sent under the label {name.label or '(none)'}, and the connection's is "
-                f"{plan.label or '(none)'} now: its journals would be sent a second time. Nothing was sent. "
+                f"{plan.label or '(none)'} now: its journals could be sent a second time. Nothing was sent. "
                 "Set the label back."
             )
     return await seal_missing(night, plan, books, records)
 
 
-_IN_XERO = frozenset({JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT})
+# An answer that never came counts: under another label the books do not show what became of it.
+_MAYBE_IN_XERO = frozenset({*OPEN_ENDED, JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT})
 
 
 async def _wait_for_others(night: Night, matched: Match, records: Sequence[JournalRecord]) -> bool:

@@ -139,7 +139,12 @@ async def test_bytes_are_kept_while_they_are_needed(database: Database, state: J
         assert await store.request("block") is not None
         await store.move(block[1:], state, AT)
         kept = await store.request("block") is not None
-    assert kept is (state is JournalState.SEALED or state in OPEN_ENDED)
+    assert kept is (state in {JournalState.SEALED, JournalState.SENDING, JournalState.UNKNOWN})
+
+
+def test_open_ended_are_the_two_states_without_a_known_end() -> None:
+    """The states that leave open whether Xero has a journal are sending and unknown, and no other."""
+    assert OPEN_ENDED == (JournalState.SENDING, JournalState.UNKNOWN)
 
 
 async def test_adopted_journals_need_no_request(database: Database) -> None:

@@ -129,6 +129,30 @@ def test_an_edited_journal_is_drift(change: Callable[[LiveJournal], LiveJournal]
     assert sealed(day.plan, live).requests == []
 
 
+def test_no_tax_is_no_difference() -> None:
+    """A journal that Xero shows as without tax, as a whole and line by line, equals the day."""
+    day = sent(posting(1, "5", "-5"))
+    untaxed = edited(day.live[0], lambda line: replaced(line, tax_type="NONE"), first=2)
+    found = confirmed(day.plan, match(day.plan, [untaxed._replace(line_amount_types="NoTax")]), [])
+    assert (found.open, found.tied_out) == ([], True)
+
+
+@pytest.mark.parametrize("whole", [None, "NoTax", "Exclusive"])
+def test_a_line_with_tax_is_one_difference(whole: str | None) -> None:
+    """A journal of which one line has tax differs, in one sentence, whatever it says as a whole."""
+    day = sent(posting(1, "5", "-5"))
+    taxed = edited(day.live[0], lambda line: replaced(line, tax_type="INPUT2"))
+    ((index, text),) = match(day.plan, [taxed._replace(line_amount_types=whole)]).differences
+    assert (index, "it has tax now" in text) == (0, True)
+
+
+def test_tax_on_the_whole_is_a_difference() -> None:
+    """A journal whose amounts are said to have tax differs, also where no line has any."""
+    day = sent(posting(1, "5", "-5"))
+    ((_, text),) = match(day.plan, [day.live[0]._replace(line_amount_types="Inclusive")]).differences
+    assert "it has tax now" in text
+
+
 def test_a_journal_of_two_booking_dates_is_drift() -> None:
     """A journal into which a person moved lines of another booking date is reported with both dates."""
     day = sent([*posting(1, "5", "-5"), *posting(3, "6", "-6", booked=EARLIER)])

@@ -342,6 +342,40 @@ def test_whatever_people_take_out_only_balanced_journals_go(
     assert not set(entries(found)) & set(entries(standing))
 
 
+@pytest.mark.parametrize("first", [2, 4])
+def test_lines_that_cannot_be_told_stop_their_date(first: int) -> None:
+    """A journal whose lines, in part or all, lost their texts stops its booking date alone, in a sentence."""
+    early = [one for entry in (1, 3) for one in posting(entry, "5", "-5", booked=EARLIER)]
+    day = sent([*early, *posting(5, "7", "-7")])
+    journal = day.live[0]
+    assert str(journal.date) == EARLIER
+    found = sealed(day.plan, [edited(journal, lambda one: replaced(one, description="Accrual"), first=first)])
+    (sentence,) = found.torn
+    assert sentence == (
+        f"booking date {EARLIER}: a journal of this day has lines that cannot be recognised any more, so "
+        "what seems to be missing was not sent"
+    )
+    assert entries(taken_by_xero(found.requests)) == [5, 6]
+
+
+def test_a_journal_that_cannot_be_told_stops_a_day_of_one_date() -> None:
+    """Where no line of a day's one journal can be told, nothing goes, and one sentence says why."""
+    day = sent(posting(1, "5", "-5"))
+    (journal,) = day.live
+    found = sealed(day.plan, [edited(journal, lambda one: replaced(one, description=None), first=2)])
+    assert (found.requests, len(found.torn)) == ([], 1)
+
+
+@pytest.mark.parametrize("status", ["DELETED", "VOIDED"])
+def test_a_journal_that_is_gone_stops_nothing(status: str) -> None:
+    """Lines that cannot be told in a deleted or voided journal hold nothing back."""
+    day = sent(posting(1, "5", "-5"))
+    (journal,) = day.live
+    gone = edited(journal, lambda one: replaced(one, description=None), first=2)._replace(status=status)
+    found = sealed(day.plan, [gone])
+    assert (entries(taken_by_xero(found.requests)), found.torn) == ([1, 2], [])
+
+
 # What a run that looks back withholds.
 
 

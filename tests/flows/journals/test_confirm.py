@@ -1,0 +1,158 @@
+"""Confirming: what is recorded of each journal once Xero's are held against the day."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace as replaced
+
+from blocks.store import JournalState
+from flows.journals.books import Confirmed, LiveJournal, LiveLine, Plan, match
+from flows.journals.confirm import compare
+from flows.journals.sealing import SealPolicy, seal
+from flows.journals.send import Sent
+from flows.journals.withdrawal import untouched
+from tests.flows.journals.builders import DAY, edited, sent, transfers
+from tests.flows.journals.nights import Desk, books, desk
+
+ONE = sent(transfers(1))
+STATES = list(JournalState)
+
+
+def with_amount(journal: LiveJournal) -> LiveJournal:
+    """Return a journal of which a person changed the first amount."""
+    return edited(journal, lambda line: replaced(line, amount=Decimal("9.99")))
+
+
+def with_text(journal: LiveJournal) -> LiveJournal:
+    """Return a journal to whose first line a person has added a word."""
+    return edited(journal, lambda line: replaced(line, description=f"{line.description} checked"))
+
+
+async def compared(desk: Desk, live: list[LiveJournal], plan: Plan = ONE.plan) -> Confirmed:
+    """Compare journals of Xero with the day."""
+    found = books(plan, live)
+    return await compare(desk.night, plan, found, Sent({}, found, []))
+
+
+async def test_an_equal_journal_is_confirmed(tmp_path: Path) -> None:
+    """A journal that equals the day is recorded as confirmed, with its id and without a reason."""
+    async with desk(tmp_path) as at:
+        await at.keep(ONE.sealing.requests, JournalState.DRIFT, reason="it was edited then")
+        assert (await compared(at, ONE.live)).tied_out
+        record = await at.record()
+    assert (record.state, record.manual_journal_id, record.reason) == (
+        JournalState.CONFIRMED,
+        ONE.live[0].journal_id,
+        None,
+    )
+
+
+async def test_an_edited_journal_has_drifted(tmp_path: Path) -> None:
+    """A journal whose amount a person edited is recorded as drifted, with both sides, and what was sent."""
+    async with desk(tmp_path) as at:
+        await at.keep(ONE.sealing.requests, JournalState.CREATED)
+        live = with_amount(ONE.live[0])
+        found = await compared(at, [live])
+        record = await at.record()
+    (sentence,) = [text for text in found.open if "EntryID 1" in text]
+    assert "Mambu 1.25 on 1100, Xero 9.99 on 1100" in sentence
+    assert (record.state, record.reason) == (JournalState.DRIFT, sentence)
+    assert (record.manual_journal_id, record.digest) == (
+        live.journal_id,
+        ONE.sealing.journals[0].digest,
+    )
+
+
+async def test_only_the_journal_that_differs_has_drifted(tmp_path: Path) -> None:
+    """Of two journals the edited one is recorded as drifted, and the other as confirmed."""
+    two = sent(transfers(2), cap=2)
+    async with desk(tmp_path) as at:
+        await at.keep(two.sealing.requests, JournalState.CREATED)
+        await compared(at, [two.live[0], with_amount(two.live[1])], two.plan)
+        held = await at.records()
+    assert [record.state for record in held] == [JournalState.CONFIRMED, JournalState.DRIFT]
+    assert [record.reason is None for record in held] == [True, False]
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_what_is_not_in_xero_keeps_its_state(tmp_path: Path, state: JournalState) -> None:
+    """A recorded journal that Xero does not show stays as it was recorded, and is not confirmed."""
+    two = sent(transfers(2), cap=2)
+    async with desk(tmp_path) as at:
+        await at.keep(two.sealing.requests[:1], JournalState.CREATED)
+        await at.keep(two.sealing.requests[1:], state, reason="as it was")
+        await compared(at, two.live[:1], two.plan)
+        first, second = await at.records()
+    assert first.state is JournalState.CONFIRMED
+    assert (second.state, second.reason, second.manual_journal_id) == (state, "as it was", None)
+
+
+async def test_what_was_sealed_is_never_rewritten(tmp_path: Path) -> None:
+    """A journal whose text a person edited is confirmed, and still counts as edited to a withdrawal."""
+    live = with_text(ONE.live[0])
+    async with desk(tmp_path) as at:
+        await at.keep(ONE.sealing.requests, JournalState.CREATED)
+        assert (await compared(at, [live])).tied_out
+        record = await at.record()
+    assert (record.state, record.digest) == (JournalState.CONFIRMED, ONE.sealing.journals[0].digest)
+    assert not untouched(live, record, 2)
+
+
+async def test_an_equal_journal_is_adopted_with_a_digest(tmp_path: Path) -> None:
+    """An equal journal that the store has lost is recorded so that an edit of it can be told from then on."""
+    (live,) = ONE.live
+    async with desk(tmp_path) as at:
+        await compared(at, ONE.live)
+        record = await at.record()
+    assert (record.state, record.manual_journal_id) == (JournalState.CONFIRMED, live.journal_id)
+    assert record.digest == ONE.sealing.journals[0].digest
+    assert untouched(live, record, 2)
+    assert not untouched(with_text(live), record, 2)
+
+
+async def test_an_edited_journal_is_adopted_without_a_digest(tmp_path: Path) -> None:
+    """Of an edited journal that the store has lost it is never claimed that it is as it was sent."""
+    live = with_amount(ONE.live[0])
+    async with desk(tmp_path) as at:
+        await compared(at, [live])
+        record = await at.record()
+    assert (record.state, record.digest) == (JournalState.DRIFT, "")
+    assert not untouched(live, record, 2)
+
+
+async def test_a_journal_named_for_another_day_is_not_adopted(tmp_path: Path) -> None:
+    """A journal whose name has another creation day is not recorded as one of this day's."""
+    (live,) = ONE.live
+    other = live._replace(
+        narration=live.narration.replace(f"creation date: {DAY.date}", "creation date: 2026-11-19")
+    )
+    assert other.narration != live.narration
+    async with desk(tmp_path) as at:
+        found = await compared(at, [other])
+        assert found.matched.journals == [other]
+        assert await at.records() == []
+
+
+@pytest.mark.parametrize(("shown", "taken"), [(True, True), (False, False), (None, False)])
+async def test_what_xero_shows_of_cash_basis_counts(tmp_path: Path, shown: bool | None, taken: bool) -> None:
+    """An adopted journal's digest has what Xero shows of cash basis; the connection's choice without that."""
+    policy = SealPolicy("organisation", 250, show_on_cash_basis_reports=taken)
+    sealing = seal(ONE.plan, match(ONE.plan, []), policy, taken={}, generations={})
+    async with desk(tmp_path, show_on_cash_basis_reports=False) as at:
+        await compared(at, [ONE.live[0]._replace(cash_basis=shown)])
+        assert (await at.record()).digest == sealing.journals[0].digest
+
+
+async def test_a_tracked_line_leaves_an_adopted_journal_without_a_digest(tmp_path: Path) -> None:
+    """An adopted journal with a tracked line is confirmed, and is not claimed to be as it was sent."""
+
+    def tracked(line: LiveLine) -> LiveLine:
+        return replaced(line, tracked=True)
+
+    async with desk(tmp_path) as at:
+        await compared(at, [edited(ONE.live[0], tracked)])
+        record = await at.record()
+    assert (record.state, record.digest) == (JournalState.CONFIRMED, "")
