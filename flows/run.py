@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -27,7 +28,7 @@ class Hold(NamedTuple):
     address: str
 
 
-class Run:
+class Run(ABC):
     """One run. What its stages share, and nothing they decide."""
 
     def __init__(
@@ -45,9 +46,9 @@ class Run:
         self.lease: Lease | None = None
 
     @property
+    @abstractmethod
     def hold(self) -> Hold:
         """Return what no other run may be at work on meanwhile."""
-        raise NotImplementedError
 
     @contextmanager
     def in_stage(self, stage: str) -> Iterator[None]:
