@@ -147,10 +147,21 @@ class Audit:
         return await self._change(key, lambda held: rules.settled(_known(held, key), result, at))
 
     @to_its_end
-    async def noted(self, entry: Entry, status: Status, reason: str, run_id: str, at: datetime) -> AuditRow:
-        """Write down what came about without a post; see audit_rows.noted. Raises Refusal."""
+    async def noted(
+        self,
+        entry: Entry,
+        status: Status,
+        reason: str,
+        run_id: str,
+        at: datetime,
+        lease: Lease | None = None,
+    ) -> AuditRow:
+        """Write down what came about without a post; see audit_rows.noted.
+
+        Raises Refusal, and LeaseLost: what a run found before another took over may be true no more.
+        """
         return await self._change(
-            entry.key, lambda held: rules.noted(held, entry, status, reason, run_id, at)
+            entry.key, lambda held: rules.noted(held, entry, status, reason, run_id, at), lease
         )
 
     @to_its_end
@@ -246,13 +257,12 @@ class Audit:
             return await _selected(database, wanted)
 
     @to_its_end
-    async def prepayments_in_ln(self, organisation: str) -> list[AuditRow]:
-        """Return the rows of the prepayments that LN has and that stand in Xero as they were sent."""
+    async def prepayments_sent(self, organisation: str) -> list[AuditRow]:
+        """Return the rows of the prepayments that LN has, whatever became of them since."""
         wanted = and_(
             _audit.c.organisation == organisation,
             _audit.c.kind == Kind.PREPAYMENT,
-            _audit.c.status.in_(rules.IN_LN),
-            _audit.c.discarded.is_(False),
+            _audit.c.sent_at.is_not(None),
         )
         async with self._database.begin() as database:
             return await _selected(database, wanted)

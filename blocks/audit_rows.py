@@ -223,7 +223,8 @@ def noted(
         row = AuditRow(entry, result, run_id, at, at)
     else:
         in_doubt = held.in_doubt or held.result.status is Status.UNKNOWN
-        kept = held.entry if in_doubt or held.sent_at else entry
+        # Of what is gone Xero may not say any more what it was.
+        kept = held.entry if in_doubt or held.sent_at or closed else entry
         row = replace(held, entry=kept, result=result, run_id=run_id, changed_at=at, in_doubt=in_doubt)
     return replace(row, discarded=True, discarded_by=CONNECTOR, discarded_at=at) if closed else row
 

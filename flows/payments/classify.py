@@ -18,6 +18,8 @@ The rules are asked in this order, and the first that answers decides:
                       the supplier's, for a prepayment                 exception
                       a usable bank number, a currency, a rate         exception
                       its prepayment, which was held back              exception
+                      it is a prepayment, or of one, from before the
+                      connection's start: booked by hand, perhaps      exception
     (none)                                                             send
 
 A payment to a supplier that LN does not know goes out without a partner: LN books it as an expense. An
@@ -26,6 +28,7 @@ invoice that LN may not know goes out too, and LN's refusal is what a person see
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -219,6 +222,11 @@ def _obstacles(case: _Case) -> Iterator[str]:
         yield f"it is in {document.currency}, and Xero gives no exchange rate"
     if case.bank_problem:
         yield case.bank_problem
+    if _may_be_booked_by_hand(case):
+        yield (
+            f"it is dated before {case.policy.starts_on}, from when on this connection sends, and may have "
+            "been booked in LN by hand: where LN has it, discard it; where not, undiscard it, and it is sent"
+        )
     if _prepayment_held_back(case):
         yield "prepayment not in LN, as far as is known: see there"
 
@@ -236,9 +244,30 @@ def _partner_obstacles(case: _Case) -> Iterator[str]:
         yield "its contact has no name in Xero"
 
 
+def _may_be_booked_by_hand(case: _Case) -> bool:
+    """Tell whether a prepayment, or a part applied of one, is older than the connection.
+
+    Applying a part moves its prepayment's time of change, so that it comes along as if it were new. LN does
+    not know by what id a person booked it, and would book it again. A person's word (undiscard) lets it go.
+    """
+    row, prepayment = case.row, case.prepayment
+    if case.document.key.kind is Kind.PAYMENT or not _before_the_start(case.document.day, case.policy):
+        return False
+    if row is not None and (row.undiscarded_at is not None or row.tries > 0):
+        return False
+    return case.document.key.kind is Kind.PREPAYMENT or prepayment is None or prepayment.sent_at is None
+
+
+def _before_the_start(day: dt.date | None, policy: Policy) -> bool:
+    return day is not None and policy.starts_on is not None and day < policy.starts_on
+
+
 def _prepayment_held_back(case: _Case) -> bool:
     prepayment = case.prepayment
     if case.document.key.kind is not Kind.ALLOCATION or prepayment is None:
+        return False
+    if prepayment.tries == 0 and _before_the_start(prepayment.entry.day, case.policy):
+        # Booked by hand, as far as is known: LN takes what is applied of it, or says that it cannot.
         return False
     if prepayment.discarded:
         # What LN has, or may have, a person closes once they have seen to it there.

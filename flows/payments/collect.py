@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NamedTuple
 
-from blocks.audit_rows import AuditRow, Key, Kind
+from blocks.audit_rows import AuditRow, Key, Kind, Status
 from blocks.xero_payments import XeroContact, XeroOverpayment, XeroPayment, XeroPrepayment
 from flows.payments.classify import row_of
 from flows.payments.documents import (
@@ -129,12 +129,12 @@ async def read_unfinished(exchange: Exchange, changed: Changed, again: Iterable[
 
 async def _open_by_the_record(exchange: Exchange) -> set[str]:
     """Return the prepayments of which, by the audit table, something was left to be applied."""
-    held = await exchange.store.audit.prepayments_in_ln(exchange.organisation)
+    held = await exchange.store.audit.prepayments_sent(exchange.organisation)
     applied: dict[str, Decimal] = defaultdict(Decimal)
     for row in await exchange.store.audit.allocations_of(
         exchange.organisation, (one.key.xero_id for one in held)
     ):
-        if not row.discarded and row.entry.amount:
+        if not row.discarded and row.status is not Status.EXCEPTION and row.entry.amount:
             applied[row.entry.prepayment_id] += Decimal(row.entry.amount)
     return {one.key.xero_id for one in held if Decimal(one.entry.amount or 0) > applied[one.key.xero_id]}
 
@@ -191,8 +191,12 @@ def _is_new(exchange: Exchange, document: Document, rows: Mapping[Key, AuditRow]
         return False
     prepayment = Key(document.key.organisation, Kind.PREPAYMENT, document.prepayment_id)
     last_day = (exchange.window.until - dt.timedelta(microseconds=1)).astimezone(dt.UTC).date()
-    known = prepayment in rows or at < start
-    return known and at < exchange.window.asked_from and start.date() <= day <= last_day
+    if at >= exchange.window.asked_from or day > last_day:
+        return False
+    held = rows.get(prepayment)
+    if held is not None and held.sent_at is not None:
+        return True
+    return (held is not None or at < start) and start.date() <= day
 
 
 def _undecided(shown: Shown, ours: Iterable[Document], rows: Mapping[Key, AuditRow]) -> Shown:

@@ -68,7 +68,9 @@ async def deliver(delivery: Delivery, decision: Decision) -> Delivered | None:
     if decision.action is Action.NOTE:
         if decision.status is None:
             raise AssertionError("what is noted has a status")
-        noted = await audit.noted(decision.entry, decision.status, decision.reason, run_id, clock.now())
+        noted = await audit.noted(
+            decision.entry, decision.status, decision.reason, run_id, clock.now(), delivery.lease
+        )
         return Delivered(noted)
     key = decision.entry.key
 
@@ -93,8 +95,13 @@ async def deliver(delivery: Delivery, decision: Decision) -> Delivered | None:
         settled,
         stop=posted.verdict.reason if means is Means.STOP else "",
         posted=True,
-        silent=posted.given_up or means is Means.UNKNOWN,
+        # That somebody holds it in LN is an answer, of this one document.
+        silent=means is Means.UNKNOWN or (posted.given_up and not _locked(posted)),
     )
+
+
+def _locked(posted: Posted) -> bool:
+    return posted.answer is not None and posted.answer.status == 409
 
 
 def result_of(posted: Posted, invoice_number: str = "") -> Result:

@@ -86,16 +86,24 @@ class Deliveries:
 
         Raises LNStops and LNSaysNothing with documents left over, StoreError, and LeaseLost.
         """
+        silenced: LNSaysNothing | None = None
         for name, kinds in _GROUPS.items():
             if Kind.ALLOCATION in kinds:
+                if silenced is not None:
+                    break
                 # Again: whether a prepayment is in LN by now decides on what is applied of it.
                 self._decide(kinds)
             decisions = [one for one in self._of(kinds) if self._says_something_new(one)]
             decisions.sort(key=self._was_tried)
             if decisions:
                 await self._deliver(name, decisions)
+            if isinstance(self._stop, LNSaysNothing) and Kind.PREPAYMENT in kinds:
+                # It may be prepayments alone that LN cannot take: the payments are not to wait for them.
+                silenced, self._stop, self._silence = self._stop, None, Silence()
             if self._stop is not None:
                 raise self._stop
+        if silenced is not None:
+            raise silenced
         if self._silent and self._silent == len(self.posted):
             raise LNSaysNothing(
                 "Infor LN took no stand on any document of this run; the next run goes on with them."
@@ -148,13 +156,13 @@ class Deliveries:
                 tried = self._was_tried(decision)
                 try:
                     delivered = await deliver(delivery, decision)
+                    if delivered is not None:
+                        self._take(delivered, fresh=not tried)
+                    self._done += 1
+                    await exchange.progress("deliver", self._done, len(self.decisions))
                 except Exception as error:  # noqa: BLE001 - raised once the others have come to an end
                     self._stop = self._stop or error
                     return
-                if delivered is not None:
-                    self._take(delivered, fresh=not tried)
-                self._done += 1
-                await exchange.progress("deliver", self._done, len(self.decisions))
 
         async def side_by_side() -> None:
             # Twice as many as go out at a time: while the end of one is written down, the next one begins.

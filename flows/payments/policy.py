@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +21,8 @@ class Policy:
     prepayment_field: str = PREPAYMENT_FIELD
     bank_numbers: Mapping[str, str] = field(default_factory=dict)
     hold_unknown: frozenset[Kind] = frozenset()
+    # The day (UTC) from which on documents are this connection's; None holds nothing back for its date.
+    starts_on: dt.date | None = None
 
 
 def policy_of(name: str, connection: PaymentConnection) -> Policy:

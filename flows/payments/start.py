@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 from blocks.errors import UsageError
 from blocks.xero import PAYMENT_SCOPES, XeroOrganisation
@@ -36,6 +37,10 @@ async def settle_window(exchange: Exchange, since: dt.datetime | None, until: dt
         since=since,
         until=until,
     )
+    started = await sending_since(exchange)
+    # Who asks for an earlier window wants what is in it.
+    earliest = min(started, since or started)
+    exchange.policy = replace(exchange.policy, starts_on=earliest.astimezone(dt.UTC).date())
     xero = await ask_xero(exchange)
     expected = connection.organisation
     if expected and expected not in {xero.name, xero.organisation_id}:

@@ -38,7 +38,8 @@ _ALREADY_THERE = re.compile(
 _LOCKED = re.compile(r"\block(?:ed|s)?\b|in use by", re.IGNORECASE)
 _CHECK_LN = (
     " An earlier sending of it was never answered: check in LN whether that one was booked, which could be "
-    "why it is refused."
+    "why it is refused. Where LN has it, discard it; where it has not, undiscard it, and it is sent as Xero "
+    "shows it now."
 )
 
 

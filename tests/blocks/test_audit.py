@@ -127,6 +127,8 @@ async def test_a_run_that_lost_its_lease_posts_nothing(database: Database) -> No
             await store.audit.posting(entry(2), "{}", "run-1", AT, lease)
         with pytest.raises(LeaseLost):
             await store.audit.posted_again(entry().key, AT, lease)
+        with pytest.raises(LeaseLost):
+            await store.audit.noted(entry(), Status.EXCEPTION, "x", "run-1", AT, lease)
         assert [row.tries for row in await store.audit.rows("default")] == [2]
 
 

@@ -15,6 +15,7 @@ from blocks.audit_rows import Status
 from blocks.errors import UsageError
 from blocks.incidents import Incident
 from blocks.sandbox.mambu import ASSIGNED_USER_KEY
+from flows.payments.deliveries import SILENT_FRESH
 from tests.flows.journals.aftermath import page, tasks
 from tests.flows.payments.trading import (
     BILL,
@@ -100,6 +101,29 @@ async def test_ln_is_down_for_three_runs(quiet: Sandboxed) -> None:
     assert {row.tries for row in rows.values()} == {4}
     assert len(quiet.ln_posts()) == 16
     await books_agree(quiet)
+
+
+async def test_prepayments_that_ln_cannot_take_hold_no_payments_up(quiet: Sandboxed) -> None:
+    """Where LN answers for no prepayment, the payments go out all the same, and the run still fails."""
+    prepayments = [prepay(quiet) for _ in range(SILENT_FRESH)]
+    payment = pay(quiet)
+    quiet.fault({**LN_CALL, "kind": "503", "times": SILENT_FRESH})
+
+    outcome = await quiet.pay_run()
+
+    assert outcome.state.is_failed()
+    assert await statuses(quiet) == {payment: "sent", **dict.fromkeys(prepayments, "unknown")}
+
+
+async def test_documents_that_are_locked_are_no_silence(quiet: Sandboxed) -> None:
+    """That somebody holds a document in LN is an answer: it fails alone, and LN is not taken for down."""
+    keys = {pay(quiet) for _ in range(6)}
+    quiet.fault({**LN_CALL, "kind": "409-lock", "times": 0})
+
+    outcome = await quiet.pay_run(connection=quiet.payment_connection(retries=0))
+
+    assert outcome.state.is_completed(), outcome.message
+    assert await statuses(quiet) == dict.fromkeys(keys, "failed")
 
 
 async def test_an_ln_that_is_down_is_not_asked_for_everything(quiet: Sandboxed) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from blocks.audit_rows import Status
 from tests.flows.payments.trading import (
     BILL,
@@ -19,6 +21,8 @@ from tests.sandboxed import Sandboxed
 
 # The date, rate and amount of the published samples.
 DAY = {"date": "2020-06-29", "rate": "1.09177"}
+# The connection is older than the documents.
+START = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 
 
 def expected(kind: int, partner: str, name: str, **other: str) -> dict[str, object]:
@@ -43,7 +47,7 @@ async def test_payment_received_from_client(quiet: Sandboxed) -> None:
     """A straight payment of a sales invoice is type 1, with the customer's code and no prepayment."""
     payment = pay(quiet, CLIENT, SALE, **DAY)
 
-    await quiet.pay_run()
+    await quiet.pay_run(connection=quiet.payment_connection(start=START))
 
     await arrived(
         quiet,
@@ -57,7 +61,7 @@ async def test_payment_received_from_client_and_related_to_prepayment(quiet: San
     prepayment = prepay(quiet, CLIENT, **DAY)
     allocation = allocate(quiet, prepayment, SALE, date="2020-06-29")
 
-    await quiet.pay_run()
+    await quiet.pay_run(connection=quiet.payment_connection(start=START))
 
     await arrived(
         quiet,
@@ -77,7 +81,7 @@ async def test_payment_sent_to_recurring_supplier(quiet: Sandboxed) -> None:
     """A straight payment of the bill of a supplier of LN's is type 2, with the supplier's code."""
     payment = pay(quiet, SUPPLIER, BILL, **DAY)
 
-    await quiet.pay_run()
+    await quiet.pay_run(connection=quiet.payment_connection(start=START))
 
     await arrived(
         quiet,
@@ -96,7 +100,7 @@ async def test_payment_sent_to_non_recurring_supplier(quiet: Sandboxed) -> None:
     """A payment to a supplier that LN lacks is type 2 without a partner, under its name: an expense there."""
     payment = pay(quiet, EMPLOYEE, "abcdefg-303-PI1-1234567890", **DAY)
 
-    await quiet.pay_run()
+    await quiet.pay_run(connection=quiet.payment_connection(start=START))
 
     await arrived(
         quiet,
@@ -112,7 +116,7 @@ async def test_prepayment_received_from_client(quiet: Sandboxed) -> None:
     """A client's prepayment is type 4, of its whole amount, without an invoice or a payment's id."""
     prepayment = prepay(quiet, CLIENT, **DAY)
 
-    await quiet.pay_run()
+    await quiet.pay_run(connection=quiet.payment_connection(start=START))
 
     await arrived(
         quiet,
@@ -125,7 +129,7 @@ async def test_prepayment_made_for_recurring_supplier(quiet: Sandboxed) -> None:
     """A prepayment to a supplier of LN's is type 3, without an invoice or a payment's id."""
     prepayment = prepay(quiet, SUPPLIER, **DAY)
 
-    await quiet.pay_run()
+    await quiet.pay_run(connection=quiet.payment_connection(start=START))
 
     await arrived(
         quiet,
@@ -138,7 +142,7 @@ async def test_prepayment_made_for_non_recurring_supplier(quiet: Sandboxed) -> N
     """A prepayment to a supplier that LN lacks is an exception without a call to LN, until LN has it."""
     with quiet.earlier(hours=2):
         prepayment = prepay(quiet, EMPLOYEE, **DAY)
-    await quiet.pay_run()
+    await quiet.pay_run(connection=quiet.payment_connection(start=START))
     row = (await quiet.audit())[prepayment]
     assert (row.status, row.tries) == (Status.EXCEPTION, 0)
     assert "Federico Rossi Expenses" in row.reason
@@ -146,7 +150,7 @@ async def test_prepayment_made_for_non_recurring_supplier(quiet: Sandboxed) -> N
 
     quiet.control("ln/partner", {"code": "BP00000777", "name": EMPLOYEE, "role": "supplier"})
     quiet.control("xero/contact_number", {"contact": EMPLOYEE, "number": "BP00000777"})
-    await quiet.pay_run()
+    await quiet.pay_run(connection=quiet.payment_connection(start=START))
 
     await arrived(
         quiet, prepayment, expected(3, "BP00000777", EMPLOYEE, amount="120.0", prepayment=bare(prepayment))

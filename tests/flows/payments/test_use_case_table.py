@@ -132,6 +132,51 @@ async def test_allocation_of_a_prepayment_from_before_the_connection(quiet: Sand
     assert bare(prepayment) in rows[allocation].result.ln_message
 
 
+async def test_a_prepayment_from_before_the_connection_is_not_sent_by_itself(quiet: Sandboxed) -> None:
+    """Where applying a part makes an older prepayment look new, a person is asked, and only the part goes."""
+    with quiet.earlier(days=9):
+        prepayment = prepay(quiet)
+        old = allocate(quiet, prepayment)
+    new = allocate(quiet, prepayment, amount="2.00")
+
+    await quiet.pay_run()
+
+    rows = await quiet.audit()
+    assert {key: rows[key].tries for key in (prepayment, old, new)} == {prepayment: 0, old: 0, new: 1}
+    for key in (prepayment, old):
+        assert rows[key].status is Status.EXCEPTION
+        assert "booked in LN by hand" in rows[key].reason
+    assert quiet.ln_books() == []
+
+    connection = quiet.payment_connection()
+    async with connection.store.open() as store:
+        now = dt.datetime.now(dt.UTC)
+        await store.audit.discard(rows[prepayment].key, "Ann", "LN has it", now)
+    await quiet.pay_run()
+    rows = await quiet.audit()
+    assert (rows[prepayment].status, rows[new].tries) == (Status.DISCARDED, 2)
+
+    async with connection.store.open() as store:
+        for key in (prepayment, old):
+            await store.audit.undiscard(rows[key].key, "Ben", now)
+    await quiet.pay_run()
+    assert await statuses(quiet) == dict.fromkeys((prepayment, old, new), "sent")
+
+
+async def test_a_backdated_part_of_a_prepayment_that_ln_has(quiet: Sandboxed) -> None:
+    """What is applied with an older date than the connection goes out where LN has its prepayment."""
+    with quiet.earlier(hours=2):
+        prepayment = prepay(quiet)
+    await quiet.pay_run()
+    quiet.control("xero/options", {"allocation_touches": False})
+    day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=9)
+    allocation = allocate(quiet, prepayment, date=str(day))
+
+    await quiet.pay_run()
+
+    assert await statuses(quiet) == dict.fromkeys((prepayment, allocation), "sent")
+
+
 async def test_customer_without_a_code(quiet: Sandboxed) -> None:
     """What a customer without a code pays is an exception without a call to LN, until there is a code."""
     with quiet.earlier(hours=2):
