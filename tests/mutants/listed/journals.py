@@ -1,0 +1,306 @@
+"""Slips in the journals: extract, send, read, confirm, look back and again, withdraw."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import JOURNALS, Place
+
+_TESTS = "tests/flows/journals"
+
+_EXTRACT = Place(JOURNALS, "flows/journals/extract.py", (f"{_TESTS}/test_extract.py",))
+_START = Place(JOURNALS, "flows/journals/start.py", (f"{_TESTS}/test_time_there.py",))
+_SEND = Place(JOURNALS, "flows/journals/send.py", (f"{_TESTS}/test_send.py",), "journals")
+_READ = Place(
+    JOURNALS,
+    "flows/journals/read.py",
+    (f"{_TESTS}/test_read.py",),
+    "journals",
+)
+_CONFIRM = Place(JOURNALS, "flows/journals/confirm.py", (f"{_TESTS}/test_confirm.py",), "journals")
+_DELIVER = Place(JOURNALS, "flows/journals/deliver.py", (f"{_TESTS}/test_confirm.py",), "journals")
+_LOOK_BACK = Place(
+    JOURNALS,
+    "flows/journals/look_back.py",
+    (f"{_TESTS}/test_look_back.py::test_the_days_that_are_run_first",),
+)
+_LOOK_AGAIN = Place(JOURNALS, "flows/journals/look_again.py", (f"{_TESTS}/test_look_again.py",), "journals")
+_AGAIN = f"{_TESTS}/test_look_again.py"
+_LATE = f"{_AGAIN}::test_a_request_carried_out_after_all_was_finished_is_found"
+_FLOW = Place(JOURNALS, "flows/journals/flow.py", (_LATE,), "journals")
+_INTENTS = Place(JOURNALS, "flows/journals/intents.py", (f"{_TESTS}/test_intents.py",), "journals")
+_REMOVE = Place(JOURNALS, "flows/journals/remove.py", (f"{_TESTS}/test_intents.py",))
+_WITHDRAW = Place(
+    JOURNALS,
+    "flows/journals/withdraw.py",
+    (f"{_TESTS}/test_intents.py",),
+)
+
+MUTANTS = (
+    _EXTRACT.broken(
+        "lines that come while a day is read are not noticed",
+        'if lines.notes["distinct"] == stated == again or',
+        'if lines.notes["distinct"] == stated or',
+    ),
+    _EXTRACT.broken(
+        "a day is taken to be complete whatever came",
+        'if lines.notes["distinct"] == stated == again or lines.notes["malformed"]:',
+        'if stated == again or lines.notes["malformed"]:',
+    ),
+    _EXTRACT.broken(
+        "a day is read from the cache although Mambu states another count",
+        "str(night.folder), window, stated)",
+        "str(night.folder), window)",
+        survives="Where another count is stated than came, the day is read again past the cache, whatever "
+        "the key: it costs a warning and a second reading, and no line.",
+    ),
+    _START.broken(
+        "whether a day is over is told by our clock alone",
+        "wait = (night.day.end + OVERLAP - night.time_there()).total_seconds()",
+        "wait = (night.day.end + OVERLAP - night.clock.now()).total_seconds()",
+    ),
+    _START.broken(
+        "the books of another organisation are written into",
+        "if expected and expected not in {xero.name, xero.organisation_id}:",
+        "if expected and not {xero.name, xero.organisation_id}:",
+        tests=(f"{_TESTS}/test_refusals.py::test_an_organisation_of_another_name_is_refused",),
+    ),
+    _SEND.broken(
+        "a request is written down after it was sent",
+        "    await night.store.sending(request.key, night.clock.now(), night.lease)\n    try:\n"
+        "        verdicts = await night.xero.put_manual_journals(request.body, request.key, "
+        "not_after=not_after)\n",
+        "    try:\n        verdicts = await night.xero.put_manual_journals(request.body, request.key, "
+        "not_after=not_after)\n"
+        "        await night.store.sending(request.key, night.clock.now(), night.lease)\n",
+    ),
+    _SEND.broken(
+        "a request is sent without its lease being looked at",
+        "await night.store.sending(request.key, night.clock.now(), night.lease)",
+        "await night.store.sending(request.key, night.clock.now())",
+        fault="no lease handed to the store",
+    ),
+    _SEND.broken(
+        "journals are sealed without their lease being looked at",
+        "        night.clock.now(),\n        night.lease,\n    )\n    ids: dict[str, str] = {}",
+        "        night.clock.now(),\n    )\n    ids: dict[str, str] = {}",
+        fault="no lease handed to the store",
+    ),
+    _SEND.broken(
+        "an unknown outcome is swallowed when journals are put",
+        "        await night.store.move(records, JournalState.UNKNOWN, night.clock.now())\n        raise\n"
+        "    except Rejected",
+        "        await night.store.move(records, JournalState.UNKNOWN, night.clock.now())\n"
+        "        return {}, {}\n    except Rejected",
+        fault="an unknown outcome swallowed in put",
+    ),
+    _SEND.broken(
+        "a request without an answer is written down as refused",
+        "    except UnknownOutcome:\n"
+        "        await night.store.move(records, JournalState.UNKNOWN, night.clock.now())",
+        "    except UnknownOutcome:\n"
+        "        await night.store.move(records, JournalState.REFUSED, night.clock.now())",
+    ),
+    _SEND.broken(
+        "journals that come from elsewhere are not waited for",
+        "        if await _wait_for_others(night, books.matched, records):\n            continue\n",
+        "",
+        fault="no waiting for journals that come from elsewhere",
+    ),
+    _SEND.broken(
+        "a refusal of several journals is one of each of them",
+        "        if len(records) > 1:\n            # With",
+        "        if len(records) > 50:\n            # With",
+    ),
+    _SEND.broken(
+        "that another run is sending the same journals is a refusal",
+        'if "different request" in " ".join(error.reasons):',
+        'if "different request" in error.reasons:',
+    ),
+    _SEND.broken(
+        "a request is taken for dead as soon as its key may be",
+        "wait = (request.first_sent_at + KEY_DEAD - night.clock.now()).total_seconds()",
+        "wait = (request.first_sent_at + KEY_LIFE - night.clock.now()).total_seconds()",
+    ),
+    _SEND.broken(
+        "a request is asked for again although a part of it is in Xero",
+        "    if seen.there or not seen.absent:\n        return seen.there",
+        "    if seen.there:\n        return True",
+    ),
+    _SEND.broken(
+        "a repeat rests on a read of any age",
+        "            not_after=seen.read_at + FRESH,\n",
+        "            not_after=None,\n",
+    ),
+    _SEND.broken(
+        "journals are sent on a read of any age",
+        "    not_after = read_at + FRESH\n",
+        "    not_after = read_at + 100 * FRESH\n",
+    ),
+    _SEND.broken(
+        "a refused journal is sent again under its old key",
+        "generations[name] = record.generation + 1",
+        "generations[name] = record.generation",
+    ),
+    _SEND.broken(
+        "an unanswered journal is sent again under the key of a next generation",
+        "            generations[name] = record.generation\n        elif",
+        "            generations[name] = record.generation + 1\n        elif",
+    ),
+    _SEND.broken(
+        "the record's numbers are free",
+        "taken.setdefault(record.booking_date, set()).add(record.number)",
+        "taken.setdefault(record.booking_date, set())",
+    ),
+    _SEND.broken(
+        "every journal of a success is taken",
+        "        if verdict and _is_there(verdict):\n",
+        "        if verdict:\n",
+    ),
+    _SEND.broken(
+        "a journal that the answer does not mention is sent, for others are",
+        "    if silent:\n        await move",
+        "    if silent and not ids:\n        await move",
+    ),
+    _SEND.broken(
+        "lines that stand in Xero twice do not stop the sending",
+        "    if books.matched.doubled:\n",
+        "    if books.matched.doubled and not books.matched.missing:\n",
+    ),
+    _SEND.broken(
+        "a confirmed day is sent again under another label",
+        "        JournalState.CREATED,\n        JournalState.CONFIRMED,\n",
+        "        JournalState.CREATED,\n",
+    ),
+    _READ.broken(
+        "journals that the list does not show are not there",
+        "for journal_id in dict.fromkeys([*known_ids, *recorded]):",
+        "for journal_id in dict.fromkeys(known_ids):",
+    ),
+    _READ.broken(
+        "a list that lags shows a withdrawn journal alive, and is believed",
+        "if shown is None or (journal_id in withdrawn and shown.status not in GONE):",
+        "if shown is None:",
+        fault="a stale list showing a withdrawn journal alive",
+    ),
+    _READ.broken(
+        "a void of ours that comes late is a person's",
+        "record.state in {JournalState.WITHDRAWING, JournalState.WITHDRAWN}",
+        "record.state in {JournalState.WITHDRAWN}",
+        fault="the late void",
+        tests=(f"{_TESTS}/test_intents.py",),
+    ),
+    _READ.broken(
+        "lines sent under another day are sent under this one as well",
+        "return [record for record in other if not planned.isdisjoint(entries_of(record) or ())]",
+        "return [record for record in other if planned.issuperset(entries_of(record) or ())]",
+        fault="a line under two days",
+    ),
+    _READ.broken(
+        "what was sent under other days is not looked for",
+        "other = [record for record in near if record.day != night.day.date]",
+        "other = [record for record in near if record.day == night.day.date]",
+        fault="a line under two days",
+    ),
+    _READ.broken(
+        "a run that looks back sends again what people took out",
+        "withhold_deleted=night.looking_back,",
+        "withhold_deleted=False,",
+        fault="lines taken out and sent again",
+    ),
+    _READ.broken(
+        "journals are listed from ten minutes after the day's end on",
+        "since = day.end - BEFORE_DAY_END",
+        "since = day.end + BEFORE_DAY_END",
+    ),
+    _READ.broken(
+        "a list of journals that changed while it was read is taken",
+        "if reading.whole:",
+        "if reading.ended:",
+        fault="the check that a list stood still dropped",
+    ),
+    _READ.broken(
+        "a record without journals is no new one",
+        "if not ids or any(record.state in unsure for record in records):",
+        "if any(record.state in unsure for record in records):",
+    ),
+    _CONFIRM.broken(
+        "what was sent is not read back",
+        "    if sent.ids:\n        books",
+        "    if sent.torn:\n        books",
+    ),
+    _CONFIRM.broken(
+        "a journal that differs is recorded as confirmed",
+        "equal = {key: one for key, one in ours.items() if one.narration not in reasons}",
+        "equal = dict(ours)",
+    ),
+    _DELIVER.broken(
+        "an old answer that names a deleted journal is a success",
+        "if not confirmed.vanished(sent.ids.values()):",
+        "if confirmed:",
+    ),
+    _LOOK_BACK.broken(
+        "a day into which lines have come is not run again",
+        "if record is None or record.stated_lines != await count_lines_of(night, Day(date, night.day.zone)):",
+        "if record is None:",
+    ),
+    _LOOK_BACK.broken(
+        "days before the connection's first are run",
+        "start = max(first, today - dt.timedelta(days=back))",
+        "start = today - dt.timedelta(days=back)",
+    ),
+    _LOOK_BACK.broken(
+        "the look-back is a day short",
+        "start = max(first, today - dt.timedelta(days=back))",
+        "start = max(first, today - dt.timedelta(days=back - 1))",
+    ),
+    _LOOK_AGAIN.broken(
+        "what came at the time of the comparison is not looked at again",
+        "min(map(_compared_at, days.values())) - LATE)",
+        "min(map(_compared_at, days.values())) + LATE)",
+        tests=(f"{_AGAIN}::test_what_changed_about_when_a_day_was_compared_is_looked_at_again",),
+    ),
+    _LOOK_AGAIN.broken(
+        "a second copy of a line is taken for a reversal",
+        "return original is not None and amount != 0 and amount == -_amount(original, entry)",
+        "return original is not None and amount != 0 and abs(amount) == abs(_amount(original, entry))",
+        tests=(f"{_TESTS}/test_look_again.py::test_a_reversal_has_opposite_amounts_throughout",),
+    ),
+    _FLOW.broken(
+        "what came into Xero twice after a pause is not looked for",
+        "in (await changed_since(night, earlier) if nightly else {}).items():",
+        "in dict[dt.date, list[str]]().items():",
+        fault="the double after a pause",
+    ),
+    _INTENTS.broken(
+        "a withdrawal without an answer is not waited for",
+        "if standing and read_at < dead_at:",
+        "if standing and read_at > dead_at:",
+    ),
+    _INTENTS.broken(
+        "a withdrawal is asked for without its lease being looked at",
+        "ids=ids, reasons=reasons, lease=night.lease)",
+        "ids=ids, reasons=reasons)",
+    ),
+    _REMOVE.broken(
+        "a withdrawal is asked for before it is written down",
+        "    await ask(night, due.record, target)\n    try:\n"
+        "        verdict = await night.xero.post_manual_journal(body, key, not_after=read_at + FRESH)\n",
+        "    try:\n"
+        "        verdict = await night.xero.post_manual_journal(body, key, not_after=read_at + FRESH)\n"
+        "        await ask(night, due.record, target)\n",
+    ),
+    _REMOVE.broken(
+        "a draft that somebody edits meanwhile is withdrawn",
+        "if not due.item.is_still(live_journal(journal), night.digits):",
+        "if journal.status != due.item.journal.status:",
+    ),
+    _REMOVE.broken(
+        "a withdrawal without an answer has come to nothing",
+        'shows it still, so it may yet go", open=True)',
+        'shows it still, so it may yet go")',
+    ),
+    _WITHDRAW.broken(
+        "a withdrawal does not settle what was sent without an answer",
+        "            await settle(night, _by_lines(night))\n",
+        "            pass\n",
+    ),
+)

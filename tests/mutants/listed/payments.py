@@ -1,0 +1,305 @@
+"""Slips in the payments: the window, what is collected, what is decided, what LN's answers mean."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import PAYMENTS, Place
+
+_TESTS = "tests/flows/payments"
+_CASES = (f"{_TESTS}/test_use_cases.py", f"{_TESTS}/test_what_ln_may_have.py")
+
+_WINDOWS = Place(PAYMENTS, "flows/payments/windows.py", (f"{_TESTS}/test_windows.py",), "payments")
+_START = Place(
+    PAYMENTS,
+    "flows/payments/start.py",
+    (f"{_TESTS}/test_time_of_xero.py::test_a_payment_made_while_our_clock_is_ahead_arrives",),
+    "payments",
+)
+_FLOW_TESTS = f"{_TESTS}/test_payments_flow.py"
+_COLLECT = Place(
+    PAYMENTS,
+    "flows/payments/collect.py",
+    (
+        f"{_FLOW_TESTS}::test_a_failed_payment_is_retried_long_after_its_window",
+        f"{_FLOW_TESTS}::test_until_yesterday",
+    ),
+    "payments",
+)
+_DOCUMENTS = Place(PAYMENTS, "flows/payments/documents.py", (f"{_TESTS}/test_documents.py",), "payments")
+_CLASSIFY = Place(PAYMENTS, "flows/payments/classify.py", _CASES, "payments")
+_POLICY = Place(PAYMENTS, "flows/payments/policy.py", (f"{_TESTS}/test_policy.py",))
+_VERDICT = Place(PAYMENTS, "flows/payments/verdict.py", (f"{_TESTS}/test_verdict.py",), "payments")
+_POSTING = Place(PAYMENTS, "flows/payments/posting.py", (f"{_TESTS}/test_posting.py",), "payments")
+_DELIVER = Place(PAYMENTS, "flows/payments/deliver.py", (f"{_TESTS}/test_deliver.py",), "payments")
+_DELIVERIES = Place(
+    PAYMENTS,
+    "flows/payments/deliveries.py",
+    (f"{_FLOW_TESTS}::test_prepayments_that_ln_cannot_take_hold_no_payments_up",),
+    "payments",
+)
+_BEGINNINGS = f"{_TESTS}/test_beginning.py"
+_BEGINNING = Place(
+    PAYMENTS,
+    "flows/payments/beginning.py",
+    (f"{_BEGINNINGS}::test_a_store_that_was_set_back_is_known_where_it_was_used",),
+    "payments",
+)
+_FLOW = Place(
+    PAYMENTS,
+    "flows/payments/flow.py",
+    (f"{_BEGINNINGS}::test_a_new_store_of_a_connection_that_began_long_ago",),
+    "payments",
+)
+_MESSAGE = Place(PAYMENTS, "flows/payments/message.py", (f"{_TESTS}/test_message.py",))
+_RECORD = Place(
+    PAYMENTS,
+    "flows/payments/record.py",
+    (f"{_TESTS}/test_before_start.py::test_they_are_one_incident_and_one_line_until_a_person_closes_them",),
+)
+
+MUTANTS = (
+    _START.broken(
+        "a window ends by our clock",
+        "    now = _time_in_xero(exchange)\n",
+        "    now = exchange.clock.now()\n",
+        fault="the payment lost to a clock",
+    ),
+    _WINDOWS.broken(
+        "lists are taken not to lag",
+        "said = max(dt.timedelta(minutes=minutes), LIST_LAG)",
+        "said = dt.timedelta(minutes=minutes)",
+    ),
+    _WINDOWS.broken(
+        "a window reaches back behind the connection's start",
+        "        earliest = max(earliest, start)\n",
+        "        earliest = min(earliest, start)\n",
+    ),
+    _WINDOWS.broken(
+        "the end of a window that another clock set is trusted",
+        "if collected_until is None or (by_xero and collected_until <= now):",
+        "if collected_until is None or by_xero or collected_until <= now:",
+    ),
+    _START.broken(
+        "a window that leaves a gap moves the record on",
+        "behind_last = collected_until is not None and window_.since <= collected_until",
+        "behind_last = collected_until is not None and window_.until > collected_until",
+        tests=(f"{_TESTS}/test_windows.py", f"{_FLOW_TESTS}::test_a_window_that_leaves_a_gap_moves_nothing"),
+    ),
+    _COLLECT.broken(
+        "what a window reads a second time is passed over",
+        "return at is None or window.asked_from <= at < window.until",
+        "return at is None or window.since <= at < window.until",
+        tests=(f"{_TESTS}/test_collect.py",),
+    ),
+    _COLLECT.broken(
+        "what changes behind a window's end is collected with it",
+        "return at is None or window.asked_from <= at < window.until",
+        "return at is None or window.asked_from <= at",
+        tests=(f"{_TESTS}/test_collect.py",),
+    ),
+    _COLLECT.broken(
+        "a part that is taken back from an invoice is not looked for",
+        "ours = in_order([*ours, *removed(found, _allocations_among(rows))])",
+        "ours = in_order(ours)",
+        tests=(f"{_TESTS}/test_use_case_table.py::test_allocation_that_moves_no_time_of_change",),
+    ),
+    _COLLECT.broken(
+        "what earlier runs made no end of is forgotten",
+        "again = await exchange.store.audit.to_look_at_again(exchange.organisation)",
+        "again: list[AuditRow] = []",
+    ),
+    _COLLECT.broken(
+        "prepayments that the record has as open are not read again",
+        "    wanted[Kind.PREPAYMENT] |= await _open_by_the_record(exchange)\n",
+        "",
+    ),
+    _DOCUMENTS.broken(
+        "a part that was taken back goes out",
+        'if whole.gone or str(item.is_deleted).lower() == "true":',
+        "if whole.gone:",
+    ),
+    _DOCUMENTS.broken(
+        "two equal parts applied to one invoice are one document",
+        "made = _made_id(whole.key.xero_id, *alike, equals[alike])",
+        "made = _made_id(whole.key.xero_id, *alike)",
+    ),
+    _DOCUMENTS.broken(
+        "deleted cash of a prepayment counts",
+        "if one.prepayment_id and one.bank_account and one.status in _LIVE_PAYMENT:",
+        "if one.prepayment_id and one.bank_account:",
+    ),
+    _DOCUMENTS.broken(
+        "an overpayment goes out as a prepayment",
+        "        xero_type=overpayment.type,\n        role=None,",
+        "        xero_type=overpayment.type,\n        role=Role.CLIENT_PREPAYMENT,",
+    ),
+    _CLASSIFY.broken(
+        "a document that a person closed is left, however it changes",
+        "    if row.discarded and not changes:\n",
+        "    if row.discarded:\n",
+        fault="a closing that hides later changes",
+    ),
+    _CLASSIFY.broken(
+        "what is deleted while its outcome is unknown is closed as never sent",
+        "    if row is not None and _may_be_in_ln(row):\n        return case.note(",
+        "    if row is not None and row.sent_at:\n        return case.note(",
+        fault="what LN may have closed quietly",
+    ),
+    _CLASSIFY.broken(
+        "what is deleted and may have been booked by hand is closed as never sent",
+        "    if _by_hand(row) or _left_to_people(case):\n",
+        "    if _by_hand(row):\n",
+        fault="what LN may have closed quietly",
+    ),
+    _CLASSIFY.broken(
+        "what was unanswered once and refused since is surely not in LN",
+        "return row.sent_at is not None or row.in_doubt or row.result.status is Status.UNKNOWN",
+        "return row.sent_at is not None or row.result.status is Status.UNKNOWN",
+        fault="what LN may have closed quietly",
+    ),
+    _CLASSIFY.broken(
+        "what is in doubt goes out as Xero shows it now",
+        "row.entry, message=row.message.encode()",
+        "case.entry, message=_message(case)",
+    ),
+    _CLASSIFY.broken(
+        "what is to be held for a person is sent again",
+        "    if case.document.key.kind in case.policy.hold_unknown:\n",
+        "    if not case.policy.hold_unknown:\n",
+    ),
+    _CLASSIFY.broken(
+        "the day of the start is before the start",
+        "policy.starts_on is not None and day < policy.starts_on",
+        "policy.starts_on is not None and day <= policy.starts_on",
+        tests=(*_CASES, f"{_TESTS}/test_use_case_table.py"),
+    ),
+    _CLASSIFY.broken(
+        "a change after sending is compared with the row, which has followed it",
+        "    if changes := differences(sent, now):\n",
+        "    if changes := differences(row.entry, now):\n",
+    ),
+    _CLASSIFY.broken(
+        "what is applied of a prepayment goes out whatever became of that",
+        "return prepayment.sent_at is None and prepayment.status in _HELD_BACK",
+        "return prepayment.sent_at is not None and prepayment.status in _HELD_BACK",
+    ),
+    _CLASSIFY.broken(
+        "a customer without a code goes out as one that LN need not know",
+        "        if case.document.role in _SALES:\n",
+        "        if not case.document.role:\n",
+        tests=(*_CASES, f"{_TESTS}/test_use_case_table.py"),
+    ),
+    _POLICY.broken(
+        "a sales payment goes out as a purchase payment",
+        "Role.SALES_PAYMENT: connection.type_sales_payment,",
+        "Role.SALES_PAYMENT: connection.type_purchase_payment,",
+        tests=(f"{_TESTS}/test_policy.py", f"{_TESTS}/test_seed_use_cases.py"),
+    ),
+    _VERDICT.broken(
+        "a gateway's fault is a refusal of LN's",
+        "    if answer.status >= 500 or answer.status == 408:\n",
+        "    if answer.status == 500 or answer.status == 408:\n",
+    ),
+    _VERDICT.broken(
+        "a post without an answer is made again",
+        'return Verdict(Means.UNKNOWN, f"{error} Whether LN booked it is unknown.")',
+        'return Verdict(Means.RETRY, f"{error} Whether LN booked it is unknown.")',
+    ),
+    _VERDICT.broken(
+        "anything that is already in LN is this document",
+        "    if _SOMETHING_THERE.search(answer.message):\n        return Verdict(\n"
+        "            Means.UNKNOWN,",
+        "    if _SOMETHING_THERE.search(answer.message):\n        return Verdict(\n"
+        "            Means.DUPLICATE,",
+    ),
+    _VERDICT.broken(
+        "a success that says no is a success",
+        "if answer.denies or answer.from_ln or answer.status == 207:",
+        "if answer.from_ln or answer.status == 207:",
+    ),
+    _VERDICT.broken(
+        "a web page under a success is LN's yes",
+        "    if answer.page:\n",
+        "    if answer.page and answer.message:\n",
+    ),
+    _POSTING.broken(
+        "a document is posted once more than it may be",
+        "elif posts > retries or wait",
+        "elif posts > retries + 1 or wait",
+    ),
+    _POSTING.broken(
+        "a document that a person closed meanwhile is posted again",
+        "if again is not None and await _is_closed(again):",
+        "if again is not None and not await _is_closed(again):",
+    ),
+    _DELIVER.broken(
+        "a document is posted without its lease being looked at",
+        "decision.entry, decision.message.decode(), run_id, clock.now(), delivery.lease\n",
+        "decision.entry, decision.message.decode(), run_id, clock.now()\n",
+        fault="no lease handed to the store",
+    ),
+    _DELIVER.broken(
+        "a document is posted again without its lease being looked at",
+        "await audit.posted_again(key, clock.now(), delivery.lease)",
+        "await audit.posted_again(key, clock.now())",
+        fault="no lease handed to the store",
+    ),
+    _DELIVER.broken(
+        "an unknown outcome is written down as a refusal",
+        "    Means.UNKNOWN: Status.UNKNOWN,\n",
+        "    Means.UNKNOWN: Status.FAILED,\n",
+    ),
+    _DELIVER.broken(
+        "that LN has what the record never sent is no reason to doubt the record",
+        "doubtful = never_posted and delivery.doubt is not None and await delivery.doubt(key)",
+        "doubtful = False",
+        fault="a set-back store that sends again",
+    ),
+    _DELIVERIES.broken(
+        "what is applied of prepayments goes out before they do",
+        '    "prepayments": (Kind.PREPAYMENT, Kind.OVERPAYMENT),\n'
+        '    "payments": (Kind.PAYMENT,),\n'
+        '    "allocations": (Kind.ALLOCATION,),\n',
+        '    "payments": (Kind.PAYMENT,),\n'
+        '    "allocations": (Kind.ALLOCATION,),\n'
+        '    "prepayments": (Kind.PREPAYMENT, Kind.OVERPAYMENT),\n',
+    ),
+    _DELIVERIES.broken(
+        "what is applied is not decided on again once its prepayment was sent",
+        "                self._decide(kinds)\n",
+        "                pass\n",
+    ),
+    _DELIVERIES.broken(
+        "the oldest document does not go out alone, before all others",
+        "        await self._deliver_the_oldest()\n",
+        "",
+        tests=(f"{_BEGINNINGS}::test_a_store_that_was_set_back_stops_at_the_first_sign",),
+    ),
+    _DELIVERIES.broken(
+        "a system that says nothing is asked about every document",
+        "return self.fresh >= SILENT_FRESH or self.in_a_row >= SILENT",
+        "return self.fresh >= 100 * SILENT_FRESH",
+        tests=(f"{_TESTS}/test_silence.py",),
+    ),
+    _FLOW.broken(
+        "a store that may be set back sends",
+        "        await require_sure_beginning(exchange)\n",
+        "",
+        fault="a set-back store that sends again",
+    ),
+    _BEGINNING.broken(
+        "what is noted beside a store that was set back says nothing",
+        "if seen.runs > said.runs and not",
+        "if seen.runs < said.runs and not",
+        fault="a set-back store that sends again",
+    ),
+    _MESSAGE.broken(
+        "the amount goes out in the place of the rate",
+        "msgspec.Raw(number_text(message.currency_rate).encode())",
+        "msgspec.Raw(number_text(message.invoice_amount).encode())",
+    ),
+    _RECORD.broken(
+        "the end of a run ends the incident of what waits for a person's word",
+        "        but_stages={before_start.STAGE},\n",
+        "",
+    ),
+)

@@ -1,0 +1,294 @@
+"""Slips in pure rules: money, days, the steps of processing, names, books and the tie-out."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import PURE, Place
+
+_STEPS, _JOURNALS = "tests/flows/journals/steps", "tests/flows/journals"
+
+_MONEY = Place(PURE, "flows/money.py", ("tests/flows/test_money.py",))
+_DAYS = Place(PURE, "flows/days.py", ("tests/flows/test_days.py",))
+_VISIBLE = Place(PURE, "blocks/visible.py", ("tests/blocks/test_visible.py",))
+_MARKDOWN = Place(PURE, "flows/markdown.py", ("tests/flows/test_text_out.py",))
+_VALIDATE = Place(PURE, "flows/journals/steps/validate.py", (f"{_STEPS}/test_validate.py",))
+_MAP = Place(PURE, "flows/journals/steps/map.py", (f"{_STEPS}/test_map.py",))
+_GROUP = Place(PURE, "flows/journals/steps/group.py", (f"{_STEPS}/test_group.py",))
+_BALANCE = Place(PURE, "flows/journals/steps/balance.py", (f"{_STEPS}/test_balance.py",))
+_BATCH = Place(PURE, "flows/journals/steps/batch.py", (f"{_STEPS}/test_batch.py",))
+_ROUNDING = Place(PURE, "flows/journals/rounding.py", (f"{_JOURNALS}/test_rounding.py",))
+_LINES = Place(PURE, "flows/journals/lines.py", (f"{_JOURNALS}/test_lines.py",))
+_WINDOWS = Place(PURE, "flows/journals/windows.py", (f"{_JOURNALS}/test_windows.py",))
+_OFFSETS = Place(PURE, "flows/journals/offsets.py", (f"{_STEPS}/test_validate.py",))
+_NARRATION = Place(
+    PURE,
+    "flows/journals/narration.py",
+    (f"{_JOURNALS}/test_narration.py", f"{_JOURNALS}/test_sealing.py"),
+    "journals",
+)
+_SEALING = Place(PURE, "flows/journals/sealing.py", (f"{_JOURNALS}/test_sealing.py",), "journals")
+_AMOUNTS = Place(
+    PURE,
+    "flows/journals/amounts.py",
+    (f"{_JOURNALS}/test_tie_out.py", f"{_JOURNALS}/test_sealing.py"),
+    "journals",
+)
+_BOOKS = Place(
+    PURE,
+    "flows/journals/books.py",
+    (f"{_JOURNALS}/test_books.py", f"{_JOURNALS}/test_sealing.py"),
+    "journals",
+)
+_DIFFERENCES = Place(
+    PURE,
+    "flows/journals/differences.py",
+    (f"{_JOURNALS}/test_books.py", f"{_JOURNALS}/test_tie_out.py"),
+    "journals",
+)
+_TIE_OUT = Place(
+    PURE,
+    "flows/journals/tie_out.py",
+    (f"{_JOURNALS}/test_tie_out.py", f"{_JOURNALS}/test_books.py"),
+    "journals",
+)
+_STRANGERS = Place(
+    PURE,
+    "flows/journals/strangers.py",
+    (f"{_JOURNALS}/test_strangers.py::test_a_journal_that_may_hold_our_lines_is_not_passed_over",),
+)
+_WITHDRAWAL = Place(PURE, "flows/journals/withdrawal.py", (f"{_JOURNALS}/test_withdrawal.py",))
+
+MUTANTS = (
+    _MONEY.broken(
+        "a negative amount is split as Python divides, downwards",
+        "whole, fraction = divmod(abs(minor), 10**digits)",
+        "whole, fraction = divmod(minor, 10**digits)",
+    ),
+    _MONEY.broken(
+        "a fraction of a minor unit is cut off where amounts are compared",
+        "return int(scaled) if scaled == scaled.to_integral_value() else None",
+        "return int(scaled)",
+        tests=("tests/flows/test_money.py", f"{_JOURNALS}/test_books.py"),
+    ),
+    _MONEY.broken(
+        "yen are sent with two decimals",
+        "return 0 if currency in _WITHOUT_MINOR_UNITS else 2",
+        "return 2",
+    ),
+    _DAYS.broken(
+        "every day has twenty-four hours",
+        "return _midnight(self.date + dt.timedelta(days=1), self.zone)",
+        "return self.start + dt.timedelta(days=1)",
+    ),
+    _DAYS.broken("a day that has only begun is run", "if now < day.end:", "if now < day.start:"),
+    _DAYS.broken(
+        "a late run covers the day before it ran, not the day it was planned for",
+        "Day(date or scheduled.astimezone(zone).date() - dt.timedelta(days=1), zone)",
+        "Day(date or now.astimezone(zone).date() - dt.timedelta(days=1), zone)",
+    ),
+    _VISIBLE.broken(
+        "marks that turn a line around reach people",
+        "|(?P<control>[{_CONTROLS}])|[{_UNSEEN}]",
+        "|(?P<control>[{_CONTROLS}])",
+    ),
+    _MARKDOWN.broken(
+        "text from outside is markup on the pages",
+        'return _BEGINS.sub(r"\\1\\\\\\2", _MARKS.sub(r"\\\\\\g<0>", line))',
+        "return line",
+    ),
+    _VALIDATE.broken(
+        "debits and credits are swapped",
+        'pc.if_else(debit, staged["amount"], pc.negate(staged["amount"]))',
+        'pc.if_else(debit, pc.negate(staged["amount"]), staged["amount"])',
+    ),
+    _VALIDATE.broken(
+        "a negative amount of a cent passes",
+        'pc.less(staged["amount"], pa.scalar(0, AMOUNT))',
+        'pc.less(staged["amount"], pa.scalar(-1, AMOUNT))',
+    ),
+    _VALIDATE.broken(
+        "zero lines are sent",
+        "return Validated(lines.filter(pc.invert(zero)), ",
+        "return Validated(lines, ",
+    ),
+    _VALIDATE.broken(
+        "the booking date is taken at the offset of the creation",
+        'local_dates(staged["booked"], due["booked"])',
+        'local_dates(staged["booked"], due["created"])',
+    ),
+    _MAP.broken(
+        "of two accounts with one code the archived one counts",
+        'key=lambda account: account.status == "ACTIVE"',
+        'key=lambda account: account.status != "ACTIVE"',
+    ),
+    _MAP.broken(
+        "Xero's own accounts are told by their names",
+        "if account.system_account in refused:",
+        "if account.name in refused:",
+    ),
+    _GROUP.broken(
+        "the lines of a transaction are one unit over all booking dates",
+        'keys.groupby(["booking_date", "transaction_id"], sort=False)',
+        'keys.groupby(["transaction_id"], sort=False)',
+    ),
+    _BALANCE.broken(
+        "units that together do not balance are pooled",
+        "        if _total(units):",
+        "        if not units:",
+    ),
+    _BALANCE.broken(
+        "what was rounded up stays down",
+        '(frame["amount"] // factor).to_numpy(np.int64) + ups',
+        '(frame["amount"] // factor).to_numpy(np.int64)',
+    ),
+    _BALANCE.broken(
+        "the rest of a rounding has the wrong sign",
+        "(fractions - ups * factor) * 10 **",
+        "(ups * factor - fractions) * 10 **",
+    ),
+    _BATCH.broken(
+        "a batch is full one line too early",
+        "lines + unit.lines > lines_per_journal",
+        "lines + unit.lines >= lines_per_journal",
+    ),
+    _BATCH.broken(
+        "a batch may be larger than a request",
+        "full = lines + unit.lines > lines_per_journal or size + unit.size > LARGEST_JOURNAL_BYTES",
+        "full = lines + unit.lines > lines_per_journal",
+    ),
+    _ROUNDING.broken(
+        "cycles are moved the way that changes more",
+        "move = np.where(share < down, up, -down)",
+        "move = np.where(share < up, up, -down)",
+    ),
+    _LINES.broken(
+        "the first instant of the next day is this day's",
+        "pc.and_(at_or_after, pc.less(created, pa.scalar(end, INSTANT)))",
+        "pc.and_(at_or_after, pc.less_equal(created, pa.scalar(end, INSTANT)))",
+    ),
+    _LINES.broken(
+        "a line whose creation cannot be read vanishes",
+        "distinct.filter(pc.fill_null(inside, True))",
+        "distinct.filter(pc.fill_null(inside, False))",
+    ),
+    _WINDOWS.broken(
+        "windows do not overlap",
+        "OVERLAP = dt.timedelta(seconds=2)",
+        "OVERLAP = dt.timedelta(seconds=0)",
+    ),
+    _OFFSETS.broken(
+        "offsets that are behind the zone's pass",
+        "pc.greater_equal(pc.abs(pc.subtract(carried, wanted)), _SAME_SECONDS)",
+        "pc.greater_equal(pc.subtract(carried, wanted), _SAME_SECONDS)",
+    ),
+    _NARRATION.broken(
+        "another tenant's lines are ours",
+        "return _LABEL_AT_END.search(text) is None",
+        "return True",
+        tests=(f"{_JOURNALS}/test_narration.py", f"{_JOURNALS}/test_books.py"),
+    ),
+    _NARRATION.broken(
+        "the key of a request is the same in each generation",
+        '(f"{narration}\\t{generation}" for narration, generation in names)',
+        '(f"{narration}" for narration, generation in names)',
+    ),
+    _NARRATION.broken(
+        "the key of a request is another one each time",
+        "return str(uuid.uuid5(_NAMESPACE, text))",
+        "return str(uuid.uuid4())",
+    ),
+    _SEALING.broken(
+        "a block of which a part is in Xero is sent as a block",
+        "return whole and used.isdisjoint(range(first, first + BLOCK_JOURNALS))",
+        "return whole",
+    ),
+    _SEALING.broken(
+        "a number that was used is used again",
+        "if number not in taken and number in of_date and rows",
+        "if number in of_date and rows",
+    ),
+    _SEALING.broken(
+        "late lines take the next number of the plan, used or not",
+        "following = max({0, *of_date, *taken}) + 1",
+        "following = max({0, *of_date}) + 1",
+    ),
+    _SEALING.broken(
+        "the missing part of a transaction is sent by itself",
+        "        if came_late(part, plan.digits):\n            late.add(unit)",
+        "        if part:\n            late.add(unit)",
+    ),
+    _SEALING.broken(
+        "what a rewritten journal may hold is sent",
+        "whole, uncertain = _certain(whole, matched.changed_dates)",
+        "whole, uncertain = _certain(whole, frozenset())",
+    ),
+    _AMOUNTS.broken(
+        "late lines are rounded without regard to what is live",
+        "controlled_rounding(fractions, units, accounts, whole, carried, ids=ids)",
+        "controlled_rounding(fractions, units, accounts, whole, ids=ids)",
+    ),
+    _BOOKS.broken(
+        "a draft whose texts were edited holds nothing by the record",
+        "held = _held(live, planned, found, record)",
+        "held: dict[int, int] = {}",
+        fault="an edited draft sent again",
+        tests=(f"{_JOURNALS}/test_books.py", f"{_JOURNALS}/test_sealing.py"),
+    ),
+    _BOOKS.broken(
+        "lines of a voided journal count as missing",
+        "voided = absent & gone[VOIDED]",
+        "voided = set[int]()",
+    ),
+    _BOOKS.broken(
+        "looking back, lines that people took out of a journal that stands count as missing",
+        "taken_out = gone[WITHDRAWN].union(*recorded_once)",
+        "taken_out = gone[WITHDRAWN]",
+        fault="lines taken out and sent again",
+    ),
+    _BOOKS.broken(
+        "a journal that may be ours is not waited for",
+        "_lookalikes(plan, absent, strangers) if record_may_be_new else []",
+        "_lookalikes(plan, absent, strangers) if not record_may_be_new else []",
+    ),
+    _BOOKS.broken(
+        "the oldest of a journal's appearances in a list counts",
+        "return list({journal.journal_id: journal for journal in journals}.values())",
+        "return list({one.journal_id: one for one in reversed(list(journals))}.values())",
+    ),
+    _DIFFERENCES.broken(
+        "a line is there too often from the third time on",
+        "if net[row.entry_id] > 1:",
+        "if net[row.entry_id] > 2:",
+    ),
+    _DIFFERENCES.broken(
+        "a reversal counts as a duplicate",
+        "            net[row.entry_id] -= 1",
+        "            net[row.entry_id] += 1",
+    ),
+    _TIE_OUT.broken(
+        "what Xero alone has is not tied out",
+        "keys = sorted(plan.exact.keys() | matched.totals.keys())",
+        "keys = sorted(plan.exact.keys())",
+        fault="the one-sided tie-out",
+    ),
+    _TIE_OUT.broken(
+        "the tie-out compares Mambu with itself",
+        "            matched.totals.get((code, date), nothing),",
+        "            plan.exact.get((code, date), nothing),",
+        fault="the one-sided tie-out",
+    ),
+    _TIE_OUT.broken(
+        "a difference of a whole unit passes for rounding",
+        "abs(self.rounding) < self.allowed",
+        "abs(self.rounding) <= self.allowed",
+    ),
+    _STRANGERS.broken(
+        "an unreadable journal counts as ours only where a text begins as ours do",
+        "if any(_OURS.search(text) for text in one.texts):",
+        "if any(_OURS.match(text) for text in one.texts):",
+    ),
+    _WITHDRAWAL.broken(
+        "a journal without a record counts as untouched, and is withdrawn",
+        "    if record is None or not record.digest:\n        return False",
+        "    if record is None or not record.digest:\n        return True",
+    ),
+)

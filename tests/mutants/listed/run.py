@@ -1,0 +1,134 @@
+"""Slips in what holds a run together: its lease, its incidents and tasks, its record, its pages."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import RUN, Place
+
+_JOURNALS = "tests/flows/journals"
+
+_LEASE = Place(RUN, "flows/lease.py", ("tests/flows/test_lease.py",))
+_LEASES = Place(RUN, "blocks/leases.py", ("tests/flows/test_lease.py", "tests/blocks/test_leases.py"))
+_DESK = Place(RUN, "flows/incidents.py", ("tests/flows/test_incidents.py",))
+_RECORD = Place(
+    RUN,
+    "flows/journals/record.py",
+    (f"{_JOURNALS}/test_failures.py::test_a_day_that_cannot_be_read",),
+)
+_EDITED = f"{_JOURNALS}/test_people.py::test_an_edited_draft_is_reported_and_not_overwritten"
+_FLOW = Place(RUN, "flows/journals/flow.py", (_EDITED,))
+_REPORTS = Place(RUN, "flows/reports.py", ("tests/flows/test_text_out.py",))
+_STAGING = Place(RUN, "flows/journals/staging.py", (f"{_JOURNALS}/test_staging.py",))
+_FAILURE = Place(RUN, "flows/journals/failure.py", (f"{_JOURNALS}/test_failure.py",))
+_RUN_COUNTS = Place(RUN, "flows/payments/run_counts.py", ("tests/flows/payments/test_run_counts.py",))
+
+MUTANTS = (
+    _LEASES.broken(
+        "a lease is renewed more seldom than it expires",
+        "RENEWED_EVERY: Final = timedelta(seconds=60)",
+        "RENEWED_EVERY: Final = timedelta(seconds=600)",
+    ),
+    _LEASE.broken(
+        "a run that has ended keeps its lease",
+        "        if run.lease is not None:\n            with suppress(StoreError):  # it expires",
+        "        if run.lease is None:\n            with suppress(StoreError):  # it expires",
+    ),
+    _LEASE.broken(
+        "a run that Prefect saw end is taken for one that died",
+        "return state is None or not (state.is_completed() or state.is_failed())",
+        "return state is None or not state.is_failed()",
+    ),
+    _LEASE.broken(
+        "a run without the lock concludes from it that another is dead",
+        'place, now = _place(lock) if alone else "", run.clock.now()',
+        "place, now = _place(lock), run.clock.now()",
+    ),
+    _DESK.broken(
+        "a task whose answer was lost is logged a second time",
+        "            mine = await self._found(incident, mambu)\n",
+        "            mine: list[MambuTask] = []\n",
+    ),
+    _DESK.broken(
+        "a failure that cannot be recorded is told to nobody",
+        "            told = await self._try(incident, zone)\n            with suppress",
+        "            told = incident\n            with suppress",
+    ),
+    _DESK.broken(
+        "the title of a task is cut without its marker",
+        "visible(failure.title)[: LONGEST_TITLE - len(marker) - 1]",
+        "visible(failure.title)[:LONGEST_TITLE]",
+    ),
+    _DESK.broken(
+        "a person's own task that quotes a title is completed",
+        'return marker.startswith(marked) and marker.endswith("]") and _HAPPENED in text',
+        "return marked in task.title and _HAPPENED in text",
+    ),
+    _DESK.broken(
+        "an incident's end completes the task of another one of its place",
+        "            and str(task.id) not in others\n",
+        "",
+    ),
+    _DESK.broken(
+        "the text of a task is cut at its end, where the remedy is",
+        "return _cut(what, longest - len(end)) + end",
+        "return _cut(what + end, longest)",
+    ),
+    _RECORD.broken(
+        "a day that has come through leaves its incident open",
+        "        await desk.resolve(day, zone)\n",
+        "        pass\n",
+    ),
+    _RECORD.broken(
+        "a day that does not tie out is recorded as finished",
+        '    if summary.status == "failed":\n        said = outcome_sentence',
+        '    if summary.status == "stopped":\n        said = outcome_sentence',
+        tests=(f"{_JOURNALS}/test_record.py",),
+    ),
+    _RECORD.broken(
+        "the lines of a day whose extract failed are kept",
+        'if night.stage in {"", "day", "extract"} and not await',
+        'if night.stage in {"", "day"} and not await',
+    ),
+    _RECORD.broken(
+        "a run that lost its lease opens an incident",
+        "isinstance(error, DayNotOver | LeaseLost)",
+        "isinstance(error, DayNotOver)",
+        tests=(f"{_JOURNALS}/test_send.py",),
+    ),
+    _RECORD.broken(
+        "a run that died leaves no trace",
+        "    if dead is not None:\n",
+        "    if dead is not None and dead.expired(night.clock.now()) is None:\n",
+        tests=(f"{_JOURNALS}/test_look_back.py::test_a_run_that_died_is_found_by_the_next_of_its_date",),
+    ),
+    _FLOW.broken(
+        "a run whose day does not tie out is completed",
+        '    return (Failed if summary.status == "failed" else Completed)(message=summary.message)',
+        "    return Completed(message=summary.message)",
+    ),
+    _FLOW.broken(
+        "a dry run looks back, and sends",
+        "nightly = asked.date is None and not asked.dry_run",
+        "nightly = asked.date is None",
+        tests=(f"{_JOURNALS}/test_look_back.py::test_a_dry_run_looks_back_on_nothing",),
+    ),
+    _REPORTS.broken(
+        "the pages of a second connection go over those of the first",
+        '    return key if connection == "default" else',
+        "    return key if connection else",
+    ),
+    _STAGING.broken(
+        "a staged file that was damaged is sent",
+        "return part.path.exists() and file_digest(part.path) == part.digest",
+        "return part.path.exists()",
+    ),
+    _FAILURE.broken(
+        "a failure to confirm is one to send",
+        '        return "send", "confirm"',
+        '        return "send", step',
+    ),
+    _RUN_COUNTS.broken(
+        "stores of two connections share a note",
+        'hashlib.sha256(f"{address}\\n{connection}".encode())',
+        'hashlib.sha256(f"{address}\\n".encode())',
+    ),
+)

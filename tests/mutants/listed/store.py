@@ -1,0 +1,157 @@
+"""Slips in the store: leases, the record of journals, the audit table, incidents."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import STORE, Place
+
+_BLOCKS = "tests/blocks"
+
+_LEASES = Place(STORE, "blocks/leases.py", (f"{_BLOCKS}/test_leases.py", "tests/flows/test_lease.py"))
+_STORE = Place(STORE, "blocks/store.py", (f"{_BLOCKS}/test_store.py",), "journals")
+_ROWS = Place(STORE, "blocks/audit_rows.py", (f"{_BLOCKS}/test_audit_rows.py",), "payments")
+_AUDIT = Place(STORE, "blocks/audit.py", (f"{_BLOCKS}/test_audit.py",), "payments")
+_INCIDENTS = Place(
+    STORE, "blocks/incidents.py", (f"{_BLOCKS}/test_incidents.py", "tests/flows/test_incidents.py")
+)
+_BEGINNINGS = Place(STORE, "blocks/beginnings.py", (f"{_BLOCKS}/test_beginnings.py",))
+
+MUTANTS = (
+    _LEASES.broken(
+        "a lease that was renewed a minute ago has expired",
+        "LEASE_LIFE: Final = timedelta(seconds=180)",
+        "LEASE_LIFE: Final = timedelta(seconds=60)",
+    ),
+    _LEASES.broken(
+        "a run whose lease another has taken goes on writing",
+        "if held is None or held.owner != lease.owner:",
+        "if held is None:",
+    ),
+    _LEASES.broken(
+        "a living run's lease is taken",
+        "if not gone and held.owner != wanted.owner:",
+        "if not gone and held.owner == wanted.owner:",
+    ),
+    _LEASES.broken(
+        "a run that was taken for dead gives back its successor's lease",
+        "delete(_leases).where(_same(lease), _leases.c.owner == lease.owner)",
+        "delete(_leases).where(_same(lease))",
+    ),
+    _STORE.broken(
+        "the first sending of a request is its last one",
+        ".where(_requests.c.request_key == request_key, _requests.c.first_sent_at.is_(None))",
+        ".where(_requests.c.request_key == request_key)",
+    ),
+    _STORE.broken(
+        "an answer that comes late takes the place of the journal that is known",
+        'values["manual_journal_id"] = func.coalesce(\n'
+        "                        _journals.c.manual_journal_id, ids[record.narration]\n"
+        "                    )",
+        'values["manual_journal_id"] = ids[record.narration]',
+    ),
+    _STORE.broken(
+        "the bytes of an unanswered request are dropped",
+        "_journals.c.state.in_((JournalState.SEALED, *OPEN_ENDED))",
+        "_journals.c.state.in_((JournalState.SEALED,))",
+    ),
+    _STORE.broken(
+        "a request whose run died while it was sent is not open",
+        "OPEN_ENDED = (JournalState.SENDING, JournalState.UNKNOWN)",
+        "OPEN_ENDED = (JournalState.UNKNOWN,)",
+    ),
+    _STORE.broken(
+        "the oldest generation of a journal counts",
+        "if held is None or held.generation < record.generation:",
+        "if held is None or held.generation > record.generation:",
+    ),
+    _STORE.broken(
+        "a request is written down as leaving without a look at the lease",
+        "            await require(database, lease)\n"
+        "            await database.execute(\n                update(_journals)\n",
+        "            await database.execute(\n                update(_journals)\n",
+        fault="no lease handed to the store",
+        tests=("tests/flows/journals/test_send.py",),
+    ),
+    _ROWS.broken(
+        "what LN may have goes out with other content",
+        "if in_doubt and held.message != message:",
+        "if in_doubt and not held.message:",
+    ),
+    _ROWS.broken(
+        "what LN has goes out again",
+        "if held.sent_at is not None or held.closed_at_sight_of or",
+        "if held.closed_at_sight_of or",
+    ),
+    _ROWS.broken(
+        "what LN has turns into what it refused",
+        "    if held.sent_at is not None and result.status not in IN_LN:\n        return held\n",
+        "",
+    ),
+    _ROWS.broken(
+        "a refusal ends the doubt about an earlier sending",
+        "in_doubt=not in_ln and (held.in_doubt or result.status is Status.UNKNOWN)",
+        "in_doubt=result.status is Status.UNKNOWN",
+    ),
+    _ROWS.broken(
+        "a document that is posted is written down as refused",
+        "_NO_ANSWER = Result(Status.UNKNOWN, ",
+        "_NO_ANSWER = Result(Status.FAILED, ",
+    ),
+    _ROWS.broken(
+        "a closed row stays closed, whatever Xero shows",
+        "return bool(held.changes_since_closing(entry))",
+        "return False",
+        fault="a closing that hides later changes",
+    ),
+    _ROWS.broken(
+        "what LN may have can be closed as never sent",
+        "        Status.DISCARDED: not there,",
+        "        Status.DISCARDED: True,",
+        fault="what LN may have closed quietly",
+    ),
+    _ROWS.broken(
+        "unknown outcomes are not looked at again",
+        "RETRIED = frozenset({Status.FAILED, Status.EXCEPTION, Status.UNKNOWN})",
+        "RETRIED = frozenset({Status.FAILED, Status.EXCEPTION})",
+        tests=(f"{_BLOCKS}/test_audit_rows.py", f"{_BLOCKS}/test_audit.py"),
+    ),
+    _AUDIT.broken(
+        "the window moves on past an item without a row",
+        "        if missing:\n            some",
+        "        if missing == keys:\n            some",
+    ),
+    _AUDIT.broken(
+        "what a run found is written down although another has taken over",
+        "if change.lease in lost:",
+        "if lost and not change.lease:",
+    ),
+    _AUDIT.broken(
+        "the last window is the first one",
+        ".order_by(_windows.c.until.desc())",
+        ".order_by(_windows.c.until)",
+    ),
+    _INCIDENTS.broken(
+        "the same incident is opened again with every run",
+        "if (held.stage, held.step) == (incident.stage, incident.step):",
+        "if held.incident_id == incident.incident_id:",
+    ),
+    _INCIDENTS.broken(
+        "an incident forgets its task when it comes again",
+        "task_id=same.task_id or incident.task_id,",
+        "task_id=incident.task_id,",
+    ),
+    _INCIDENTS.broken(
+        "the task of a resolved incident is not completed",
+        "        return TaskState.NONE\n    return TaskState.CLOSING",
+        "        return TaskState.NONE\n    return incident.task_state",
+    ),
+    _INCIDENTS.broken(
+        "an incident resolved meanwhile has its task opened again",
+        "(_incidents.c.resolved.is_not(None), TaskState.CLOSING),",
+        "(_incidents.c.resolved.is_not(None), TaskState.OPEN),",
+    ),
+    _BEGINNINGS.broken(
+        "runs known beside the store are not counted",
+        "runs = max(held.runs, known) + 1",
+        "runs = held.runs + 1",
+    ),
+)
