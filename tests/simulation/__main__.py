@@ -7,8 +7,13 @@ import sys
 from collections.abc import Iterator
 
 from tests.simulation.many import report, timed
+from tests.simulation.margin import report_margins
+from tests.simulation.shrink import shrunk_seed
 from tests.simulation.simulator import simulator
 from tests.simulation.subjects import JOURNALS, SUBJECTS, subject
+
+# Of so many failing schedules the shortest form is shown.
+_SHRUNK = 3
 
 
 def main() -> int:
@@ -18,10 +23,16 @@ def main() -> int:
     parser.add_argument("--schedules", type=int, default=3000, help="how many (default: 3000)")
     parser.add_argument("--first", type=int, default=0, help="the seed to begin with (default: 0)")
     parser.add_argument("--seed", type=int, help="play this one alone, and show what happens")
+    parser.add_argument("--shrink", action="store_true", help="show the shortest schedule that still fails")
+    parser.add_argument(
+        "--margin", action="store_true", help="raise each bound of the world until a rule breaks"
+    )
     asked = parser.parse_args()
+    if asked.margin:
+        return report_margins(asked.of, range(asked.first, asked.first + asked.schedules))
     if asked.seed is None:
         return _many(asked.of, asked.first, asked.schedules)
-    return _one(asked.of, asked.seed)
+    return _shrunk(asked.of, asked.seed) if asked.shrink else _one(asked.of, asked.seed)
 
 
 def _many(of: str, first: int, count: int) -> int:
@@ -40,7 +51,20 @@ def _many(of: str, first: int, count: int) -> int:
         if tally.schedules == count:
             print(file=sys.stderr)
             print(report(tally, seconds, of))
+            for seed in sorted(tally.failures)[:_SHRUNK]:
+                _shrunk(of, seed, whole=False)
     return 1 if failed else 0
+
+
+def _shrunk(of: str, seed: int, *, whole: bool = True) -> int:
+    found = shrunk_seed(of, seed)
+    if found is None:
+        print(f"seed {seed}: all is well")
+        return 0
+    failing, trace = found
+    print(f"\nseed {seed}, as short as it still fails:", *failing.shown(), sep="\n")
+    print(*(trace if whole else ()), sep="\n")
+    return 1
 
 
 def _shown(of: str, seed: int) -> Iterator[tuple[str, object]]:

@@ -11,12 +11,16 @@ STORE = "store"
 
 
 class Point(NamedTuple):
-    """One touch of the outside: the how-manieth of the schedule, by which run, and what it is."""
+    """One touch of the outside: the how-manieth of the schedule, by which run, what it is.
+
+    `touch` is the how-manieth of its run: a fault dropped elsewhere does not move it.
+    """
 
     number: int
     run: int
     place: str
     name: str
+    touch: int = 0
 
 
 class Chance(Protocol):

@@ -64,6 +64,10 @@ class LoopClock:
         """Return the instant that this clock shows."""
         return self._zero + timedelta(seconds=self._loop.time())
 
+    def jump(self, seconds: float) -> None:
+        """Set the clock forward, or back where `seconds` is negative."""
+        self._zero += timedelta(seconds=seconds)
+
     async def sleep(self, seconds: float) -> None:
         """Return once `seconds` have passed."""
         await asyncio.sleep(max(seconds, 0.0))

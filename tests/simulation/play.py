@@ -36,6 +36,13 @@ class StoreFault(StrEnum):
     STORE_DOWN_DONE = "the store fails, all written"
 
 
+class Pause(StrEnum):
+    """How a process can stand still, at any point: within the bound that the code relies on, or beyond it."""
+
+    SHORT = "the process stands still for a moment"
+    LONG = "the process stands still for long"
+
+
 class Figures(NamedTuple):
     """What a schedule came to."""
 
@@ -71,6 +78,23 @@ class Runner:
         self.dead = False
         self.disturbed = False
         self.began = play.clock.now()
+        self.touches = 0
+        self._stands_until = 0.0
+
+    @property
+    def stands_still(self) -> bool:
+        """Tell whether the process stands still just now."""
+        return self._stands_until > self.play.loop.time()
+
+    def stand_still(self, seconds: float) -> None:
+        """Let the process stand still from now on: whatever of it would go on waits."""
+        self._stands_until = self.play.loop.time() + seconds
+
+    async def goes_on(self) -> None:
+        """Return once the process does not stand still. Raises Crashed where it has died."""
+        while (left := self._stands_until - self.play.loop.time()) > 0:  # noqa: ASYNC110 - it may be told anew
+            await asyncio.sleep(left)
+        self.require_alive()
 
     def require_alive(self) -> None:
         """Raise Crashed where the run has died: what still stirs of it does nothing."""
@@ -129,6 +153,10 @@ class Play:
         """Let a person do something, and return what; None where there is nothing to do."""
         raise NotImplementedError
 
+    def acts_at(self, point: Point) -> str | None:
+        """Let a person do something at a point, and return what; None where there is nothing to do."""
+        return self.person_acts()
+
     def look(self) -> None:
         """Let the model look at the books, if they have changed."""
         raise NotImplementedError
@@ -140,8 +168,9 @@ class Play:
         self.points += 1
         if self.points > _MOST_POINTS:
             self.violation = self.violation or Violation("the runs never end")
-        point = Point(self.points, run.number, place, name)
-        if self.chance.person(point) and (what := self.person_acts()):
+        run.touches += 1
+        point = Point(self.points, run.number, place, name, run.touches)
+        if self.chance.person(point) and (what := self.acts_at(point)):
             self.acted(what)
         fault = self.chance.fault(point)
         self.note(f"run {run.number}: {name}{f' !! {fault}' if fault else ''}")
@@ -151,7 +180,14 @@ class Play:
                 one.disturbed = True
         if fault == StoreFault.CRASH:
             raise run.crashes()
+        if isinstance(fault, Pause):
+            run.stand_still(self.pause_seconds(fault))
+            return None
         return fault
+
+    def pause_seconds(self, pause: Pause) -> float:
+        """Return how long a process stands still this time."""
+        raise NotImplementedError
 
     def acted(self, what: str) -> None:
         """Note that a person has done something."""
@@ -165,7 +201,7 @@ class Play:
         run.require_alive()
         fault = self.reached(run, STORE, f"store.{name}")
         await asyncio.sleep(self.rng.uniform(0, 0.02))
-        run.require_alive()
+        await run.goes_on()
         if fault == StoreFault.STORE_DOWN:
             raise StoreError("the store is down")
         async with run.file.turn:
@@ -174,6 +210,7 @@ class Play:
             raise run.crashes()
         if fault == StoreFault.STORE_DOWN_DONE:
             raise StoreError("the store went down")
+        await run.goes_on()
         return result
 
     def later(self, seconds: float, act: Callable[[], Awaitable[Any]]) -> None:

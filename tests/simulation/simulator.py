@@ -19,6 +19,8 @@ from tests.simulation.subjects import JOURNALS, Subject, subject
 
 # Virtual seconds: longer than anything waits.
 _LONG = 1e6
+# Where there is one, a folder in memory: nothing here has to outlast the process.
+_IN_MEMORY = Path("/dev/shm")
 
 
 class Simulator:
@@ -58,7 +60,8 @@ def simulator(of: str = JOURNALS) -> Iterator[Simulator]:
     what = subject(of)
     loop = VirtualLoop()
     loop.set_exception_handler(lambda _loop, _context: None)
-    with tempfile.TemporaryDirectory(prefix="daybook-simulation-") as folder:
+    within = _IN_MEMORY if _IN_MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="daybook-simulation-", dir=within) as folder:
         files = [what.file(Path(folder) / f"{number}.sqlite3") for number in range(what.machines)]
         for file in files:
             loop.run_really(file.open())

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import zlib
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import event
 
@@ -28,7 +26,7 @@ class StoreFile:
     def __init__(self, file: Path) -> None:
         self.store: Store = open_store(f"sqlite:///{file}?check_same_thread=false")
         event.listen(self.store.database._engine.sync_engine, "connect", _quick)
-        self._file = file
+        self._file, self.folder = file, file.parent
         # One call at a time: a second connection would be opened by a thread, whose pace nobody knows.
         self.turn = asyncio.Lock()
 
@@ -72,38 +70,6 @@ def _quick(connection: Any, _record: Any) -> None:
 
 async def _here(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return function(*args, **kwargs)
-
-
-class Intent(NamedTuple):
-    """What a store says of a request: its bytes, when it first left, and the states of its journals."""
-
-    body: bytes
-    first_sent_at: datetime | None
-    states: tuple[str, ...]
-
-
-class JournalsFile(StoreFile):
-    """A store of the journals."""
-
-    tables = ("journals", "requests", "runs")
-
-    def recorded(self) -> list[tuple[str, str | None]]:
-        """Return the names and Xero ids of the journals which the store says are in Xero."""
-        found: list[tuple[str, str | None]] = self._beside.execute(
-            "SELECT narration, manual_journal_id FROM journals WHERE state IN ('created', 'confirmed')"
-        ).fetchall()
-        return found
-
-    def intent(self, key: str) -> Intent | None:
-        """Return what is written down of a request."""
-        row = self._beside.execute(
-            "SELECT body, first_sent_at FROM requests WHERE request_key = ?", (key,)
-        ).fetchone()
-        if row is None:
-            return None
-        states = self._beside.execute("SELECT state FROM journals WHERE request_key = ?", (key,)).fetchall()
-        sent = datetime.fromisoformat(row[1]) if row[1] else None
-        return Intent(zlib.decompress(row[0]), sent, tuple(state for (state,) in states))
 
 
 class WatchedStore:

@@ -11,6 +11,7 @@ import httpx
 
 from tests.simulation.play import Play, Runner
 
+OFFLINE = b"The Xero API is temporarily unavailable"
 PAGE = b"<html><body>Something went wrong</body></html>"
 
 
@@ -26,6 +27,12 @@ def reply(status: int, body: bytes = b"", kind: str = "text/plain", **headers: s
     """Return an answer that no stand-in has given."""
     named = ((name.replace("_", "-").encode(), value.encode()) for name, value in headers.items())
     return Reply(status, ((b"content-type", kind.encode()), *named), body)
+
+
+def limit(name: str, retry_after: int | None) -> Reply:
+    """Return what Xero answers to a call too many."""
+    more = {} if retry_after is None else {"retry_after": str(retry_after)}
+    return reply(429, x_rate_limit_problem=name, **more)
 
 
 class _Broken(httpx.AsyncByteStream):
@@ -70,9 +77,16 @@ class Wire(httpx.AsyncBaseTransport):
         """Carry a request to the stand-in, or let it fail on the way."""
         await request.aread()
         place = self.place(request)
-        key = request.headers.get("idempotency-key", "")
-        self._run.leaves(place, key, request.content)
         fault = self._play.reached(self._run, place, f"{request.method} {request.url.path}")
+        carried = self._carried(request, place, fault)
+        if not self._run.stands_still:
+            return await carried
+        # Whatever time-out passes meanwhile: a process that goes on sends first what it was about to send.
+        return await asyncio.shield(self._play.loop.create_task(carried))
+
+    async def _carried(self, request: httpx.Request, place: str, fault: Any) -> httpx.Response:
+        await self._run.goes_on()
+        self._run.leaves(place, request.headers.get("idempotency-key", ""), request.content)
         await asyncio.sleep(self._some(0.2))
         self._run.require_alive()
         if fault is not None:
@@ -85,7 +99,7 @@ class Wire(httpx.AsyncBaseTransport):
 
     async def _say(self, reply: Reply, after: float | None = None) -> httpx.Response:
         await asyncio.sleep(self._some(0.2) if after is None else after)
-        self._run.require_alive()
+        await self._run.goes_on()
         return httpx.Response(reply.status, headers=list(reply.headers), content=reply.body)
 
     def _some(self, most: float) -> float:
@@ -93,7 +107,7 @@ class Wire(httpx.AsyncBaseTransport):
 
     async def _fail(self, error: httpx.TransportError, after: float) -> httpx.Response:
         await asyncio.sleep(after)
-        self._run.require_alive()
+        await self._run.goes_on()
         raise error
 
     def _later(self, request: httpx.Request) -> None:

@@ -1,4 +1,4 @@
-"""What can go wrong between a run of the payments and Xero, LN and its store, and where."""
+"""What can go wrong between a run of the payments and Xero, LN, Mambu and its store, and where."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from tests.simulation.chance import STORE
+from tests.simulation.play import Pause
 
-POST, LN_TOKEN, READ, XERO_TOKEN = "post", "LN token", "read", "Xero token"
+POST, LN_TOKEN, READ, XERO_TOKEN, MAMBU = "post", "LN token", "read", "Xero token", "Mambu"
 
 
 class Fault(StrEnum):
@@ -25,10 +26,12 @@ class Fault(StrEnum):
     BARE_500 = "500 and empty, never carried out"
     BARE_500_DONE = "500 and empty, booked"
     FAULT_500 = "500 with an error of LN's, not booked"
+    FAULT_500_DONE = "500 with an error of LN's, booked all the same"
     TEXT_503 = "503 in plain text, never carried out"
     TEXT_503_DONE = "503 in plain text, booked"
     REFUSED = "422, not booked"
     ERROR_200 = "200 with an error of LN's, not booked"
+    ERROR_200_DONE = "200 with an error of LN's, booked all the same"
     FORBIDDEN = "403"
     LOCKED = "409, locked"
     LIMIT_SECONDS = "429 with Retry-After in seconds"
@@ -42,6 +45,9 @@ class Fault(StrEnum):
     HTML = "200 with a page of HTML, carried out"
     CUT_JSON = "200 with half of the JSON, carried out"
     SLOW = "answered late"
+    TWICE = "delivered twice, answered by the first"
+    TWICE_LAST = "delivered twice, answered by the second"
+    JUMP = "the clock jumps"
     CRASH = "the run dies before"
     CRASH_DONE = "the run dies after"
     CRASH_LATE = "the run dies, and the document is booked late"
@@ -49,6 +55,7 @@ class Fault(StrEnum):
     STORE_DOWN_DONE = "the store fails, all written"
 
 
+_SELF = (Pause.SHORT, Pause.LONG, Fault.JUMP)
 _ANY = (
     Fault.NO_CONNECTION,
     Fault.TIMEOUT,
@@ -59,10 +66,12 @@ _ANY = (
     Fault.HTML,
     Fault.CUT_JSON,
     Fault.SLOW,
+    Fault.TWICE,
     Fault.CRASH,
     Fault.CRASH_DONE,
+    *_SELF,
 )
-FAULTS: Mapping[str, tuple[Fault, ...]] = {
+FAULTS: Mapping[str, tuple[StrEnum, ...]] = {
     POST: (
         *_ANY,
         Fault.TIMEOUT_DONE,
@@ -72,9 +81,11 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
         Fault.EMPTY_504_LATE,
         Fault.BARE_500_DONE,
         Fault.FAULT_500,
+        Fault.FAULT_500_DONE,
         Fault.TEXT_503_DONE,
         Fault.REFUSED,
         Fault.ERROR_200,
+        Fault.ERROR_200_DONE,
         Fault.FORBIDDEN,
         Fault.LOCKED,
         Fault.LIMIT_SECONDS,
@@ -83,12 +94,21 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
         Fault.LIMIT_BARE,
         Fault.EXPIRED,
         Fault.GOOD_TOKEN,
+        Fault.TWICE_LAST,
         Fault.CRASH_LATE,
     ),
     LN_TOKEN: (*_ANY, Fault.NO_GRANT, Fault.LIMIT_BARE),
     READ: (*_ANY, Fault.RESET_DONE, Fault.LIMIT_SECONDS, Fault.LIMIT_DAY, Fault.EXPIRED),
     XERO_TOKEN: _ANY,
-    STORE: (Fault.CRASH, Fault.CRASH_DONE, Fault.STORE_DOWN, Fault.STORE_DOWN_DONE),
+    MAMBU: (
+        *_ANY,
+        Fault.RESET_DONE,
+        Fault.TIMEOUT_DONE,
+        Fault.EMPTY_504_DONE,
+        Fault.LIMIT_SECONDS,
+        Fault.TWICE_LAST,
+    ),
+    STORE: (Fault.CRASH, Fault.CRASH_DONE, Fault.STORE_DOWN, Fault.STORE_DOWN_DONE, *_SELF),
 }
 # Posting is where it matters, and much of what a run does is to read, and to ask its store.
 WEIGHTS = {POST: 4.0, READ: 0.7, STORE: 0.5}
@@ -107,17 +127,23 @@ IN_THE_DARK = frozenset(
         Fault.BARE_500_DONE,
         Fault.TEXT_503,
         Fault.TEXT_503_DONE,
+        Fault.ERROR_200,
+        Fault.ERROR_200_DONE,
         Fault.HTML,
     }
 )
+# What no rule of ours could make good where LN does not check for what it has.
+ONLY_WITH_CHECK = frozenset({Fault.FAULT_500_DONE, Fault.TWICE, Fault.TWICE_LAST, Pause.LONG})
 # Themes: schedules in which only such faults strike, again and again.
 DEATHS = frozenset({Fault.CRASH, Fault.CRASH_DONE, Fault.CRASH_LATE})
 SILENCE = IN_THE_DARK | {Fault.CRASH_DONE, Fault.STORE_DOWN_DONE}
+STANDSTILLS = frozenset({Pause.LONG, Pause.SHORT})
 REFUSALS = frozenset(
     {
         Fault.REFUSED,
         Fault.ERROR_200,
         Fault.FAULT_500,
+        Fault.FAULT_500_DONE,
         Fault.FORBIDDEN,
         Fault.LOCKED,
         Fault.LIMIT_BARE,
@@ -126,3 +152,4 @@ REFUSALS = frozenset(
         Fault.NO_CONNECTION,
     }
 )
+ALL: frozenset[StrEnum] = frozenset({*Fault, Pause.SHORT, Pause.LONG})

@@ -1,50 +1,68 @@
-"""What a schedule of the payments consists of, drawn from its seed."""
+"""What a schedule of the payments consists of, drawn from its seed: plain data, all of it."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from enum import StrEnum
 from typing import NamedTuple
 
 from tests.simulation.chance import Calm, Chance, Random, Rates
+from tests.simulation.payments import assumptions
 from tests.simulation.payments.assumptions import (
-    CHECK_COMES_FIRST,
+    CHECK_FIRST,
+    CHECK_LAST,
     CHECK_OFF,
-    CLOCKS,
-    IDS_APPEAR_WITH_KEPT_STORES_ONLY,
-    OVERLAP_MINUTES,
-    UNDOING_WITH_KEPT_STORES_ONLY,
 )
 from tests.simulation.payments.faults import (
+    ALL,
     DEATHS,
     FAULTS,
+    IN_THE_DARK,
+    ONLY_WITH_CHECK,
     REFUSALS,
     SILENCE,
+    STANDSTILLS,
     WEIGHTS,
     Fault,
 )
+from tests.simulation.play import Pause
+
+# Acts of people that are not drawn by their name: something in Xero, or something about the audit table.
+ANY, DECIDE = "anything", "decide"
+# Nobody does anything for longer than windows overlap.
+WAIT = "wait"
+LOST, OLD, ELSEWHERE = "lost", "old", "old, and elsewhere"
+PAYMENTS, WATCH = "payments", "watch"
 
 
 class Visit(NamedTuple):
-    """One run: in which place (each has a clock), and when.
+    """One run: in which place (each has a clock, and a home), and when.
 
-    It begins `after` seconds after the run before it ended, or, `beside` it, after that one began; people
-    do `acts` things a little before. `store` says what happened to the store before: nothing, "lost", or
-    "old" (an earlier copy put back).
+    It begins `after` seconds after the run before it ended, or, `beside` it, after that one began; people do
+    `acts` a little before. `store` says what happened to the place's store before: nothing, LOST, OLD (an
+    earlier copy put back), or ELSEWHERE (the same, in a place that has not seen a later one). `settings` of
+    the connection change before it. `flow` is PAYMENTS or WATCH.
     """
 
     place: int
     after: float
     beside: bool = False
-    acts: int = 0
+    acts: tuple[str, ...] = ()
     store: str = ""
+    settings: tuple[tuple[str, str | int], ...] = ()
+    flow: str = PAYMENTS
 
 
 class Script(NamedTuple):
     """A schedule, all but the faults."""
 
     seed: int
+    theme: str
     visits: tuple[Visit, ...]
     rest: float  # between the last fault and the run that must put all right
+    opening: tuple[str, ...]  # what people do before the first run
+    separate: bool  # the second place has a store of its own
     duplicate_status: int
     check: str  # LN's own for what it has
     holds: bool  # what is of unknown outcome waits for a person
@@ -52,11 +70,11 @@ class Script(NamedTuple):
     parallel: int
     page_size: int
     overlap: int
+    lag: float  # by so many seconds Xero's lists are behind
     ahead: tuple[float, ...]  # the clocks, by place
     touches: bool  # an allocation moves the time of its prepayment
     ids: str  # of allocations: "shown", "hidden", or "appear" before the second run
-    undoes: bool  # people take back what they did
-    decides: float  # how often, of their acts, people discard, and take that back
+    decides: float  # how often, of their acts, people see to the audit table
     rates: Rates
 
     def chance(self) -> Chance:
@@ -66,54 +84,264 @@ class Script(NamedTuple):
         return Random(random.Random(f"faults {self.seed}"), self.rates, FAULTS, WEIGHTS)  # noqa: S311
 
 
+SMALL_DAY = (
+    "receive",
+    "pay an employee",
+    "receive from a stranger",
+    "receive a prepayment",
+    "apply a part",
+)
+NO_FAULTS = Rates(0.0, 0, 0.0, frozenset())
 _GAPS = (0.0, 5.0, 60.0, 200.0, 700.0, 4000.0, 100_000.0)
-_ALL: frozenset[Fault] = frozenset(Fault)
 # The share of schedules in which LN does not check for what it has.
 UNCHECKED = 0.12
+_KINDS = ("unknown_payments", "unknown_prepayments", "unknown_allocations")
 
 
 def script(seed: int) -> Script:
     """Return the schedule of a seed."""
     rng = random.Random(f"payments {seed}")  # noqa: S311
-    check = CHECK_OFF if rng.random() < UNCHECKED else CHECK_COMES_FIRST
-    kept = check == CHECK_OFF or rng.random() < 0.7
-    kinds = rng.choices((_ALL, SILENCE, DEATHS, REFUSALS), (60, 15, 10, 15))[0]
-    overlap = rng.choice((0, OVERLAP_MINUTES, OVERLAP_MINUTES))
-    clocks = CLOCKS if overlap else 0.0
-    visits = _visits(rng, kept=kept)
-    undoes = kept or not UNDOING_WITH_KEPT_STORES_ONLY
-    ids_kept = IDS_APPEAR_WITH_KEPT_STORES_ONLY
+    themed = rng.random() < 0.45
+    theme = rng.choice(tuple(THEMES.values())) if themed else None
+    made = _anything(rng, seed)
+    made = theme(rng, made) if theme else made
+    # What was paid a moment before a run, the next one reads again in any case, for windows overlap.
+    return made._replace(opening=(*made.opening, WAIT)) if seed % 3 == 0 else made
+
+
+def _anything(rng: random.Random, seed: int) -> Script:
+    check = CHECK_OFF if rng.random() < UNCHECKED else CHECK_LAST if rng.random() < 0.1 else CHECK_FIRST
+    separate = check != CHECK_OFF and rng.random() < 0.15
+    holds = rng.random() < (0.5 if check == CHECK_OFF else 0.1)
+    spoilt = rng.random() < 0.3 and (check != CHECK_OFF or holds)
+    kinds = rng.choices((ALL, SILENCE, DEATHS, REFUSALS, STANDSTILLS), (60, 12, 8, 12, 8))[0]
+    skew = rng.choice((0.0, 10.0, assumptions.bounds.skew))
     return Script(
         seed=seed,
-        visits=visits,
+        theme="anything",
+        visits=_visits(rng, spoilt=spoilt, settles=check != CHECK_OFF),
         rest=rng.choice((0.0, 30.0, 400.0, 90_000.0)),
+        opening=SMALL_DAY,
+        separate=separate,
         duplicate_status=rng.choice((409, 409, 422, 400, 500)),
         check=check,
-        holds=rng.random() < (0.5 if check == CHECK_OFF else 0.1),
+        holds=holds,
         # Where nothing is repeated, a single fault ends a run, or leaves a document failed.
         retries=rng.choice((0, 0, 1, 4)),
         parallel=rng.choice((1, 2, 2, 4)),
-        page_size=rng.choice((1000, 1000, 1000, 2)),
-        overlap=overlap,
-        ahead=tuple(rng.uniform(-clocks / 2, clocks / 2) for _ in range(2)),
+        page_size=rng.choice((1000, 1000, 2)),
+        overlap=rng.choice((0, 5, 10)),
+        lag=rng.choice((0.0, 0.0, rng.uniform(0, assumptions.bounds.lag), assumptions.bounds.lag)),
+        ahead=tuple(rng.uniform(-skew, skew) for _ in range(2)),
         touches=rng.random() < 0.7,
-        ids=rng.choice(("shown", "shown", "hidden", "appear" if kept or not ids_kept else "shown")),
-        undoes=undoes,
-        decides=rng.choice((0.0, 0.2)) if undoes else 0.0,
+        ids=rng.choice(("shown", "shown", "hidden", "shown" if spoilt or separate else "appear")),
+        decides=rng.choice((0.0, 0.2, 0.4)),
         rates=Rates(
-            fault=rng.choice((0.1, 0.2)) if kinds != _ALL else rng.choice((0.02, 0.04, 0.08)),
+            fault=rng.choice((0.02, 0.04, 0.08)) if kinds is ALL else rng.choice((0.1, 0.2)),
             most=rng.choice((1, 2, 3, 5)),
             person=rng.choice((0.0, 0.01, 0.03)),
-            kinds=kinds,
+            kinds=_that_may(kinds, check),
         ),
     )
 
 
-def _visits(rng: random.Random, *, kept: bool) -> tuple[Visit, ...]:
+def _that_may(kinds: frozenset[StrEnum], check: str) -> frozenset[StrEnum]:
+    return kinds - ONLY_WITH_CHECK if check == CHECK_OFF else kinds
+
+
+def _visits(rng: random.Random, *, spoilt: bool, settles: bool) -> tuple[Visit, ...]:
     visits = [Visit(0, 0.0)]
     for _ in range(rng.choice((0, 0, 1, 1, 2))):
-        beside = rng.random() < 0.2
-        store = "" if kept or beside else rng.choice(("", "lost", "old"))
-        gap = rng.choice(_GAPS) * rng.uniform(0.8, 1.2)
-        visits.append(Visit(rng.randrange(2), gap, beside, rng.choice((0, 1, 2)), store))
+        beside = rng.random() < 0.25
+        visits.append(
+            Visit(
+                place=rng.randrange(2),
+                after=rng.choice(_GAPS) * rng.uniform(0.8, 1.2),
+                beside=beside,
+                acts=tuple(rng.choice((ANY, ANY, DECIDE)) for _ in range(rng.choice((0, 1, 1, 2)))),
+                store=rng.choice(("", LOST, OLD)) if spoilt and not beside else "",
+                settings=_settings(rng) if settles and rng.random() < 0.2 else (),
+                flow=WATCH if rng.random() < 0.15 else PAYMENTS,
+            )
+        )
     return tuple(visits)
+
+
+def _settings(rng: random.Random) -> tuple[tuple[str, str | int], ...]:
+    some: tuple[tuple[str, str | int], ...] = (
+        ("retries", rng.choice((0, 3))),
+        ("overlap_minutes", rng.choice((0, 30))),
+        ("ln_concurrency", rng.choice((1, 3))),
+        ("process_until", rng.choice(("now", "yesterday"))),
+        (rng.choice(_KINDS), rng.choice(("send", "hold"))),
+    )
+    return tuple(rng.sample(some, 2))
+
+
+# Themes: what must be met often
+
+
+def _our_clock(rng: random.Random, made: Script) -> Script:
+    """Things are paid between two runs of a machine whose clock is far ahead."""
+    acts = ("receive", *rng.choices(("receive", "pay a supplier", "receive a prepayment"), k=1))
+    return _calmly(made)._replace(
+        theme="our clock is ahead",
+        visits=(Visit(0, 0.0), Visit(0, rng.uniform(1, 500), acts=acts), Visit(0, 1000.0)),
+        ahead=(rng.uniform(0.5, 1.0) * assumptions.bounds.skew, 0.0),
+    )
+
+
+def _lists_lag(rng: random.Random, made: Script) -> Script:
+    """Things are paid just before a run, which its lists do not show yet."""
+    visits = (
+        Visit(0, 0.0),
+        Visit(0, 400.0, acts=("receive", "pay a supplier")),
+        Visit(0, rng.uniform(310, 900)),
+    )
+    return _calmly(made)._replace(
+        theme="lists lag", visits=visits, lag=assumptions.bounds.lag * rng.uniform(0.7, 1.0), overlap=0
+    )
+
+
+def _quietly_closed(rng: random.Random, made: Script) -> Script:
+    """What is from before the start, or held back for people, goes in Xero once they were told of it."""
+    first, then = rng.choice(
+        (
+            ("an old prepayment", "void an old prepayment"),
+            ("an old payment", "delete an old payment"),
+            ("prepay an employee", "void a prepayment"),
+            ("receive from a stranger", "delete a payment"),
+            ("overpay", "void an overpayment"),
+        )
+    )
+    visits = (Visit(0, 0.0), Visit(0, 300.0), Visit(0, 400.0, acts=(then,)), Visit(0, 900.0))
+    return _calmly(made)._replace(
+        theme="what LN may have goes", visits=visits[rng.randrange(2) :], opening=(*made.opening, first)
+    )
+
+
+def _gone_in_doubt(rng: random.Random, made: Script) -> Script:
+    """What was posted and never answered for goes in Xero before the next run."""
+    acts = rng.choices(("delete a payment", "delete a payment", "void a prepayment"), k=3)
+    kinds = IN_THE_DARK | {Fault.CRASH_DONE, Fault.CRASH_LATE}
+    return made._replace(
+        theme="what is in doubt goes",
+        visits=(Visit(0, 0.0), Visit(0, rng.choice((0.0, 60.0, 400.0)), acts=tuple(acts)), Visit(0, 900.0)),
+        opening=(*made.opening, "prepay a supplier", "pay a supplier"),
+        separate=False,
+        decides=0.0,
+        rates=Rates(fault=0.08, most=4, person=0.0, kinds=kinds),
+    )
+
+
+def _closing_hides(rng: random.Random, made: Script) -> Script:
+    """A person closes what is open, and then it changes in Xero."""
+    first, then = rng.choice(
+        (
+            ("prepay an employee", "edit what is closed"),
+            ("prepay an employee", "take back what is closed"),
+            ("prepay an employee", "apply what is closed"),
+            ("receive from a stranger", "take back what is closed"),
+            ("an old prepayment", "edit what is closed"),
+            ("an old payment", "take back what is closed"),
+        )
+    )
+    visits = (
+        Visit(0, 0.0),
+        Visit(0, 400.0, acts=("close something",)),
+        Visit(0, 400.0, acts=(then,)),
+        Visit(0, 900.0),
+    )
+    return _calmly(made)._replace(
+        theme="a closing hides", visits=visits, opening=(*made.opening, first), separate=False
+    )
+
+
+def _set_back(rng: random.Random, made: Script) -> Script:
+    """A person books by hand and closes, or LN books, and then an old copy of the store comes back."""
+    acts = rng.choice((("book by hand",), ("receive",), ("book by hand", "receive")))
+    visits = (
+        Visit(0, 0.0),
+        Visit(0, 400.0, acts=(*acts, "give a code")),
+        Visit(0, 400.0),
+        Visit(0, 400.0, store=rng.choice((OLD, OLD, LOST))),
+    )
+    check = rng.choice((made.check, CHECK_OFF))
+    return _calmly(made)._replace(
+        theme="the store is set back",
+        visits=visits,
+        separate=False,
+        check=check,
+        holds=made.holds or check == CHECK_OFF,
+        ids="shown",
+    )
+
+
+def _set_back_elsewhere(rng: random.Random, made: Script) -> Script:
+    """An old copy comes back on a machine that remembers nothing, once LN and people have booked more.
+
+    What LN was sent since is older than what people booked by hand: only so can LN's word tell in time.
+    """
+    visits = (
+        Visit(0, 0.0),
+        Visit(0, 400.0, acts=("receive", "receive from a stranger")),
+        Visit(0, 400.0, acts=("book by hand", "give a code")),
+        Visit(1, 400.0, store=ELSEWHERE),
+    )
+    return _calmly(made)._replace(
+        theme="the store is set back elsewhere",
+        visits=visits,
+        opening=("receive", "pay an employee"),
+        check=CHECK_FIRST,
+        duplicate_status=rng.choice((409, 422)),
+        ids="shown",
+        rates=NO_FAULTS,
+    )
+
+
+def _standing_still(rng: random.Random, made: Script) -> Script:
+    """A run stands still in the middle of posting, and another one takes over.
+
+    LN refuses some of it, again and again: what it has taken, nobody would post again in any case.
+    """
+    opening = (*made.opening, *(("receive from a stranger",) * 5), "merge the stranger")
+    visits = (Visit(0, 0.0), Visit(1, rng.uniform(5, 300), beside=True))
+    return made._replace(
+        theme="a run stands still",
+        visits=visits,
+        opening=opening,
+        separate=False,
+        check=CHECK_FIRST,
+        parallel=rng.choice((1, 1, 2)),
+        ahead=(0.0, rng.uniform(-30, 30)),
+        retries=0,
+        rates=Rates(fault=0.04, most=1, person=0.0, kinds=frozenset({Pause.LONG})),
+    )
+
+
+def _pages(rng: random.Random, made: Script) -> Script:
+    """Every list has pages, people act while they are read, and no list shows what was applied last."""
+    visits = (Visit(0, 0.0), Visit(0, 700.0, acts=("apply all",)), *made.visits[1:])
+    rates = made.rates._replace(person=0.05)
+    return made._replace(theme="pages", visits=visits, page_size=2, touches=False, rates=rates)
+
+
+def _calmly(made: Script) -> Script:
+    """Return a schedule in which little else happens than what it is about."""
+    rates = made.rates._replace(fault=made.rates.fault * (made.seed % 2), most=1, person=0.0)
+    return made._replace(
+        rates=rates, decides=0.0, separate=False, ahead=tuple(one / 10 for one in made.ahead)
+    )
+
+
+THEMES: dict[str, Callable[[random.Random, Script], Script]] = {
+    "our clock": _our_clock,
+    "lists lag": _lists_lag,
+    "quietly closed": _quietly_closed,
+    "gone in doubt": _gone_in_doubt,
+    "closing hides": _closing_hides,
+    "set back": _set_back,
+    "set back elsewhere": _set_back_elsewhere,
+    "standing still": _standing_still,
+    "pages": _pages,
+}

@@ -1,29 +1,23 @@
-"""Thousands of schedules of several faults, people, stores and runs of the payments."""
+"""Thousands of schedules of several faults, people, stores, clocks and runs of the payments."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 
-from tests.simulation.breaking import CHECKED
 from tests.simulation.many import report, timed
-from tests.simulation.payments.faults import Fault
+from tests.simulation.payments.faults import ALL, Fault
+from tests.simulation.payments.script import THEMES, script
+from tests.simulation.replayed import shown_whatever_the_hashes
 from tests.simulation.simulator import simulator
 from tests.simulation.subjects import PAYMENTS
+
+# Those that the mutants are looked for in come before.
+FIRST = 1000
 
 
 def test_a_seed_takes_the_same_course_in_every_process() -> None:
     """A schedule is the same step by step, whatever Python's order of hashes, and one command shows it."""
-    command = [sys.executable, "-m", "tests.simulation", "--of", PAYMENTS, "--seed", "8"]
-    shown = {
-        subprocess.run(
-            command, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
-        ).stdout
-        for seed in ("1", "2")
-    }
+    shown = shown_whatever_the_hashes(PAYMENTS, 8)
     assert len(shown) == 1
     assert "all is well" in shown.pop()
 
@@ -41,18 +35,26 @@ def test_a_seed_takes_the_same_course_whatever_came_before() -> None:
     assert traces((3, 4, 5)) == traces((5, 4, 3))
 
 
-def test_a_hundred_schedules_hold() -> None:
-    """A hundred schedules of several faults each leave every document in LN once."""
+def test_each_theme_is_met_often() -> None:
+    """Of a thousand schedules each theme has thirty at least."""
+    met = [script(seed).theme for seed in range(1000)]
+    rare = {theme: met.count(theme) for theme in set(met) if met.count(theme) < 30}
+    assert (len(set(met)), rare) == (len(THEMES) + 1, {})
+
+
+def test_sixty_schedules_hold() -> None:
+    """Sixty schedules of several faults each break no rule."""
     with simulator(PAYMENTS) as place:
-        for seed in range(100):
+        for seed in range(60):
             place.play(seed)
 
 
 @pytest.mark.slow
-def test_three_thousand_schedules_hold() -> None:
-    """Three thousand schedules leave every document in LN once, and every kind of fault struck in them."""
-    tally, seconds = list(timed(range(CHECKED, CHECKED + 3000), PAYMENTS))[-1]
+def test_many_schedules_hold() -> None:
+    """A thousand and a half schedules break no rule, and every kind of fault struck in them."""
+    tally, seconds = list(timed(range(FIRST, FIRST + 1500), PAYMENTS))[-1]
     print(report(tally, seconds, PAYMENTS))
     assert not tally.failures, report(tally, seconds, PAYMENTS)
-    assert tally.schedules == 3000
-    assert {str(kind) for kind in Fault} <= tally.faults.keys()
+    assert tally.schedules == 1500
+    # Tokens are asked for so seldom that chance may miss theirs; the single faults strike it.
+    assert {str(kind) for kind in ALL - {Fault.NO_GRANT}} <= tally.faults.keys()

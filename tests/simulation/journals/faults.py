@@ -1,4 +1,4 @@
-"""What can go wrong, and where: the kinds of faults at the points where a run touches the outside."""
+"""What can go wrong, and where: the faults at the points where a run of the journals touches the outside."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from tests.simulation.chance import STORE
+from tests.simulation.play import Pause, StoreFault
 
-PUT, LIST, SINGLE, TOKEN = "put", "list", "single", "token"
+# Xero's doors: journals created, changed, listed (the first page and the others), read singly; tokens.
+PUT, CHANGE, LIST, MORE, SINGLE, TOKEN = "put", "change", "list", "more of a list", "single", "token"
+# Mambu's: lines, what else is read, and tasks.
+LINES, MAMBU, TASK = "lines", "mambu", "task"
 
 
 class Fault(StrEnum):
@@ -39,13 +43,19 @@ class Fault(StrEnum):
     HTML = "200 with a page of HTML, carried out"
     CUT_JSON = "200 with half of the JSON, carried out"
     SLOW = "answered late"
+    TWICE = "delivered twice by a proxy"
     CRASH = "the run dies before"
     CRASH_DONE = "the run dies after"
     CRASH_LATE = "the run dies, and the request is carried out late"
-    STORE_DOWN = "the store fails, nothing written"
-    STORE_DOWN_DONE = "the store fails, all written"
+    LEFT_BEHIND = "the process stands still for long, and dies once it has sent"
+    JUMP_AHEAD = "the clock jumps ahead"
+    JUMP_BACK = "the clock jumps back"
 
 
+# What Xero, or the way there, says before it looks at a request.
+NOT_TAKEN = frozenset({Fault.NO_CONNECTION, Fault.LIMIT_MINUTE, Fault.LIMIT_DAY, Fault.LIMIT_CONCURRENT})
+JUMPS = (Fault.JUMP_AHEAD, Fault.JUMP_BACK)
+_EVERYWHERE = (Pause.SHORT, Pause.LONG, *JUMPS)
 _ANY = (
     Fault.NO_CONNECTION,
     Fault.TIMEOUT,
@@ -67,34 +77,48 @@ _CALLS = (
     Fault.LIMIT_CONCURRENT,
     Fault.EXPIRED,
 )
-_WRITES = (
-    *_CALLS,
+_DONE = (
     Fault.TIMEOUT_DONE,
     Fault.TIMEOUT_LATE,
     Fault.ERROR_500_DONE,
-    Fault.CACHED_500,
-    Fault.CACHED_500_DONE,
-    Fault.KEYS_DOWN,
     Fault.TEXT_503_DONE,
     Fault.EMPTY_504_DONE,
     Fault.EMPTY_504_LATE,
-    Fault.PARTLY_400,
-    Fault.REFUSED,
-    Fault.WARNED,
     Fault.CRASH_LATE,
+    Fault.TWICE,
 )
-FAULTS: Mapping[str, tuple[Fault, ...]] = {
-    PUT: _WRITES,
-    LIST: _CALLS,
-    SINGLE: _CALLS,
-    TOKEN: _ANY,
-    STORE: (Fault.CRASH, Fault.CRASH_DONE, Fault.STORE_DOWN, Fault.STORE_DOWN_DONE),
+_KEYED = (Fault.CACHED_500, Fault.CACHED_500_DONE, Fault.KEYS_DOWN)
+_MAMBU = (*_ANY, Fault.RESET_DONE)
+FAULTS: Mapping[str, tuple[StrEnum, ...]] = {
+    PUT: (
+        *_CALLS,
+        *_DONE,
+        *_KEYED,
+        Fault.PARTLY_400,
+        Fault.REFUSED,
+        Fault.WARNED,
+        Fault.LEFT_BEHIND,
+        *_EVERYWHERE,
+    ),
+    CHANGE: (*_CALLS, *_DONE, *_KEYED, Fault.LEFT_BEHIND, *_EVERYWHERE),
+    LIST: (*_CALLS, *_EVERYWHERE),
+    MORE: (*_CALLS, *_EVERYWHERE),
+    SINGLE: (*_CALLS, *_EVERYWHERE),
+    TOKEN: (*_ANY, *_EVERYWHERE),
+    LINES: (*_MAMBU, *_EVERYWHERE),
+    MAMBU: (*_MAMBU, *_EVERYWHERE),
+    TASK: (*_MAMBU, *_DONE, *_EVERYWHERE),
+    STORE: (*StoreFault, *_EVERYWHERE),
 }
+# All that can happen while each machine's clock is right and no process stands still beyond the bound.
+USUAL: frozenset[StrEnum] = frozenset({*Fault, *StoreFault, Pause.SHORT}) - frozenset(
+    {*JUMPS, Fault.LEFT_BEHIND}
+)
 # Themes: schedules in which only such faults strike, again and again.
-SLOWNESS = frozenset(
+SLOWNESS: frozenset[StrEnum] = frozenset(
     {Fault.TIMEOUT, Fault.TIMEOUT_DONE, Fault.TIMEOUT_LATE, Fault.SLOW, Fault.LIMIT_MINUTE, Fault.RESET}
 )
-SILENCE = frozenset(
+SILENCE: frozenset[StrEnum] = frozenset(
     {
         Fault.RESET,
         Fault.TIMEOUT_LATE,
@@ -102,13 +126,23 @@ SILENCE = frozenset(
         Fault.EMPTY_504_LATE,
         Fault.CACHED_500,
         Fault.CACHED_500_DONE,
+        Fault.TWICE,
         Fault.CRASH,
         Fault.CRASH_LATE,
-        Fault.STORE_DOWN_DONE,
+        StoreFault.CRASH,
+        StoreFault.CRASH_DONE,
+        StoreFault.STORE_DOWN_DONE,
     }
 )
-DEATHS = frozenset({Fault.CRASH, Fault.CRASH_DONE, Fault.CRASH_LATE})
-REFUSALS = frozenset({Fault.PARTLY_400, Fault.REFUSED})
+DEATHS: frozenset[StrEnum] = frozenset(
+    {Fault.CRASH, Fault.CRASH_DONE, Fault.CRASH_LATE, StoreFault.CRASH, StoreFault.CRASH_DONE}
+)
+PAUSES: frozenset[StrEnum] = frozenset({Pause.LONG, Fault.LEFT_BEHIND})
+CLOCKS_JUMP: frozenset[StrEnum] = frozenset(JUMPS)
+REFUSALS: frozenset[StrEnum] = frozenset({Fault.PARTLY_400, Fault.REFUSED})
 OBJECTIONS = REFUSALS | {Fault.WARNED, Fault.CRASH_DONE}
 # Writes are where it matters, and half of all that a run does is to ask its store.
-WEIGHTS = {PUT: 3.0, STORE: 0.5}
+WEIGHTS = {PUT: 8.0, CHANGE: 6.0, STORE: 0.4}
+# Long pauses matter between a look and a write.
+_SELDOM = 0.002
+WRITES_FIRST = {place: 1.0 if place in {PUT, CHANGE} else _SELDOM for place in FAULTS}

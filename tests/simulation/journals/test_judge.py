@@ -1,0 +1,308 @@
+"""The judge is not blind: told wrong histories by hand, it names each rule that they break."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.journals import judge as judging
+from tests.simulation.journals.judge import JOURNALS, WITHDRAWAL, Change, Journal, Judge, Line, Row, Run, Word
+
+DAY = "2026-11-20"
+NAME = "Mambu journal data with creation date: 2026-11-20 | booking date 2026-11-20 | {}"
+LINES = [Line(1, DAY, DAY, 500, "1100", "T1"), Line(2, DAY, DAY, -500, "1200", "T1")]
+ROWS = (Row(1, 500, "1100"), Row(2, -500, "1200"))
+ALL_THERE = "all tie out to the cent"
+
+
+def sent(number: int = 1, *, status: str = "DRAFT", rows: tuple[Row, ...] = ROWS, date: str = DAY) -> Journal:
+    """Return a journal as a run sends it, or as it is afterwards."""
+    return Journal(f"id {number}", NAME.format(number), date, status, rows)
+
+
+class History:
+    """A history told step by step, each step ten seconds after the one before."""
+
+    def __init__(self) -> None:
+        self.judge = Judge(stale=0.0, shows_deleted=True)
+        self.judge.mambu_has(0.0, LINES)
+        self.now = 0.0
+
+    def run(self, number: int = 1, kind: str = JOURNALS, store: int = 0, day: str = DAY) -> Run:
+        """Let a run begin, and look at Xero."""
+        self.now += 10
+        run = Run(number, kind, store, self.now, {}, day=day, listed=self.now)
+        self.judge.begins(run)
+        return run
+
+    def change(self, journal: Journal, run: int | None = None, *, late: bool = False) -> None:
+        """Let a journal be created or changed."""
+        self.now += 10
+        self.judge.changed([Change(self.now, journal, run, late)])
+
+    def say(self, run: int, text: str, status: str = "completed") -> None:
+        """Let a run say how the day stands."""
+        self.now += 10
+        self.judge.said(Word(run, DAY, status, text, self.now))
+
+    def person(self, journal: Journal) -> None:
+        """Let a person create or change a journal."""
+        self.change(journal)
+
+    @property
+    def broken(self) -> str:
+        """Return the first rule that was broken, or nothing."""
+        return self.judge.broken[0] if self.judge.broken else ""
+
+
+@pytest.fixture
+def history() -> History:
+    """Give the tests a history in which a run has sent the day."""
+    told = History()
+    told.run()
+    told.change(sent(), 1)
+    return told
+
+
+def test_the_judge_knows_nothing_of_the_code() -> None:
+    """The judge imports the standard library alone."""
+    tree = ast.parse(Path(judging.__file__).read_text(encoding="utf-8"))
+    names = [one.module or "" for one in ast.walk(tree) if isinstance(one, ast.ImportFrom)]
+    names += [name.name for one in ast.walk(tree) if isinstance(one, ast.Import) for name in one.names]
+    assert not [name for name in names if name.split(".")[0] in {"flows", "blocks", "tests"}]
+
+
+def test_what_is_right_breaks_no_rule(history: History) -> None:
+    """A day that is sent once and counts as completed is as it should be."""
+    history.say(1, ALL_THERE)
+    history.judge.healed(DAY, history.judge.words[-1])
+    assert not history.broken
+
+
+def test_a_line_in_two_journals(history: History) -> None:
+    """A line that a run sends a second time is a double."""
+    history.run(2)
+    history.change(sent(2), 2)
+    assert "stands in two live journals" in history.broken
+
+
+def test_a_line_that_a_person_copied_is_no_fault_of_a_run(history: History) -> None:
+    """A person may copy a journal, but the day does not count as completed then."""
+    history.person(sent()._replace(journal_id="copy"))
+    assert not history.broken
+    history.run(2)
+    history.say(2, ALL_THERE)
+    assert "stands in two live journals" in history.broken
+
+
+def test_a_double_after_a_long_pause_is_said_by_the_night(history: History) -> None:
+    """What a pause beyond the bound let in must be named by the night after."""
+    history.run(2)
+    history.change(sent(2), 2, late=True)
+    assert not history.broken
+    history.judge.night_said(["all is well"])
+    assert "the night after does not say" in history.broken
+
+
+def test_the_stated_limit_needs_a_lost_store(history: History) -> None:
+    """A draft all of which was rewritten may be sent again after a loss of the store, and only then."""
+    other = (Row(1, 900, "1100", told=False), Row(2, -900, "1200", told=False))
+    history.person(Journal("id 1", "Loans of the month", DAY, "DRAFT", other))
+    history.run(2, store=1)
+    history.change(sent(2), 2)
+    assert not history.broken
+    history.say(2, ALL_THERE)
+    assert not history.broken
+    history.run(3, store=0)
+    history.change(sent(3), 3)
+    assert "stands in two live journals" in history.broken
+
+
+def test_a_journal_that_does_not_balance(history: History) -> None:
+    """Each journal sums to zero."""
+    history.change(sent(2, rows=(Row(1, 500, "1100"),)), 1)
+    assert "does not sum to zero" in history.broken
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        (Row(1, 400, "1100"), Row(2, -400, "1200")),
+        (Row(1, 500, "4100"), Row(2, -500, "1200")),
+        (Row(7, 500, "1100"), Row(2, -500, "1200")),
+    ],
+    ids=["amount", "account", "entry"],
+)
+def test_a_run_sends_what_mambu_has_not(rows: tuple[Row, ...]) -> None:
+    """What a run sends has Mambu's amounts and the connection's accounts."""
+    told = History()
+    told.run()
+    told.change(sent(rows=rows), 1)
+    assert told.broken
+
+
+def test_completed_with_a_line_missing(history: History) -> None:
+    """A day with a line that is nowhere does not count as completed."""
+    history.judge.mambu_has(
+        history.now, [*LINES, Line(3, DAY, DAY, 0, "1100", None), LINES[0]._replace(entry=4)]
+    )
+    history.run(2)
+    history.say(2, ALL_THERE)
+    assert "entry 4 is not in Xero" in history.broken
+
+
+def test_completed_with_lines_of_a_person(history: History) -> None:
+    """A day whose journals hold more than Mambu has does not tie out."""
+    history.person(sent(rows=(*ROWS, Row(None, 100, "1100"), Row(None, -100, "1200"))))
+    history.run(2)
+    history.say(2, ALL_THERE)
+    assert "has a line that is not Mambu's" in history.broken
+
+
+def test_what_changed_after_the_last_look_is_no_lie(history: History) -> None:
+    """A run cannot know what a person does after it has looked."""
+    history.person(sent(status="DELETED"))
+    history.say(1, ALL_THERE)
+    assert not history.broken
+
+
+def test_what_its_own_store_did_is_no_excuse() -> None:
+    """A run whose store withdrew a journal before knows that it is gone, however old its list is."""
+    told = History()
+    told.judge = Judge(stale=45.0, shows_deleted=True)
+    told.judge.mambu_has(0.0, LINES)
+    told.run()
+    told.change(sent(), 1)
+    told.run(2, WITHDRAWAL)
+    told.change(sent(status="DELETED"), 2)
+    told.run(3)
+    told.say(3, ALL_THERE)
+    assert "is not in Xero" in told.broken
+
+
+def test_a_persons_edit_is_overwritten(history: History) -> None:
+    """No run changes what stands in a journal."""
+    history.run(2, WITHDRAWAL)
+    history.change(sent(date="2026-11-21"), 2)
+    assert "overwrites" in history.broken
+
+
+def test_a_persons_edit_is_withdrawn(history: History) -> None:
+    """A withdrawal leaves what a person edited, unless it is told to take it too."""
+    history.person(sent(date="2026-11-21"))
+    run = history.run(2, WITHDRAWAL)
+    run.read_before["id 1"] = history.now
+    history.change(sent(date="2026-11-21", status="DELETED"), 2)
+    assert "which a person edited" in history.broken
+
+
+def test_a_look_back_sends_what_a_person_took_out(history: History) -> None:
+    """What a person deleted is sent again by a run of its date alone."""
+    history.say(1, ALL_THERE)
+    history.person(sent(status="DELETED"))
+    history.run(2, day="2026-11-21")
+    history.change(sent(2), 2)
+    assert "a look back sends entry 1 again" in history.broken
+
+
+def test_a_voided_line_is_sent_again(history: History) -> None:
+    """What a person voided is not sent again by anybody."""
+    history.person(sent(status="POSTED"))
+    history.person(sent(status="VOIDED"))
+    history.run(2)
+    history.change(sent(2), 2)
+    assert "which a person voided" in history.broken
+
+
+def test_a_journal_behind_a_withdrawal(history: History) -> None:
+    """Once a withdrawal says that it is done, nothing comes in from a run that looked before."""
+    history.run(2)
+    history.run(3, WITHDRAWAL)
+    history.change(sent(status="DELETED"), 3)
+    history.say(3, "1 draft was deleted")
+    history.change(sent(2), 2)
+    assert "comes behind a withdrawal" in history.broken
+
+
+def test_a_withdrawal_that_leaves_something(history: History) -> None:
+    """A withdrawal that says all is done has left nothing of the day."""
+    history.run(2, WITHDRAWAL)
+    history.say(2, "nothing to withdraw")
+    assert "says that all is done" in history.broken
+
+
+def test_a_day_that_rests_on_what_is_on_its_way_out(history: History) -> None:
+    """No run calls a day completed while a request of its store to withdraw it may still be carried out."""
+    history.run(2, WITHDRAWAL)
+    left = history.now + 1
+    history.run(3)
+    history.say(3, ALL_THERE)
+    history.judge.changed([Change(history.now + 5, sent(status="DELETED"), 2, left=left)])
+    assert "a withdrawal asked before takes" in history.broken
+
+
+def test_a_run_that_only_watches_sends(history: History) -> None:
+    """The watch sends nothing."""
+    history.run(2, "watch")
+    history.change(sent(2, rows=()), 2)
+    assert "a run that sends nothing sends" in history.broken
+
+
+def test_a_failure_without_a_reason(history: History) -> None:
+    """A day that nobody has touched comes right once all is quiet."""
+    history.say(1, "something is wrong", "failed")
+    history.judge.healed(DAY, history.judge.words[-1])
+    assert "fails without a reason" in history.broken
+
+
+def test_a_failure_that_does_not_name_what_is_missing(history: History) -> None:
+    """What is missing in the end is named by its entry id, its transaction or its booking date."""
+    history.person(sent(rows=(Row(None, 500, "1100"), Row(None, -500, "1200"))))
+    history.run(2)
+    history.say(2, "something is wrong", "failed")
+    history.judge.healed(DAY, history.judge.words[-1])
+    assert "does not name it" in history.broken
+
+
+def test_a_day_of_which_nobody_speaks(history: History) -> None:
+    """Each day has a word at the end."""
+    history.judge.healed("2026-11-21", None)
+    assert "no run has said anything" in history.broken
+
+
+TITLE = "Journals of 2026-11-20: stopped [Daybook default 2026-11-20 send]"
+
+
+@pytest.mark.parametrize(
+    ("status", "incident", "titles", "rule"),
+    [
+        ("failed", True, [], "no task says so"),
+        ("failed", False, [TITLE], "no incident is recorded"),
+        ("failed", True, [TITLE, TITLE], "two open tasks tell of one failure"),
+        ("completed", False, [TITLE], "has come through, and a task is open"),
+        ("failed", True, [TITLE], ""),
+        ("completed", False, [TITLE.replace(" send]", " remove]")], ""),
+    ],
+)
+def test_tasks_and_incidents(
+    history: History, status: str, incident: bool, titles: list[str], rule: str
+) -> None:
+    """A failure has one incident and one task, and a success none, but for those of a withdrawal."""
+    history.judge.told(Word(1, DAY, status, "so it is", history.now, incident), titles)
+    assert history.broken if rule else not history.broken
+    assert rule in history.broken
+
+
+def test_a_request_under_a_key_that_may_be_forgotten(history: History) -> None:
+    """A request is not repeated when its key may be forgotten, and may be once it surely is."""
+    for at in (0.0, 290.0, 430.0):
+        history.judge.leaves(at, 1, "key")
+    assert not history.broken
+    history.judge.leaves(431.0, 1, "other")
+    history.judge.not_taken(431.2, 1, "other")
+    history.judge.leaves(760.0, 1, "other")
+    assert not history.broken
+    history.judge.leaves(760.0, 1, "key")
+    assert "when its key may be forgotten" in history.broken

@@ -1,0 +1,50 @@
+"""The connections by which the runs of the simulation reach the stand-ins and their stores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from pydantic import SecretStr
+
+from blocks.infor_ln import InforLNCredentials
+from blocks.mambu import MambuCredentials
+from blocks.payment_connection import PaymentConnection
+from blocks.sandbox.ln import DEFAULT_PATH, ionapi
+from blocks.sandbox.mambu import API_KEYS, ASSIGNED_USER_KEY
+from blocks.sandbox.trade import COMPANY
+from blocks.sandbox.xero import CLIENT_ID, CLIENT_SECRET, PAYMENT_SCOPES, TENANT_ID
+from blocks.store import DaybookStore
+from blocks.xero import XeroCredentials
+
+# A loopback address, so that no proxy of the machine is asked about; nothing listens there.
+_ADDRESS = "http://127.0.0.1:9"
+
+
+def connection(start: datetime, store: int, settings: Mapping[str, str | int]) -> PaymentConnection:
+    """Return the connection of a store, by its number, with some settings."""
+    return _made(start, store, tuple(sorted(settings.items())))
+
+
+@lru_cache
+def _made(start: datetime, store: int, settings: tuple[tuple[str, Any], ...]) -> PaymentConnection:
+    return PaymentConnection(
+        xero=XeroCredentials(
+            client_id=CLIENT_ID,
+            client_secret=CLIENT_SECRET,
+            tenant_id=TENANT_ID,
+            base_url=f"{_ADDRESS}/api.xro/2.0",
+            token_url=f"{_ADDRESS}/connect/token",
+            scopes=PAYMENT_SCOPES,
+        ),
+        ln=InforLNCredentials.from_ionapi(json.dumps(ionapi(_ADDRESS)), company=COMPANY, path=DEFAULT_PATH),
+        mambu=MambuCredentials(base_url=f"{_ADDRESS}/api", api_key=API_KEYS["admin"]),
+        assigned_user_key=ASSIGNED_USER_KEY,
+        # Never opened: each run is given the store of the simulation.
+        store=DaybookStore(url=SecretStr(f"sqlite:///unused-{store}.sqlite3")),
+        start=start,
+        **dict(settings),
+    )
