@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ def save(name: str, env_file: Path | None) -> None:
         raise UsageError(f"{env_file} has names that mean nothing here: {', '.join(unknown)}.")
     given = {**os.environ, **read}
     made = environment.connections(given)
+    keep_database_private()
     asyncio.run(_save(name, made))
     if made.journals:
         click.echo(f"Saved the connection {name}. Try it: python -m flows.main --connection {name} --dry-run")
@@ -73,6 +75,22 @@ def upgrade(name: str) -> None:
     """
     asyncio.run(_upgrade(name))
     click.echo(f"The store of the connection {name} is up to date.")
+
+
+def keep_database_private() -> None:
+    """Take the rights of others off Prefect's database on this machine; an earlier program may have made it.
+
+    What is made from now on is private anyhow: see blocks.command_line.
+    """
+    from prefect.settings import get_current_settings
+    from sqlalchemy import make_url
+
+    settings = get_current_settings()
+    url = settings.server.database.connection_url
+    file = make_url(url.get_secret_value()).database if url and not settings.api.url else None
+    for name in (file, f"{file}-wal", f"{file}-shm") if file else ():
+        with suppress(OSError):  # not there, or another user's
+            Path(name).chmod(0o600)
 
 
 async def _upgrade(name: str) -> None:

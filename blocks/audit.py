@@ -8,9 +8,11 @@ share a transaction.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -20,13 +22,10 @@ from sqlalchemy import (
     Date,
     Index,
     Integer,
-    String,
     Table,
-    Text,
     and_,
     bindparam,
     delete,
-    func,
     insert,
     or_,
     select,
@@ -36,7 +35,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blocks import audit_rows as rules
 from blocks.audit_rows import AuditRow, Entry, Key, Kind, Result, Status
-from blocks.database import Database, instant_of, instant_text, metadata, to_its_end
+from blocks.database import (
+    Database,
+    String,
+    Text,
+    instant,
+    instant_of,
+    instant_text,
+    metadata,
+    rows,
+    to_its_end,
+)
 from blocks.errors import DaybookError, LeaseLost, Refusal, UsageError
 from blocks.leases import Lease, require
 
@@ -77,6 +86,10 @@ _audit = Table(
     Column("discard_reason", Text, nullable=False),
     Column("undiscarded_by", String(200), nullable=False),
     Column("undiscarded_at", String(40)),
+    Column("bank_account", Text),
+    Column("rate", Text),
+    Column("xero_status", Text),
+    Column("closing", Text),
     Index("audit_of_connection", "connection", "status"),
 )
 _windows = Table(
@@ -87,6 +100,8 @@ _windows = Table(
     Column("since", String(40), nullable=False),
     Column("run_id", String(36), nullable=False),
     Column("advanced_at", String(40), nullable=False),
+    # Null where it was not recorded yet.
+    Column("by_xero", Boolean),
 )
 _INSTANTS = ("first_seen", "changed_at", "last_try", "sent_at", "discarded_at", "undiscarded_at")
 _ENTRY = tuple(name for name in Entry.__dataclass_fields__ if name != "key")
@@ -98,12 +113,16 @@ _MANY = 500
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of Xero's changes that a run has collected whole; `until` itself is not in it."""
+    """A stretch of Xero's changes that a run has collected whole; `until` itself is not in it.
+
+    `by_xero`: it ended by Xero's clock, and not, as those of older versions, by that of the machine.
+    """
 
     connection: str
     since: datetime
     until: datetime
     run_id: str
+    by_xero: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +188,28 @@ class Audit:
         """Close a document on a person's word. Raises UsageError where there is none."""
         return await self._change(key, lambda held: rules.discarded(_there(held, key), who, reason, at))
 
+    async def discard_from_before_start(
+        self, connection: str, who: str, reason: str, at: datetime
+    ) -> list[AuditRow]:
+        """Close, on a person's word, what is older than a connection and waits for one; return it by date."""
+
+        def closed(held: AuditRow | None, key: Key) -> AuditRow:
+            row = _there(held, key)
+            # A person may have let it go meanwhile.
+            return rules.discarded(row, who, reason, at) if rules.waits_from_before_start(row) else row
+
+        waiting = await self.waiting_from_before_start(connection)
+        changed = await asyncio.gather(
+            *(self._change(row.key, partial(closed, key=row.key)) for row in waiting)
+        )
+        return [row for row in changed if row.discarded]
+
+    async def waiting_from_before_start(self, connection: str) -> list[AuditRow]:
+        """Return what is older than a connection and waits for a person's word, by date."""
+        rows = await self.rows(connection, statuses=(Status.EXCEPTION,))
+        waiting = [row for row in rows if rules.waits_from_before_start(row)]
+        return sorted(waiting, key=lambda row: (str(row.entry.day), row.key))
+
     @to_its_end
     async def undiscard(self, key: Key, who: str, at: datetime) -> AuditRow:
         """Reopen a document on a person's word. Raises UsageError where there is none."""
@@ -208,8 +249,25 @@ class Audit:
             else:
                 change.row.set_exception(outcome)
 
+    async def decided(self, connection: str) -> list[AuditRow]:
+        """Return the rows of a connection on which people have decided."""
+        found = await self.rows(connection, discarded=True)
+        return [row for row in found if rules.decided(row)]
+
     @to_its_end
-    async def rows_of(self, keys: Iterable[Key]) -> dict[Key, AuditRow]:
+    async def carry_over(self, others: Collection[AuditRow]) -> int:
+        """Take over what people have decided in another store; return of how many documents they did.
+
+        What was decided here later stands.
+        """
+        before = await self.rows_of([row.key for row in others])
+        taken = await asyncio.gather(
+            *(self._change(row.key, partial(rules.carried_over, other=row)) for row in others)
+        )
+        return sum(row != before.get(row.key) for row in taken)
+
+    @to_its_end
+    async def rows_of(self, keys: Collection[Key]) -> dict[Key, AuditRow]:
         """Return the rows there are of some keys."""
         async with self._database.begin() as database:
             return await _rows(database, keys)
@@ -268,7 +326,7 @@ class Audit:
             return await _selected(database, wanted)
 
     @to_its_end
-    async def allocations_of(self, organisation: str, prepayment_ids: Iterable[str]) -> list[AuditRow]:
+    async def allocations_of(self, organisation: str, prepayment_ids: Collection[str]) -> list[AuditRow]:
         """Return the rows of allocations of prepayments: one that is removed just vanishes from Xero."""
         ids = sorted(set(prepayment_ids))
         found: list[AuditRow] = []
@@ -280,33 +338,39 @@ class Audit:
         return found
 
     @to_its_end
+    async def last_window(self, connection: str) -> Window | None:
+        """Return the window up to whose end a connection's changes in Xero were collected."""
+        query = select(_windows).where(_windows.c.connection == connection).order_by(_windows.c.until.desc())
+        async with self._database.begin() as database:
+            found = await rows(database, query.limit(1), _windows, _window)
+        return found[0] if found else None
+
     async def collected_until(self, connection: str) -> datetime | None:
         """Return up to where a connection's changes in Xero were collected; None before the first window."""
-        query = select(func.max(_windows.c.until)).where(_windows.c.connection == connection)
-        async with self._database.begin() as database:
-            return instant_of((await database.execute(query)).scalar_one_or_none())
+        last = await self.last_window(connection)
+        return last.until if last else None
 
     @to_its_end
     async def first_since(self, connection: str) -> datetime | None:
         """Return where the first of a connection's windows began; None before there was one."""
-        query = select(func.min(_windows.c.since)).where(_windows.c.connection == connection)
+        query = select(_windows).where(_windows.c.connection == connection).order_by(_windows.c.since)
         async with self._database.begin() as database:
-            return instant_of((await database.execute(query)).scalar_one_or_none())
+            found = await rows(database, query.limit(1), _windows, _window)
+        return found[0].since if found else None
 
     @to_its_end
-    async def advance(self, window: Window, collected: Iterable[Key], at: datetime) -> None:
+    async def advance(self, window: Window, collected: Collection[Key], at: datetime) -> None:
         """Record that a window was collected whole. Raises Refusal where a collected item has no row.
 
         A window that ends before an earlier one is recorded too, and moves nothing back.
         """
         keys = set(collected)
         columns = select(_audit.c.organisation, _audit.c.kind, _audit.c.xero_id)
-        found: set[Key] = set()
+        found: set[tuple[str, ...]] = set()
         async with self._database.begin() as database:
             for wanted in _naming(keys):
-                rows = await database.execute(columns.where(wanted))
-                found |= {Key(organisation, Kind(kind), xero_id) for organisation, kind, xero_id in rows}
-        missing = keys - found
+                found |= {tuple(row) for row in await database.execute(columns.where(wanted))}
+        missing = {key for key in keys if (key.organisation, str(key.kind), key.xero_id) not in found}
         if missing:
             some = ", ".join(str(key) for key in sorted(missing)[:5])
             raise Refusal(f"{len(missing)} of the window's items have no audit row ({some}): it stays open.")
@@ -316,6 +380,7 @@ class Audit:
             "since": instant_text(window.since),
             "run_id": window.run_id,
             "advanced_at": instant_text(at),
+            "by_xero": window.by_xero,
         }
         same = and_(_windows.c.connection == window.connection, _windows.c.until == row["until"])
         async with self._database.begin() as database:
@@ -351,8 +416,8 @@ async def _written(database: AsyncConnection, changes: Sequence[_Change]) -> lis
         except LeaseLost as error:
             lost[lease] = error
     # Held until the transaction ends, where the database can: what is decided rests on them.
-    rows = await _rows(database, (change.key for change in changes), held=True)
-    there = frozenset(rows)
+    held = await _rows(database, (change.key for change in changes), held=True)
+    there = frozenset(held)
     outcomes: list[AuditRow | DaybookError] = []
     changed: dict[Key, AuditRow] = {}
     for change in changes:
@@ -360,11 +425,11 @@ async def _written(database: AsyncConnection, changes: Sequence[_Change]) -> lis
             outcomes.append(lost[change.lease])
             continue
         try:
-            row = change.rule(rows.get(change.key))
+            row = change.rule(held.get(change.key))
         except DaybookError as error:
             outcomes.append(error)
             continue
-        rows[change.key] = changed[change.key] = row
+        held[change.key] = changed[change.key] = row
         outcomes.append(row)
     await _put(database, [row for key, row in sorted(changed.items()) if key not in there])
     await _put_over(database, [row for key, row in sorted(changed.items()) if key in there])
@@ -393,7 +458,7 @@ async def _rows(database: AsyncConnection, keys: Iterable[Key], *, held: bool = 
         query = select(_audit).where(wanted)
         if held:
             query = query.order_by(_audit.c.xero_id).with_for_update()
-        found |= {row.key: row for row in map(_read, (await database.execute(query)).mappings())}
+        found |= {row.key: row for row in await rows(database, query, _audit, _read)}
     return found
 
 
@@ -411,7 +476,7 @@ def _naming(keys: Iterable[Key]) -> Iterator[ColumnElement[bool]]:
 
 async def _selected(database: AsyncConnection, wanted: Any) -> list[AuditRow]:
     query = select(_audit).where(wanted).order_by(_audit.c.first_seen, _audit.c.kind, _audit.c.xero_id)
-    return [_read(row) for row in (await database.execute(query)).mappings().all()]
+    return await rows(database, query, _audit, _read)
 
 
 def _values(row: AuditRow) -> dict[str, Any]:
@@ -423,12 +488,21 @@ def _values(row: AuditRow) -> dict[str, Any]:
     return {"organisation": key.organisation, "kind": key.kind, "xero_id": key.xero_id, **values}
 
 
-def _read(row: Mapping[Any, Any]) -> AuditRow:
+def _window(row: Mapping[str, Any]) -> Window:
+    since, until = instant(row["since"]), instant(row["until"])
+    return Window(row["connection"], since, until, row["run_id"], bool(row["by_xero"]))
+
+
+def _read(row: Mapping[str, Any]) -> AuditRow:
+    Decimal(row["amount"] or 0)
+    Decimal(row["rate"] or 0)
     values = {**row, **{name: instant_of(row[name]) for name in _INSTANTS}}
     key = Key(values["organisation"], Kind(values["kind"]), values["xero_id"])
     result = {**{name: values[name] for name in _RESULT}, "status": Status(values["status"])}
-    return AuditRow(
+    found = AuditRow(
         Entry(key, **{name: values[name] for name in _ENTRY}),
         Result(**result),
         **{name: values[name] for name in _OWN},
     )
+    _ = found.closed_at_sight_of  # one that cannot be read is damage
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -15,40 +14,64 @@ from types import FrameType
 import click
 
 from blocks.errors import DaybookError, UsageError
+from blocks.home import keep_new_files_private
 from blocks.quiet import quiet_prefect
+from blocks.visible import json_text, visible
 
-WRONG_USE, INTERRUPTED = 2, 130
+WRONG_USE, INTERRUPTED, TERMINATED = 2, 130, 143
 # Prefect's server, interrupted while it starts, may never end by itself.
 _GRACE_SECONDS = 5.0
 
 
 def run_command(command: click.Group, program: str) -> None:
-    """Run a command line and exit: 2 for wrong use or configuration, 1 for a failure, 130 for Ctrl-C."""
+    """Run a command line and exit: 2 for wrong use or configuration, 1 for a failure, 130 for Ctrl-C, and
+    143 for SIGTERM.
+    """
     quiet_prefect()
+    # Prefect's own database among them, which the first command on a machine makes: it holds the secrets.
+    keep_new_files_private()
     words = sys.argv[1:]
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         command.main(words, prog_name=program, standalone_mode=False)
-    except (click.Abort, KeyboardInterrupt):
-        _say_interrupted()
-        sys.exit(INTERRUPTED)
+    except SystemExit:
+        raise
     except click.ClickException as error:
         _tell(error.format_message(), words, shown=True)
         error.show()
         sys.exit(WRONG_USE)
-    except DaybookError as error:
-        _tell(str(error), words)
-        sys.exit(error.exit_code)
-    except Exception as fault:  # noqa: BLE001 - what is not ours, such as a Prefect server that is not there
-        foreign = _not_ours(fault)
-        _tell(str(foreign), words)
-        sys.exit(foreign.exit_code)
+    except BaseException as error:
+        if _is_stop(error):
+            _say_interrupted()
+            # An interrupt inside exec(), as imports of dataclasses use it, makes Python die of the signal
+            # however it was caught; the next exec() that comes to its end takes that back.
+            exec("")  # noqa: S102
+            sys.exit(_exit_code())
+        if not isinstance(error, Exception):
+            raise
+        # What is not ours may be a Prefect server that is not there.
+        told = error if isinstance(error, DaybookError) else _not_ours(error)
+        _tell(str(told), words)
+        sys.exit(told.exit_code)
+
+
+def _is_stop(error: BaseException) -> bool:
+    """Tell whether a command ended because it was told to: whatever it then fell over is of no interest."""
+    if _signals or isinstance(error, click.Abort | KeyboardInterrupt):
+        return True
+    # What Prefect makes of a SIGTERM while a flow runs, and what pydantic makes of an interrupt.
+    prefect = sys.modules.get("prefect.exceptions")
+    if prefect is not None and isinstance(error, prefect.TerminationSignal):
+        _signals.add(signal.SIGTERM)
+        return True
+    return "KeyboardInterrupt" in str(error)
 
 
 def _tell(message: str, words: list[str], *, shown: bool = False) -> None:
     if "--json" in words:
-        click.echo(json.dumps({"status": "failed", "message": message}, ensure_ascii=False))
+        click.echo(json_text({"status": "failed", "message": message}))
     if not shown:
-        click.echo(message, err=True)
+        click.echo(visible(message, lines=True), err=True)
 
 
 def _not_ours(fault: Exception) -> DaybookError:
@@ -58,22 +81,43 @@ def _not_ours(fault: Exception) -> DaybookError:
             f"The Prefect server does not answer at {where}. Start it, or do without one: "
             "prefect config unset PREFECT_API_URL"
         )
-    return DaybookError(f"This could not be run ({type(fault).__name__}: {str(fault)[:300]}).")
+    why = " ".join(str(fault).split())[:300]
+    return DaybookError(f"This could not be run{f': {why}' if why else ''}. Nothing is lost: run it again.")
+
+
+# The signals that are to end this process.
+_signals: set[int] = set()
+
+
+def _terminated(_number: int, frame: FrameType | None) -> None:
+    """End as on Ctrl-C, also where that is ignored, as in a shell's background."""
+    _signals.add(signal.SIGTERM)
+    as_interrupted = signal.getsignal(signal.SIGINT)
+    if not callable(as_interrupted):
+        raise KeyboardInterrupt
+    as_interrupted(signal.SIGTERM, frame)
+
+
+def _exit_code() -> int:
+    return TERMINATED if signal.SIGTERM in _signals else INTERRUPTED
 
 
 def end_soon_when_interrupted() -> None:
-    """Let Ctrl-C end this process within seconds, whatever it waits for; to be called in a running loop.
+    """Let Ctrl-C and SIGTERM end this process within seconds, whatever it waits for; for a running loop.
 
     Without it, an interrupt while Prefect's server starts waits for a start that no longer comes.
     """
     before = signal.getsignal(signal.SIGINT)
 
     def interrupted(number: int, frame: FrameType | None) -> None:
+        _signals.add(number)
         timer = threading.Timer(_GRACE_SECONDS, _end_now)
         timer.daemon = True
         timer.start()
         if callable(before):
             before(number, frame)
+        elif number == signal.SIGTERM:
+            raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, interrupted)
 
@@ -84,9 +128,9 @@ def _end_now() -> None:
         children = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
         for child in children.split():
             os.kill(int(child), signal.SIGTERM)
-    os._exit(INTERRUPTED)
+    os._exit(_exit_code())
 
 
 @cache
 def _say_interrupted() -> None:
-    click.echo("Interrupted. Nothing is lost: run the same command again.", err=True)
+    _tell("Interrupted. Nothing is lost: run the same command again.", sys.argv[1:])

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from blocks.addresses import LOGO_URL, documentation_url
 from blocks.errors import UsageError
-from blocks.mambu import MambuCredentials
+from blocks.mambu import MambuCredentials, MambuOffsets
 from blocks.store import DaybookStore
 from blocks.xero import XeroCredentials
 
@@ -57,6 +57,11 @@ class JournalConnection(Block):
         description="Mambu's IANA time zone, such as Europe/London: needed where the Mambu user may not "
         "read the organisation's settings; otherwise it must agree with them.",
     )
+    mambu_offsets: MambuOffsets = Field(
+        default="zone",
+        description="The UTC offset that Mambu's times carry: the one of its time zone (zone), or always "
+        "+00:00 (utc). A run stops at lines that carry another.",
+    )
     currency: str | None = Field(
         default=None,
         description="Mambu's currency as an ISO 4217 code: needed where the Mambu user may not read the "
@@ -71,12 +76,19 @@ class JournalConnection(Block):
     first_day: date | None = Field(
         default=None,
         description="The first day that is this connection's to send; no run looks back beyond it. Without "
-        "it, no run looks back beyond the first day that was ever run.",
+        "it, no run looks back beyond the first day of a nightly run, one that was started without a date.",
     )
     look_back_days: int = Field(
         default=3, ge=0, le=31, description="How many earlier days a nightly run sees to before its own."
     )
     retries: int = Field(default=4, ge=0, le=20, description="How often a failed call is repeated.")
+    patience_minutes: int = Field(
+        default=15,
+        ge=0,
+        le=24 * 60,
+        description="How many minutes a run waits for a system that is out of order, while nothing is under "
+        "way. Without retries it does not wait.",
+    )
     mambu_concurrency: int = Field(
         default=4, ge=1, le=16, description="How many windows of a day are read from Mambu at a time."
     )

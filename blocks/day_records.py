@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Column, Date, Integer, String, Table, delete, insert, select
+from sqlalchemy import Boolean, Column, Date, Integer, String, Table, delete, insert, select
 
-from blocks.database import Database, instant_text, metadata, to_its_end
+from blocks.database import Database, instant_of, instant_text, metadata, rows, to_its_end
 
 _days = Table(
     "days",
@@ -19,6 +20,11 @@ _days = Table(
     Column("zone", String(64), nullable=False),
     Column("stated_lines", Integer, nullable=False),
     Column("finished_at", String(40), nullable=False),
+    # Null where it was not recorded yet.
+    Column("read_at", String(40)),
+    Column("label", String(40)),
+    Column("first_day", Date),
+    Column("by_xero", Boolean),
 )
 
 
@@ -27,6 +33,9 @@ class DayRecord:
     """A day that was brought into Xero.
 
     `stated_lines` is what Mambu stated for it, and for the edges around it that are asked for as well.
+    `read_at` is when Xero was read to confirm it, None where that is not known: by Xero's clock, or, where
+    `by_xero` is False, as in records of older versions, by the machine's. `label` and `first_day` are what
+    the connection said at that time.
     """
 
     connection: str
@@ -34,6 +43,10 @@ class DayRecord:
     zone: str
     stated_lines: int
     finished_at: datetime
+    read_at: datetime | None = None
+    label: str | None = None
+    first_day: date | None = None
+    by_xero: bool = True
 
 
 class Days:
@@ -45,7 +58,9 @@ class Days:
     @to_its_end
     async def finished(self, record: DayRecord) -> None:
         """Record that a day is finished, in place of what was recorded of it."""
-        row = {**asdict(record), "finished_at": instant_text(record.finished_at)}
+        row = asdict(record)
+        for name in ("finished_at", "read_at"):
+            row[name] = instant_text(row[name]) if row[name] else None
         async with self._database.begin() as database:
             await database.execute(_delete(record.connection, record.day))
             await database.execute(insert(_days).values(row))
@@ -61,21 +76,22 @@ class Days:
         """Return the finished days from one on."""
         query = select(_days).where(_days.c.connection == connection, _days.c.day >= first)
         async with self._database.begin() as database:
-            rows = (await database.execute(query)).mappings().all()
-        return {row["day"]: _record(row) for row in rows}
+            return {one.day: one for one in await rows(database, query, _days, _record)}
 
     @to_its_end
     async def last_zone(self, connection: str) -> str | None:
         """Return the time zone in which the latest finished day lay."""
-        query = select(_days.c.zone).where(_days.c.connection == connection).order_by(_days.c.day.desc())
+        query = select(_days).where(_days.c.connection == connection).order_by(_days.c.day.desc()).limit(1)
         async with self._database.begin() as database:
-            return (await database.execute(query.limit(1))).scalar_one_or_none()
+            return next((one.zone for one in await rows(database, query, _days, _record)), None)
 
 
 def _delete(connection: str, day: date) -> Any:
     return delete(_days).where(_days.c.connection == connection, _days.c.day == day)
 
 
-def _record(row: Mapping[Any, Any]) -> DayRecord:
+def _record(row: Mapping[str, Any]) -> DayRecord:
+    ZoneInfo(row["zone"])
     values = {name: row[name] for name in DayRecord.__dataclass_fields__}
-    return DayRecord(**{**values, "finished_at": datetime.fromisoformat(values["finished_at"])})
+    values |= {name: instant_of(values[name]) for name in ("finished_at", "read_at")}
+    return DayRecord(**{**values, "by_xero": bool(values["by_xero"])})

@@ -36,9 +36,11 @@ _XERO = {
 _STORE = {"DAYBOOK_STORE_URL": "url"}
 _POLICY = {
     "DAYBOOK_TIMEZONE": "time_zone",
+    "DAYBOOK_MAMBU_OFFSETS": "mambu_offsets",
     "DAYBOOK_ASSIGNED_USER_KEY": "assigned_user_key",
     "DAYBOOK_LABEL": "label",
     "DAYBOOK_ACCOUNT_MAP": "account_map",
+    "DAYBOOK_PATIENCE_MINUTES": "patience_minutes",
 }
 _INFOR = {
     "INFOR_LN_IONAPI_FILE": "ionapi",
@@ -48,6 +50,7 @@ _INFOR = {
 _PAYMENT_POLICY = {
     "DAYBOOK_PAYMENTS_START": "start",
     "DAYBOOK_ASSIGNED_USER_KEY": "assigned_user_key",
+    "DAYBOOK_PATIENCE_MINUTES": "patience_minutes",
 }
 VARIABLES = (*_MAMBU, *_XERO, *_INFOR, *_STORE, *_POLICY, "DAYBOOK_PAYMENTS_START")
 
@@ -178,7 +181,9 @@ def _ionapi(path: Path) -> dict[str, str]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path} cannot be read ({type(error).__name__}).") from None
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror or 'the system does not say why'}."
+        ) from None
     return ionapi_fields(content)
 
 
@@ -228,8 +233,12 @@ def env_file(path: Path) -> dict[str, str]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read ({type(error).__name__}).") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} cannot be read: it is no text in UTF-8.") from None
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror or 'the system does not say why'}."
+        ) from None
     found: dict[str, str] = {}
     odd: list[int] = []
     for number, raw in enumerate(text.splitlines(), start=1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from blocks.errors import UsageError
@@ -18,11 +19,24 @@ def private_folder(path: Path) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
+        why = error.strerror or "the system does not say why"
         raise UsageError(
-            f"The folder {path} cannot be used ({error.strerror or type(error).__name__}). Put another one "
-            "into DAYBOOK_HOME, or give it with the option that names it."
+            f"The folder {path} cannot be used ({why}). Put another one into DAYBOOK_HOME, or give it with "
+            "the option that names it."
         ) from None
     return path
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that its owner alone can read, also where it was there before. Raises UsageError."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - it is a descriptor, not a path
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.fchmod(descriptor, 0o600)
+            file.write(content)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror}).") from None
 
 
 def keep_new_files_private() -> None:

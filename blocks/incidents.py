@@ -10,7 +10,7 @@ closed            nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -21,9 +21,7 @@ from sqlalchemy import (
     Column,
     Date,
     Integer,
-    String,
     Table,
-    Text,
     and_,
     case,
     delete,
@@ -33,7 +31,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from blocks.database import Database, in_turn, instant_of, instant_text, metadata, to_its_end
+from blocks.database import (
+    Database,
+    String,
+    Text,
+    in_turn,
+    instant,
+    instant_of,
+    instant_text,
+    metadata,
+    rows,
+    to_its_end,
+)
 
 
 class TaskState(StrEnum):
@@ -101,11 +110,14 @@ class Incidents:
         self._database = database
 
     @to_its_end
-    async def open(self, incident: Incident) -> Incident:
+    async def open(
+        self, incident: Incident, beside: Collection[str] = (), apart: Collection[str] = ()
+    ) -> Incident:
         """Record an incident and return it as it now stands.
 
         The same one still open (same day, stage and step) is taken further, not multiplied; those of the
-        day's other stages are resolved, for the day has come past them.
+        day's other stages are resolved, for the day has come past them, but for the steps `beside`, which are
+        of something else. The stages `apart` and all others do not resolve each other.
         """
         async with self._database.begin() as database:
             await _day_in_turn(database, incident.flow, incident.connection, incident.day)
@@ -113,7 +125,7 @@ class Incidents:
             for held in await _selected(database, _open_on(incident.flow, incident.connection, incident.day)):
                 if (held.stage, held.step) == (incident.stage, incident.step):
                     same = held
-                else:
+                elif held.step not in beside and (held.stage in apart) == (incident.stage in apart):
                     others.append(held)
             await _resolve(database, others, incident.opened)
             if same is not None:
@@ -123,8 +135,9 @@ class Incidents:
                     incident_id=same.incident_id,
                     opened=same.opened,
                     times=same.times + 1,
-                    task_id=same.task_id,
-                    task_tried=same.task_tried,
+                    # It has one of its own where it was told while the record was away.
+                    task_id=same.task_id or incident.task_id,
+                    task_tried=same.task_tried or incident.task_tried,
                     task_title=same.task_title or incident.task_title,
                     task_state=incident.task_state if changed or not same.task_id else same.task_state,
                 )
@@ -132,11 +145,30 @@ class Incidents:
         return incident
 
     @to_its_end
-    async def resolve(self, flow: str, connection: str, day: date | None, at: datetime) -> list[Incident]:
-        """Mark the open incidents of a day, or of all days, as resolved, and return them."""
+    async def resolve(
+        self,
+        flow: str,
+        connection: str,
+        day: date | None,
+        at: datetime,
+        *,
+        stages: Collection[str] = (),
+        but_stages: Collection[str] = (),
+        but_steps: Collection[str] = (),
+    ) -> list[Incident]:
+        """Mark the open incidents of a day, or of all days, as resolved, and return them.
+
+        `stages`: only those of these stages. Those of `but_stages` and of `but_steps` stay open.
+        """
         async with self._database.begin() as database:
             await _day_in_turn(database, flow, connection, day)
-            found = await _selected(database, _open_on(flow, connection, day))
+            found = [
+                one
+                for one in await _selected(database, _open_on(flow, connection, day))
+                if (not stages or one.stage in stages)
+                and one.stage not in but_stages
+                and one.step not in but_steps
+            ]
             return await _resolve(database, found, at)
 
     @to_its_end
@@ -215,7 +247,7 @@ async def _put(database: AsyncConnection, incident: Incident) -> None:
 
 async def _selected(database: AsyncConnection, wanted: Any) -> list[Incident]:
     query = select(_incidents).where(wanted).order_by(_incidents.c.opened, _incidents.c.incident_id)
-    return [_incident(row) for row in (await database.execute(query)).mappings().all()]
+    return await rows(database, query, _incidents, _incident)
 
 
 def _open_on(flow: str, connection: str, day: date | None) -> Any:
@@ -227,9 +259,9 @@ def _open_on(flow: str, connection: str, day: date | None) -> Any:
     )
 
 
-def _incident(row: Mapping[Any, Any]) -> Incident:
+def _incident(row: Mapping[str, Any]) -> Incident:
     values = {name: row[name] for name in Incident.__dataclass_fields__}
-    opened = datetime.fromisoformat(values["opened"])
+    opened = instant(values["opened"])
     resolved = instant_of(values["resolved"])
     return Incident(
         **{**values, "opened": opened, "resolved": resolved, "task_state": TaskState(values["task_state"])}

@@ -8,20 +8,30 @@ with HTML or nothing at all.
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
 
+from blocks.infor_denials import denies
+from blocks.stray_characters import without_strays
 from blocks.transport import NOT_THE_JSON, Answer, retry_after
 
 _LONGEST_TEXT = 2000
+_MOST_TEXTS = 100
+_LONGEST_QUOTE = 500
+# LN's codes name a package, a module and a number (tccom1000); a gateway's are words, or its status.
+_LN_CODE = re.compile(r"[a-z]{2,8}[._-]?[0-9]{1,6}(?:\.[0-9]{1,4})?", re.IGNORECASE)
 _FAULT = re.compile(r"<(?:[\w.-]+:)?Fault[\s>]")
-_FAULT_TEXT = re.compile(r"<(?:[\w.-]+:)?(?:faultstring|Text)\b[^>]*>(.*?)</", re.DOTALL)
-_FAULT_CODE = re.compile(r"<(?:[\w.-]+:)?(?:faultcode|Value)\b[^>]*>(.*?)</", re.DOTALL)
+# What opens an element; no part of a pattern goes past the next <, or many of them would take for ever.
+_FAULT_TEXT = re.compile(r"<(?:[\w.-]+:)?(?:faultstring|Text)\b[^<>]*>")
+_FAULT_CODE = re.compile(r"<(?:[\w.-]+:)?(?:faultcode|Value)\b[^<>]*>")
+_TAG = re.compile(r"<[^<>]*>")
 _PAGE = re.compile(r"\s*(?:<!doctype html|<html)", re.IGNORECASE)
 
 
@@ -31,6 +41,7 @@ class LNAnswer:
 
     `code`, `message` and `request_id` are LN's, empty where it gave none. `from_ln`: the body is an error
     of LN's own, not of something on the way. `page`: the body is a web page, such as a log-in page.
+    `denies`: under a success, the body says that it was none, or cannot be read.
     """
 
     status: int
@@ -39,6 +50,7 @@ class LNAnswer:
     request_id: str = ""
     from_ln: bool = False
     page: bool = False
+    denies: bool = False
     retry_after_seconds: float | None = None
 
     @property
@@ -57,18 +69,22 @@ def ln_answer(answer: Answer, now: datetime) -> LNAnswer:
         return LNAnswer(answer.status, page=True, retry_after_seconds=wait)
     if _FAULT.search(text):
         words = _tagged(_FAULT_TEXT, text) or "a SOAP Fault without words"
-        return LNAnswer(
-            answer.status, _tagged(_FAULT_CODE, text), words, from_ln=True, retry_after_seconds=wait
-        )
-    found = _Found.of(_json(answer.body))
+        code = _tagged(_FAULT_CODE, text)
+        denied = answer.status < 300
+        return LNAnswer(answer.status, code, words, from_ln=True, denies=denied, retry_after_seconds=wait)
+    body = _json(answer.body)
+    denied = answer.status < 300 and denies(body, text)
+    found = _Found.of(body)
+    quoted = _line(text)[:_LONGEST_QUOTE] if denied or answer.status >= 300 else ""
     if found is None:
-        return LNAnswer(answer.status, message=_plain(answer, text), retry_after_seconds=wait)
+        return LNAnswer(answer.status, message=quoted, denies=denied, retry_after_seconds=wait)
     return LNAnswer(
         answer.status,
         found.code,
-        found.message,
+        found.message or quoted,
         found.request_id,
         from_ln=found.is_error(answer.status),
+        denies=denied,
         retry_after_seconds=wait,
     )
 
@@ -94,16 +110,15 @@ class _Found:
         """Return what a body says, or None where it has none of the known shapes."""
         if not isinstance(body, dict):
             return None
-        errors = body.get("error")
+        errors = body.get("error") or body.get("errors")
         items = errors if isinstance(errors, list) else [errors]
         wrapped = [item for item in items if isinstance(item, dict) and item]
         parts = wrapped or [body]
         inner = next(
             (found for part in (*parts, body) if isinstance(found := part.get("innererror"), dict)), {}
         )
-        texts = [text for part in parts for text in _texts(part)]
-        if not wrapped and isinstance(errors, str):
-            texts = [errors, *texts]
+        texts = [_line(item) for item in items[:_MOST_TEXTS] if isinstance(item, str)]
+        texts += islice((text for part in parts for text in _texts(part)), _MOST_TEXTS)
         if isinstance(fault := body.get("fault"), dict):  # a gateway's own, such as a quota that is used up
             texts.append(_text(fault.get("faultstring")))
         # A detail often says the same as the whole, with its code.
@@ -118,19 +133,28 @@ class _Found:
     def is_error(self, status: int) -> bool:
         """Tell whether this is an error of LN's own.
 
-        A gateway on the way words its faults in JSON too, with no more than its status for a code.
+        A gateway on the way words its faults in JSON too, in an `error` or not, with no more than its status
+        or a word for a code; what it words as a refusal (4xx) is one all the same.
         """
         if self.rich:
             return True
         if status < 300:
             return self.wrapped
+        if status >= 500:
+            return bool(self.message) and _LN_CODE.fullmatch(self.code) is not None
         return bool(self.message) and (self.wrapped or bool(self.code)) and self.code != str(status)
 
 
 def _json(body: bytes) -> Any:
+    """Return what JSON holds, the names in it in small letters; None for what is none."""
     try:
         return _lowered(msgspec.json.decode(body))
     except NOT_THE_JSON:
+        pass
+    try:
+        # More lenient: with half a pair of surrogates in it, for one, an answer still says what it says.
+        return _lowered(json.loads(body.decode("utf-8-sig", "replace"), strict=False))
+    except (ValueError, RecursionError):
         return None
 
 
@@ -158,15 +182,13 @@ def _text(value: Any) -> str:
     return _line(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
-def _plain(answer: Answer, text: str) -> str:
-    """Return the words of an error of no known shape as they are; those of a success are not needed."""
-    return "" if answer.status < 300 else _line(text)[:500]
-
-
-def _tagged(pattern: re.Pattern[str], text: str) -> str:
-    found = pattern.search(text)
-    return _line(html.unescape(re.sub(r"<[^>]*>", " ", found[1]))) if found else ""
+def _tagged(opening: re.Pattern[str], text: str) -> str:
+    found = opening.search(text)
+    if found is None:
+        return ""
+    inside = text[found.end() : found.end() + _LONGEST_TEXT].partition("</")[0]
+    return _line(html.unescape(_TAG.sub(" ", inside)))
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())[:_LONGEST_TEXT]
+    return " ".join(without_strays(text).split())[:_LONGEST_TEXT]

@@ -21,10 +21,14 @@ from blocks.clock import Clock, SystemClock
 from blocks.errors import UsageError
 from blocks.infor_answers import LNAnswer, ln_answer, reasons
 from blocks.infor_token import JSON, TOKEN_MANNERS, ClientLogin, IonToken
+from blocks.patience import Patience
 from blocks.transport import NOT_THE_JSON, Call, Manners, Transport
 
 # The gateway gives up after 60 seconds with a 504, which is worth waiting for.
 READ_SECONDS = 75.0
+TOTAL_SECONDS = 120.0
+# LN answers with a few lines; what is longer is not LN's.
+LARGEST_ANSWER_BYTES = 1024 * 1024
 
 # Key of an .ionapi file: the block's field. The file's other keys (cn, dt, oa, or, ev, v) are of no use here.
 IONAPI_KEYS = {
@@ -78,7 +82,13 @@ class InforLNClient:
         self._token.forget()
 
 
-MANNERS = Manners("Infor LN", reasons, read_seconds=READ_SECONDS)
+MANNERS = Manners(
+    "Infor LN",
+    reasons,
+    read_seconds=READ_SECONDS,
+    total_seconds=TOTAL_SECONDS,
+    largest_answer=LARGEST_ANSWER_BYTES,
+)
 
 
 class InforLNCredentials(CredentialsBlock):
@@ -179,6 +189,7 @@ class InforLNCredentials(CredentialsBlock):
         clock: Clock | None = None,
         http: httpx.AsyncBaseTransport | None = None,
         notice: Callable[[str], None] | None = None,
+        patience: Patience | None = None,
     ) -> InforLNClient:
         """Return a client that asks for a token at most `attempts` times, and posts a document once."""
         time = clock or SystemClock()
@@ -190,9 +201,19 @@ class InforLNCredentials(CredentialsBlock):
             clock=time,
             http=http,
             notice=notice,
+            patience=patience.with_tokens() if patience else None,
         )
         token = IonToken(asking, f"{self.authorisation_url}/{self.token_path}", self._grant(), time)
-        transport = Transport(self.base_url, MANNERS, token, attempts=1, clock=time, http=http, notice=notice)
+        transport = Transport(
+            self.base_url,
+            MANNERS,
+            token,
+            attempts=1,
+            clock=time,
+            http=http,
+            notice=notice,
+            patience=patience,
+        )
         headers = {
             "Accept": JSON,
             "Content-Type": JSON,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,8 @@ from pydantic import SecretStr
 
 from blocks.clock import Clock
 from blocks.errors import NotAllowed, Rejected, Terminal, Transient, Unavailable
+from blocks.oauth import REFUSED, oauth_word
+from blocks.token_life import LARGEST_TOKEN_ANSWER, TOKEN_SECONDS, renew_at
 from blocks.transport import NOT_THE_JSON, Answer, Call, Manners, Transport
 
 # A token lives for about two hours; it is renewed this long before its end.
@@ -27,33 +28,24 @@ class NoToken(Transient):
     """Infor's token service could not be reached or gave no usable answer, so nothing was posted."""
 
 
-class _OAuthError(msgspec.Struct):
-    error: str = ""
-
-
-_OAUTH_WORD = re.compile(r"[a-z_]{1,40}")
-
-
-def _refusal(answer: Answer) -> tuple[str, ...]:
-    """Return OAuth's word for a refusal, such as invalid_grant; a description could repeat a key."""
-    try:
-        found = msgspec.json.decode(answer.body, type=_OAuthError).error
-    except NOT_THE_JSON:
-        return ()
-    return (found,) if _OAUTH_WORD.fullmatch(found) else ()
-
-
-def _hint(_answer: Answer) -> str:
+def _hint(answer: Answer) -> str:
+    if answer.status not in REFUSED:
+        return ""
     return "Check that the .ionapi file is current: its keys may have been revoked or replaced."
 
 
-TOKEN_MANNERS = Manners("Infor's token service", _refusal, _hint)
+TOKEN_MANNERS = Manners(
+    "Infor's token service",
+    oauth_word,
+    _hint,
+    total_seconds=TOKEN_SECONDS,
+    largest_answer=LARGEST_TOKEN_ANSWER,
+)
 
 
 class _TokenAnswer(msgspec.Struct, frozen=True):
     access_token: str
-    # How long it lives goes without saying in no guide; a short life costs a call, a long one a refusal.
-    expires_in: float = 300.0
+    expires_in: msgspec.Raw = msgspec.Raw(b"null")
 
     def __repr__(self) -> str:
         return "_TokenAnswer(…)"
@@ -98,9 +90,7 @@ class IonToken:
         async with self._fetching:
             if self._held is None or self._clock.now() >= self._renew_at:
                 self._held = await self._fetch()
-                life = timedelta(seconds=self._held.expires_in)
-                # A token that lives shorter than the margin is used for half its life.
-                self._renew_at = self._clock.now() + max(life - RENEW_EARLY, life / 2)
+                self._renew_at = renew_at(self._clock.now(), self._held.expires_in, RENEW_EARLY)
             return {"Authorization": f"Bearer {self._held.access_token}"}
 
     def renewable(self, answer: Answer, used: Mapping[str, str]) -> bool:
@@ -130,12 +120,17 @@ class IonToken:
                 f"Infor refuses a token: {error} Nothing was posted.", status=error.status
             ) from None
         except (Transient, Terminal) as error:
-            raise NoToken(f"{error} Without a token nothing can be posted.", status=error.status) from None
+            wait = error.retry_after_seconds if isinstance(error, Transient) else None
+            raise NoToken(
+                f"{error} Without a token nothing can be posted.",
+                status=error.status,
+                retry_after_seconds=wait,
+            ) from None
 
 
 def _token(answer: Answer) -> _TokenAnswer:
     try:
-        found = msgspec.json.decode(answer.body, type=_TokenAnswer, strict=False)
+        found = msgspec.json.decode(answer.body, type=_TokenAnswer)
         if found.access_token.isascii() and found.access_token.isprintable() and found.access_token:
             return found
         problem = "the token is not one that a header can hold"

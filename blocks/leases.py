@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Date, String, Table, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from blocks.database import Database, in_turn, instant_text, metadata, to_its_end
+from blocks.database import Database, in_turn, instant, instant_text, metadata, rows, to_its_end
 from blocks.errors import LeaseLost
 
 RENEWED_EVERY: Final = timedelta(seconds=60)
@@ -109,7 +109,7 @@ class Leases:
             .order_by(_leases.c.day)
         )
         async with self._database.begin() as database:
-            return [_lease(row) for row in (await database.execute(query)).mappings().all()]
+            return await rows(database, query, _leases, _lease)
 
 
 class Held(Exception):
@@ -135,8 +135,9 @@ async def require(database: AsyncConnection, lease: Lease | None) -> None:
 async def _held(database: AsyncConnection, lease: Lease, *, kept: bool = False) -> Lease | None:
     """Return who holds a day; `kept`: until the transaction ends nobody else can take it."""
     query = select(_leases).where(_same(lease))
-    row = (await database.execute(query.with_for_update(read=True) if kept else query)).mappings().first()
-    return _lease(row) if row else None
+    if kept:
+        query = query.with_for_update(read=True)
+    return next(iter(await rows(database, query, _leases, _lease)), None)
 
 
 def _same(lease: Lease) -> Any:
@@ -150,8 +151,8 @@ def _row(lease: Lease) -> dict[str, Any]:
     return {**row, "taken_at": instant_text(lease.taken_at), "renewed_at": instant_text(lease.renewed_at)}
 
 
-def _lease(row: Mapping[Any, Any]) -> Lease:
+def _lease(row: Mapping[str, Any]) -> Lease:
     values = {name: row[name] for name in Lease.__dataclass_fields__}
     for name in ("taken_at", "renewed_at"):
-        values[name] = datetime.fromisoformat(values[name])
+        values[name] = instant(values[name])
     return Lease(**values)

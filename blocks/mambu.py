@@ -5,11 +5,13 @@ The client knows HTTP and Mambu's wire format, and nothing of what the lines are
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Self, TypeVar
+from operator import attrgetter
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -19,12 +21,20 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator, model_valida
 
 from blocks.addresses import LOGO_URL, checked_base_url, documentation_url
 from blocks.clock import Clock
+from blocks.dates import utc_text
 from blocks.errors import CallFailed, NotAllowed, Rejected, Unavailable, UnusableAnswer
+from blocks.patience import Patience
+from blocks.plain_json import NOT_PLAIN, JsonObject, WrittenKeys, elements
 from blocks.transport import NOT_THE_JSON, Answer, Call, Manners, Transport
 
 T = TypeVar("T")
+# The offset in which a tenant writes its instants: the one of its time zone, or always +00:00.
+MambuOffsets = Literal["zone", "utc"]
 
 PAGE_LINES = 1000  # Mambu's largest page
+# More than there can be of one day, and of one tenant: what states or gives more never ends.
+MOST_LINES = 10_000_000
+MOST_TASKS = 500_000
 LONGEST_TASK_TITLE = 255
 # Mambu remembers a key for six hours; we stop relying on it ten minutes earlier.
 KEY_LIFE = timedelta(hours=5, minutes=50)
@@ -42,7 +52,8 @@ class JournalLine(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
     Not garbage-collected (`gc=False`): a day has many, and none refers to another.
 
-    `amount` is exact and unsigned; `type` is DEBIT or CREDIT; both dates are ISO 8601 with offset.
+    `amount` is exact and unsigned; `type` is DEBIT or CREDIT; both dates are ISO 8601 with offset. Some
+    lines have no `transaction_id`: it is None or empty.
     """
 
     encoded_key: str
@@ -65,11 +76,10 @@ class UnreadableLine:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a search: the lines, the unreadable ones, and the total that Mambu states for it all."""
+    """One page of a search: the lines, the unreadable ones, and where the next page starts."""
 
-    lines: list[JournalLine]
+    lines: Sequence[JournalLine]
     unreadable: list[UnreadableLine]
-    stated_total: int
     next_cursor: str | None
 
 
@@ -93,8 +103,9 @@ class MambuTask(msgspec.Struct, frozen=True, rename="camel"):
     due_date: str | None = None
 
 
-class _Titled(msgspec.Struct, frozen=True):
+class _Titled(msgspec.Struct, frozen=True, rename="camel"):
     title: str | None = None
+    encoded_key: str | None = None
 
 
 class _Currency(msgspec.Struct, frozen=True):
@@ -106,7 +117,26 @@ class _OrganisationAnswer(msgspec.Struct, frozen=True):
     currency: _Currency | str
 
 
-_page_decoder = msgspec.json.Decoder(list[JournalLine])
+# How a page is decoded first: with keys that also stand where nobody reads, so that it is known how often
+# they may be written. One that is there with nothing in it makes the reading slower, not wrong.
+class _Account(GLAccount, frozen=True, rename="camel", gc=False):
+    encoded_key: object = None
+    creation_date: object = None
+    type: object = None
+
+
+class _Line(JournalLine, frozen=True, rename="camel", gc=False, kw_only=True):
+    gl_account: _Account
+    foreign_amount: msgspec.Raw = msgspec.Raw()
+    transaction_id: str | None = ""  # where the key is not there
+
+
+_LINE_KEYS = JournalLine.__struct_encode_fields__
+_ACCOUNT_KEYS = GLAccount.__struct_encode_fields__
+# A number of JSON, which may also stand in quotes; Python's Decimal would read much more.
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+_page_decoder = msgspec.json.Decoder(list[_Line])
 _items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _line_decoder = msgspec.json.Decoder(JournalLine)
 _title_decoder = msgspec.json.Decoder(_Titled)
@@ -147,23 +177,27 @@ class MambuClient:
         """Return how many lines Mambu states to have been created between two instants."""
         return await self._search(after, before, {"offset": "0", "limit": "1"}, _stated_total)
 
-    async def journal_lines(self, after: datetime, before: datetime) -> AsyncIterator[Page]:
+    async def journal_lines(
+        self, after: datetime, before: datetime, *, most: int = MOST_LINES
+    ) -> AsyncIterator[Page]:
         """Yield all lines created after one instant and before another, by entry id, page by page.
 
         Follows Mambu's cursor to the empty one that means the end; an answer without any cursor is an
-        error, for it could be mistaken for the end. Mambu does not say whether the bounds themselves
-        belong: ask for more than is needed and filter.
+        error, for it could be mistaken for the end. A page need not state the total, which `count_lines`
+        is for. Mambu does not say whether the bounds themselves belong: ask for more than is needed and
+        filter.
+
+        Raises UnusableAnswer where it might never end: at a cursor that was there before, and where more
+        than `most` lines came.
         """
-        cursor = "_"
+        cursor, used, came = "_", {"_"}, 0
         while cursor:
             page = await self._search(after, before, {"cursor": cursor, "limit": str(PAGE_LINES)}, _page)
             yield page
-            if page.next_cursor is None or page.next_cursor == cursor:
-                raise UnusableAnswer(
-                    "Mambu: a page of journal lines came without a next cursor, so whether it was the last "
-                    "cannot be told. Nothing after it was read; run the date again."
-                )
-            cursor = page.next_cursor
+            # A page without lines counts as a full one, so that these end too.
+            came += len(page.lines) + len(page.unreadable) or PAGE_LINES
+            cursor = _following(page, used, came, most)
+            used.add(cursor)
 
     async def create_task(
         self, title: str, description: str, due: date, assigned_user_key: str | None, key: str
@@ -178,21 +212,28 @@ class MambuClient:
             task["assignedUserKey"] = assigned_user_key
         headers = {**_JSON_HEADERS, "Idempotency-Key": key}
         content = msgspec.json.encode(task)
-        call = Call("POST", "tasks", headers=headers, content=content, writes=True, if_forbidden=_TASK_HINT)
+        call = _task_call("POST", "tasks", headers, content=content, writes=True)
         return await self.transport.call(call, _task)
 
     async def find_tasks(self, marker: str) -> list[MambuTask]:
         """Return the tasks, open or completed, whose title contains a marker."""
         found: dict[str, MambuTask] = {}
-        offset, size = 0, PAGE_LINES
-        while size == PAGE_LINES:
+        before: list[str | None] = []
+        for offset in range(0, MOST_TASKS, PAGE_LINES):
             params = {"offset": str(offset), "limit": str(PAGE_LINES), "paginationDetails": "ON"}
-            call = Call("GET", "tasks", params=params, headers=_HEADERS, if_forbidden=_TASK_HINT)
-            size, page = await self.transport.call(call, lambda answer: _tasks_titled(answer, marker))
+            call = _task_call("GET", "tasks", params=params)
+            keys, page = await self.transport.call(call, lambda answer: _tasks_titled(answer, marker))
             # By key: a task created meanwhile can push others onto the next page.
             found |= {task.encoded_key: task for task in page}
-            offset += size
-        return list(found.values())
+            if len(keys) != PAGE_LINES:
+                return list(found.values())
+            if keys == before:
+                break
+            before = keys
+        raise UnusableAnswer(
+            f"Mambu: the list of tasks repeats itself or has no end within {MOST_TASKS:,}, so which of them "
+            "are Daybook's cannot be told."
+        )
 
     async def complete_task(self, task_id: int | str) -> None:
         """Complete a task; one that is completed stays so. Raises NotFound where there is none."""
@@ -208,9 +249,7 @@ class MambuClient:
             # Mambu does not say in public how a task is changed: the second way is to put it back whole.
             if not (isinstance(error, Rejected) or error.status == 501):
                 raise
-            task = await self.transport.call(
-                Call("GET", path, headers=_HEADERS, if_forbidden=_TASK_HINT), _raw_task
-            )
+            task = await self.transport.call(_task_call("GET", path), _raw_task)
             if any(msgspec.json.decode(task.get(name, b"null")) != value for name, value in fields.items()):
                 await self.transport.call(_task_change("PUT", path, {**task, **fields}), lambda _answer: None)
 
@@ -241,41 +280,121 @@ _TASK_HINT = "The Mambu user lacks a permission: for tasks it needs VIEW_TASK, C
 
 def _instant(at: datetime) -> str:
     # In UTC with a Z, which Mambu takes in every tenant; any other offset must be the tenant's own.
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{utc_text(at)}Z"
 
 
 def _page(answer: Answer) -> Page:
-    total, following = _stated_total(answer), answer.headers.get("Items-Next-Cursor")
+    following = answer.headers.get("Items-Next-Cursor")
     try:
-        return Page(_page_decoder.decode(answer.body), [], total, following)
-    except (msgspec.ValidationError, UnicodeDecodeError):
-        return Page(*_line_by_line(answer), total, following)
-    except NOT_THE_JSON as error:
-        raise _garbled("a page of journal lines", answer, error) from None
+        lines = _page_decoder.decode(answer.body)
+    except NOT_THE_JSON:
+        lines = None
+    if lines is not None and _is_plain(answer.body, lines):
+        return Page(lines, [], following)
+    return Page(*_line_by_line(answer), following)
+
+
+def _following(page: Page, used: Collection[str], came: int, most: int) -> str:
+    """Return the cursor behind a page, empty at the end."""
+    cursor = page.next_cursor
+    if cursor is None:
+        problem = "a page of journal lines came without a next cursor, so whether it was the last"
+    elif cursor in used:
+        problem = "a page of journal lines came with a cursor that was there before, so where they end"
+    elif cursor and came > most:
+        problem = f"more than {most:,} journal lines came, far more than were stated, so where they end"
+    else:
+        return cursor
+    raise UnusableAnswer(f"Mambu: {problem} cannot be told. Nothing after it was read.")
+
+
+def _is_plain(body: bytes, lines: Sequence[_Line]) -> bool:
+    """Tell whether a page surely has no key twice that is read, and nothing but numbers for amounts.
+
+    Every line was decoded, so it has each of its keys once at least. Where the page has no more of them than
+    that, and than belong to what lines hold inside, no line has one twice.
+    """
+    foreign = b",".join(map(_FOREIGN_AMOUNT, lines))
+    # Behind blanks, for what is written at the very beginning is not certain.
+    keys, inside = WrittenKeys(body), WrittenKeys(b"        [%b]" % foreign)
+    if not (keys.certain and inside.certain):
+        return False
+    count, accounts = len(lines), list(map(_ACCOUNT, lines))
+    due = {
+        "encodedKey": 2 * count - list(map(_ENCODED_KEY, accounts)).count(None),
+        "entryID": count,
+        "creationDate": 2 * count - list(map(_CREATION_DATE, accounts)).count(None),
+        "bookingDate": count,
+        "type": 2 * count - list(map(_TYPE, accounts)).count(None),
+        "amount": count,
+        "glAccount": count,
+        "glCode": count,
+        "transactionId": count - list(map(_TRANSACTION_ID, lines)).count(""),
+    }
+    once = all(keys.count(key) == number + inside.count(key) for key, number in due.items())
+    return once and keys.all_numbers("amount")
+
+
+_ACCOUNT, _FOREIGN_AMOUNT = attrgetter("gl_account"), attrgetter("foreign_amount")
+_TRANSACTION_ID = attrgetter("transaction_id")
+_ENCODED_KEY, _CREATION_DATE, _TYPE = (attrgetter(name) for name in _Account.__annotations__)
 
 
 def _line_by_line(answer: Answer) -> tuple[list[JournalLine], list[UnreadableLine]]:
     try:
-        items = _items_decoder.decode(answer.body)
-    except NOT_THE_JSON as error:
+        items = elements(answer.body)
+    except NOT_PLAIN as error:
         raise _garbled("a page of journal lines", answer, error) from None
     lines: list[JournalLine] = []
     unreadable: list[UnreadableLine] = []
-    for item in items:
-        raw = bytes(item)
+    for raw, found in items:
+        problem = _problem(found)
         try:
-            lines.append(_line_decoder.decode(raw))
-        except NOT_THE_JSON as error:
-            unreadable.append(UnreadableLine(raw, str(error)))
+            line = _line_of(raw, found)
+        except msgspec.ValidationError as error:
+            problem = problem or str(error)
+        if problem:
+            unreadable.append(UnreadableLine(raw, problem))
+        else:
+            lines.append(line)
     return lines, unreadable
+
+
+def _line_of(raw: bytes, found: object) -> JournalLine:
+    try:
+        return _line_decoder.decode(raw)
+    except msgspec.ValidationError:
+        raise
+    except NOT_THE_JSON:
+        # Something that is not read holds half a character, which costs nothing.
+        return msgspec.convert(found, JournalLine)
+
+
+def _problem(line: object) -> str:
+    """Return why what is read of a line cannot be relied on, or nothing."""
+    if not isinstance(line, JsonObject):
+        return ""
+    amount, account = line.get("amount"), line.get("glAccount")
+    problems = line.doubts(_LINE_KEYS)
+    if isinstance(account, JsonObject):
+        problems += [f"glAccount: {doubt}" for doubt in account.doubts(_ACCOUNT_KEYS)]
+    # The only floats are NaN and Infinity, which are not JSON.
+    if isinstance(amount, float) or (isinstance(amount, str) and not _NUMBER.fullmatch(amount)):
+        problems.append("amount is not a number in digits")
+    return "; ".join(problems)
 
 
 def _stated_total(answer: Answer) -> int:
     value = answer.headers.get("Items-Total", "")
+    if value.isdecimal() and (len(value) > len(str(MOST_LINES)) or int(value) > MOST_LINES):
+        raise UnusableAnswer(
+            f"Mambu: a search is stated to have {value[:20]} items; more than {MOST_LINES:,} are not taken."
+        )
     if not value.isdecimal():
         raise Unavailable(
             "Mambu: a search was answered without the total of its items, so its completeness cannot be "
-            f"shown. {_looks_like(answer)}"
+            f"shown. {_looks_like(answer)}",
+            status=answer.status,
         )
     return int(value)
 
@@ -289,10 +408,14 @@ def _organisation(answer: Answer) -> Organisation:
     return Organisation(found.time_zone, currency)
 
 
+def _task_call(method: str, path: str, headers: Mapping[str, str] = _HEADERS, **more: Any) -> Call:
+    # No money hangs on a task, and a later run sees to what was not done about one.
+    return Call(method, path, headers=headers, if_forbidden=_TASK_HINT, urgent=False, money=False, **more)
+
+
 def _task_change(method: str, path: str, change: object) -> Call:
     # No write in the transport's sense: made twice, it leaves what it leaves when made once.
-    content = msgspec.json.encode(change)
-    return Call(method, path, headers=_JSON_HEADERS, content=content, if_forbidden=_TASK_HINT)
+    return _task_call(method, path, _JSON_HEADERS, content=msgspec.json.encode(change))
 
 
 def _task(answer: Answer) -> MambuTask:
@@ -311,12 +434,13 @@ def _raw_task(answer: Answer) -> dict[str, msgspec.Raw]:
     return task
 
 
-def _tasks_titled(answer: Answer, marker: str) -> tuple[int, list[MambuTask]]:
-    """Return how many tasks a page has, and those whose title has the marker; only these are read whole."""
+def _tasks_titled(answer: Answer, marker: str) -> tuple[list[str | None], list[MambuTask]]:
+    """Return the keys of a page's tasks, and those whose title has the marker; only these are read whole."""
     try:
         items = _items_decoder.decode(answer.body)
-        ours = [item for item in items if marker in (_title_decoder.decode(item).title or "")]
-        return len(items), [_task_decoder.decode(item) for item in ours]
+        titled = [_title_decoder.decode(item) for item in items]
+        ours = [item for item, one in zip(items, titled, strict=True) if marker in (one.title or "")]
+        return [one.encoded_key for one in titled], [_task_decoder.decode(item) for item in ours]
     except NOT_THE_JSON as error:
         raise _garbled("a page of tasks", answer, error) from None
 
@@ -435,6 +559,7 @@ class MambuCredentials(CredentialsBlock):
         clock: Clock | None = None,
         http: httpx.AsyncBaseTransport | None = None,
         notice: Callable[[str], None] | None = None,
+        patience: Patience | None = None,
     ) -> MambuClient:
         """Return a client for this tenant that sends a call at most `attempts` times."""
         authorisation = (
@@ -451,5 +576,6 @@ class MambuCredentials(CredentialsBlock):
                 clock=clock,
                 http=http,
                 notice=notice,
+                patience=patience,
             )
         )

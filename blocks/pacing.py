@@ -20,6 +20,8 @@ from blocks.errors import ResumeLater
 MINUTE = timedelta(seconds=60)
 # Kept free in each minute for another program that uses the same connection.
 MINUTE_RESERVE = 2
+# No limit has more; what states more says nothing.
+_MOST_DIGITS = 12
 
 
 class Pacer:
@@ -91,7 +93,7 @@ class Pacer:
         raise ResumeLater(
             f"{self._system} allows no further calls today ({max(self._day_left, 0)} are left, "
             f"{self._day_reserve} of them kept for checking). Its day limit starts anew at the latest on "
-            f"{resume_at:%Y-%m-%d at %H:%M} UTC: run the date again then; only what is missing is sent.",
+            f"{resume_at:%Y-%m-%d at %H:%M} UTC.",
             resume_at=resume_at,
         )
 
@@ -119,4 +121,5 @@ class Pacer:
 
 
 def _count(value: str | None) -> int | None:
-    return int(value) if value is not None and value.strip().isdecimal() else None
+    text = (value or "").strip()
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, field_validator, model_va
 
 from blocks.addresses import LOGO_URL, documentation_url
 from blocks.connections import JournalConnection, NoSuchConnection, connection_named
+from blocks.dates import FIRST, LAST, askable
 from blocks.infor_ln import InforLNCredentials
 from blocks.mambu import MambuCredentials
 from blocks.store import DaybookStore
@@ -18,6 +19,7 @@ from blocks.xero import XeroCredentials
 
 OnUnknown = Literal["send", "hold"]
 
+_LARGEST_TYPE = 2**31 - 1  # as a database keeps it
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # The other fields of the message, one of which the prepayment's cannot be called.
 _OTHER_FIELDS = frozenset(
@@ -83,19 +85,31 @@ class PaymentConnection(Block):
         default=10,
         ge=0,
         le=7 * 24 * 60,
-        description="How many minutes before the last run's end changes are read again.",
+        description="How many minutes before the last run's end changes are read again; at least five.",
     )
     type_sales_payment: int = Field(
-        default=1, ge=0, description="LN's document type of a payment that settles a sales invoice."
+        default=1,
+        ge=0,
+        le=_LARGEST_TYPE,
+        description="LN's document type of a payment that settles a sales invoice.",
     )
     type_purchase_payment: int = Field(
-        default=2, ge=0, description="LN's document type of a payment that settles a purchase invoice."
+        default=2,
+        ge=0,
+        le=_LARGEST_TYPE,
+        description="LN's document type of a payment that settles a purchase invoice.",
     )
     type_supplier_prepayment: int = Field(
-        default=3, ge=0, description="LN's document type of a prepayment made to a supplier."
+        default=3,
+        ge=0,
+        le=_LARGEST_TYPE,
+        description="LN's document type of a prepayment made to a supplier.",
     )
     type_client_prepayment: int = Field(
-        default=4, ge=0, description="LN's document type of a prepayment received from a client."
+        default=4,
+        ge=0,
+        le=_LARGEST_TYPE,
+        description="LN's document type of a prepayment received from a client.",
     )
     prepayment_field: str = Field(
         default="XeroPprepaymentID",
@@ -117,7 +131,19 @@ class PaymentConnection(Block):
     unknown_allocations: OnUnknown = Field(
         default="send", description="The same for what is applied of a prepayment."
     )
+    duplicate_text: str = Field(
+        default="Payment already processed",
+        description="What LN says of a document that it has, as agreed with whoever looks after LN. Any "
+        "other text counts as that only where it names the document's Xero id.",
+    )
     retries: int = Field(default=4, ge=0, le=20, description="How often a call that did nothing is repeated.")
+    patience_minutes: int = Field(
+        default=15,
+        ge=0,
+        le=24 * 60,
+        description="How many minutes a run waits for a system that is out of order, while nothing is under "
+        "way. Without retries it does not wait.",
+    )
     xero_concurrency: int = Field(
         default=2, ge=1, le=5, description="How many calls go to Xero at a time; Xero allows five."
     )
@@ -128,6 +154,8 @@ class PaymentConnection(Block):
     @field_validator("start")
     @classmethod
     def _start_in_utc(cls, value: datetime | None) -> datetime | None:
+        if value is not None and not askable(value):
+            raise ValueError(f"must lie between {FIRST} and {LAST}")
         return value.astimezone(UTC) if value else None
 
     @field_validator("prepayment_field")
@@ -136,6 +164,14 @@ class PaymentConnection(Block):
         if not _FIELD.fullmatch(value) or value in _OTHER_FIELDS:
             raise ValueError("must be the name of a field that no other field of the message has")
         return value
+
+    @field_validator("duplicate_text")
+    @classmethod
+    def _text_says_something(cls, value: str) -> str:
+        # One common word would make duplicates of LN's refusals, which then are never sent.
+        if len(value.split()) < 2:
+            raise ValueError("must be a text of several words that LN says of nothing else")
+        return value.strip()
 
     @field_validator("bank_numbers")
     @classmethod

@@ -15,6 +15,8 @@ _SETTINGS = {
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
+    # As often as Prefect lets a run be heard of, so that one that died is known soon.
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     # The first start on a machine creates the server's database, which alone can take 20 seconds.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
 }

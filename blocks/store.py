@@ -11,17 +11,19 @@ leads to more reading, never to a second journal.
     created              put: Xero took it and named its id
     confirmed            confirm: read back, every line equal
     drift                confirm: read back, and different
+    possible             confirm: not known to be ours, but it may be; its lines are not sent meanwhile
+    withdrawing          withdraw: written here before Xero is asked to delete or void it; end unknown
     withdrawn            withdraw: deleted or voided by our command; its number stays taken
 """
 
 from __future__ import annotations
 
-import sqlite3
-import time
+import os
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -30,13 +32,13 @@ from typing import Any, Self
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, SecretStr
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     Column,
     Date,
     Integer,
     LargeBinary,
-    String,
     Table,
-    Text,
     and_,
     delete,
     event,
@@ -49,10 +51,23 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from blocks import sqlite_file
 from blocks.addresses import LOGO_URL, documentation_url
 from blocks.audit import Audit
-from blocks.database import Database, instant_of, instant_text, metadata, to_its_end
+from blocks.beginnings import Beginnings
+from blocks.database import (
+    Database,
+    String,
+    Text,
+    instant,
+    instant_of,
+    instant_text,
+    metadata,
+    rows,
+    to_its_end,
+)
 from blocks.day_records import Days
+from blocks.entry_ids import PackedEntries
 from blocks.errors import UsageError
 from blocks.home import home, private_folder
 from blocks.incidents import Incidents
@@ -69,11 +84,14 @@ class JournalState(StrEnum):
     CREATED = "created"
     CONFIRMED = "confirmed"
     DRIFT = "drift"
+    POSSIBLE = "possible"
+    WITHDRAWING = "withdrawing"
     WITHDRAWN = "withdrawn"
 
 
-# How often it is tried to put a new SQLite file into the mode it is used in.
-_WAL_ATTEMPTS = 100
+# In seconds, for asyncpg. No command takes a minute, the wait for another run's transaction included: a
+# connection that stays silent for longer is given up. Without this it would be waited for without an end.
+_POSTGRESQL_WAITS = {"timeout": 10, "command_timeout": 60}
 # States in which a request may still be carried out, or may have been, without our knowing.
 OPEN_ENDED = (JournalState.SENDING, JournalState.UNKNOWN)
 
@@ -87,6 +105,8 @@ _runs = Table(
     Column("ended_at", String(40)),
     Column("status", String(20), nullable=False),
     Column("message", Text, nullable=False),
+    # Whether it was the day's own run, started without a date. Null where it was not recorded yet.
+    Column("scheduled", Boolean),
 )
 _journals = Table(
     "journals",
@@ -107,6 +127,10 @@ _journals = Table(
     Column("manual_journal_id", String(36)),
     Column("reason", Text),
     Column("changed_at", String(40), nullable=False),
+    # Null where it was not recorded yet.
+    Column("entries", LargeBinary),
+    Column("lowest_entry", BigInteger),
+    Column("highest_entry", BigInteger),
 )
 _requests = Table(
     "requests",
@@ -119,7 +143,11 @@ _requests = Table(
 
 @dataclass(frozen=True, slots=True)
 class JournalRecord:
-    """What the store knows of one journal; `organisation` is the Xero organisation it belongs to."""
+    """What the store knows of one journal; `organisation` is the Xero organisation it belongs to.
+
+    `entries` are the entry ids of its lines, packed; None where they are not known. `changed_at` is when
+    it came into its state, where it was read from the store.
+    """
 
     organisation: str
     narration: str
@@ -135,6 +163,10 @@ class JournalRecord:
     state: JournalState = JournalState.SEALED
     manual_journal_id: str | None = None
     reason: str | None = None
+    entries: bytes | None = None
+    lowest_entry: int | None = None
+    highest_entry: int | None = None
+    changed_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +191,13 @@ def latest(records: Iterable[JournalRecord]) -> dict[str, JournalRecord]:
 class Store:
     """An open store. Use as an async context manager; every method raises StoreError."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.database = Database(engine)
+    def __init__(self, engine: AsyncEngine, file: Path | None = None) -> None:
+        self.database = Database(engine, file)
         self.leases = Leases(self.database)
         self.days = Days(self.database)
         self.incidents = Incidents(self.database)
         self.audit = Audit(self.database)
+        self.beginnings = Beginnings(self.database)
 
     @to_its_end
     async def __aenter__(self) -> Self:
@@ -189,8 +222,10 @@ class Store:
             await self.database.dispose()
 
     @to_its_end
-    async def run_started(self, run_id: str, connection: str, day: date, at: datetime) -> None:
-        """Record that a run began."""
+    async def run_started(
+        self, run_id: str, connection: str, day: date, at: datetime, *, scheduled: bool
+    ) -> None:
+        """Record that a run began; `scheduled`: without a date, so that its day followed from its start."""
         row = {
             "run_id": run_id,
             "connection": connection,
@@ -198,27 +233,25 @@ class Store:
             "started_at": instant_text(at),
             "status": "running",
             "message": "",
+            "scheduled": scheduled,
         }
         async with self.database.begin() as database:
             await database.execute(delete(_runs).where(_runs.c.run_id == run_id))
             await database.execute(insert(_runs).values(row))
 
-    @to_its_end
-    async def history(self, connection: str, day: date) -> tuple[datetime | None, int]:
-        """Return when the first recorded run of a connection began, and how many there were of a day."""
-        of_connection = _runs.c.connection == connection
-        first = select(func.min(_runs.c.started_at)).where(of_connection)
-        count = select(func.count()).select_from(_runs).where(of_connection, _runs.c.day == day)
-        async with self.database.begin() as database:
-            began = (await database.execute(first)).scalar_one_or_none()
-            return instant_of(began), (await database.execute(count)).scalar_one()
+    async def first_day(self, connection: str) -> date | None:
+        """Return the first day that had a scheduled run by the record; None where none had."""
+        days = await self.run_days(connection)
+        return min((day for day, scheduled in days.items() if scheduled), default=None)
 
     @to_its_end
-    async def first_day(self, connection: str) -> date | None:
-        """Return the first day of which the record knows a run."""
-        query = select(func.min(_runs.c.day)).where(_runs.c.connection == connection)
+    async def run_days(self, connection: str) -> dict[date, bool]:
+        """Return the days of which the record knows a run, and whether one of these was scheduled."""
+        query = select(_runs).where(_runs.c.connection == connection)
+        found: dict[date, bool] = {}
         async with self.database.begin() as database:
-            found: date | None = (await database.execute(query)).scalar_one_or_none()
+            for day, scheduled in await rows(database, query, _runs, _day_and_schedule):
+                found[day] = found.get(day, False) or scheduled
         return found
 
     @to_its_end
@@ -243,30 +276,50 @@ class Store:
             .order_by(_journals.c.booking_date, _journals.c.number, _journals.c.generation)
         )
         async with self.database.begin() as database:
-            rows = (await database.execute(query)).mappings().all()
-        return [_record(row) for row in rows]
+            return await rows(database, query, _journals, _record)
+
+    @to_its_end
+    async def journals_with(
+        self, organisation: str, connection: str, lowest: int, highest: int
+    ) -> list[JournalRecord]:
+        """Return the journals of any day that were in Xero and may hold entry ids from lowest to highest."""
+        query = (
+            select(_journals)
+            .where(
+                _journals.c.connection == connection,
+                _journals.c.organisation == organisation,
+                _journals.c.manual_journal_id.is_not(None),
+                _journals.c.lowest_entry <= highest,
+                _journals.c.highest_entry >= lowest,
+            )
+            .order_by(_journals.c.day, _journals.c.booking_date, _journals.c.number, _journals.c.generation)
+        )
+        async with self.database.begin() as database:
+            return await rows(database, query, _journals, _record)
+
+    @to_its_end
+    async def journals_of(self, connection: str, days: Collection[date]) -> list[JournalRecord]:
+        """Return the journals of some days that were in Xero, in whatever organisation."""
+        query = select(_journals).where(
+            _journals.c.connection == connection,
+            _journals.c.day.in_(days),
+            _journals.c.manual_journal_id.is_not(None),
+        )
+        async with self.database.begin() as database:
+            return await rows(database, query, _journals, _record)
 
     @to_its_end
     async def request(self, request_key: str) -> StoredRequest | None:
         """Return the bytes of a request, unless they were dropped since none of its journals needs them."""
+        query = select(_requests).where(_requests.c.request_key == request_key)
         async with self.database.begin() as database:
-            row = (
-                (await database.execute(select(_requests).where(_requests.c.request_key == request_key)))
-                .mappings()
-                .first()
-            )
-        if row is None:
-            return None
-        sent = row["first_sent_at"]
-        return StoredRequest(
-            request_key, zlib.decompress(row["body"]), datetime.fromisoformat(sent) if sent else None
-        )
+            return next(iter(await rows(database, query, _requests, _request)), None)
 
     @to_its_end
     async def seal(
         self,
         records: Sequence[JournalRecord],
-        requests: Iterable[StoredRequest],
+        requests: Sequence[StoredRequest],
         at: datetime,
         lease: Lease | None = None,
     ) -> None:
@@ -293,7 +346,7 @@ class Store:
     @to_its_end
     async def adopt(self, records: Sequence[JournalRecord], at: datetime) -> None:
         """Record journals that were found in Xero; those recorded already, by whomever, stay as they are."""
-        found = {(record.organisation, record.narration): record for record in records}
+        found = {(one.organisation, one.narration, one.generation): one for one in records}
         async with self.database.begin() as database:
             for record in found.values():
                 known = (await database.execute(select(_journals.c.state).where(_is(record)))).first()
@@ -323,29 +376,37 @@ class Store:
     @to_its_end
     async def move(
         self,
-        records: Iterable[JournalRecord],
+        records: Collection[JournalRecord],
         state: JournalState,
         at: datetime,
         *,
         ids: Mapping[str, str] | None = None,
         reasons: Mapping[str, str] | None = None,
         digests: Mapping[str, str] | None = None,
+        entries: Mapping[str, PackedEntries] | None = None,
+        lease: Lease | None = None,
     ) -> None:
-        """Move journals to a state, with the Xero ids, reasons and digests given by narration.
+        """Move journals to a state, with the Xero ids, reasons, digests and entries given by narration.
 
-        The bytes of a request are dropped once none of its journals can need them again.
+        The bytes of a request are dropped once none of its journals can need them again. Raises LeaseLost
+        where `lease` is another run's by now.
         """
         ids, reasons, digests = ids or {}, reasons or {}, digests or {}
-        records = list(records)
         if not records:
             return
         async with self.database.begin() as database:
+            await require(database, lease)
             for record in records:
                 values: dict[str, Any] = {"state": state, "changed_at": instant_text(at)}
                 if record.narration in ids:
-                    values["manual_journal_id"] = ids[record.narration]
+                    # An answer that comes late must not take the place of the journal that is known.
+                    values["manual_journal_id"] = func.coalesce(
+                        _journals.c.manual_journal_id, ids[record.narration]
+                    )
                 if record.narration in digests:
                     values["digest"] = digests[record.narration]
+                if entries and record.narration in entries:
+                    values |= entries[record.narration]._asdict()
                 values["reason"] = reasons.get(record.narration)
                 await database.execute(update(_journals).where(_is(record)).values(values))
             needed = select(_journals.c.request_key).where(
@@ -362,9 +423,26 @@ def _is(record: JournalRecord) -> Any:
     )
 
 
-def _record(row: Mapping[Any, Any]) -> JournalRecord:
+def _record(row: Mapping[str, Any]) -> JournalRecord:
+    Decimal(row["debits"])
     values = {name: row[name] for name in JournalRecord.__dataclass_fields__}
-    return JournalRecord(**{**values, "state": JournalState(values["state"])})
+    known = {"state": JournalState(values["state"]), "changed_at": instant_of(values["changed_at"])}
+    return JournalRecord(**{**values, **known})
+
+
+def _day_and_schedule(row: Mapping[str, Any]) -> tuple[date, bool]:
+    day: date = row["day"]
+    scheduled: bool | None = row["scheduled"]
+    began = instant(row["started_at"])
+    if scheduled is None:
+        # Recorded before it was known: the night's own run comes on the date after its day (in UTC as
+        # well, wherever it is); one that came later was for a date that somebody gave.
+        scheduled = began.date() - day <= timedelta(days=1)
+    return day, scheduled
+
+
+def _request(row: Mapping[str, Any]) -> StoredRequest:
+    return StoredRequest(row["request_key"], zlib.decompress(row["body"]), instant_of(row["first_sent_at"]))
 
 
 def open_store(url: str, *, schema: str | None = None) -> Store:
@@ -386,53 +464,28 @@ def open_store(url: str, *, schema: str | None = None) -> Store:
         raise UsageError(
             f"The store can be SQLite or PostgreSQL, and its URL names {address.get_backend_name()}."
         )
-    on_file = driver.startswith("sqlite") and address.database not in {None, "", ":memory:"}
-    if on_file:
-        file = Path(str(address.database))
-        try:
-            private_folder(file.parent)
-            file.touch(mode=0o600)
-        except OSError as error:
-            raise UsageError(f"The store {file} cannot be made ({type(error).__name__}).") from None
-    options = {"execution_options": {"schema_translate_map": {None: schema}}} if schema else {}
+    file = None
+    if driver.startswith("sqlite") and address.database not in {None, "", ":memory:"}:
+        # Where a link leads: what is made is put there.
+        file = Path(os.path.realpath(str(address.database)))
+        private_folder(file.parent)
+    options: dict[str, Any] = {}
+    if schema:
+        options["execution_options"] = {"schema_translate_map": {None: schema}}
+    if driver.startswith("postgresql"):
+        options["connect_args"] = _POSTGRESQL_WAITS
     if "sslmode" in address.query:
         # As every PostgreSQL tool spells it; asyncpg's own word for the same values is `ssl`.
         mode = address.query["sslmode"]
         address = address.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
-    engine = create_async_engine(address.set(drivername=driver), **options)
-    if on_file:
-        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return Store(engine)
-
-
-def _begin_sqlite(connection: Any) -> None:
-    # Taking the write lock at once is waited for; taking it after a read fails if others have written.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    # The driver would begin by itself, and only before certain statements.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    # Another run's write is waited for; a commit survives the power being cut.
-    cursor.execute("PRAGMA busy_timeout = 30000")
-    _use_wal(cursor)
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.close()
-
-
-def _use_wal(cursor: Any) -> None:
-    """Let readers and a writer go side by side; where runs meet on a new file, only one can change it."""
-    for attempt in reversed(range(_WAL_ATTEMPTS)):
-        try:
-            # Unlike other statements this one does not wait for its turn, but fails.
-            cursor.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError:
-            if not attempt:
-                raise
-            time.sleep(0.05)
+    # What was dropped while nobody used it is replaced before it is used; a file is never dropped.
+    engine = create_async_engine(address.set(drivername=driver), pool_pre_ping=file is None, **options)
+    if file is not None:
+        sqlite_file.set_up(engine.sync_engine)
+    if driver.startswith("postgresql"):
+        # A silent connection would be closed only after the time of a command; by this, after two seconds.
+        event.listen(engine.sync_engine, "close", lambda connection, _record: connection.terminate())
+    return Store(engine, file)
 
 
 class DaybookStore(Block):

@@ -6,6 +6,7 @@ answer, or the lack of one, means for the caller (see blocks.errors), and repeat
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
@@ -22,7 +23,8 @@ import httpx
 import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
-from blocks.clock import Clock, SystemClock
+from blocks.clock import Clock, ClockThere, SystemClock
+from blocks.dates import askable
 from blocks.errors import (
     CallFailed,
     NotAllowed,
@@ -39,6 +41,7 @@ from blocks.errors import (
     UnusableAnswer,
 )
 from blocks.pacing import Pacer
+from blocks.patience import Patience
 
 # Waiting longer than this inside a run helps nobody: it ends, and says when to go on.
 LONGEST_WAIT_SECONDS = 120.0
@@ -51,6 +54,8 @@ LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
 # What msgspec raises for bytes that are not the JSON that was asked for.
 NOT_THE_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 READ_SECONDS = 120.0
+# An answer that comes byte by byte keeps each read short; all of one is waited for no longer than this.
+TOTAL_SECONDS = 180.0
 
 T = TypeVar("T")
 
@@ -64,7 +69,9 @@ class Call:
     A write carries its idempotency key among `headers`; `first_sent` is when these bytes first went
     out under it, where that was earlier than now; `not_after` is the last instant at which they may go
     out, for the first time or again: a repeat whose forerunners were lost on their way is the first.
-    `if_forbidden` says what to do about a 403, where the system's own hint is about other calls.
+    `if_forbidden` says what to do about a 403, where the system's own hint is about other calls. One that is
+    not `urgent` may wait for another run, so that an outage is not waited for. A write that is not `money`
+    changes no books, so that other calls wait for an outage though nobody knows what became of it.
     """
 
     method: str
@@ -76,6 +83,8 @@ class Call:
     first_sent: datetime | None = None
     not_after: datetime | None = None
     if_forbidden: str = ""
+    urgent: bool = True
+    money: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,8 @@ class Manners:
     """The part of the policy that differs between systems.
 
     How a system words its refusals, for how long after its first use an idempotency key surely lives,
-    and how long an answer is waited for.
+    how long an answer is waited for, from one byte to the next and in total from the sending on, and how
+    large an answer is taken: up to LARGEST_ANSWER_BYTES unless they say less.
     """
 
     system: str
@@ -115,12 +125,16 @@ class Manners:
     hint: Callable[[Answer], str] = lambda _answer: ""
     key_life: timedelta = KEY_LIFE
     read_seconds: float = READ_SECONDS
+    total_seconds: float = TOTAL_SECONDS
+    largest_answer: int | None = None
+    # When an answer was made, by the system's own clock; None where it does not say.
+    time_stated: Callable[[Answer], datetime | None] = lambda answer: date_of(answer.headers)
 
 
 class Transport:
     """The way to one system. Use as an async context manager, from one event loop.
 
-    `calls` counts requests sent, `refused_as_too_many` those answered 429.
+    `calls` counts requests sent, `refused_as_too_many` those answered 429; `there` is the system's clock.
     """
 
     def __init__(
@@ -134,16 +148,19 @@ class Transport:
         clock: Clock | None = None,
         http: httpx.AsyncBaseTransport | None = None,
         notice: Callable[[str], None] | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self.system = manners.system
         self.calls = 0
         self.refused_as_too_many = 0
+        self.there = ClockThere()
         self._manners = manners
         self._authorisation = authorisation
         self._attempts = attempts
         self._pacer = pacer
         self._clock = clock or SystemClock()
         self._notice = notice or _logger.warning
+        self.patience = patience or Patience()
         self._client = new_http_client(base_url, http, manners.read_seconds)
 
     async def __aenter__(self) -> Self:
@@ -161,10 +178,23 @@ class Transport:
         answer. Raises a CallFailed. For a write, anything but a clear answer to one of its attempts is an
         UnknownOutcome, also when a later attempt failed without reaching the system.
         """
+        try:
+            return await self._repeated(call, read)
+        except UnknownOutcome:
+            if call.money:
+                self.patience.under_way.note()
+            raise
+
+    async def _repeated(self, call: Call, read: Callable[[Answer], T]) -> T:
         began = self._clock.now()
         try:
             async for attempt in repeating(
-                call, self._attempts, self._clock, self._notice, self._manners.key_life
+                call,
+                self._attempts,
+                self._clock,
+                self._notice,
+                self._manners.key_life,
+                self.patience,
             ):
                 with attempt:
                     try:
@@ -229,7 +259,12 @@ class Transport:
                     "too long ago."
                 )
             self.calls += 1
-            answer = await exchange(self._client, self.system, call, {**used, **call.headers})
+            asked = self._clock.now()
+            answer = await exchange(self._client, self._manners, call, {**used, **call.headers})
+            if said := self._manners.time_stated(answer):
+                self.there.note(said, asked, self._clock.now())
+            if answer.status < 500 and answer.status != 429:
+                self.patience.answered()
             if self._pacer:
                 self._pacer.learn(answer.headers)
             return answer, used
@@ -259,29 +294,27 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-async def exchange(client: httpx.AsyncClient, system: str, call: Call, headers: Mapping[str, str]) -> Answer:
-    """Send a call once and read its answer, up to LARGEST_ANSWER_BYTES.
+async def exchange(
+    client: httpx.AsyncClient, manners: Manners, call: Call, headers: Mapping[str, str]
+) -> Answer:
+    """Send a call once and read its answer, within the bounds of time and size that the manners set.
 
     Raises Unreachable where nothing was sent, Unavailable for a read whose answer did not arrive whole,
-    and UnusableAnswer for one that is too large or compressed otherwise than was asked. For a write,
-    each of the last two is an UnknownOutcome.
+    or not in time, and UnusableAnswer for one that is too large or compressed otherwise than was asked.
+    For a write, each of the last two is an UnknownOutcome.
     """
-    where = f"{system}: {call.method} {call.path}"
+    where = f"{manners.system}: {call.method} {call.path}"
     try:
-        request = client.build_request(
-            call.method,
-            # Joined by hand: a path with a colon, such as entries:search, would be taken for a scheme.
-            call.path if "://" in call.path else f"{client.base_url}{call.path}",
-            params=dict(call.params),
-            headers=dict(headers),
-            content=call.content,
+        async with asyncio.timeout(manners.total_seconds):
+            return await _exchange(
+                client, call, headers, where, manners.largest_answer or LARGEST_ANSWER_BYTES
+            )
+    except TimeoutError:
+        # No connection takes that long to come about: what timed out was on its way.
+        kind = UnknownOutcome if call.writes else Unavailable
+        failed: CallFailed = kind(
+            f"{where}: the answer was not complete after {manners.total_seconds:g} seconds."
         )
-        response = await client.send(request, stream=True)
-        try:
-            body = await _read(call, response, where)
-        finally:
-            await response.aclose()
-        return Answer(response.status_code, response.headers, body)
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeEncodeError) as error:
         failed = _unanswered(call, error, where, client.base_url.host)
     # Raised out here, because httpx's error holds the request with its headers, and the context of
@@ -289,8 +322,27 @@ async def exchange(client: httpx.AsyncClient, system: str, call: Call, headers: 
     raise failed
 
 
+async def _exchange(
+    client: httpx.AsyncClient, call: Call, headers: Mapping[str, str], where: str, largest: int
+) -> Answer:
+    request = client.build_request(
+        call.method,
+        # Joined by hand: a path with a colon, such as entries:search, would be taken for a scheme.
+        call.path if "://" in call.path else f"{client.base_url}{call.path}",
+        params=dict(call.params),
+        headers=dict(headers),
+        content=call.content,
+    )
+    response = await client.send(request, stream=True)
+    try:
+        body = await _read(call, response, where, largest)
+    finally:
+        await response.aclose()
+    return Answer(response.status_code, response.headers, body)
+
+
 def _unanswered(call: Call, error: Exception, where: str, host: str) -> CallFailed:
-    name = type(error).__name__
+    name = _in_words(error)
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError):
         return Unreachable(
             f"{where}: no connection to {host} ({name}). Is the base URL right, and may this machine "
@@ -305,17 +357,30 @@ def _unanswered(call: Call, error: Exception, where: str, host: str) -> CallFail
     return Unavailable(f"{where}: the connection ended before the answer was complete ({name}).")
 
 
-async def _read(call: Call, response: httpx.Response, where: str) -> bytes:
+def _in_words(error: Exception) -> str:
+    """Return what became of a connection, without the names that httpx gives it."""
+    if isinstance(error, httpx.PoolTimeout):
+        return "all connections are in use"
+    if isinstance(error, httpx.TimeoutException):
+        return "it took too long"
+    if isinstance(error, httpx.ProxyError):
+        return "the proxy on the way there declines"
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
+        return "its address is no usable URL"
+    if isinstance(error, httpx.LocalProtocolError | UnicodeEncodeError):
+        return "it has characters that no header can carry"
+    return "refused or not found" if isinstance(error, httpx.ConnectError) else "it was broken off"
+
+
+async def _read(call: Call, response: httpx.Response, where: str, largest: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     # One layer of gzip grows each part a thousandfold at most; other codings know no such bound.
     refused = response.headers.get("Content-Encoding", "").strip().lower() not in {"", "gzip", "identity"}
     async for part in response.aiter_raw() if refused else response.aiter_bytes():
         size += len(part)
-        if refused or size > LARGEST_ANSWER_BYTES:
-            problem = (
-                "not compressed as asked" if refused else f"larger than {LARGEST_ANSWER_BYTES >> 20} MiB"
-            )
+        if refused or size > largest:
+            problem = "not compressed as asked" if refused else f"larger than {largest >> 20} MiB"
             kind = UnknownOutcome if call.writes else UnusableAnswer
             raise kind(f"{where}: the answer is {problem} and was not taken.")
         parts.append(part)
@@ -351,8 +416,7 @@ def _too_many(answer: Answer, text: str, system: str, now: datetime) -> CallFail
     if _limit_named(answer).startswith("day") or (wait or 0) > LONGEST_WAIT_SECONDS:
         resume_at = now + timedelta(seconds=wait if wait is not None else 24 * 3600)
         return ResumeLater(
-            f"{system} takes no further calls until {resume_at:%Y-%m-%d %H:%M} UTC: its limit is used up. "
-            "Run the date again then; only what is missing is sent.",
+            f"{system} takes no further calls until {resume_at:%Y-%m-%d %H:%M} UTC: its limit is used up.",
             resume_at=resume_at,
             status=429,
         )
@@ -364,20 +428,48 @@ def _limit_named(answer: Answer) -> str:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the seconds that a Retry-After header asks for, whether it states seconds or a date."""
+    """Return the seconds that a Retry-After header asks for, whether it states seconds or a date.
+
+    A date is one of the clock of whoever answers: it is held against the time that the answer states, and
+    against ours, `now`, only where it states none.
+    """
     value = headers.get("Retry-After", "").strip()
     if value.isdecimal():
         return min(float(value), LONGEST_RETRY_AFTER_SECONDS)
+    at = _http_date(value)
+    if at is None:
+        return None
+    wait = (at - (date_of(headers) or now)).total_seconds()
+    return min(max(0.0, wait), LONGEST_RETRY_AFTER_SECONDS)
+
+
+def date_of(headers: Mapping[str, str]) -> datetime | None:
+    """Return when an answer was made, by its Date header; None for none, and for one beyond all books."""
+    at = _http_date(headers.get("Date", ""))
+    return at if at and askable(at) else None
+
+
+def _http_date(value: str) -> datetime | None:
     try:
         at = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
-    wait = (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
-    return min(max(0.0, wait), LONGEST_RETRY_AFTER_SECONDS)
+    return at.replace(tzinfo=at.tzinfo or UTC)
+
+
+def back_off(doublings: int) -> float:
+    """Return the seconds to wait where none are asked for: 0.5 doubled that often, at most 30, and less."""
+    # In a long outage there are thousands of attempts, and no float holds two to the power of that.
+    return min(0.5 * 2.0 ** min(doublings, 6), 30.0) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
 def repeating(
-    call: Call, attempts: int, clock: Clock, notice: Callable[[str], None], key_life: timedelta = KEY_LIFE
+    call: Call,
+    attempts: int,
+    clock: Clock,
+    notice: Callable[[str], None],
+    key_life: timedelta = KEY_LIFE,
+    patience: Patience | None = None,
 ) -> AsyncRetrying:
     """Return the whole retry policy for one call.
 
@@ -389,30 +481,44 @@ def repeating(
       it asks for nothing, 0.5 s doubled per attempt up to 30 s, of which up to half is dropped at random.
     - No wait is longer than LONGEST_WAIT_SECONDS, whatever a fault asks for; a limit that asks for more
       is ResumeLater (see `failure`) and not repeated.
+    - Where a system is out of order, a read is repeated for as long as the patience lasts, however often
+      that is; what is asked for is then waited for whole, or, beyond that, not at all.
     - After the last attempt the last error stands.
     """
     key_dies = (call.first_sent or clock.now()) + key_life
+    # Where nothing is to be repeated, nothing is waited for either.
+    patient = patience if attempts > 1 and call.urgent and not call.writes else None
+
+    def until(error: BaseException | None) -> datetime | None:
+        return patient.until(error) if patient and isinstance(error, CallFailed) else None
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after_seconds if isinstance(error, Transient | UnknownOutcome) else None
         if asked is not None:
-            return min(asked + random.random(), LONGEST_WAIT_SECONDS)  # noqa: S311
-        return float(min(0.5 * 2 ** (state.attempt_number - 1), 30.0) * random.uniform(0.5, 1.0))  # noqa: S311
+            longest = LONGEST_RETRY_AFTER_SECONDS if until(error) else LONGEST_WAIT_SECONDS
+            return min(asked + random.random(), longest)  # noqa: S311
+        return back_off(state.attempt_number - 1)
 
     def stop(state: RetryCallState) -> bool:
-        if state.attempt_number >= attempts:
-            return True
         error = state.outcome.exception() if state.outcome else None
         next_at = clock.now() + timedelta(seconds=state.upcoming_sleep)
+        ends = until(error)
+        if ends is not None and (next_at <= ends or state.upcoming_sleep > LONGEST_WAIT_SECONDS):
+            return next_at > ends
+        if state.attempt_number >= attempts:
+            return True
         if call.not_after and isinstance(error, UnknownOutcome) and next_at > call.not_after:
             return True
         return call.writes and next_at >= key_dies
 
     def before_sleep(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        again = f"attempt {state.attempt_number + 1} of {attempts} in {state.upcoming_sleep:.1f} s"
-        notice(f"{error} Next: {again}.")
+        again = f"attempt {state.attempt_number + 1}"
+        of_all = f" of {attempts}" if state.attempt_number < attempts else ""
+        notice(f"{error} Next: {again}{of_all} in {state.upcoming_sleep:.1f} s.")
+        if patient and until(error):
+            patient.waits(error, state.upcoming_sleep)
 
     return AsyncRetrying(
         retry=retry_if_exception_type((Transient, UnknownOutcome)),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from blocks.xero import xero_date
+from blocks.xero import journal_date
 
 _Object = dict[str, msgspec.Raw]
 _WRITABLE = ("Narration", "LineAmountTypes", "Url", "ShowOnCashBasisReports")
@@ -26,7 +26,7 @@ def whole_body(source: bytes, status: str) -> bytes:
     fields = msgspec.json.decode(source, type=_Object)
     whole: dict[str, object] = {**_kept(fields, ("ManualJournalID",)), "Status": status}
     whole.update(_kept(fields, _WRITABLE))
-    if day := xero_date(msgspec.json.decode(fields.get("Date", b"null"), type=str | None)):
+    if day := journal_date(msgspec.json.decode(fields.get("Date", b"null"), type=str | None)):
         whole["Date"] = str(day)
     lines = msgspec.json.decode(fields["JournalLines"], type=list[_Object])
     # An account without a code is named by its id.

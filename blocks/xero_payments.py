@@ -1,21 +1,29 @@
 """What Xero shows of payments: payments, prepayments, overpayments, their cash, and whom they concern.
 
-Amounts are decimals from the first byte on. A list is read page by page until it stood still meanwhile:
-what slips from one page to another unseen would be a payment that LN never hears of.
+Amounts are decimals from the first byte on. Each thing tells in `problem` what of it cannot be read, is null
+where Xero gives a value, or is beyond all bounds, and is then left out; it is empty for what is in order.
+A list is read page by page until it stood still meanwhile: what slips from one page to another unseen would
+be a payment that LN never hears of.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import force_setattr
 
-from blocks.errors import Unavailable, UnusableAnswer
-from blocks.xero import PAYMENT_SCOPES, Pagination, XeroClient
+from blocks.amounts import is_amount
+from blocks.dates import utc_text
+from blocks.errors import NotFound, Rejected, Unavailable, UnusableAnswer
+from blocks.xero import PAYMENT_SCOPES, XeroClient, dated
+from blocks.xero_pages import Pagination, Reading
 
 # What is no GUID is no id of Xero's, and would make a whole filter one that Xero cannot read.
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -29,7 +37,62 @@ _DATES = 20
 _FILTERED_IDS = 20
 # A list can change while its pages are read; it is then read again, this often.
 _READINGS = 4
+# No list of what was paid has more pages: Xero itself reads no more than 100,000 rows for one.
+_MOST_PAGES = 300
+# Longer than any id that Xero gives; the record holds no longer one.
+_LONGEST_ID = 200
+_LONGEST_CONTACT_NUMBER = 50
+_CURRENCY_LENGTH = 3
+_QUOTED = 40  # characters of what is odd
+# More digits behind the point than any amount or rate of a ledger has.
+_MOST_DECIMALS = {"amount": 15, "total": 15, "currency_rate": 30}
 _HINT = f"The app in Xero needs the scopes {' '.join(PAYMENT_SCOPES)} to read what was paid."
+
+
+def _settle(thing: Any, *problems: str) -> None:
+    found = "; ".join(one for one in (thing.problem, *problems) if one)
+    if found != thing.problem:
+        force_setattr(thing, "problem", found)
+
+
+def _without_id(thing: Any, name: str) -> str:
+    """Give a thing whose id is none one that stays the same while what Xero shows does."""
+    given = getattr(thing, name)
+    if 0 < len(given) <= _LONGEST_ID:
+        return ""
+    digest = hashlib.sha256(given.encode() or msgspec.json.encode(thing)).hexdigest()[:16]
+    force_setattr(thing, name, f"without-id-{digest}")
+    return (
+        f"its id has {len(given):,} characters ({given[:_QUOTED]}…)" if given else "Xero gives no id for it"
+    )
+
+
+def _too_long(thing: Any, **longest: int) -> str:
+    problems = []
+    for name, length in longest.items():
+        given = getattr(thing, name)
+        if given is not None and len(given) > length:
+            force_setattr(thing, name, None)
+            problems.append(f"its {_said(name)} has {len(given):,} characters, where Xero's have {length}")
+    return "; ".join(problems)
+
+
+def _beyond(thing: Any, *names: str) -> str:
+    problems = []
+    for name in names:
+        number = getattr(thing, name)
+        if number is not None and not _within_bounds(number, _MOST_DECIMALS[name]):
+            force_setattr(thing, name, None)
+            problems.append(f"its {_said(name)} is no number of a ledger's ({str(number)[:_QUOTED]})")
+    return "; ".join(problems)
+
+
+def _within_bounds(number: Decimal, decimals: int) -> bool:
+    return is_amount(number) and -int(number.as_tuple().exponent) <= decimals
+
+
+def _said(name: str) -> str:
+    return name.replace("_", " ")
 
 
 class XeroContact(msgspec.Struct, frozen=True, rename="pascal"):
@@ -40,6 +103,11 @@ class XeroContact(msgspec.Struct, frozen=True, rename="pascal"):
     contact_number: str | None = None
     contact_status: str | None = None
     merged_to_contact_id: str | None = msgspec.field(name="MergedToContactID", default=None)
+    problem: str = msgspec.field(name="(problem)", default="")
+
+    def __post_init__(self) -> None:
+        """Tell of what is beyond its bounds, and leave it out."""
+        _settle(self, _too_long(self, contact_number=_LONGEST_CONTACT_NUMBER))
 
 
 class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
@@ -50,6 +118,11 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
     type: str | None = None
     currency_code: str | None = None
     contact: XeroContact | None = None
+    problem: str = msgspec.field(name="(problem)", default="")
+
+    def __post_init__(self) -> None:
+        """Tell of what is beyond its bounds, and leave it out."""
+        _settle(self, _too_long(self, currency_code=_CURRENCY_LENGTH))
 
 
 class XeroAccountRef(msgspec.Struct, frozen=True, rename="pascal"):
@@ -65,6 +138,7 @@ class XeroBankAccount(msgspec.Struct, frozen=True, rename="pascal"):
     type: str = ""
     name: str = ""
     bank_account_number: str | None = None
+    problem: str = msgspec.field(name="(problem)", default="")
 
 
 class XeroPayment(msgspec.Struct, frozen=True, rename="pascal"):
@@ -79,6 +153,11 @@ class XeroPayment(msgspec.Struct, frozen=True, rename="pascal"):
     account: XeroAccountRef | None = None
     invoice: XeroInvoice | None = None
     updated_date_utc: str | None = msgspec.field(name="UpdatedDateUTC", default=None)
+    problem: str = msgspec.field(name="(problem)", default="")
+
+    def __post_init__(self) -> None:
+        """Tell of what is beyond its bounds, and leave it out."""
+        _settle(self, _without_id(self, "payment_id"), _beyond(self, "amount", "currency_rate"))
 
 
 class XeroAllocation(msgspec.Struct, frozen=True, rename="pascal"):
@@ -88,37 +167,62 @@ class XeroAllocation(msgspec.Struct, frozen=True, rename="pascal"):
     amount: Decimal | None = None
     date: str | None = None
     invoice: XeroInvoice | None = None
-    is_deleted: bool | str = False
+    is_deleted: bool | str | None = False
+    problem: str = msgspec.field(name="(problem)", default="")
+
+    def __post_init__(self) -> None:
+        """Tell of what is beyond its bounds, and leave it out."""
+        _settle(self, _too_long(self, allocation_id=_LONGEST_ID), _beyond(self, "amount"))
 
 
-class XeroPrepayment(msgspec.Struct, frozen=True, rename="pascal"):
+class _Allocated(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
+    """What can be applied to invoices in parts; `ID` names the field of its id."""
+
+    ID: ClassVar[str]
+
+    type: str = ""
+    status: str = ""
+    contact: XeroContact | None = None
+    date: str | None = None
+    total: Decimal | None = None
+    currency_code: str | None = None
+    currency_rate: Decimal | None = None
+    allocations: list[XeroAllocation] = []
+    updated_date_utc: str | None = msgspec.field(name="UpdatedDateUTC", default=None)
+    problem: str = msgspec.field(name="(problem)", default="")
+
+    def __post_init__(self) -> None:
+        """Tell of what is beyond its bounds, and leave it out."""
+        _settle(
+            self,
+            _without_id(self, self.ID),
+            _too_long(self, currency_code=_CURRENCY_LENGTH),
+            _beyond(self, "total", "currency_rate"),
+        )
+
+
+class XeroPrepayment(_Allocated, frozen=True, rename="pascal", kw_only=True):
     """A prepayment with its allocations; its bank account is that of its bank transaction."""
 
+    ID = "prepayment_id"
+
     prepayment_id: str = msgspec.field(name="PrepaymentID")
-    type: str = ""
-    status: str = ""
-    contact: XeroContact | None = None
-    date: str | None = None
-    total: Decimal | None = None
-    currency_code: str | None = None
-    currency_rate: Decimal | None = None
-    allocations: list[XeroAllocation] = []
-    updated_date_utc: str | None = msgspec.field(name="UpdatedDateUTC", default=None)
 
 
-class XeroOverpayment(msgspec.Struct, frozen=True, rename="pascal"):
+class XeroOverpayment(_Allocated, frozen=True, rename="pascal", kw_only=True):
     """An overpayment with its allocations."""
 
+    ID = "overpayment_id"
+
     overpayment_id: str = msgspec.field(name="OverpaymentID")
-    type: str = ""
-    status: str = ""
-    contact: XeroContact | None = None
-    date: str | None = None
-    total: Decimal | None = None
-    currency_code: str | None = None
-    currency_rate: Decimal | None = None
-    allocations: list[XeroAllocation] = []
-    updated_date_utc: str | None = msgspec.field(name="UpdatedDateUTC", default=None)
+
+
+class XeroCreditNote(_Allocated, frozen=True, rename="pascal", kw_only=True):
+    """A credit note with what of it was applied to invoices."""
+
+    ID = "credit_note_id"
+
+    credit_note_id: str = msgspec.field(name="CreditNoteID")
 
 
 class XeroBankTransaction(msgspec.Struct, frozen=True, rename="pascal"):
@@ -130,6 +234,11 @@ class XeroBankTransaction(msgspec.Struct, frozen=True, rename="pascal"):
     bank_account: XeroAccountRef | None = None
     prepayment_id: str | None = msgspec.field(name="PrepaymentID", default=None)
     overpayment_id: str | None = msgspec.field(name="OverpaymentID", default=None)
+    problem: str = msgspec.field(name="(problem)", default="")
+
+    def __post_init__(self) -> None:
+        """Tell of what is beyond its bounds, and leave it out."""
+        _settle(self, _without_id(self, "bank_transaction_id"))
 
 
 class _Page(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
@@ -147,6 +256,10 @@ class _Prepayments(_Page, frozen=True, rename="pascal"):
 
 class _Overpayments(_Page, frozen=True, rename="pascal"):
     overpayments: list[XeroOverpayment]
+
+
+class _CreditNotes(_Page, frozen=True, rename="pascal"):
+    credit_notes: list[XeroCreditNote]
 
 
 class _BankTransactions(_Page, frozen=True, rename="pascal"):
@@ -205,6 +318,9 @@ _PAYMENTS = _Kind("Payments", _Payments, lambda found: found.payments, "payment_
 _OVERPAYMENTS = _Kind(
     "Overpayments", _Overpayments, lambda found: found.overpayments, "overpayment_id", "OverpaymentID"
 )
+_CREDIT_NOTES = _Kind(
+    "CreditNotes", _CreditNotes, lambda found: found.credit_notes, "credit_note_id", "CreditNoteID"
+)
 _INVOICES = _Kind("Invoices", _Invoices, lambda found: found.invoices, "invoice_id", "InvoiceID")
 _CONTACTS = _Kind("Contacts", _Contacts, lambda found: found.contacts, "contact_id", "ContactID")
 
@@ -238,6 +354,14 @@ class XeroPayments:
         """Return prepayments by id, as many as Xero knows."""
         return await self._filtered(_PREPAYMENTS, ids)
 
+    async def overpayments_named(self, ids: Iterable[str]) -> list[XeroOverpayment]:
+        """Return overpayments by id, as many as Xero knows."""
+        return await self._filtered(_OVERPAYMENTS, ids)
+
+    async def credit_notes_named(self, ids: Iterable[str]) -> list[XeroCreditNote]:
+        """Return credit notes by id, as many as Xero knows."""
+        return await self._filtered(_CREDIT_NOTES, ids)
+
     async def prepayment(self, prepayment_id: str) -> XeroPrepayment:
         """Return one prepayment. Raises NotFound."""
         path = f"Prepayments/{prepayment_id}"
@@ -250,6 +374,10 @@ class XeroPayments:
         """Return the overpayments created or changed since an instant, voided ones included."""
         return await self._list(_OVERPAYMENTS, modified_since=modified_since)
 
+    async def credit_notes(self, modified_since: datetime | None = None) -> list[XeroCreditNote]:
+        """Return the credit notes created or changed since an instant, voided ones included."""
+        return await self._list(_CREDIT_NOTES, modified_since=modified_since)
+
     async def bank_transactions(self, modified_since: datetime | None = None) -> list[XeroBankTransaction]:
         """Return the bank transactions created or changed since an instant, deleted ones included."""
         return await self._list(_BANK_TRANSACTIONS, modified_since=modified_since)
@@ -258,7 +386,7 @@ class XeroPayments:
         """Return the bank transactions of some days: those of prepayments that were made long ago."""
         found: list[XeroBankTransaction] = []
         for some in _batches(sorted(set(days)), _DATES):
-            where = " OR ".join(f"Date==DateTime({day.year},{day.month:02},{day.day:02})" for day in some)
+            where = " OR ".join(map(dated, some))
             found += await self._list(_BANK_TRANSACTIONS, {"where": where})
         return found
 
@@ -289,7 +417,7 @@ class XeroPayments:
     async def _by_id(self, kind: _Kind[P, T], ids: Iterable[str], params: Mapping[str, str]) -> dict[str, T]:
         found: dict[str, T] = {}
         for some in _batches(sorted({one for one in ids if one}), _IDS):
-            listed = await self._list(kind, {**params, "IDs": ",".join(some)})
+            listed = await self._asked_for(kind, {**params, "IDs": ",".join(some)}, some)
             found |= {kind.id_of(one): one for one in listed}
         return found
 
@@ -297,8 +425,23 @@ class XeroPayments:
         found: list[T] = []
         for some in _batches(sorted({one for one in ids if _GUID.fullmatch(one)}), _FILTERED_IDS):
             where = " OR ".join(f'{kind.order}==guid("{one}")' for one in some)
-            found += await self._list(kind, {"where": where})
+            found += await self._asked_for(kind, {"where": where}, some)
         return found
+
+    async def _asked_for(self, kind: _Kind[P, T], params: Mapping[str, str], ids: Iterable[str]) -> list[T]:
+        """Return what Xero knows of some ids; where it refuses to be asked for all of them, one by one."""
+        try:
+            return await self._list(kind, params)
+        except Rejected:
+            return [item for one in ids for item in await self._one(kind, one)]
+
+    async def _one(self, kind: _Kind[P, T], one: str) -> Sequence[T]:
+        """Return what has an id: nothing where Xero knows no such thing, or takes that for no id."""
+        try:
+            page = await self._xero.get(f"{kind.path}/{quote(one, safe='')}", kind.page, if_forbidden=_HINT)
+        except (NotFound, Rejected):
+            return ()
+        return kind.items(page)
 
     async def _list(
         self,
@@ -313,38 +456,37 @@ class XeroPayments:
             if found is not None:
                 return found
         raise Unavailable(
-            f"Xero: {kind.path} keep coming and going while they are read, so whether all were seen cannot "
-            "be told. Nothing was taken from them; the next run reads them again."
+            f"Xero: {kind.path} keep coming and going while they are read, or its pages repeat or never end, "
+            "so whether all were seen cannot be told. Nothing was taken from them; the next run reads them "
+            "again."
         )
 
     async def _reading(
         self, kind: _Kind[P, T], params: Mapping[str, str], headers: Mapping[str, str]
     ) -> list[T] | None:
-        """Read all pages once; return None where what came is not as many as Xero states."""
+        """Read all pages once; return None where what came is not all, or more than Xero states."""
         found: dict[str, T] = {}
-        counts: set[int] = set()
-        page, last = 0, False
-        while not last:
-            page += 1
+        reading = Reading(_MOST_PAGES)
+        while not reading.ended:
             # Ordered by id, which no change moves: in Xero's own order, by time of change, an item can
             # slip past a reader from one page to another.
-            paging = {"page": str(page), "pageSize": str(PAGE_SIZE), "order": f"{kind.order} ASC"}
+            paging = {
+                "page": str(reading.page),
+                "pageSize": str(PAGE_SIZE),
+                "order": f"{kind.order} ASC",
+            }
             answer = await self._xero.get(
                 kind.path, kind.page, {**params, **paging}, headers, if_forbidden=_HINT
             )
-            items = kind.items(answer)
-            found |= {kind.id_of(one): one for one in items}
-            if answer.pagination is None:
-                last = not items
-            else:
-                counts.add(answer.pagination.item_count)
-                last = page >= answer.pagination.page_count
-        return list(found.values()) if counts <= {len(found)} else None
+            items = {kind.id_of(one): one for one in kind.items(answer)}
+            found |= items
+            reading.take(items.keys(), answer.pagination)
+        return list(found.values()) if reading.whole else None
 
 
 def _modified_since(instant: datetime) -> dict[str, str]:
     # Xero's own form: UTC, without a zone.
-    return {"If-Modified-Since": instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")}
+    return {"If-Modified-Since": utc_text(instant)}
 
 
 def _batches(items: Sequence[T], size: int) -> list[Sequence[T]]:

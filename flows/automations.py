@@ -1,4 +1,9 @@
-"""Prefect's automations for Daybook: after a run that crashed, is late, or failed, somebody is told."""
+"""Prefect's automations for Daybook: of a run that crashed, went silent, is late, or failed, people are told.
+
+A run that went silent (its process was killed, or its worker, or the machine) stays `Running` in Prefect. An
+automation calls it crashed, which gives its place to the next run of its deployment, and sets off the one
+for runs that crashed.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from uuid import UUID
 
 from prefect.automations import (
     Automation,
+    ChangeFlowRunState,
     EventTrigger,
     Posture,
     ResourceSpecification,
@@ -14,6 +20,7 @@ from prefect.automations import (
     SendNotification,
 )
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound
 
 from blocks.errors import UsageError
@@ -25,6 +32,10 @@ _OCCASIONS = {
     "Failed": "a run failed",
 }
 _FLOWS = ["journals", "withdraw", "payments"]
+# A run beats every 180 s where nothing else is set, and as often as blocks.quiet and prefect.yaml say.
+SILENT_FOR = timedelta(minutes=5)
+_BEAT = "prefect.flow-run.heartbeat"
+_MADE_BY = "Made by python -m flows.main automations, which brings it up to date as well."
 # The watching run looks after the connection of the run that is in trouble.
 _OF_THAT_RUN = {
     "__prefect_kind": "jinja",
@@ -44,7 +55,38 @@ async def create(notify: str | None) -> list[str]:
     """
     deployment = await _deployment()
     block = await _block(notify) if notify else None
-    return [await _put(_automation(state, deployment, block)) for state in _OCCASIONS]
+    told = [_automation(state, deployment, block) for state in _OCCASIONS]
+    return [await _put(one) for one in (*told, _silent())]
+
+
+def _silent() -> Automation:
+    """Return what calls a run crashed that began to beat and has neither beaten nor ended since."""
+    return Automation(
+        name="Daybook: a run went silent",
+        description=_MADE_BY,
+        trigger=EventTrigger(
+            after={_BEAT},
+            # Whatever is heard of it: a further beat, or its end, however that is called.
+            expect={"prefect.flow-run.*"},
+            for_each={"prefect.resource.id"},
+            match_related=_of_flows([*_FLOWS, "journals: look back", "watch"]),
+            posture=Posture.Proactive,
+            threshold=1,
+            within=SILENT_FOR,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                name="Crashed",
+                state=StateType.CRASHED,
+                message=f"Nothing was heard of this run for {SILENT_FOR.seconds // 60} minutes: its process, "
+                "its worker or its machine was stopped.",
+            )
+        ],
+    )
+
+
+def _of_flows(names: list[str]) -> ResourceSpecification:
+    return ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": names})
 
 
 def _automation(state: str, deployment: UUID, block: UUID | None) -> Automation:
@@ -55,12 +97,10 @@ def _automation(state: str, deployment: UUID, block: UUID | None) -> Automation:
         actions.append(SendNotification(block_document_id=block, subject=_SUBJECT, body=_BODY))
     return Automation(
         name=f"Daybook: {_OCCASIONS[state]}",
-        description="Made by python -m flows.main automations, which brings it up to date as well.",
+        description=_MADE_BY,
         trigger=EventTrigger(
             expect={f"prefect.flow-run.{state}"},
-            match_related=ResourceSpecification(
-                {"prefect.resource.role": "flow", "prefect.resource.name": _FLOWS}
-            ),
+            match_related=_of_flows(_FLOWS),
             posture=Posture.Reactive,
             threshold=1,
             within=timedelta(0),

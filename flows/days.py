@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from blocks.dates import require_askable
 from blocks.errors import Refusal, UsageError
 
 
@@ -78,8 +79,9 @@ class DayNotOver(Refusal):
 def day_to_run(date: dt.date | None, scheduled: dt.datetime, zone: ZoneInfo, now: dt.datetime) -> Day:
     """Return the day a run covers: the date asked for, or the day before the scheduled start.
 
-    A late run thus still covers its own day. Raises DayNotOver.
+    A late run thus still covers its own day. Raises UsageError and DayNotOver.
     """
+    require_askable("date", date)
     day = Day(date or scheduled.astimezone(zone).date() - dt.timedelta(days=1), zone)
     if now < day.end:
         local = day.end.astimezone(zone)

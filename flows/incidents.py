@@ -7,9 +7,10 @@ store, was lost; so no task is ever logged twice.
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -20,11 +21,16 @@ from blocks.errors import CallFailed, NotFound, StoreError
 from blocks.incidents import Incident, TaskState
 from blocks.mambu import MambuClient, MambuTask
 from blocks.store import Store
+from blocks.visible import visible
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:daybook:mambu:tasks")
 LONGEST_TITLE = 255
 LONGEST_TEXT = 20_000
 _REST = "\n… the date's failures page shows the rest."
+_HAPPENED = "What happened"
+# The stages of a withdrawal, which no other run has.
+WITHDRAWAL = ("read", "remove", "verify")
+_LOOKED_FOR_SECONDS = 30
 # A task this much older than its incident can still be its own: clocks differ.
 _CLOCKS_DIFFER = dt.timedelta(minutes=1)
 
@@ -52,8 +58,9 @@ class Failure(NamedTuple):
 
     def text(self, longest: int) -> str:
         """Return it as the text of a task; where that is too long, details are left out, never the remedy."""
-        what = "\n".join(("What happened", self.happened, *_bullets(self.details)))
-        end = "\n".join(("", "", "What is safe", *self.safe, "", "What to do next", self.remedy))
+        what = "\n".join((_HAPPENED, visible(self.happened), *_bullets(self.details)))
+        safe, remedy = map(visible, self.safe), visible(self.remedy)
+        end = "\n".join(("", "", "What is safe", *safe, "", "What to do next", remedy))
         return _cut(what, longest - len(end)) + end
 
 
@@ -72,34 +79,74 @@ class Desk:
     clock: Clock
     log: Callable[[str], None]
 
-    async def open(self, failure: Failure, day: dt.date, zone: ZoneInfo) -> Incident:
-        """Record a failure and tell people of it. Without a store it is told all the same, and not kept."""
+    async def open(
+        self, failure: Failure, day: dt.date, zone: ZoneInfo, *, beside: Collection[str] = ()
+    ) -> Incident:
+        """Record a failure and tell people of it. Without a store it is told all the same, and not kept.
+
+        It ends the incidents of the day's other stages, but for those of the steps `beside`. A withdrawal's
+        failures and those of other runs do not end each other.
+        """
         incident = self._incident(failure, day)
         try:
-            incident = await self.store.incidents.open(incident)
+            incident = await self.store.incidents.open(incident, beside, WITHDRAWAL)
         except StoreError as error:
             self.log(f"The incident could not be recorded. {error}")
-            return await self._try(incident, zone)
+            told = await self._try(incident, zone)
+            with suppress(StoreError):  # it may be back by now; if not, a success finds the task in Mambu
+                return await self.store.incidents.open(told, beside, WITHDRAWAL)
+            return told
         await self.tell(zone)
         return incident
 
     async def resolve(
-        self, day: dt.date | None, zone: ZoneInfo, *, lost_store: bool = False
+        self,
+        day: dt.date | None,
+        zone: ZoneInfo,
+        *,
+        stages: Collection[str] = (),
+        but_stages: Collection[str] = (),
+        but_steps: Collection[str] = (),
     ) -> list[Incident]:
-        """End the incidents of a day, or of all days, and complete their tasks. Raises StoreError.
+        """End the incidents of a day, or of all days, and complete their tasks; `stages`: only theirs.
 
-        After a loss of the store, tasks that speak of the same are found in Mambu itself.
+        Those of `but_stages` and of `but_steps` go on. Tasks that the record does not know are looked for in
+        Mambu itself, by the marker: the store that had them was lost, or it could not be written to when they
+        were logged. Those of incidents that go on are left, and those of other users. Raises StoreError.
         """
-        ended = await self.store.incidents.resolve(self.flow, self.connection, day, self.clock.now())
+        ended = await self.store.incidents.resolve(
+            self.flow,
+            self.connection,
+            day,
+            self.clock.now(),
+            stages=stages,
+            but_stages=but_stages,
+            but_steps=but_steps,
+        )
         await self.tell(zone)
-        if lost_store and self.user and self.mambu:
-            try:
-                for task in await self.mambu.find_tasks(self._marked(day)):
-                    if task.status != "COMPLETED":
-                        await self.mambu.complete_task(task.id)
-            except CallFailed as error:
-                self.log(f"Tasks of an earlier record could not be looked for in Mambu. {error}")
+        if not stages and self.user and self.mambu:
+            await self._complete_unrecorded(day, self.mambu)
         return ended
+
+    async def _complete_unrecorded(self, day: dt.date | None, mambu: MambuClient) -> None:
+        held = await self.store.incidents.all(self.connection, day=day, only_open=True)
+        # Not by their numbers: that of a task whose answer was lost is not on record.
+        going_on = {_marker(incident.task_title) for incident in held}
+        try:
+            # A success does not wait for this as long as for what it rests on.
+            async with asyncio.timeout(_LOOKED_FOR_SECONDS):
+                marked = self._marked(day)
+                for task in await mambu.find_tasks(marked):
+                    theirs = task.assigned_user_key not in {None, self.user}
+                    if task.status == "COMPLETED" or theirs or _marker(task.title) in going_on:
+                        continue
+                    if _is_own(task, marked):
+                        with suppress(NotFound):
+                            await mambu.complete_task(task.id)
+        except TimeoutError:
+            self.log("Mambu took too long to say whether tasks of an earlier record are open there.")
+        except CallFailed as error:
+            self.log(f"Tasks of an earlier record could not be looked for in Mambu. {error}")
 
     async def tell(self, zone: ZoneInfo) -> None:
         """Bring to Mambu what waits for it; what cannot be brought now keeps waiting. Raises StoreError."""
@@ -120,11 +167,11 @@ class Desk:
             day=day,
             stage=failure.stage,
             step=failure.step,
-            error=failure.what,
-            remedy=failure.remedy,
+            error=visible(failure.what, lines=True),
+            remedy=visible(failure.remedy, lines=True),
             opened=self.clock.now(),
             task_state=TaskState.DUE if self.user and self.mambu else TaskState.NONE,
-            task_title=f"{failure.title[: LONGEST_TITLE - len(marker) - 1]} {marker}",
+            task_title=f"{visible(failure.title)[: LONGEST_TITLE - len(marker) - 1]} {marker}",
             task_text=failure.text(LONGEST_TEXT),
         )
 
@@ -153,7 +200,7 @@ class Desk:
                 task = await mambu.create_task(
                     incident.task_title,
                     incident.task_text,
-                    self.clock.now().astimezone(zone).date(),
+                    mambu.transport.there.at(self.clock.now()).astimezone(zone).date(),
                     self.user,
                     str(uuid.uuid5(_NAMESPACE, incident.incident_id)),
                 )
@@ -184,20 +231,42 @@ class Desk:
         """Return the incident's own tasks: those with its marker that are open; and completed ones no older
         than itself, where a task may have been logged without our knowing.
 
-        One that is known to be another incident's is not among them: that one's end would end it, too.
+        One that is known to be another incident's is not among them: that one's end would end it, too. But
+        of two open ones of one place the task is the same: this one was told while the record was away.
         """
-        marker = incident.task_title[incident.task_title.rindex("[") :]
-        since = incident.opened - _CLOCKS_DIFFER
+        marker = _marker(incident.task_title)
         others: set[str | None] = set()
         with suppress(StoreError):  # without a store all that can be known is in Mambu
             held = await self.store.incidents.all(incident.connection, day=incident.day)
-            others = {one.task_id for one in held if one.incident_id != incident.incident_id}
+            others = {
+                one.task_id
+                for one in held
+                if one.incident_id != incident.incident_id and (one.resolved or incident.resolved)
+            }
+        found = await mambu.find_tasks(marker)
+        # By Mambu's clock, which dates its tasks.
+        since = mambu.transport.there.at(incident.opened) - _CLOCKS_DIFFER
         return [
             task
-            for task in await mambu.find_tasks(marker)
-            if str(task.id) not in others
+            for task in found
+            if _is_own(task, marker)
+            and str(task.id) not in others
             and (task.status != "COMPLETED" or (incident.task_tried and _created(task) >= since))
         ]
+
+
+def _marker(title: str) -> str:
+    """Return the marker at the end of a task's title."""
+    return title[max(title.rfind("["), 0) :]
+
+
+def _is_own(task: MambuTask, marked: str) -> bool:
+    """Tell whether a task was logged by Daybook: its title ends with a marker that begins like this, and its
+    text is laid out as ours are. A person's own task may quote the title of one.
+    """
+    marker = _marker(task.title)
+    text = _HAPPENED if task.description is None else task.description
+    return marker.startswith(marked) and marker.endswith("]") and _HAPPENED in text
 
 
 def _created(task: MambuTask) -> dt.datetime:
@@ -209,7 +278,7 @@ def _created(task: MambuTask) -> dt.datetime:
 
 
 def _bullets(texts: tuple[str, ...]) -> list[str]:
-    return [f"- {text}" for text in texts]
+    return [f"- {visible(text)}" for text in texts]
 
 
 def _cut(text: str, longest: int) -> str:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from blocks.incidents import Incident
 from blocks.store import Store
+from blocks.visible import json_text
+from flows.incidents import WITHDRAWAL
 from flows.journals.night import staged_folder
 from flows.journals.staging import StagedDay, staged_days
+from flows.shown import shown, title
 from flows.words import capital
 
 
@@ -29,7 +30,7 @@ async def show(store: Store, connection: str, date: dt.date | None, *, only_open
             "incidents": [_document(one) for one in found],
             "staged": [one.model_dump(mode="json") for one in staged],
         }
-        click.echo(json.dumps(document, ensure_ascii=False))
+        click.echo(json_text(document))
     else:
         _print(found, staged, connection)
     return 1 if any(one.resolved is None for one in found) else 0
@@ -56,18 +57,26 @@ def _print(found: Sequence[Incident], staged: Sequence[StagedDay], connection: s
     for incident in found:
         console.print(_table(incident))
     for one in staged:
-        console.print(f"Staged: {one}.", markup=False)
+        console.print(shown(f"Staged: {one}."))
     if still:
         days = ", ".join(str(day) for day in sorted({one.day for one in still}))
-        console.print(f"Open for the connection {connection}: {days}.", markup=False)
+        console.print(shown(f"Open for the connection {connection}: {days}."))
     else:
-        console.print(f"Nothing is open for the connection {connection}.", markup=False)
+        console.print(shown(f"Nothing is open for the connection {connection}."))
+
+
+def _run_of(incident: Incident) -> str:
+    """Return which kind of run it was: a withdrawal has its day in common with the journals."""
+    withdrawal = incident.flow == "journals" and incident.stage in WITHDRAWAL
+    return "Withdrawal" if withdrawal else capital(incident.flow)
 
 
 def _table(incident: Incident) -> Table:
     place = f"{incident.stage} ({incident.step})" if incident.step else incident.stage
+    # Exceptions stop nothing.
+    stopped = "" if incident.stage == "exceptions" else "stopped at "
     table = Table(
-        title=f"{capital(incident.flow)}, {incident.day}: stopped at {place}",
+        title=title(f"{_run_of(incident)}, {incident.day}: {stopped}{place}"),
         title_justify="left",
         show_header=False,
         expand=True,
@@ -84,5 +93,5 @@ def _table(incident: Incident) -> Table:
     if incident.resolved:
         rows.append(("Resolved", f"{incident.resolved:%Y-%m-%d %H:%M} UTC"))
     for name, value in rows:
-        table.add_row(name, escape(value))
+        table.add_row(name, shown(value))
     return table

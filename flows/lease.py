@@ -1,4 +1,8 @@
-"""One run at a time: a lease in the store, and a lock beside it that dies with its process."""
+"""One run at a time: a lease in the store, and a lock beside it that dies with its process.
+
+A lease that was left behind is not always that of a run that died: one that came to its end while the store
+could not be written to could not give it back. Prefect knows which of the two it was.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,13 @@ import platform
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from uuid import UUID
 
+import httpx
 from filelock import FileLock, Timeout
+from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
+from prefect.exceptions import ObjectNotFound
 
 from blocks.errors import StoreError
 from blocks.home import home, private_folder
@@ -27,10 +36,13 @@ async def held(run: Run, owner: str) -> AsyncIterator[Lease | None]:
     Waits while another run holds it. Raises StoreError.
     """
     lock = _lock(run)
-    died = await _taken(run, owner, lock)
+    left = await _taken(run, owner, lock)
     renewing = asyncio.create_task(_renew(run))
     try:
-        yield died
+        if left is not None and not await has_died(left):
+            run.log(f"The run {left.owner} came to its end, and could not record it in the store.")
+            left = None
+        yield left
     finally:
         renewing.cancel()
         with suppress(asyncio.CancelledError):
@@ -39,6 +51,27 @@ async def held(run: Run, owner: str) -> AsyncIterator[Lease | None]:
             with suppress(StoreError):  # it expires by itself
                 await run.store.leases.release(run.lease)
         lock.release()
+
+
+async def note_stage(run: Run) -> None:
+    """Write down at once which stage a run is at, for whoever finds its lease. Raises StoreError."""
+    if run.lease is not None:
+        await run.store.leases.renew(run.lease, run.stage, run.clock.now())
+
+
+async def has_died(lease: Lease) -> bool:
+    """Tell whether a run that left its lease behind ended without a word, as far as Prefect knows of it.
+
+    One that Prefect saw end has said how; of one that Prefect does not know nobody can tell more.
+    """
+    if FlowRunContext.get() is None:
+        return True
+    try:
+        async with get_client() as client:
+            state = (await client.read_flow_run(UUID(lease.owner))).state
+    except (ObjectNotFound, ValueError, httpx.HTTPError):
+        return True
+    return state is None or not (state.is_completed() or state.is_failed())
 
 
 async def settled_leases(run: Run, flow: str) -> list[Lease]:
@@ -75,7 +108,7 @@ async def _taken(run: Run, owner: str, lock: FileLock) -> Lease | None:
             run.lease = wanted
             return died
         if waited % _TOLD_EVERY == 0:
-            run.log(
+            run.waits(
                 f"{run.hold.what} is held by the run {holder.owner} since {holder.taken_at:%H:%M:%S} UTC "
                 f"(it is at {holder.stage or 'its beginning'}): waiting until that has ended."
             )
@@ -100,10 +133,10 @@ async def _renew(run: Run) -> None:
         try:
             if not await run.store.leases.renew(run.lease, run.stage, run.clock.now()):
                 # What is still to be written checks the lease itself, and stops.
-                run.log(f"Another run has taken {run.hold.what} over.")
+                run.warn(f"Another run has taken {run.hold.what} over.")
                 return
         except StoreError as error:
-            run.log(f"{error} This run goes on as long as it does not need it.")
+            run.warn(f"{error} This run goes on as long as it does not need it.")
 
 
 def _lock(run: Run) -> FileLock:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from blocks.command_line import run_command
+from blocks.dates import require_askable
 
 
 class _JournalsByDefault(click.Group):
@@ -33,9 +34,11 @@ class _Date(click.ParamType[dt.date]):
         if isinstance(value, dt.date):
             return value
         try:
-            return dt.datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
+            date = dt.datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
         except ValueError:
             self.fail(f"{value!r} is not a date such as 2026-11-20.", param, ctx)
+        require_askable(_called(param), date)
+        return date
 
 
 class _Instant(click.ParamType[dt.datetime]):
@@ -48,7 +51,12 @@ class _Instant(click.ParamType[dt.datetime]):
             instant = dt.datetime.fromisoformat(value)
         except ValueError:
             self.fail(f"{value!r} is not an instant such as 2026-11-20T08:00:00+00:00.", param, ctx)
+        require_askable(_called(param), instant)
         return instant if instant.tzinfo else instant.replace(tzinfo=dt.UTC)
+
+
+def _called(param: click.Parameter | None) -> str:
+    return param.opts[0] if param else "date"
 
 
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -105,7 +113,7 @@ def main() -> None:
     """Daybook: Mambu's journal lines in Xero as draft manual journals; Xero's payments in Infor LN.
 
     Without a command it is journals. Exit codes: 0 done and nothing open; 1 the run failed, something does
-    not tie out, or something is refused; 2 wrong use or configuration; 130 interrupted.
+    not tie out, or something is refused; 2 wrong use or configuration; 130 interrupted, 143 terminated.
     """
 
 
@@ -203,14 +211,26 @@ def audit(
 
 
 @audit.command()
-@click.argument("key")
+@click.argument("key", required=False)
+@click.option("--before-start", is_flag=True, help="All that is from before the start and waits, not one.")
 @click.option("--reason", required=True, help="Why: kept in the audit table.")
 @_reached
-def discard(key: str, reason: str, connection: str, directory: Path | None) -> None:
-    """Close the document KEY (kind:xero-id, such as payment:1234): no run looks at it again."""
+def discard(
+    key: str | None, before_start: bool, reason: str, connection: str, directory: Path | None
+) -> None:
+    """Close the document KEY (kind:xero-id, such as payment:1234): no run looks at it again.
+
+    With --before-start, close all documents that are dated before the connection's start and wait for a
+    person's word.
+    """
     from flows import auditing
 
-    auditing.discard(connection, directory, key, reason)
+    if (key is None) is not before_start:
+        raise click.UsageError("Give either a KEY or --before-start.")
+    if key is None:
+        auditing.discard_from_before_start(connection, directory, reason)
+    else:
+        auditing.discard(connection, directory, key, reason)
 
 
 @audit.command()
@@ -221,6 +241,39 @@ def undiscard(key: str, connection: str, directory: Path | None) -> None:
     from flows import auditing
 
     auditing.discard(connection, directory, key, None)
+
+
+@audit.command()
+@_reached
+def begin(connection: str, directory: Path | None) -> None:
+    """Confirm that the payments may begin from this store, though it may be new or set back.
+
+    What people booked in LN by hand and the store does not know is sent again: carry their decisions over
+    first (audit import), or discard it. From then on LN's word for what it has is an answer.
+    """
+    from flows import auditing
+
+    auditing.begin(connection, directory)
+
+
+@audit.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@_reached
+def export_decisions(file: Path, connection: str, directory: Path | None) -> None:
+    """Write to FILE what people have decided on documents: what they discarded, and reopened."""
+    from flows import auditing
+
+    auditing.export_decisions(connection, directory, file)
+
+
+@audit.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@_reached
+def import_decisions(file: Path, connection: str, directory: Path | None) -> None:
+    """Take over the decisions in FILE, as audit export wrote it. What was decided here later stands."""
+    from flows import auditing
+
+    auditing.import_decisions(connection, directory, file)
 
 
 @main.command()
@@ -271,7 +324,7 @@ def incidents(
 @main.command()
 @click.option("--notify", metavar="KIND/NAME", help="A block to notify by as well: slack-webhook/finance.")
 def automations(notify: str | None) -> None:
-    """Create Prefect's automations for runs that crashed, are late, or failed."""
+    """Create Prefect's automations for runs that crashed, went silent, are late, or failed."""
     import asyncio
 
     from flows.automations import create

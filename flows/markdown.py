@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from blocks.visible import visible
+
 MOST_ROWS = 1000
+# Signs of markup anywhere in a text, and what a page would read as another character.
+_MARKS = re.compile(r"[\\|\[\]<>*_`~]|&(?=#?\w+;)")
+# What begins a list, a rule or a heading.
+_BEGINS = re.compile(r"^(\d*)([-+=#]+|[.)])(?=\s|$)")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> str:
@@ -23,6 +30,5 @@ def bullets(texts: Sequence[str]) -> str:
 
 def cell(text: str) -> str:
     """Return a text from outside such that it cannot end a table's cell or become markup."""
-    for mark in "\\|[]<>*_`":
-        text = text.replace(mark, "\\" + mark)
-    return " ".join(text.split())
+    line = " ".join(visible(text).split())
+    return _BEGINS.sub(r"\1\\\2", _MARKS.sub(r"\\\g<0>", line))

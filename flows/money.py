@@ -32,6 +32,8 @@ _WITHOUT_MINOR_UNITS = frozenset(
 )
 # Amounts are refused from here on: 18 significant digits.
 TOO_LARGE_MINOR = 10**18
+# Digits in which sums of amounts are exact: of any day's lines, with all the decimals that are read.
+SUMS_PRECISION = 60
 _INT64_LIMIT = 2**63 - 1
 
 
@@ -73,21 +75,3 @@ def summable(values: pd.Series[int]) -> pd.Series[int]:
         return values
     largest = max(abs(int(values.max())), abs(int(values.min())))
     return values if largest * len(values) <= _INT64_LIMIT else values.astype(object)
-
-
-def round_to_zero_sum(amounts: Sequence[int], factor: int) -> list[int]:
-    """Divide integers that sum to zero by `factor` so that the results still sum to zero.
-
-    By largest remainder: each result is its amount rounded down or up, and those are rounded up whose
-    remainders are the largest, the earlier one where two are alike. What divides evenly is untouched.
-    Raises ValueError where the amounts do not sum to zero.
-    """
-    if sum(amounts) != 0:
-        raise ValueError("the amounts do not sum to zero")
-    down = [amount // factor for amount in amounts]
-    remainders = [amount % factor for amount in amounts]
-    up = sum(remainders) // factor
-    order = sorted(range(len(amounts)), key=lambda index: (-remainders[index], index))
-    for index in order[:up]:
-        down[index] += 1
-    return down

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,13 @@ from rich.table import Table
 
 from blocks.audit_rows import AuditRow, Entry, Status
 from blocks.errors import DaybookError
+from blocks.visible import json_text, visible
 from flows import local
 from flows.auditing import documents_table
 from flows.payments.classify import Action
 from flows.payments.flow import payments
 from flows.payments.summary import PaymentsSummary
+from flows.shown import shown
 from flows.terminal import Bars, failure_table
 from flows.words import counted
 
@@ -56,35 +57,32 @@ def run(parameters: dict[str, Any], connection: str, sandbox: Path | None, *, as
     _show(summary, sandbox, as_json=as_json)
     if screen.error is not None:
         return screen.error.exit_code
-    return 1 if summary.left_open else 0
+    return 1 if summary.anything_open else 0
 
 
 def _show(summary: PaymentsSummary, sandbox: Path | None, *, as_json: bool) -> None:
     """Print the outcome: one JSON object, or the table and the sentence."""
     failed = summary.status == "failed"
     if as_json:
-        click.echo(json.dumps(summary.as_json(), ensure_ascii=False))
+        click.echo(json_text(summary.as_json()))
         if failed:
-            click.echo(summary.message, err=True)
+            click.echo(visible(summary.message, lines=True), err=True)
         return
     console, errors = Console(soft_wrap=False), Console(stderr=True)
-    if summary.documents:
+    if _rows(summary):
         console.print(_table(summary))
     if summary.failure is not None:
         errors.print(failure_table(summary.failure, summary.incident))
     else:
-        (errors if failed else console).print(summary.message, markup=False, highlight=False)
+        (errors if failed else console).print(shown(summary.message))
     for note in summary.notes:
-        console.print(note, markup=False, highlight=False)
+        console.print(shown(note))
     if sandbox is not None and summary.documents:
-        place = f"--dir {sandbox}"
-        console.print(
-            f"See LN's books: python -m flows.main sandbox --port 8765 {place}. The audit table: "
-            f"python -m flows.main audit --sandbox-dir {sandbox}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
+        ways = (
+            f"See LN's books: python -m flows.main sandbox --port 8765 --dir {sandbox}. The audit table: "
+            f"python -m flows.main audit --sandbox-dir {sandbox}"
         )
+        console.print(shown(ways), soft_wrap=True)
 
 
 def _table(summary: PaymentsSummary) -> Table:
@@ -101,8 +99,11 @@ def _rows(summary: PaymentsSummary) -> list[tuple[Entry, str, str]]:
         (one.entry, "to be sent" if one.action is Action.SEND else str(one.status), one.reason)
         for one in summary.planned
     ]
-    shown = sorted(summary.rows, key=lambda row: _ORDER.index(row.status))
-    return found + [(row.entry, str(row.status), _said(row)) for row in shown]
+    found += [
+        (row.entry, str(row.status), _said(row))
+        for row in sorted(summary.rows, key=lambda row: _ORDER.index(row.status))
+    ]
+    return [one for one in found if one[0].key not in summary.told_together]
 
 
 def _said(row: AuditRow) -> str:

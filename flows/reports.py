@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from prefect import get_run_logger
 from prefect.artifacts import (
     acreate_markdown_artifact,
     acreate_progress_artifact,
@@ -17,6 +18,7 @@ from prefect.artifacts import (
 )
 
 from blocks.errors import DaybookError
+from blocks.visible import visible
 
 # More than anybody reads; what an API refuses as too large would be lost as a whole.
 LONGEST_MARKDOWN = 400_000
@@ -28,6 +30,9 @@ class Observer:
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Take note of how far a stage is."""
+
+    def waits(self, text: str) -> None:
+        """Take note of what the run waits for."""
 
     def ended(self, summary: Any, error: DaybookError | None) -> None:
         """Take note of how the run ended."""
@@ -49,6 +54,19 @@ def observed_by(observer: Observer) -> Iterator[None]:
 def observer() -> Observer:
     """Return who watches, or somebody who does nothing."""
     return _observer.get() or Observer()
+
+
+class RunLog(NamedTuple):
+    """How a run speaks in its log: of what goes on, and of what somebody has to know of it."""
+
+    say: Callable[[str], None]
+    warn: Callable[[str], None]
+
+
+def run_log() -> RunLog:
+    """Return the log of the run that this is called in."""
+    logger = get_run_logger()
+    return RunLog(lambda text: logger.info(visible(text)), lambda text: logger.warning(visible(text)))
 
 
 class Progress:
@@ -92,6 +110,7 @@ def artifact_key(kind: str, date: str, connection: str) -> str:
 
 async def leave_markdown(key: str, text: str, description: str) -> None:
     """Leave a text, cut where it is longer than anybody reads."""
+    text = visible(text, lines=True)
     if len(text) > LONGEST_MARKDOWN:
         text = text[:LONGEST_MARKDOWN].rsplit("\n", 1)[0] + "\n\n… cut here: the rest is too long to show.\n"
     await acreate_markdown_artifact(markdown=text, key=key, description=description)
@@ -99,4 +118,5 @@ async def leave_markdown(key: str, text: str, description: str) -> None:
 
 async def leave_table(key: str, rows: list[dict[str, str]], description: str) -> None:
     """Leave a table whose cells are texts."""
-    await acreate_table_artifact(table=rows, key=key, description=description)
+    shown = [{name: visible(value) for name, value in row.items()} for row in rows]
+    await acreate_table_artifact(table=shown, key=key, description=description)

@@ -11,9 +11,23 @@ from typing import NamedTuple
 
 from blocks.clock import Clock
 from blocks.leases import Lease
+from blocks.patience import Patience, UnderWay
 from blocks.store import Store
+from flows import reports
 
 Progress = Callable[[str, int, int], Awaitable[None]]
+
+
+def patience_with(
+    system: str, minutes: int, clock: Clock, warn: Callable[[str], None], under_way: UnderWay
+) -> Patience:
+    """Return how long a run waits for a system; what it waits for is said in its log and to who watches."""
+
+    def tell(text: str) -> None:
+        warn(text)
+        reports.observer().waits(text)
+
+    return Patience(system, dt.timedelta(minutes=minutes), clock, tell, under_way)
 
 
 class Hold(NamedTuple):
@@ -39,6 +53,8 @@ class Run(ABC):
         self.clock = clock
         self.log = log
         self.progress = progress
+        # What somebody has to know, but nothing fails for; by default it is said like all else.
+        self.warn = log
         self.seconds: dict[str, float] = {}
         # Where the run is: its stage, and whether that stage has more than begun to begin.
         self.stage = ""
@@ -49,6 +65,17 @@ class Run(ABC):
     @abstractmethod
     def hold(self) -> Hold:
         """Return what no other run may be at work on meanwhile."""
+
+    def told(self, notes: list[str]) -> list[str]:
+        """Return notes that people find in the run's report as well, once they are in its log."""
+        for note in notes:
+            self.log(note)
+        return notes
+
+    def waits(self, text: str) -> None:
+        """Say what the run waits for, in its log and to whoever watches it."""
+        self.log(text)
+        reports.observer().waits(text)
 
     @contextmanager
     def in_stage(self, stage: str) -> Iterator[None]:

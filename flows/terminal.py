@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from blocks.errors import DaybookError
 from blocks.incidents import Incident, TaskState
+from blocks.visible import json_text, visible
 from flows.incidents import Failure
 from flows.journals.summary import Summary
 from flows.reports import Observer
+from flows.shown import shown, title
 from flows.words import counted
 
 _STAGES = {
@@ -72,6 +72,10 @@ class Bars(Observer):
             task = self._stages[stage] = self._progress.add_task(_STAGES.get(stage, stage), total=total)
         self._progress.update(task, completed=done, total=total)
 
+    def waits(self, text: str) -> None:
+        """Say what the run waits for, above the bars: on stderr, so also beside an object on stdout."""
+        self._progress.console.print(shown(text), soft_wrap=True)
+
 
 class Screen(Bars):
     """Watches one run of the journals flow. Progress goes to stderr, the outcome to stdout."""
@@ -91,9 +95,9 @@ class Screen(Bars):
         if summary is None:
             return
         if self._as_json:
-            click.echo(json.dumps(summary.as_json(), ensure_ascii=False))
+            click.echo(json_text(summary.as_json()))
             if summary.status == "failed":
-                click.echo(summary.message, err=True)
+                click.echo(visible(summary.message, lines=True), err=True)
             return
         console = Console(soft_wrap=False)
         if summary.batches:
@@ -101,31 +105,26 @@ class Screen(Bars):
         if summary.failure is not None:
             self._console.print(failure_table(summary.failure, summary.incident))
         else:
-            (console if summary.status != "failed" else self._console).print(
-                summary.message, markup=False, highlight=False
-            )
+            (console if summary.status != "failed" else self._console).print(shown(summary.message))
         if sandbox is not None and summary.batches:
-            console.print(
-                f"See the drafts in Xero's place: python -m flows.main sandbox --port 8765 --dir {sandbox}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+            command = f"python -m flows.main sandbox --port 8765 --dir {sandbox}"
+            console.print(shown(f"See the drafts in Xero's place: {command}"), soft_wrap=True)
 
 
 def failure_table(failure: Failure, incident: Incident | None) -> Table:
     """Return what an accountant needs of a failed run, in the order in which it is needed."""
-    table = Table(title=failure.title, title_justify="left", show_header=False, expand=True)
+    table = Table(title=title(failure.title), title_justify="left", show_header=False, expand=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold", ratio=1)
-    shown = [*failure.details[:_MOST_ROWS]]
-    if len(failure.details) > len(shown):
-        shown.append(f"and {len(failure.details) - len(shown):,} more, in the date's failures page")
-    table.add_row("What happened", escape("\n".join((failure.happened, *(f"- {one}" for one in shown)))))
-    table.add_row("What is safe", escape(" ".join(failure.safe)))
-    table.add_row("What to do next", escape(failure.remedy))
+    details = [visible(one) for one in failure.details[:_MOST_ROWS]]
+    if len(failure.details) > len(details):
+        details.append(f"and {len(failure.details) - len(details):,} more, in the date's failures page")
+    happened = "\n".join((visible(failure.happened), *(f"- {one}" for one in details)))
+    table.add_row("What happened", shown(happened))
+    table.add_row("What is safe", shown(" ".join(failure.safe)))
+    table.add_row("What to do next", shown(failure.remedy))
     if incident is not None and incident.task_state is not TaskState.NONE:
-        table.add_row("Task in Mambu", incident.task_id or "waits until Mambu can be reached")
+        table.add_row("Task in Mambu", shown(incident.task_id or "waits until Mambu can be reached"))
     return table
 
 
@@ -134,12 +133,12 @@ def _table(summary: Summary) -> Table:
     table.add_column("Booking date", no_wrap=True)
     table.add_column("No.", justify="right")
     for name in ("Lines", f"Debits {summary.currency}", f"Credits {summary.currency}"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(shown(name), justify="right", no_wrap=True)
     table.add_column("Xero", no_wrap=True)
     for row in summary.batches[:_MOST_ROWS]:
         amounts = (summary.grouped(row.debits), summary.grouped(row.credits))
         number = str(row.number) if row.number else "?"
-        table.add_row(str(row.booking_date or ""), number, f"{row.lines:,}", *amounts, row.status)
+        table.add_row(str(row.booking_date or ""), number, f"{row.lines:,}", *amounts, shown(row.status))
     more = len(summary.batches) - _MOST_ROWS
     if more > 0:
         table.caption = f"and {counted(more, 'more journal')}; the date's artifact shows them all"

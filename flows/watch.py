@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from prefect import flow, get_run_logger, runtime
+from prefect import flow, runtime
 from prefect.blocks.core import Block
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
@@ -21,6 +21,7 @@ from flows.journals import night
 from flows.journals import watch as journals
 from flows.payments import exchange
 from flows.payments import watch as payments
+from flows.reports import run_log
 
 B = TypeVar("B", bound=Block)
 
@@ -40,15 +41,16 @@ async def look_around(name: str) -> list[str]:
 
     Raises UsageError where there is none.
     """
-    log = get_run_logger().info
+    log = run_log()
     for_journals, for_payments = await _named(JournalConnection, name), await _named(PaymentConnection, name)
     found: list[str] = []
     if for_journals is not None:
-        async with night.opened(name, for_journals, log, _unseen) as tonight:
+        async with night.opened(name, for_journals, log.say, _unseen, warn=log.warn) as tonight:
             scheduled = runtime.flow_run.scheduled_start_time or tonight.clock.now()
             found += map(str, await journals.look_around(tonight, scheduled))
     if for_payments is not None:
-        async with exchange.opened(name, for_payments, str(runtime.flow_run.id), log, _unseen) as one:
+        run_id = str(runtime.flow_run.id)
+        async with exchange.opened(name, for_payments, run_id, log.say, _unseen, warn=log.warn) as one:
             found += await payments.look_around(one)
     if for_journals is None and for_payments is None:
         await JournalConnection.named(name)  # which says what to do
@@ -57,9 +59,11 @@ async def look_around(name: str) -> list[str]:
 
 async def _named(kind: type[B], name: str) -> B | None:
     try:
-        return await connection_named(kind, name)
+        found = await connection_named(kind, name)
     except NoSuchConnection:
         return None
+    # People are to be told now, whatever is out of order.
+    return found.model_copy(update={"patience_minutes": 0})
 
 
 async def _unseen(_stage: str, _done: int, _total: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,11 @@ from rich.table import Table
 
 from blocks.command_line import WRONG_USE
 from blocks.errors import DaybookError
+from blocks.visible import json_text, visible
 from flows import local
 from flows.journals.withdraw import withdraw
 from flows.journals.withdrawn import Withdrawal
+from flows.shown import shown
 from flows.terminal import Bars
 from flows.words import counted
 
@@ -72,28 +73,28 @@ def _on_a_terminal() -> bool:
 def _show(told: Withdrawal, *, as_json: bool) -> None:
     """Print the outcome: one JSON object, or the table and the sentence."""
     if as_json:
-        click.echo(json.dumps(told.as_json(), ensure_ascii=False))
+        click.echo(json_text(told.as_json()))
         if told.error is not None:
-            click.echo(told.message, err=True)
+            click.echo(visible(told.message, lines=True), err=True)
         return
     console = Console(soft_wrap=False)
     if told.items:
         console.print(_table(told))
     ended = console if told.error is None else Console(stderr=True)
-    ended.print(told.message, markup=False, highlight=False)
+    ended.print(shown(told.message))
 
 
 def _table(told: Withdrawal) -> Table:
     table = Table(title=f"Manual journals of {told.date} in Xero", title_justify="left")
     table.add_column("Booking date", no_wrap=True)
     for name in ("No.", "Lines", f"Debits {told.currency}"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(shown(name), justify="right", no_wrap=True)
     table.add_column("Status before" if told.confirmed else "Status", no_wrap=True)
     table.add_column("What happened" if told.confirmed else "What happens")
     rows = told.rows()
     for row in rows[:_MOST_ROWS]:
         figures = (str(row.number or "?"), f"{row.lines:,}", row.debits)
-        table.add_row(row.booking_date, *figures, row.status, row.happens)
+        table.add_row(row.booking_date, *figures, shown(row.status), shown(row.happens))
     if len(rows) > _MOST_ROWS:
         more = counted(len(rows) - _MOST_ROWS, "more journal")
         table.caption = f"and {more}; the date's artifact shows them all"

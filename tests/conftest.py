@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import pytest
 
 from blocks.quiet import quiet_prefect
@@ -13,8 +14,25 @@ from tests.sandboxed import Sandboxed
 quiet_prefect()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def few_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let clients load one certificate, not all of the world's: tests speak with this machine alone.
+
+    Prefect loads them for each task anew, and a run has dozens of tasks.
+    """
+    file = tmp_path_factory.mktemp("certificates") / "one.pem"
+    end = "-----END CERTIFICATE-----\n"
+    file.write_text(
+        Path(certifi.where()).read_text(encoding="utf-8").partition(end)[0] + end, encoding="utf-8"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("SSL_CERT_FILE", "PREFECT_API_SSL_CERT_FILE"):
+            patch.setenv(name, str(file))
+        yield
+
+
 @pytest.fixture(scope="session")
-def prefect() -> Iterator[None]:
+def prefect(few_certificates: None) -> Iterator[None]:
     """Run flows of this session against one temporary Prefect server."""
     from prefect.testing.utilities import prefect_test_harness
 

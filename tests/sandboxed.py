@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
@@ -25,6 +25,7 @@ from flows.journals.summary import Summary
 from flows.payments.summary import PaymentsSummary
 
 DATE = dt.date(2026, 11, 18)
+IMPATIENT = {"patience_minutes": 0}
 S = TypeVar("S", Summary, PaymentsSummary)
 
 
@@ -35,6 +36,11 @@ class Outcome(reports.Observer, Generic[S]):
         self.summary: S
         self.error: DaybookError | None = None
         self.state: State[Any]
+        self.waited_for: list[str] = []
+
+    def waits(self, text: str) -> None:
+        """Keep it."""
+        self.waited_for.append(text)
 
     def ended(self, summary: S, error: DaybookError | None) -> None:
         """Keep it."""
@@ -117,26 +123,42 @@ class Sandboxed:
         return {name: value for name, value in self.process.env.items() if name != "DAYBOOK_STORE_URL"}
 
     def connection(self, **changes: Any) -> JournalConnection:
-        """Return the connection that leads here, some of it changed."""
-        return environment.journal_connection(self._env).model_copy(update=changes)
+        """Return the connection that leads here, some of it changed; unless told, it waits for nobody."""
+        return environment.journal_connection(self._env).model_copy(update={**IMPATIENT, **changes})
 
     def payment_connection(self, **changes: Any) -> PaymentConnection:
-        """Return the payment connection that leads here, some of it changed."""
-        return environment.payment_connection(self._env).model_copy(update=changes)
+        """Return the payment connection that leads here, some of it changed; it waits for nobody either."""
+        return environment.payment_connection(self._env).model_copy(update={**IMPATIENT, **changes})
 
     async def audit(self, name: str = "default") -> dict[str, AuditRow]:
         """Return all rows of the audit table by their keys, such as payment:1234, discarded ones too."""
         async with self.payment_connection().store.open() as store:
             return {str(row.key): row for row in await store.audit.rows(name, discarded=True)}
 
+    async def confirm(
+        self, connection: PaymentConnection, name: str = "default", at: dt.datetime | None = None
+    ) -> None:
+        """Let a person confirm, now or earlier, that the payments may begin from the store, if it is new."""
+        with suppress(DaybookError):  # the run tells what is wrong with the store
+            async with connection.store.open() as store:
+                if (await store.beginnings.of(name)).confirmed_at is None:
+                    await store.beginnings.confirm(name, "A person", at or dt.datetime.now(dt.UTC))
+
     async def pay_run(
-        self, *, connection: PaymentConnection | None = None, name: str = "default", **parameters: Any
+        self,
+        *,
+        connection: PaymentConnection | None = None,
+        name: str = "default",
+        confirmed: bool = True,
+        **parameters: Any,
     ) -> Outcome[PaymentsSummary]:
-        """Run the payments flow and return how it ended."""
+        """Run the payments flow and return how it ended; a store that is new is `confirmed` first."""
         from flows.payments.flow import payments
 
         outcome = Outcome[PaymentsSummary]()
         known = {name: connection or self.payment_connection()}
+        if confirmed:
+            await self.confirm(known[name], name)
         with connections.provided(known), reports.observed_by(outcome):
             outcome.state = await payments(name, return_state=True, **parameters)
         return outcome

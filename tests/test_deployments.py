@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import subprocess
+import sys
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +23,8 @@ _KNOWN_KEYS = {
     "name", "description", "entrypoint", "tags", "work_pool", "concurrency_limit", "parameters", "schedules",
     "triggers",
 }  # fmt: skip
+# Longer than between two beats of a run, and shorter than what is made for people.
+_SOON = 45
 
 
 def test_prefect_yaml_has_no_key_that_prefect_would_drop_in_silence() -> None:
@@ -36,6 +41,20 @@ def test_prefect_yaml_has_no_key_that_prefect_would_drop_in_silence() -> None:
         "payments/rerun",
     }
     assert [item["name"] for item in deployments if set(item) - _KNOWN_KEYS] == []
+
+
+class _ComesAgain(httpx.HTTPTransport):
+    """The way to a server that answers 503 while its database is busy, and asks to come again."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Return the first answer that is another one, or the last."""
+        for _ in range(60):
+            response = super().handle_request(request)
+            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            response.close()
+            time.sleep(1)
+        return response
 
 
 class Deployed:
@@ -88,7 +107,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
                 result = run(arguments, env, clone)
                 assert result.returncode == 0, (arguments, result.stdout, result.stderr)
             worker = ["prefect", "worker", "start", "--pool", "daybook"]
-            with process(worker, env, home / "worker.log", clone), httpx.Client(base_url=url) as api:
+            working = process(worker, env, home / "worker.log", clone)
+            with working, httpx.Client(base_url=url, transport=_ComesAgain()) as api:
                 yield Deployed(api, sandbox, env)
 
 
@@ -110,9 +130,13 @@ def test_a_date_is_run_by_its_deployment_and_leaves_its_artifacts(deployed: Depl
     artifacts = deployed.api.post("/artifacts/filter", json=keys).raise_for_status().json()
     assert {f"journals-{DATE}", f"journals-batches-{DATE}"} <= {item["key"] for item in artifacts}
     tasks = {"flow_runs": {"id": {"any_": [ended["id"]]}}}
-    names = {item["name"] for item in deployed.api.post("/task_runs/filter", json=tasks).json()}
-    for step in ("validate", "map", "group", "balance", "batch"):
-        assert any(name.startswith(f"process: {step}") for name in names), names
+    steps = {f"process: {step}" for step in ("validate", "map", "group", "balance", "batch")}
+    # The server takes note of tasks a while after they have ended.
+    wait_until(
+        lambda: steps <= {item["name"] for item in deployed.api.post("/task_runs/filter", json=tasks).json()},
+        60,
+        "the steps are not shown",
+    )
 
 
 @pytest.mark.slow
@@ -135,7 +159,7 @@ def test_the_end_of_day_event_starts_a_run(deployed: Deployed) -> None:
 
 @pytest.mark.slow
 def test_a_crashed_run_starts_the_watch_over_its_connection(deployed: Deployed) -> None:
-    """The automations, created twice, are three; a run that crashes starts the watch, which completes."""
+    """The automations, created twice, are four; a run that crashes starts the watch, which completes."""
     for _ in range(2):
         created = run(["flows.main", "automations"], deployed.env)
         assert created.returncode == 0, created.stderr
@@ -144,6 +168,7 @@ def test_a_crashed_run_starts_the_watch_over_its_connection(deployed: Deployed) 
         "Daybook: a run crashed",
         "Daybook: a run failed",
         "Daybook: a run is late",
+        "Daybook: a run went silent",
     ]
     found = deployed.api.get("/deployments/name/journals/nightly").raise_for_status().json()
     later = (dt.datetime.now(dt.UTC) + dt.timedelta(days=300)).isoformat()
@@ -160,3 +185,52 @@ def test_a_crashed_run_starts_the_watch_over_its_connection(deployed: Deployed) 
 
     assert ended["state_type"] == "COMPLETED", ended["state"]["message"]
     assert ended["parameters"] == {"connection": "default"}
+
+
+@pytest.mark.slow
+def test_a_run_that_went_silent_is_called_crashed_and_the_watch_told(deployed: Deployed) -> None:
+    """A run whose process is killed does not stay Running: it becomes Crashed, and a watch is started.
+
+    A run that goes on is left alone, however long it takes.
+    """
+    made = run(["flows.main", "automations"], deployed.env)
+    assert made.returncode == 0, made.stderr
+    shown = deployed.api.post("/automations/filter", json={}).raise_for_status().json()
+    (silent,) = (one for one in shown if one["name"] == "Daybook: a run went silent")
+    assert silent["trigger"]["within"] == 300
+    kept = {name: silent[name] for name in ("name", "description", "enabled", "actions")}
+    sooner = {**kept, "trigger": {**silent["trigger"], "within": _SOON}}
+    deployed.api.put(f"/automations/{silent['id']}", json=sooner).raise_for_status()
+    before = {one["id"] for one in deployed.runs_of("watch/after-trouble")}
+    hang = {"system": "mambu", "path": "gljournalentries:search", "kind": "hang", "times": 0}
+    httpx.post(f"{deployed.sandbox.url}/control/faults", json=hang).raise_for_status()
+
+    command = [sys.executable, "-m", "flows.main", "--date", DATE]
+    child = subprocess.Popen(command, cwd=ROOT, env=deployed.env)
+    try:
+        time.sleep(2 * _SOON)
+        (mine,) = _running(deployed)
+        assert mine["state_type"] == "RUNNING"
+    finally:
+        child.kill()
+        child.wait()
+        httpx.delete(f"{deployed.sandbox.url}/control/faults").raise_for_status()
+
+    wait_until(lambda: not _running(deployed), 3 * _SOON, "the run is Running still")
+    ended = deployed.api.get(f"/flow_runs/{mine['id']}").raise_for_status().json()
+    assert (ended["state_type"], ended["state_name"]) == ("CRASHED", "Crashed")
+    assert "Nothing was heard of this run" in ended["state"]["message"]
+    wait_until(
+        lambda: {one["id"] for one in deployed.runs_of("watch/after-trouble")} > before, 60, "no watch came"
+    )
+
+
+def _running(deployed: Deployed) -> list[dict[str, Any]]:
+    wanted = {
+        "flows": {"name": {"any_": ["journals"]}},
+        "flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}},
+    }
+    found: list[dict[str, Any]] = (
+        deployed.api.post("/flow_runs/filter", json=wanted).raise_for_status().json()
+    )
+    return found

@@ -42,6 +42,12 @@ def parsed(group: click.Command, arguments: list[str]) -> None:
         parsed(command, rest)
 
 
+def _places(file: str) -> list[Path]:
+    """Return where a test's file is, of the journals or of the payments."""
+    folders = (ROOT / "tests" / "flows" / flow for flow in ("journals", "payments"))
+    return [folder / file for folder in folders if (folder / file).exists()]
+
+
 @pytest.mark.parametrize("command", commands())
 def test_each_command_of_the_readme_exists_with_its_options(command: str) -> None:
     """Every command of ours in the README parses as it stands there."""
@@ -93,3 +99,15 @@ def test_the_first_command_runs_the_main_job_to_the_end(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr[-3000:]
     assert "tie out to the cent" in " ".join(done.stdout.split())
+
+
+def test_every_check_of_the_readme_has_its_test() -> None:
+    """Each test that the README's table of checks names is there, under that name."""
+    named = re.findall(r"`((?:\w+/)?test_\w+\.py)::(test_\w+)`", README)
+    assert len(named) >= 15
+    missing = [
+        f"{file}::{name}"
+        for file, name in named
+        if not any(f"def {name}(" in place.read_text() for place in _places(file))
+    ]
+    assert missing == []

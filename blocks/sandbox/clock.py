@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from blocks.dates import FIRST, LAST, askable
+
 
 class SandboxClock:
     """Says what time it is for everything inside the sandbox.
 
     Until told otherwise it is real time. `advance` moves it, so that tokens expire and days end
-    without anybody waiting; `freeze` stops it, so that a test sees the same instant twice.
+    without anybody waiting; `freeze` stops it, so that a test sees the same instant twice; `reset` undoes
+    both.
     """
 
     def __init__(self) -> None:
@@ -30,23 +33,23 @@ class SandboxClock:
     def advance(self, seconds: float) -> None:
         """Move the clock by `seconds`; a frozen clock moves and stays frozen. Negative goes back.
 
-        Raises ValueError when the result is beyond what a datetime holds or `seconds` is no number.
+        Raises ValueError when the result is beyond what can be shown or `seconds` is no number.
         """
         try:
             step = timedelta(seconds=seconds)
-            if self._frozen is not None:
-                self._frozen += step
-            else:
-                # Adding once here proves that now() will not fail later.
-                _ = datetime.now(UTC) + self._offset + step
-                self._offset += step
+            _require_showable(self.now() + step)
         except OverflowError:
             raise ValueError(f"the clock cannot move by {seconds} seconds") from None
+        if self._frozen is not None:
+            self._frozen += step
+        else:
+            self._offset += step
 
     def freeze(self, at: datetime | None) -> None:
         """Stop the clock at `at` (aware), or with None let it run again from where it stands.
 
-        Raises ValueError for a naive datetime: nobody could say which instant it means.
+        Raises ValueError for a naive datetime, of which nobody could say which instant it means, and for one
+        so far off that the clock could not go on from there.
         """
         if at is None:
             if self._frozen is not None:
@@ -55,4 +58,14 @@ class SandboxClock:
             return
         if at.tzinfo is None:
             raise ValueError("the clock freezes only at an instant with a zone, such as 2026-03-05T02:00:00Z")
+        _require_showable(at)
         self._frozen = at.astimezone(UTC)
+
+    def reset(self) -> None:
+        """Show real time again."""
+        self._frozen, self._offset = None, timedelta()
+
+
+def _require_showable(at: datetime) -> None:
+    if not askable(at):
+        raise ValueError(f"the clock shows what lies between {FIRST} and {LAST}")

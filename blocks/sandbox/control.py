@@ -19,6 +19,7 @@ _HELP = {
     "GET /control": "this list, and the kinds of faults",
     "GET /control/clock": "the sandbox's clock",
     "POST /control/clock": "{'advance_seconds': number} or {'freeze': an ISO instant, or null to let it run}",
+    "DELETE /control/clock": "real time again, whatever was done to the clock",
     "GET /control/faults": "the rules in force, with how often they matched and struck",
     "POST /control/faults": "one rule or a list of them, added behind those in force",
     "DELETE /control/faults": "forget all rules",
@@ -46,7 +47,11 @@ class Control:
         self._standins = standins
         self._actions: dict[str, dict[str, Callable[[object], object]]] = {
             "": {"GET": lambda _: {"paths": _HELP, "fault_kinds": KINDS}},
-            "clock": {"GET": lambda _: self._time(), "POST": self._set_clock},
+            "clock": {
+                "GET": lambda _: self._time(),
+                "POST": self._set_clock,
+                "DELETE": lambda _: self._reset_clock(),
+            },
             "faults": {
                 "GET": lambda _: self._faults.rules(),
                 "POST": self._add_faults,
@@ -104,6 +109,10 @@ class Control:
                 self._clock.freeze(datetime.fromisoformat(at))
             case _:
                 raise ValueError(_HELP["POST /control/clock"])
+        return self._time()
+
+    def _reset_clock(self) -> object:
+        self._clock.reset()
         return self._time()
 
     def _add_faults(self, body: object) -> object:

@@ -32,7 +32,8 @@ class MambuOptions:
     The first four say which tenant it is. `cursor_end`: where the empty cursor comes, one of
     `CURSOR_ENDS`. `bound_shift_seconds`: moves AFTER and BEFORE inwards, negative outwards.
     `unstable_order`: lines that sort alike change places between requests. `require_filter`: an empty
-    filter list is refused. `archive_before`: lines created before this date (yyyy-MM-dd) are gone.
+    filter list is refused. `cursor_totals`: the pages of a cursor state the total, as other pages do.
+    `archive_before`: lines created before this date (yyyy-MM-dd) are gone.
     `horizon_days`: how far back a search looks that has no beginning, or one over 400 days before its end.
     `idempotency_hang`: a repeated key gets no answer, as if its first request still ran.
     `organization_forbidden`: 403 for admins, too. `page_cap`, `default_limit`: bounds of `limit`.
@@ -50,6 +51,7 @@ class MambuOptions:
     bound_shift_seconds: int = 0
     unstable_order: bool = False
     require_filter: bool = True
+    cursor_totals: bool = True
     archive_before: str | None = None
     horizon_days: int = 60
     idempotency_hang: bool = False

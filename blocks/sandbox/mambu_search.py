@@ -97,8 +97,9 @@ class Search:
         if after is not None:
             first = int(np.searchsorted(found.entry_ids, after[0], side="left")) + after[1]
         lines = found.page(first, paging.limit)
-        headers = paging.headers(len(found)) + self._next(found, first, paging.limit, query.digest)
-        return Answer(200, b"[" + lines + b"]", headers)
+        headers = paging.headers(len(found)) if self._tenant.options.cursor_totals else []
+        following = self._next(found, first, paging.limit, query.digest)
+        return Answer(200, b"[" + lines + b"]", headers + following)
 
     def _next(self, found: Found, first: int, limit: int, digest: bytes) -> Headers:
         """Return Items-Next-Cursor; an empty one is the end. Where it comes is unknown: a switch."""

@@ -15,6 +15,7 @@ from typing import IO, Self
 
 from blocks.errors import DaybookError
 
+IONAPI_FILE = "daybook.ionapi"
 _STOP_SECONDS = 5.0
 
 
@@ -44,6 +45,12 @@ class SandboxSettings:
 def store_url(directory: Path) -> str:
     """Return where runs against a sandbox are recorded."""
     return f"sqlite:///{directory.absolute() / 'daybook.sqlite3'}"
+
+
+def sandbox_of(store: str) -> Path | None:
+    """Return the folder of the sandbox whose own store has this URL; None for any other store."""
+    folder = Path(store.removeprefix("sqlite:///")).parent
+    return folder if store == store_url(folder) and (folder / IONAPI_FILE).exists() else None
 
 
 class SandboxProcess:

@@ -15,6 +15,7 @@ import signal
 import sqlite3
 import sys
 from contextlib import closing
+from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,18 +25,20 @@ from blocks.sandbox.control import Control
 from blocks.sandbox.fault_presets import TEXT_TYPE
 from blocks.sandbox.faults import Faults
 from blocks.sandbox.pages import Pages
-from blocks.sandbox.process import SandboxError, SandboxProcess, SandboxSettings, store_url
+from blocks.sandbox.process import IONAPI_FILE, SandboxError, SandboxProcess, SandboxSettings, store_url
 from blocks.sandbox.serving import Stop, http_server, listening, locked
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["Sandbox", "SandboxError", "SandboxProcess", "SandboxSettings", "announcement", "build", "serve"]
 
-IONAPI_FILE = "daybook.ionapi"
 _LOOPBACK = frozenset({b"127.0.0.1", b"localhost", b"[::1]"})
 _NOT_LOOPBACK = "This sandbox answers only requests addressed to 127.0.0.1 or localhost.\n"
 _FOREIGN_PAGE = "This sandbox takes no requests from pages of other sites.\n"
+_TOO_LARGE = "This sandbox takes no body larger than 64 MiB.\n"
+LARGEST_BODY = 64 << 20
+_LENGTH_DIGITS = 20
 _NOTHING_HERE = "Nothing here. The sandbox's paths are listed at /control, its pages start at /.\n"
 
 
@@ -78,10 +81,17 @@ class Sandbox:
         """Answer one HTTP request."""
         if scope["type"] != "http":
             raise RuntimeError(f"the sandbox speaks HTTP only, not {scope['type']}")
+        send = self._dated(send)
         refusal = _refusal(scope["headers"])
         if refusal is not None:
-            await _say(send, 403, refusal)
+            await _say(send, *refusal)
             return
+        try:
+            await self._passed_on(scope, _bounded(receive), send)
+        except _TooLarge:
+            await _say(send, 413, _TOO_LARGE)
+
+    async def _passed_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         for prefix, app in self._routes:
             if path.startswith(prefix):
@@ -93,6 +103,17 @@ class Sandbox:
             await self._gateway(scope, receive, send)  # another tenant: the gateway says so itself
         else:
             await _say(send, 404, _NOTHING_HERE)
+
+    def _dated(self, send: Send) -> Send:
+        """Let each answer state when it was made, by the sandbox's own clock."""
+
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(self.clock.now(), usegmt=True).encode()
+                message = {**message, "headers": [*message["headers"], (b"date", date)]}
+            await send(message)
+
+        return dated
 
     def close(self) -> None:
         """Close the state on disk."""
@@ -113,23 +134,48 @@ def build(
     return Sandbox(settings, clock, faults or Faults(clock))
 
 
-def _refusal(headers: list[tuple[bytes, bytes]]) -> str | None:
-    """Say why a request may not come in, or None.
+class _TooLarge(Exception):
+    """More of a body came than the sandbox takes."""
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Return what hands a body on up to LARGEST_BODY, whatever its headers say. Raises _TooLarge."""
+    size = 0
+
+    async def bounded() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > LARGEST_BODY:
+            raise _TooLarge
+        return message
+
+    return bounded
+
+
+def _refusal(headers: list[tuple[bytes, bytes]]) -> tuple[int, str] | None:
+    """Say with which status and why a request may not come in, or None.
 
     The pages have buttons and the control path has switches. A page of another site must not reach
     them through the browser of whoever runs the sandbox: neither under a name of its own that points
-    to 127.0.0.1 (then Host is that name), nor by posting a form here (then Origin is that page).
+    to 127.0.0.1 (then Host is that name), nor by posting a form here (then Origin is that page). A page
+    on another port of this machine is another site, too.
     """
-    host = origin = b""
+    host = origin = length = b""
     for name, value in headers:
         if name == b"host":
             host = value
         elif name == b"origin":
             origin = value
+        elif name == b"content-length":
+            length = value
     if _without_port(host) not in _LOOPBACK:
-        return _NOT_LOOPBACK
-    if origin and _without_port(origin.removeprefix(b"http://")) not in _LOOPBACK:
-        return _FOREIGN_PAGE
+        return 403, _NOT_LOOPBACK
+    if origin and origin.lower() != b"http://" + host.lower():
+        return 403, _FOREIGN_PAGE
+    # Before any of it is read; a length of more digits than that is no number anybody needs to know.
+    if len(length) > _LENGTH_DIGITS or (length.isdigit() and int(length) > LARGEST_BODY):
+        return 413, _TOO_LARGE
     return None
 
 

@@ -76,6 +76,7 @@ def http_server(app: ASGIApp) -> uvicorn.Server:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        date_header=False,  # the sandbox states its own time
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
     )

@@ -23,6 +23,7 @@ from blocks.sandbox.xero_chart import TENANT_ID, Account, organisation
 from blocks.sandbox.xero_identity import CLIENT_ID, CLIENT_SECRET, Identity
 from blocks.sandbox.xero_journals import ManualJournals
 from blocks.sandbox.xero_limits import Limits
+from blocks.sandbox.xero_lines import shown
 from blocks.sandbox.xero_options import PAYMENT_SCOPES, SCOPES, XeroOptions
 from blocks.sandbox.xero_payment_people import PaymentPeople
 from blocks.sandbox.xero_payments import NAMES, PaymentReads
@@ -232,12 +233,19 @@ class XeroStandIn:
             "Narration": lambda row: row.narration,
         }
         in_order = ordered(self._chosen(call, fields), call.params.get("order"), keys, "UpdatedDateUTC")
-        paged = page_of(in_order, call.params)
+        planted = self.state.planted()
+        others = [raw for journal_id, raw in planted.items() if journal_id not in self.state.journals]
+        every: list[Journal | bytes] = [*in_order, *others]
+        paged = page_of(every, call.params)
         if paged is None:
             # Without `page` a list has no lines: the trap that makes every journal look empty.
             return envelope(self._clock.now(), "ManualJournals", [row.summary() for row in in_order])
-        shown, pagination = paged
-        return envelope(self._clock.now(), "ManualJournals", [row.full() for row in shown], pagination)
+        rows, pagination = paged
+        elements = [row if isinstance(row, bytes) else self._full(row, planted) for row in rows]
+        return envelope(self._clock.now(), "ManualJournals", elements, pagination)
+
+    def _full(self, row: Journal, planted: Mapping[str, bytes]) -> bytes:
+        return planted.get(row.journal_id) or row.full(shown(row.lines, self.options))
 
     def _chosen(self, call: _Call, fields: Mapping[str, Callable[[Journal], object]]) -> Iterable[Journal]:
         """Return the journals that fit the `where` and If-Modified-Since."""
@@ -260,6 +268,9 @@ class XeroStandIn:
         return [row for row in rows if row.updated_ms >= least and row.status not in hidden]
 
     def _single(self, rest: list[str]) -> bytes:
+        planted = self.state.planted()
+        if len(rest) == 1 and rest[0] in planted:
+            return envelope(self._clock.now(), "ManualJournals", [planted[rest[0]]])
         journal = self._journal(rest[0])
         if rest[1:] == ["History"]:
             return files.history(self.state, journal)
@@ -267,7 +278,7 @@ class XeroStandIn:
             return files.attachments(self.state, journal)
         if rest[1:]:
             raise Refused(not_found())
-        return envelope(self._clock.now(), "ManualJournals", [journal.full()])
+        return envelope(self._clock.now(), "ManualJournals", [self._full(journal, planted)])
 
     def _journal(self, journal_id: str) -> Journal:
         journal = self.state.journals.get(journal_id.lower())

@@ -37,6 +37,11 @@ _SCOPES: Final = {
     "BankTransactions": "accounting.banktransactions",
     "Contacts": "accounting.contacts",
 }
+# What the broad scope of apps made before March 2026 opens; it ends in September 2027.
+_TRANSACTIONS: Final = "accounting.transactions"
+_IN_TRANSACTIONS: Final = frozenset(
+    {_JOURNALS, _PAYMENTS, "accounting.invoices", "accounting.banktransactions"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,10 @@ class Identity:
             raise Refused(problem(403, "Forbidden", "AuthenticationUnsuccessful"))
         scope = _scope_for(path)
         reading = method == "GET"
-        if scope not in token.scopes and not (reading and f"{scope}.read" in token.scopes):
+        wanted = {scope, _TRANSACTIONS} if scope in _IN_TRANSACTIONS else {scope}
+        if reading:
+            wanted |= {f"{one}.read" for one in wanted}
+        if token.scopes.isdisjoint(wanted):
             status = options.missing_scope_status
             title = "Unauthorized" if status == 401 else "Forbidden"
             raise Refused(problem(status, title, "AuthorizationUnsuccessful"))

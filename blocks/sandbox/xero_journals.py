@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from blocks.sandbox.exact_json import dumps
-from blocks.sandbox.xero_lines import LineReader, invalid
+from blocks.sandbox.xero_lines import LineReader, invalid, shown
 from blocks.sandbox.xero_options import XeroOptions
 from blocks.sandbox.xero_state import Journal, State
 from blocks.sandbox.xero_wire import (
@@ -152,7 +152,8 @@ class ManualJournals:
         if plan.warnings:
             tail = b',"Warnings":' + dumps([{"Message": message} for message in plan.warnings]).encode()
         status = b"WARNING" if plan.warnings else b"OK"
-        body = b'%s,"StatusAttributeString":"%s"%s}' % (stored.full()[:-1], status, tail)
+        element = stored.full(shown(stored.lines, options))
+        body = b'%s,"StatusAttributeString":"%s"%s}' % (element[:-1], status, tail)
         return Outcome(True, body)
 
     def _named(self, method: str, element: dict[str, Any]) -> Journal | None:

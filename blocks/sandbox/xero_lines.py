@@ -6,10 +6,12 @@ which is what Xero does under `NoTax`, and journals of a ledger are sent so.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any, Final
 
+from blocks.sandbox.exact_json import dumps
 from blocks.sandbox.xero_chart import Account, Books, Category, Option, tax_fits
 from blocks.sandbox.xero_options import XeroOptions
 from blocks.sandbox.xero_wire import Refused, error, sandbox_refusal, text
@@ -41,6 +43,15 @@ class Lines:
 def invalid(message: str) -> Refused:
     """Return the refusal of a body that is JSON but not of the promised shape."""
     return Refused(error(17, "PostDataInvalidException", message))
+
+
+def shown(lines: bytes, options: XeroOptions) -> bytes:
+    """Return the JSON array of a journal's lines as the organisation answers it."""
+    if options.no_tax != "NONE":
+        lines = lines.replace(b'"TaxType":"NONE"', b'"TaxType":"%s"' % options.no_tax.encode())
+    if options.reverse_lines:
+        lines = dumps(json.loads(lines, parse_float=Decimal)[::-1]).encode()
+    return lines
 
 
 class LineReader:
@@ -135,6 +146,8 @@ class LineReader:
             return "", text(tax_type if isinstance(tax_type, str) else "NONE")
         if tax_type is None:
             tax_type = account.tax_type
+        if tax_type == self._options.no_tax:
+            tax_type = "NONE"
         if not isinstance(tax_type, str) or not tax_fits(account, tax_type):
             self.errors.append(
                 f"The TaxType code '{tax_type}' cannot be used with account code '{account.code}'"

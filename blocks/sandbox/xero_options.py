@@ -44,6 +44,8 @@ class XeroOptions:
     # Manual journals.
     edit_posted: bool = True  # Xero's page allows it; other tools report that only drafts can change
     status_only_updates: bool = True  # an update may carry nothing but the id and the new status
+    no_tax: str = "NONE"  # how TaxType NONE is answered: as BASEXCLUDED by an Australian organisation
+    reverse_lines: bool = False  # list the lines of a journal in another order than they were sent
     unknown_account: str = "error"  # or "warning": 200, and the line loses its account
     drop_tracking: bool = True  # archived options vanish and the last of two wins, silently
     reporting_of_failures: str = "zero"  # id of a refused element under summarizeErrors=false, or "absent"
@@ -61,7 +63,7 @@ class XeroOptions:
     list_deleted: bool = True  # DELETED and VOIDED journals appear in lists
     narration_ignores_case: bool = False  # of the Narration filter
     modified_since_inclusive: bool = False
-    read_lag_seconds: float = 0.0  # lists show journals as they were so long ago; single reads do not
+    read_lag_seconds: float = 0.0  # lists show what was so long ago; what is asked for by id is current
 
     # Payments. What is seeded of them, and what Xero leaves open.
     seed: int = 2026
@@ -95,6 +97,7 @@ class XeroOptions:
 _CHOICES: Final = {
     "missing_scope_status": (401, 403),
     "day_reset_hour": tuple(range(24)),
+    "no_tax": ("NONE", "BASEXCLUDED", "EXEMPTEXPENSES", "EXEMPTINCOME", "EXEMPTOUTPUT"),
     "unknown_account": ("error", "warning"),
     "reporting_of_failures": ("zero", "absent"),
 }

@@ -15,6 +15,7 @@ from blocks.sandbox.xero_trade import (
     account_of,
     allocated,
     bank_transaction_body,
+    credit_note_body,
     in_bank,
     instant,
     invoice_body,
@@ -29,6 +30,7 @@ from blocks.sandbox.xero_trade import (
 from blocks.sandbox.xero_wire import at_ms, day_ms
 
 Said = Mapping[str, Any]
+_SALES_TYPES: Final = ("RECEIVE", "AR", "ACCREC")
 _SIDES: Final = ("sales", "purchase")
 
 
@@ -45,6 +47,10 @@ class PaymentPeople:
             "prepay": lambda said: self._prepay("Prepayment", said),
             "overpay": lambda said: self._prepay("Overpayment", said),
             "refund": self._refund,
+            "credit": self._credit,
+            "status": lambda said: self._status(
+                str(said.get("kind")), said.get("id"), str(said.get("status"))
+            ),
             "edit_prepayment": self._edit_prepayment,
             "void_prepayment": self._void_prepayment,
             "allocate": self._allocate,
@@ -147,7 +153,12 @@ class PaymentPeople:
         changed = {**body, "Status": status}
         self._put(kind, changed)
         invoice_id = body.get("Invoice", {}).get("InvoiceID")
-        if kind == "Payments" and invoice_id and self._reads.row("Invoices", invoice_id):
+        if (
+            kind == "Payments"
+            and status == "DELETED"
+            and invoice_id
+            and self._reads.row("Invoices", invoice_id)
+        ):
             invoice = self._body("Invoices", invoice_id)
             self._put("Invoices", with_settled(invoice, self._day({}), paid=-body["Amount"]))
         return changed
@@ -207,8 +218,21 @@ class PaymentPeople:
         rows = (row.body for row in self._reads.rows("BankTransactions"))
         return next((body for body in rows if body.get("PrepaymentID") == prepayment_id), None)
 
+    def _credit(self, said: Said) -> object:
+        """Give, or get, a credit note: `amount` and whose."""
+        contact, (currency, rate) = self._who(said), _money(said)
+        note_id, amount = self._state.new_id(), _amount(said.get("amount"))
+        note_type = "ACCRECCREDIT" if self._side(said, contact) == "sales" else "ACCPAYCREDIT"
+        number, day = f"CN-{note_id[:8]}", self._day(said)
+        note = credit_note_body(note_id, number, note_type, thin(contact), day, currency, amount)
+        self._put("CreditNotes", note | rated(rate, currency, 0))
+        return {"CreditNoteID": note_id}
+
     def _edit_prepayment(self, said: Said) -> object:
-        """Change `amount`, `date` or `bank` of a prepayment nothing was allocated from, and of its cash."""
+        """Change `amount`, `date`, `rate`, `contact`, `type` or `bank` of a prepayment, and of its cash.
+
+        Nothing may have been allocated from it.
+        """
         body = self._body("Prepayments", said.get("prepayment_id"))
         if any(not one["IsDeleted"] for one in body["Allocations"]):
             raise ValueError("something was allocated from it already")
@@ -218,9 +242,17 @@ class PaymentPeople:
             changes |= {"Total": amount, "SubTotal": amount}
         if "date" in said:
             changes["Date"] = instant(day_ms(self._day(said)))
+        if "rate" in said:
+            changes["CurrencyRate"] = Decimal(str(said["rate"]))
+        if "contact" in said:
+            changes["Contact"] = thin(self._who(said))
+        if "type" in said:
+            changes["Type"] = str(said["type"])
         more = {"RemainingCredit": changes["Total"]} if "Total" in changes else {}
         cash = self._cash_of(body["PrepaymentID"])
-        self._put("Prepayments", {**body, **changes, **more})
+        if changes:
+            # Its bank account is that of its cash alone.
+            self._put("Prepayments", {**body, **changes, **more})
         if cash is not None:
             account = {"BankAccount": account_of(_bank(said))} if "bank" in said else {}
             self._put("BankTransactions", {**cash, **changes, **account})
@@ -234,15 +266,15 @@ class PaymentPeople:
         return body
 
     def _allocate(self, said: Said) -> object:
-        """Allocate `amount` of a `prepayment_id` or `overpayment_id` to an invoice, new or not."""
-        kind = "Overpayments" if "overpayment_id" in said else "Prepayments"
-        body = self._body(kind, said.get("overpayment_id", said.get("prepayment_id")))
+        """Allocate `amount` of a prepayment, overpayment or credit note to an invoice, new or not."""
+        kind, document_id = _applied(said)
+        body = self._body(kind, document_id)
         amount = _amount(said.get("amount"))
         if body["Status"] != "AUTHORISED" or amount > body["RemainingCredit"]:
             raise ValueError(f"of it {body['RemainingCredit']} is left, and it is {body['Status']}")
         contact = self._body("Contacts", body["Contact"]["ContactID"])
         given = {"currency": body["CurrencyCode"], **said}
-        given.setdefault("side", "sales" if body["Type"].startswith(("RECEIVE", "AR")) else "purchase")
+        given.setdefault("side", "sales" if body["Type"].startswith(_SALES_TYPES) else "purchase")
         invoice = self._invoice(given, contact, amount)
         allocation_id = self._state.new_id()
         self._put(kind, allocated(body, allocation_id, invoice, amount, self._day(said)), "allocation")
@@ -250,13 +282,14 @@ class PaymentPeople:
         return {"AllocationID": allocation_id, "InvoiceID": invoice["InvoiceID"]}
 
     def _remove_allocation(self, said: Said) -> object:
-        """Remove the allocation of an `allocation_id` from a `prepayment_id`; without one the first left."""
-        body = self._body("Prepayments", said.get("prepayment_id"))
+        """Remove the allocation of an `allocation_id` from what it is of; without one the first left."""
+        kind, document_id = _applied(said)
+        body = self._body(kind, document_id)
         wanted = said.get("allocation_id")
         for place, one in enumerate(body["Allocations"]):
             if not one["IsDeleted"] and wanted in {None, one.get("AllocationID")}:
                 changed = without_allocation(body, place)
-                self._put("Prepayments", changed, "allocation")
+                self._put(kind, changed, "allocation")
                 invoice = self._body("Invoices", one["Invoice"]["InvoiceID"])
                 self._put("Invoices", with_settled(invoice, self._day({}), credited=-one["Amount"]))
                 return changed
@@ -298,6 +331,14 @@ class PaymentPeople:
         body = {**self._body("Invoices", said.get("invoice_id")), "DueDate": instant(day_ms(self._day(said)))}
         self._put("Invoices", body, "silent")
         return body
+
+
+def _applied(said: Said) -> tuple[str, object]:
+    """Return what is meant by a `prepayment_id`, an `overpayment_id` or a `credit_note_id`."""
+    for name, kind in (("overpayment_id", "Overpayments"), ("credit_note_id", "CreditNotes")):
+        if name in said:
+            return kind, said[name]
+    return "Prepayments", said.get("prepayment_id")
 
 
 def _amount(value: object) -> Decimal:

@@ -185,7 +185,7 @@ class PaymentReads:
         if _RESOURCES[kind].by_ids and params.get("IDs"):
             rows = self._named(kind, params["IDs"])
         else:
-            rows = self.rows(kind, since)
+            rows = self.rows(kind, since, lag_seconds=self._options().read_lag_seconds)
         least = 0 if since is None else since + (0 if self._options().modified_since_inclusive else 1)
         lists = [
             (_inside(field), set(params[name].split(",")))
@@ -201,9 +201,13 @@ class PaymentReads:
             and all(read(row.body) in wanted for read, wanted in lists)
         ]
 
-    def rows(self, kind: str, since: int | None = None) -> list[Row]:
-        """Return the documents of a kind as they are now, unless last changed long before `since`."""
-        now, touch = self._state.now_ms(), self._options().allocation_touches
+    def rows(self, kind: str, since: int | None = None, *, lag_seconds: float = 0.0) -> list[Row]:
+        """Return the documents of a kind, unless last changed long before `since`.
+
+        They are as they are now, or as they were `lag_seconds` ago.
+        """
+        now = self._state.now_ms() - int(lag_seconds * 1000)
+        touch = self._options().allocation_touches
         found = (
             row_of(document, now, allocations_touch=touch)
             for document in self.documents.listed(kind, now, since)

@@ -115,6 +115,7 @@ class XeroControl:
             "delete": lambda body: _shown(people.change_status(body.get("journal_id"), "DELETED")),
             "void": lambda body: _shown(people.change_status(body.get("journal_id"), "VOIDED")),
             "archive_journal": lambda body: _shown(people.change_status(body.get("journal_id"), "ARCHIVED")),
+            "plant": lambda body: self._plant(str(body.get("journal_id")), body.get("raw")),
             "copy": lambda body: _shown(people.copy(body.get("journal_id"))),
             "archive_account": lambda body: self._archive("with_account_archived", str(body.get("code"))),
             "archive_option": lambda body: self._archive(
@@ -141,6 +142,15 @@ class XeroControl:
     def _archive(self, method: str, *reference: str) -> None:
         self._state.change_books(method, *reference)
         self._state.commit()
+
+    def _plant(self, journal_id: str, raw: object) -> None:
+        """Serve a text in place of a journal, or as one more; U+DC80 to U+DCFF stand for single bytes."""
+        if raw is not None and type(raw) is not str:
+            raise ValueError("raw is a text, or null for nothing planted")
+        kept = {
+            name: held for name, held in self._state.settings.get("planted", {}).items() if name != journal_id
+        }
+        self._state.set("planted", kept if raw is None else {**kept, journal_id: raw})
 
     def _lock(self, body: Mapping[str, Any]) -> None:
         """Set `period` and `year` lock dates (YYYY-MM-DD, or null for none)."""

@@ -13,6 +13,7 @@ from blocks.sandbox.xero_documents import Body, Document, Manner, Version, seede
 from blocks.sandbox.xero_trade import (
     allocated,
     bank_transaction_body,
+    credit_note_body,
     in_bank,
     instant,
     invoice_body,
@@ -233,19 +234,8 @@ def _credit_note_refund(make: _Maker, kind: str, total: Decimal) -> None:
     this, note_id = make.slot, make.id("CreditNotes")
     note_type = "ACCRECCREDIT" if this.side == "sales" else "ACCPAYCREDIT"
     number = f"CN-{this.day:%y%j}{this.n:04}"
-    note: Body = {
-        "CreditNoteID": note_id,
-        "CreditNoteNumber": number,
-        "Type": note_type,
-        "Status": "PAID",
-        "Contact": thin(this.contact),
-        "Date": instant(day_ms(this.day)),
-        "Total": total,
-        "RemainingCredit": Decimal("0.00"),
-        "CurrencyCode": this.currency,
-        "Allocations": [],
-    }
-    make.add("CreditNotes", note_id, note)
+    note = credit_note_body(note_id, number, note_type, thin(this.contact), this.day, this.currency, total)
+    make.add("CreditNotes", note_id, {**note, "Status": "PAID", "RemainingCredit": Decimal("0.00")})
     about: Body = {"CreditNote": {"CreditNoteID": note_id, "CreditNoteNumber": number, "Type": note_type}}
     if this.side == "sales":
         names = {"Type": note_type, "InvoiceID": note_id, "InvoiceNumber": number}

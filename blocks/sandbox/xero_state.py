@@ -71,9 +71,9 @@ class Journal:
         """Return the element of a list without lines."""
         return self.head + b"}"
 
-    def full(self) -> bytes:
-        """Return the element with its lines."""
-        return b"".join((self.head, b',"JournalLines":', self.lines, b"}"))
+    def full(self, lines: bytes | None = None) -> bytes:
+        """Return the element with its lines, or with others as they are to be shown."""
+        return b"".join((self.head, b',"JournalLines":', self.lines if lines is None else lines, b"}"))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the lines decoded, amounts as Decimal."""
@@ -249,6 +249,11 @@ class State:
         """Store a setting: anything JSON can hold."""
         self.settings[name] = value
         self._run("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
+
+    def planted(self) -> dict[str, bytes]:
+        """Return what is served byte for byte in place of a journal, or as one more, by id."""
+        rows: dict[str, str] = self.settings.get("planted", {})
+        return {journal_id: raw.encode("utf-8", "surrogateescape") for journal_id, raw in rows.items()}
 
     def change_books(self, name: str, *reference: str) -> None:
         """Archive an account or a tracking option, by the method of Books named `name`, and keep it so."""

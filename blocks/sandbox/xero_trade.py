@@ -172,6 +172,24 @@ def prepayment_body(
     }
 
 
+def credit_note_body(
+    note_id: str, number: str, note_type: str, contact: Body, day: date, currency: str, total: Decimal
+) -> Body:
+    """Return a credit note of which nothing was applied yet."""
+    return {
+        "CreditNoteID": note_id,
+        "CreditNoteNumber": number,
+        "Type": note_type,
+        "Status": "AUTHORISED",
+        "Contact": contact,
+        "Date": instant(day_ms(day)),
+        "Total": total,
+        "RemainingCredit": total,
+        "CurrencyCode": currency,
+        "Allocations": [],
+    }
+
+
 def allocated(document: Body, allocation_id: str | None, invoice: Body, amount: Decimal, day: date) -> Body:
     """Return a prepayment or overpayment with one more allocation; without an id as older answers have it."""
     entry: Body = {

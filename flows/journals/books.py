@@ -1,156 +1,156 @@
 """The day's lines held against what Xero has: what is there, what is missing, what differs.
 
-Matching goes by the entry ids in the lines' descriptions, never by narration or date, which people
-edit. What Xero has is the truth about Xero.
-
-What holds a whole day is a struct, since Prefect looks into tuples and dataclasses that tasks exchange.
+A journal of Xero's is the day's if its name says so, if the record names its id, or if its lines carry
+the day's entry ids. Lines are matched by the entry ids in their texts, never by narration or date, which
+people edit; where people edited the texts too, by what the record says the journal was sent with. What
+Xero has is the truth about Xero.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
-from itertools import repeat
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from decimal import Context, Decimal, localcontext
+from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from flows.journals.narration import Narration, description, entry_id_in, has_label
-from flows.money import money_text, to_minor
-
-# A journal in one of these states is gone from the books; any other counts as there.
-WITHDRAWN = "DELETED"
-VOIDED = "VOIDED"
-GONE = frozenset({WITHDRAWN, VOIDED})
-
-
-class LiveLine(msgspec.Struct, frozen=True, gc=False):
-    """A line in Xero: debit positive."""
-
-    amount: Decimal
-    account_code: str | None
-    description: str | None
-    tax_type: str | None = None
-    tracked: bool = False
-
-
-class LiveJournal(NamedTuple):
-    """A manual journal as it stands in Xero."""
-
-    journal_id: str
-    narration: str
-    date: dt.date | None
-    status: str
-    lines: Sequence[LiveLine]
-    line_amount_types: str | None = None
-    updated: dt.datetime | None = None
-    cash_basis: bool | None = None
+from flows.journals.beside import PlannedLine, Row, View, planned_lines, view_of
+from flows.journals.differences import doubled_and_reversed, unequal_journals, unequal_lines
+from flows.journals.models import (
+    GONE,
+    NOT_OURS,
+    NOTHING_KNOWN,
+    VOIDED,
+    WITHDRAWN,
+    Known,
+    LiveJournal,
+    Plan,
+    is_rounded,
+)
+from flows.journals.narration import Narration
+from flows.money import SUMS_PRECISION, to_minor
 
 
-class Plan(NamedTuple):
-    """What a day's lines ask for: the batched lines, and what their names and amounts need.
+class Lookalike(NamedTuple):
+    """A journal unknown to the record that has the date and the sums per account of a planned batch.
 
-    `lines` has the columns entry_id, transaction_id, booking_date, account_code, unit, minor, batch.
+    `entries` are the lines of the batch that seem to be missing.
     """
 
-    day: dt.date
-    lines: pa.Table
-    digits: int
-    label: str | None
+    journal: LiveJournal
+    booking_date: dt.date
+    batch: int
+    entries: frozenset[int]
 
 
 class Match(msgspec.Struct, frozen=True):
     """The plan held against Xero.
 
-    `journals` are the live ones that hold lines of the plan; `found` gives, for each entry id that is
-    live, the position of its journal among them. `missing` are entry ids in no live journal, `voided`
-    those that only a voided journal holds, `withheld` those that only a deleted one does and that are
-    not to be sent again. `doubled` are sentences, `differences` sentences with the
-    position of the journal that differs. `numbers` are the numbers taken per booking date, by journals
-    in any state. `changed_dates` are booking dates of which a live journal has lines that cannot be told:
-    what seems missing there may be among them. `gone` are ids of deleted and voided journals.
-    `totals` are Xero's sums in minor units per account code and date, of the live lines that carry the
-    plan's entry ids.
+    `journals` are the day's live ones; `found` gives, for each entry id that is live, the position of its
+    journal among them, `held` the same for those that the record says are in a live journal whose texts
+    do not tell any more. `missing` are entry ids in no live journal, `voided` those that only a voided
+    journal holds, `withheld` those that people took out and that are not to be sent again, `waiting` those
+    that a lookalike may hold. `optional` may be left out or sent: each amount rounds to nothing or to one
+    unit. `doubled` are sentences, `differences` sentences with the position of the journal that differs.
+    `numbers` are the numbers taken per booking date, by journals in any state. `changed_dates` are booking
+    dates of which a live journal has lines that cannot be told: what seems missing there may be among
+    them. `rerounded` are those of which live lines are rounded otherwise than planned. `gone` are ids of
+    deleted and voided journals. `sent` gives the live amount of each entry id, in minor units, where any
+    date is rounded otherwise. `totals` are Xero's sums in minor units per account code and date, of all
+    that stands in the day's journals.
     """
 
     journals: list[LiveJournal]
     found: dict[int, int]
+    held: dict[int, int]
     missing: frozenset[int]
     voided: frozenset[int]
     withheld: frozenset[int]
+    waiting: frozenset[int]
+    optional: frozenset[int]
+    lookalikes: list[Lookalike]
     doubled: list[str]
     differences: list[tuple[int, str]]
     numbers: dict[dt.date, set[int]]
     changed_dates: frozenset[dt.date]
+    rerounded: frozenset[dt.date]
     gone: frozenset[str]
-    totals: dict[tuple[str, str], int]
+    sent: dict[int, int]
+    totals: dict[tuple[str, str], Decimal]
 
 
-class _Row(msgspec.Struct, frozen=True, gc=False):
-    """A planned line beside its live one; `journal` is the position of its journal among the live ones."""
-
-    entry_id: int
-    journal: int
-    minor: int | None
-    code: str
-    minor_planned: int
-    code_planned: str
-    date_planned: str
-
-
-def match(plan: Plan, journals: Iterable[LiveJournal], *, withhold_deleted: bool = False) -> Match:
+def match(
+    plan: Plan,
+    journals: Iterable[LiveJournal],
+    record: Mapping[str, Known] = NOTHING_KNOWN,
+    *,
+    withhold_deleted: bool = False,
+    record_may_be_new: bool = False,
+) -> Match:
     """Hold the plan against journals of Xero, in any state and of any origin.
 
-    What somebody deleted there counts as missing, unless `withhold_deleted`.
+    `record` gives what is known of journals by their Xero ids. What somebody deleted in Xero counts as
+    missing, unless `withhold_deleted`. `record_may_be_new`: it may have been lost or set back, so that a
+    journal it does not know may be ours.
     """
-    planned = _planned(plan)
+    planned = planned_lines(plan)
     everything = _distinct(journals)
-    held: list[tuple[LiveJournal, list[_Row]]] = []
+    live: list[View] = []
     gone: dict[str, set[int]] = {VOIDED: set(), WITHDRAWN: set()}
+    strangers: list[LiveJournal] = []
     for journal in everything:
-        if its := _rows(plan, planned, journal, len(held)):
-            if journal.status in gone:
-                gone[journal.status].update(row.entry_id for row in its)
-            else:
-                held.append((journal, its))
-    live = [journal for journal, _ in held]
-    rows = [row for _, its in held for row in its]
-    found = {row.entry_id: row.journal for row in rows}
-    absent = planned.keys() - found.keys()
+        known = record.get(journal.journal_id)
+        if known is not None and known.possible and NOT_OURS.casefold() in journal.narration.casefold():
+            continue
+        view = view_of(plan, planned, journal, known, len(live))
+        recorded = known.entries if known is not None and known.entries else frozenset[int]()
+        if journal.status in gone and (known is None or not known.possible):
+            gone[journal.status].update(row.entry_id for row in view.rows)
+            gone[journal.status].update(recorded & planned.keys())
+        elif journal.status not in gone and (view.ours or view.rows or not recorded.isdisjoint(planned)):
+            live.append(view)
+        if known is None and journal.status not in GONE and view.unread:
+            strangers.append(journal)
+    rows = [row for view in live for row in view.rows]
+    found = _found(rows)
+    held = _held(live, planned, found, record)
+    rerounded = _rerounded(plan, rows)
+    absent = planned.keys() - found.keys() - held.keys()
+    taken_out: set[int] = set()
+    if withhold_deleted:
+        recorded_once = (known.entries for known in record.values() if known.entries and not known.possible)
+        taken_out = gone[WITHDRAWN].union(*recorded_once)
     voided = absent & gone[VOIDED]
-    withheld = absent & gone[WITHDRAWN] - voided if withhold_deleted else set[int]()
+    withheld = absent & taken_out - voided
+    absent = absent - voided - withheld
+    nothing, optional = _rounds_to_nothing(plan, absent, {*found, *held}, rerounded)
+    absent = absent - nothing - optional
+    lookalikes = _lookalikes(plan, absent, strangers) if record_may_be_new else []
+    waiting = frozenset[int]().union(*(one.entries for one in lookalikes))
+    texts, doubled = doubled_and_reversed(rows, live)
     return Match(
-        journals=live,
+        journals=[view.journal for view in live],
         found=found,
-        missing=frozenset(absent - voided - withheld),
+        held=held,
+        missing=frozenset(absent - waiting),
         voided=frozenset(voided),
         withheld=frozenset(withheld),
-        doubled=_doubled(rows, live),
-        differences=[*_unequal_lines(plan, rows, live), *_unequal_journals(held)],
+        waiting=waiting,
+        optional=frozenset(optional),
+        lookalikes=lookalikes,
+        doubled=doubled,
+        differences=[*unequal_lines(plan, rows, live), *texts, *unequal_journals(plan, live, held)],
         numbers=_numbers(plan, everything),
-        changed_dates=_changed_dates(plan, everything, {journal.journal_id: its for journal, its in held}),
+        changed_dates=_changed_dates(live, record_may_be_new),
+        rerounded=rerounded,
         gone=frozenset(one.journal_id for one in everything if one.status in GONE),
-        totals=_totals(rows, live),
+        sent=_sent(rows) if rerounded else {},
+        totals=_totals(plan, live),
     )
-
-
-class _Planned(msgspec.Struct, frozen=True, gc=False):
-    text: str
-    minor: int
-    code: str
-    date: str
-
-
-def _planned(plan: Plan) -> dict[int, _Planned]:
-    lines = plan.lines
-    entries = lines["entry_id"].to_pylist()
-    texts = map(description, entries, lines["transaction_id"].to_pylist(), repeat(plan.label))
-    dates = lines["booking_date"].cast(pa.string()).to_pylist()
-    rows = map(_Planned, texts, lines["minor"].to_pylist(), lines["account_code"].to_pylist(), dates)
-    return dict(zip(entries, rows, strict=False))
 
 
 def _distinct(journals: Iterable[LiveJournal]) -> list[LiveJournal]:
@@ -158,23 +158,159 @@ def _distinct(journals: Iterable[LiveJournal]) -> list[LiveJournal]:
     return list({journal.journal_id: journal for journal in journals}.values())
 
 
-def _rows(plan: Plan, planned: Mapping[int, _Planned], journal: LiveJournal, position: int) -> list[_Row]:
-    rows: list[_Row] = []
-    name = Narration.parse(journal.narration)
-    named = name is not None and name.label == plan.label
-    for line in journal.lines:
-        entry = entry_id_in(line.description)
-        ours = planned.get(entry) if entry is not None else None
-        if entry is None or ours is None:
+def _found(rows: Iterable[Row]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for row in rows:
+        # A journal that only takes a line back is not the one that holds it.
+        if row.entry_id not in found or not row.opposite:
+            found[row.entry_id] = row.journal
+    return found
+
+
+def _held(
+    live: Iterable[View],
+    planned: Mapping[int, PlannedLine],
+    found: Mapping[int, int],
+    record: Mapping[str, Known],
+) -> dict[int, int]:
+    """Return the entries that the record says a journal holds, some of whose lines cannot be told.
+
+    Where each of its lines can be told, what is not among them was taken out by a person. Where more
+    lines cannot be told than it was sent with, people moved others there: any that are in the record.
+    """
+    held: dict[int, int] = {}
+    for position, view in enumerate(live):
+        told = view.journal.lines and not view.unread
+        if not told and view.known is not None and view.known.entries is not None:
+            entries = (view.known.entries & planned.keys()) - found.keys()
+            if view.unread > len(entries):
+                date = str(view.known.booking_date)
+                recorded = frozenset[int]().union(*(one.entries or () for one in record.values()))
+                moved = (recorded & planned.keys()) - found.keys()
+                entries |= {entry for entry in moved if planned[entry].date == date}
+            for entry in sorted(entries):
+                held.setdefault(entry, position)
+    return held
+
+
+def _rerounded(plan: Plan, rows: Iterable[Row]) -> frozenset[dt.date]:
+    """Return the booking dates of which a live line is rounded, rightly, otherwise than is proposed now."""
+    if not is_rounded(plan):
+        return frozenset()
+    dates = {row.planned.date for row in rows if row.agrees and row.minor != row.planned.minor}
+    return frozenset(map(dt.date.fromisoformat, dates))
+
+
+def _sent(rows: Iterable[Row]) -> dict[int, int]:
+    sent: dict[int, int] = defaultdict(int)
+    for row in rows:
+        # What a person split within its journal stands there in parts.
+        if row.minor is not None and not row.opposite:
+            sent[row.entry_id] += row.minor
+    return dict(sent)
+
+
+def _rounds_to_nothing(
+    plan: Plan, absent: Collection[int], there: Collection[int], rerounded: Collection[dt.date]
+) -> tuple[set[int], set[int]]:
+    """Return which absent lines are rightly absent, and which may be left out or sent.
+
+    Rounding is fixed once it is live: of a live unit a line that may round to nothing may be absent. A
+    unit all of whose lines may is absent as proposed, unless what is live was rounded otherwise. Lines
+    without a transaction that are absent and balance by themselves came late: they are a unit of their own.
+    """
+    nothing: set[int] = set()
+    optional: set[int] = set()
+    if not absent or not is_rounded(plan):
+        return nothing, optional
+    small = _may_be_nothing(plan.lines)
+    gone_and_small = pc.and_(small, pc.is_in(plan.lines["entry_id"], pa.array(list(absent), pa.int64())))
+    concerned = pc.is_in(plan.lines["unit"], plan.lines["unit"].filter(gone_and_small).unique())
+    units: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for line in plan.lines.append_column("small", small).filter(concerned).to_pylist():
+        units[line["unit"]].append(line)
+    for lines in units.values():
+        gone = [line for line in lines if line["entry_id"] in absent]
+        if not all(line["small"] for line in gone):
             continue
-        # Our very text, or one that people have added to: not another tenant's.
-        text = line.description or ""
-        if text == ours.text or named or has_label(text, plan.label):
-            minor = to_minor(line.amount, plan.digits)
-            rows.append(
-                _Row(entry, position, minor, line.account_code or "", ours.minor, ours.code, ours.date)
-            )
-    return rows
+        entries = [line["entry_id"] for line in gone]
+        if any(line["entry_id"] in there for line in lines) and not came_late(gone, plan.digits):
+            nothing.update(entries)
+        elif gone[0]["booking_date"] in rerounded:
+            optional.update(entries)
+        elif not any(line["minor"] for line in gone):
+            nothing.update(entries)
+    return nothing, optional
+
+
+def _may_be_nothing(lines: pa.Table) -> pa.ChunkedArray:
+    """Tell of each line whether its exact amount is below one minor unit either way."""
+    minor, rest = lines["minor"], pc.sign(lines["rounding"])
+    away = pc.and_(pc.equal(pc.abs(minor), 1), pc.equal(pc.multiply(pc.sign(minor), rest), -1))
+    return pc.or_(pc.equal(minor, 0), away)
+
+
+def came_late(part: Sequence[Mapping[str, Any]], digits: int) -> bool:
+    """Tell whether a unit's absent lines, rows of a plan, can go although others of the unit are live.
+
+    Lines without a transaction are a unit only because nothing tells them apart: what balances by itself,
+    before it is rounded, can go by itself.
+    """
+    whole = 10 ** (18 - digits)
+    untold = not any(line["transaction_id"] for line in part)
+    return untold and sum(line["minor"] * whole + line["rounding"] for line in part) == 0
+
+
+def _sums(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
+    totals: dict[str, int] = defaultdict(int)
+    for code, minor in lines:
+        totals[code] += minor
+    return {code: minor for code, minor in totals.items() if minor}
+
+
+def _lookalikes(plan: Plan, absent: Collection[int], strangers: Iterable[LiveJournal]) -> list[Lookalike]:
+    """Return the journals that have the date and the sums per account of a batch with missing lines.
+
+    Or those of what is missing, of the batch or of its date: where lines came late, the journals are not
+    filled as they would be now.
+    """
+    candidates: dict[dt.date | None, list[LiveJournal]] = defaultdict(list)
+    for journal in strangers:
+        if NOT_OURS.casefold() not in journal.narration.casefold() and not _is_anothers(plan, journal):
+            candidates[journal.date].append(journal)
+    if not absent or not candidates:
+        return []
+    dates = pa.array([date for date in candidates if date], pa.date32())
+    batches: dict[tuple[dt.date, int], list[tuple[str, int]]] = defaultdict(list)
+    missing: dict[tuple[dt.date, int | None], list[tuple[str, int]]] = defaultdict(list)
+    wanting: dict[tuple[dt.date, int], set[int]] = defaultdict(set)
+    columns = ("booking_date", "batch", "entry_id", "account_code", "minor")
+    near = plan.lines.filter(pc.is_in(plan.lines["booking_date"], dates))
+    for date, batch, entry, code, minor in zip(*(near[one].to_pylist() for one in columns), strict=True):
+        batches[date, batch].append((code, minor))
+        if entry in absent:
+            wanting[date, batch].add(entry)
+            missing[date, batch].append((code, minor))
+            missing[date, None].append((code, minor))
+    found: list[Lookalike] = []
+    for (date, batch), entries in sorted(wanting.items()):
+        alike = [_sums(lines) for lines in (batches[date, batch], missing[date, batch], missing[date, None])]
+        for journal in candidates[date]:
+            minors = [(one.account_code or "", to_minor(one.amount, plan.digits)) for one in journal.lines]
+            amounts = [(code, minor) for code, minor in minors if minor is not None]
+            sums = _sums(amounts)
+            if sums and len(amounts) == len(minors) and sums in alike:
+                found.append(Lookalike(journal, date, batch, frozenset(entries)))
+    return found
+
+
+def _is_anothers(plan: Plan, journal: LiveJournal) -> bool:
+    """Tell whether a journal's name is another day's, or another tenant's.
+
+    Where we have no label, one at the end of our own name may be a word that a person has put there.
+    """
+    name = Narration.parse(journal.narration)
+    return name is not None and (plan.label is not None or name.label is None)
 
 
 def _numbers(plan: Plan, journals: Iterable[LiveJournal]) -> dict[dt.date, set[int]]:
@@ -186,149 +322,31 @@ def _numbers(plan: Plan, journals: Iterable[LiveJournal]) -> dict[dt.date, set[i
     return numbers
 
 
-def _changed_dates(
-    plan: Plan, journals: Iterable[LiveJournal], held: Mapping[str, Sequence[_Row]]
-) -> frozenset[dt.date]:
+def _changed_dates(live: Iterable[View], record_may_be_new: bool) -> frozenset[dt.date]:
+    """Return the booking dates of which journals have lines that cannot be told, nor found in the record."""
     dates: set[dt.date] = set()
-    for journal in journals:
-        name = Narration.parse(journal.narration)
-        ours = name is not None and name.created == plan.day and name.label == plan.label
-        known = len(held.get(journal.journal_id, ()))
-        if name and ours and journal.status not in GONE and known < len(journal.lines):
-            dates.add(name.booking_date)
+    for view in live:
+        if not view.unread or (view.known is not None and view.known.entries is not None):
+            continue
+        if view.known is not None:
+            dates.add(view.known.booking_date)
+        elif view.name is not None:
+            dates.add(view.name.booking_date)
+        elif record_may_be_new:
+            dates.update(dt.date.fromisoformat(row.planned.date) for row in view.rows)
     return frozenset(dates)
 
 
-def _doubled(rows: Sequence[_Row], live: Sequence[LiveJournal]) -> list[str]:
-    counts = Counter(row.entry_id for row in rows)
-    if len(counts) == len(rows):
-        return []
-    places: dict[int, list[str]] = {}
-    for row in rows:
-        if counts[row.entry_id] > 1:
-            places.setdefault(row.entry_id, []).append(_named(live[row.journal]))
-    return [f"EntryID {entry} stands in {' and in '.join(names)}" for entry, names in sorted(places.items())]
-
-
-def _unequal_lines(
-    plan: Plan, rows: Iterable[_Row], live: Sequence[LiveJournal]
-) -> Iterator[tuple[int, str]]:
-    def side(minor: int | None, code: str) -> str:
-        amount = "a fraction" if minor is None else money_text(minor, plan.digits)
-        return f"{amount} on {code or 'no account'}"
-
-    for row in rows:
-        if row.minor != row.minor_planned or row.code != row.code_planned:
-            sides = f"Mambu {side(row.minor_planned, row.code_planned)}, Xero {side(row.minor, row.code)}"
-            yield row.journal, f"EntryID {row.entry_id} in {_named(live[row.journal])}: {sides}"
-
-
-def _unequal_journals(
-    held: Iterable[tuple[LiveJournal, Sequence[_Row]]],
-) -> Iterator[tuple[int, str]]:
-    for index, (journal, rows) in enumerate(held):
-        dates = sorted({row.date_planned for row in rows})
-        if dates != [str(journal.date)]:
-            text = f"Mambu's booking date is {', '.join(dates)}, Xero's {journal.date}"
-            yield index, f"{_named(journal)}: {text}"
-        taxed = sum(1 for line in journal.lines if line.tax_type not in {None, "NONE"})
-        if taxed or journal.line_amount_types not in {None, "NoTax"}:
-            yield index, f"{_named(journal)}: it has tax now, and Mambu's lines have none"
-        strangers = len(journal.lines) - len(rows)
-        if strangers:
-            text = f"{strangers} of its {len(journal.lines)} lines are not this day's"
-            yield index, f"{_named(journal)}: {text}"
-
-
-def _totals(rows: Iterable[_Row], live: Sequence[LiveJournal]) -> dict[tuple[str, str], int]:
-    dates = [str(journal.date) for journal in live]
-    totals: dict[tuple[str, str], int] = {}
-    for row in rows:
-        key = (row.code, dates[row.journal])
-        totals[key] = totals.get(key, 0) + (row.minor or 0)
-    return totals
-
-
-def _named(journal: LiveJournal) -> str:
-    return f"{journal.status.lower()} journal «{journal.narration}»"
-
-
-class TieOutRow(NamedTuple):
-    """One account and booking date: Mambu's sum and Xero's, in minor units."""
-
-    account_code: str
-    booking_date: str
-    mambu: int
-    xero: int
-
-
-def tie_out(plan: Plan, totals: Mapping[tuple[str, str], int]) -> list[TieOutRow]:
-    """Return the sums per account and booking date on both sides; they tie out where they are equal.
-
-    Mambu's side takes every line of the plan; `totals` are Xero's, from a Match.
-    """
-    lines = plan.lines
-    codes, dates = lines["account_code"].to_pylist(), lines["booking_date"].cast(pa.string()).to_pylist()
-    mambu: dict[tuple[str, str], int] = {}
-    for code, date, minor in zip(codes, dates, lines["minor"].to_pylist(), strict=True):
-        mambu[code, date] = mambu.get((code, date), 0) + minor
-    return [
-        TieOutRow(*key, mambu.get(key, 0), totals.get(key, 0)) for key in sorted(mambu.keys() | totals.keys())
-    ]
-
-
-class Confirmed(msgspec.Struct, frozen=True):
-    """The day as Xero holds it: `rows` per account and booking date, `open` what does not agree."""
-
-    matched: Match
-    rows: list[TieOutRow]
-    open: list[str]
-
-    @property
-    def tied_out(self) -> bool:
-        """Return whether every line is in Xero once, and every account agrees to the cent."""
-        return not self.open and all(row.mambu == row.xero for row in self.rows)
-
-    @property
-    def settled(self) -> bool:
-        """Return whether nothing is left to do: it ties out, but for what people deleted on purpose."""
-        return self.tied_out or (not self.open and bool(self.matched.withheld))
-
-    def vanished(self, sent: Collection[str]) -> bool:
-        """Tell whether a journal that Xero just said it took is deleted: the answer was an old one.
-
-        `sent` are the journals' ids.
-        """
-        return bool(self.matched.missing) and not self.matched.gone.isdisjoint(sent)
-
-
-def confirmed(plan: Plan, matched: Match, torn: Sequence[str]) -> Confirmed:
-    """Return how the day stands, with a sentence for whatever does not agree.
-
-    `torn` are sentences about units that cannot be sent since people changed their journals.
-    """
-    return Confirmed(matched, tie_out(plan, matched.totals), _open(matched, torn))
-
-
-def _open(matched: Match, torn: Sequence[str]) -> list[str]:
-    texts = [*matched.doubled, *(text for _, text in matched.differences), *torn]
-    texts.extend(_repeated_names(matched.journals))
-    if matched.voided:
-        entries = ", ".join(str(entry) for entry in sorted(matched.voided)[:20])
-        texts.append(
-            f"{len(matched.voided)} lines stand only in journals that were voided in Xero, and are not sent "
-            f"again: EntryID {entries}"
-        )
-    if matched.missing:
-        entries = ", ".join(str(entry) for entry in sorted(matched.missing)[:20])
-        texts.append(f"{len(matched.missing)} lines are not in Xero: EntryID {entries}")
-    return texts
-
-
-def _repeated_names(journals: Sequence[LiveJournal]) -> list[str]:
-    names = [journal.narration for journal in journals]
-    return [
-        f"{names.count(name)} journals are named «{name}»"
-        for name in dict.fromkeys(names)
-        if names.count(name) > 1
-    ]
+def _totals(plan: Plan, live: Iterable[View]) -> dict[tuple[str, str], Decimal]:
+    """Sum up all that stands in the day's journals; of another day's journals, what is of this day."""
+    totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    with localcontext(Context(prec=SUMS_PRECISION)):
+        for view in live:
+            date = str(view.journal.date)
+            if view.elsewhere:
+                for row in view.rows:
+                    totals[row.code, date] += Decimal(row.minor or 0).scaleb(-plan.digits)
+            else:
+                for line in view.journal.lines:
+                    totals[line.account_code or "", date] += line.amount
+        return {key: total.scaleb(plan.digits) for key, total in totals.items()}

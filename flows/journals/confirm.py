@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from blocks.entry_ids import pack
 from blocks.store import JournalRecord, JournalState, latest
-from flows.journals.books import Confirmed, Match, Plan, confirmed
+from flows.journals.books import Match
+from flows.journals.models import LiveJournal, Plan
 from flows.journals.narration import Narration
 from flows.journals.night import Night
 from flows.journals.read import Books, read_back
 from flows.journals.records import record_of
 from flows.journals.sealing import digest_of
 from flows.journals.send import Sent
+from flows.journals.tie_out import Confirmed, confirmed
 from flows.tasks import run_task
 
 
@@ -22,6 +28,7 @@ async def confirm(night: Night, plan: Plan, sent: Sent) -> Confirmed:
     if sent.ids:
         books = await read_back(night, plan, list(sent.ids.values()))
     outcome = await compare(night, plan, books, sent)
+    night.read_at = night.xero.transport.there.at(books.read_at)
     await night.progress("confirm", 1, 1)
     return outcome
 
@@ -30,42 +37,134 @@ async def confirm(night: Night, plan: Plan, sent: Sent) -> Confirmed:
 async def compare(night: Night, plan: Plan, books: Books, sent: Sent) -> Confirmed:
     """Compare Xero's journals with the plan, and record each as confirmed or as drifted."""
     matched = books.matched
+    await night.store.adopt(_unrecorded(night, plan, matched, await _records(night)), night.clock.now())
+    await _note_lookalikes(night, plan, matched)
+    held = _of_journals(matched.journals, await _records(night))
     reasons: dict[str, str] = {}
     for index, text in matched.differences:
-        reasons.setdefault(matched.journals[index].narration, text)
-    ids = {journal.narration: journal.journal_id for journal in matched.journals}
-    known = latest(await night.store.journals(night.organisation, night.name, night.day.date))
-    await night.store.adopt(_unrecorded(night, plan, matched, known), night.clock.now())
-    held = latest(await night.store.journals(night.organisation, night.name, night.day.date))
-    equal = [one for name, one in held.items() if name in ids and name not in reasons]
+        record = held.get(matched.journals[index].journal_id)
+        if record is not None:
+            reasons.setdefault(record.narration, text)
+    unsure = {key for key, one in held.items() if _does_not_say(one)}
+    told = _told(matched) if unsure else {}
+    # What only looks like ours stays that, until each of its lines can be told.
+    ours = {key: one for key, one in held.items() if one.state is not JournalState.POSSIBLE or key in told}
+    ids = {record.narration: journal_id for journal_id, record in ours.items()}
+    equal = {key: one for key, one in ours.items() if one.narration not in reasons}
     digests = _digests(night, plan, matched, equal)
-    await night.store.move(equal, JournalState.CONFIRMED, night.clock.now(), ids=ids, digests=digests)
-    different = [one for name, one in held.items() if name in reasons]
-    await night.store.move(different, JournalState.DRIFT, night.clock.now(), ids=ids, reasons=reasons)
+    entries = {one.narration: pack(told[key]) for key, one in equal.items() if key in unsure and key in told}
+    now, move = night.clock.now(), night.store.move
+    await move(equal.values(), JournalState.CONFIRMED, now, ids=ids, digests=digests, entries=entries)
+    different = [one for one in ours.values() if one.narration in reasons]
+    await move(different, JournalState.DRIFT, now, ids=ids, reasons=reasons)
     return confirmed(plan, matched, sent.torn)
 
 
-def _digests(night: Night, plan: Plan, matched: Match, equal: Collection[JournalRecord]) -> dict[str, str]:
-    """Return digests for journals that were adopted and have none, by narration.
+async def _records(night: Night) -> list[JournalRecord]:
+    return await night.store.journals(night.organisation, night.name, night.day.date)
 
-    Their lines equal Mambu's, so from now on it can be told whether a person edits them.
+
+def _of_journals(
+    journals: Iterable[LiveJournal], records: Sequence[JournalRecord]
+) -> dict[str, JournalRecord]:
+    """Return the record of each journal by its id: people rename them; else the one that waits for an id."""
+    by_id = {record.manual_journal_id: record for record in records if record.manual_journal_id}
+    by_name = {name: one for name, one in latest(records).items() if one.manual_journal_id is None}
+    found = ((one.journal_id, by_id.get(one.journal_id) or by_name.get(one.narration)) for one in journals)
+    return {journal_id: record for journal_id, record in found if record is not None}
+
+
+def _digests(night: Night, plan: Plan, matched: Match, equal: Mapping[str, JournalRecord]) -> dict[str, str]:
+    """Return digests for journals that were adopted and have none, by the narration of the record.
+
+    Their lines equal Mambu's, so from now on it can be told whether a person edits them. One that was
+    renamed before is edited already.
     """
-    unknown = {record.narration for record in equal if not record.digest}
+    unknown = {key: record.narration for key, record in equal.items() if not record.digest}
     default = night.connection.show_on_cash_basis_reports
     return {
-        one.narration: digest_of(one, plan.digits, default if one.cash_basis is None else one.cash_basis)
+        unknown[one.journal_id]: digest_of(
+            one, plan.digits, default if one.cash_basis is None else one.cash_basis
+        )
         for one in matched.journals
-        if one.narration in unknown
+        if unknown.get(one.journal_id) == one.narration
     }
 
 
+def _told(matched: Match) -> dict[str, frozenset[int]]:
+    """Return the entries of the journals of which each line can be told, by their ids."""
+    entries = _entries_by_journal(matched)
+    named = ((journal, entries.get(position)) for position, journal in enumerate(matched.journals))
+    return {one.journal_id: its for one, its in named if its and len(its) == len(one.lines)}
+
+
+def _does_not_say(record: JournalRecord) -> bool:
+    """Tell whether a record does not say for certain which lines its journal holds."""
+    return record.entries is None or record.state is JournalState.POSSIBLE
+
+
 def _unrecorded(
-    night: Night, plan: Plan, matched: Match, known: Mapping[str, JournalRecord]
+    night: Night, plan: Plan, matched: Match, records: Sequence[JournalRecord]
 ) -> list[JournalRecord]:
-    """Return records for journals of this day that Xero has and the store has lost."""
-    named = ((journal, Narration.parse(journal.narration)) for journal in matched.journals)
-    return [
-        record_of(night, journal, name, plan.digits, JournalState.CREATED)
-        for journal, name in named
-        if name and name.created == night.day.date and journal.narration not in known
+    """Return records for journals of this day that Xero has and the store has lost.
+
+    A journal that people renamed is known by the batch whose lines it holds. What it holds is recorded
+    only where each of its lines can be told.
+    """
+    recorded = _of_journals(matched.journals, records)
+    unknown = [
+        (position, journal)
+        for position, journal in enumerate(matched.journals)
+        if journal.journal_id not in recorded
     ]
+    if not unknown:
+        return []
+    entries, told, batches = _entries_by_journal(matched), _told(matched), _batch_names(plan)
+    names = set(latest(records))
+    found: list[JournalRecord] = []
+    for position, journal in unknown:
+        its = entries.get(position, frozenset())
+        name = Narration.parse(journal.narration)
+        if name is None or name.label != plan.label:
+            name = batches.get(its)
+        elif name.created != plan.day:
+            continue
+        if name is None or str(name) in names:
+            continue
+        names.add(str(name))
+        known = told.get(journal.journal_id)
+        found.append(record_of(night, journal, name, plan.digits, JournalState.CREATED, known))
+    return found
+
+
+def _entries_by_journal(matched: Match) -> dict[int, frozenset[int]]:
+    entries: dict[int, set[int]] = defaultdict(set)
+    for entry, position in matched.found.items():
+        entries[position].add(entry)
+    return {position: frozenset(its) for position, its in entries.items()}
+
+
+def _batch_names(plan: Plan) -> dict[frozenset[int], Narration]:
+    batches: dict[tuple[dt.date, int], set[int]] = defaultdict(set)
+    columns = (plan.lines[one].to_pylist() for one in ("booking_date", "batch", "entry_id"))
+    for date, number, entry in zip(*columns, strict=True):
+        batches[date, number].add(entry)
+    return {frozenset(its): Narration(plan.day, *batch, plan.label) for batch, its in batches.items()}
+
+
+async def _note_lookalikes(night: Night, plan: Plan, matched: Match) -> None:
+    """Record which journals may hold lines, for then these wait also when the record is new no more."""
+    now = night.clock.now()
+    for one in matched.lookalikes:
+        name = Narration(plan.day, one.booking_date, one.batch, plan.label)
+        record = record_of(night, one.journal, name, plan.digits, JournalState.POSSIBLE, one.entries)
+        named = [held for held in await _records(night) if held.narration == str(name)]
+        if any(held.manual_journal_id not in {None, one.journal.journal_id} for held in named):
+            # Another journal is on record by that name, such as a copy: this one goes below it, as a copy
+            # does in a withdrawal, or nothing would tell of it once the record counts as whole.
+            record = replace(record, generation=min(held.generation for held in named) - 1)
+        await night.store.adopt([record], now)
+        ids, entries = {str(name): one.journal.journal_id}, {str(name): pack(one.entries)}
+        held = latest(await _records(night))[str(name)]
+        if held.manual_journal_id is None:
+            await night.store.move([held], JournalState.POSSIBLE, now, ids=ids, entries=entries)

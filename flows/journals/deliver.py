@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flows.journals.books import Confirmed, Plan
 from flows.journals.confirm import confirm
+from flows.journals.models import Plan
 from flows.journals.night import Night
 from flows.journals.send import send
+from flows.journals.tie_out import Confirmed
 
 # A key can answer for a journal that was deleted since; it is then sent again under another, this often.
 ROUNDS = 3

@@ -11,7 +11,9 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
+from blocks.dates import utc_text
 from blocks.errors import Refusal
+from blocks.mambu import PAGE_LINES
 from flows.days import Day
 from flows.journals.lines import lines_of_day, read_lines, staged_lines
 from flows.journals.night import Night
@@ -21,6 +23,7 @@ from flows.tasks import run_task
 
 # Lines can still be committed into a day while it is read; this often the reading starts over.
 ATTEMPTS = 3
+_COMPACT = str.maketrans("", "", "-:")
 
 
 async def extract(night: Night) -> Staged:
@@ -41,7 +44,7 @@ async def extract(night: Night) -> Staged:
             _warn_of_nothing(night, lines)
             hand_on(night.folder, "extract", [lines])
             return lines
-        night.log(
+        night.warn(
             f"Mambu stated {stated} lines before and {again} after they were read, and gave "
             f"{lines.notes['distinct']}: attempt {attempt} of {ATTEMPTS}."
         )
@@ -55,7 +58,7 @@ async def extract(night: Night) -> Staged:
 
 def _warn_of_nothing(night: Night, lines: Staged) -> None:
     if lines.lines == 0 and (night.clock.now() - night.day.end).days > 1:
-        night.log(
+        night.warn(
             f"Mambu has no journal lines for {night.day.date}. If there should be some, that day may have "
             "been archived in Mambu."
         )
@@ -110,14 +113,23 @@ def _window_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
     persist_result=True,
     result_serializer="json",
 )
-async def extract_window(night: Night, window: Window, stated: int) -> Staged:  # noqa: ARG001 - in the key
+async def extract_window(night: Night, window: Window, stated: int) -> Staged:
     """Return one window's lines, overlapping its neighbours."""
     tables = [
         staged_lines(page.lines, page.unreadable)
-        async for page in night.mambu.journal_lines(window.after, window.before)
+        async for page in night.mambu.journal_lines(window.after, window.before, most=_most(stated))
     ]
-    name = f"window-{window.after:%Y%m%dT%H%M%S}-{window.before:%Y%m%dT%H%M%S}.parquet"
+    after, before = (utc_text(at).translate(_COMPACT) for at in window)
+    name = f"window-{after}-{before}.parquet"
     return staged(pa.concat_tables(tables), night.folder / name)
+
+
+def _most(stated: int) -> int:
+    """Return how many lines are read of a window, however many more are offered.
+
+    Lines can come into a day while it is read, which the count after it tells; as many again do not.
+    """
+    return 2 * stated + 10 * PAGE_LINES
 
 
 @task(name="extract: combine", task_run_name="extract: combine", cache_policy=NO_CACHE)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
-from blocks.errors import NotAllowed, Refusal, ResumeLater, UnknownOutcome
+from blocks.errors import NotAllowed, Refusal, ResumeLater, Transient, UnknownOutcome
 from blocks.leases import Lease
 from blocks.store import JournalRecord, JournalState, latest
-from flows.incidents import Failure
+from flows.incidents import WITHDRAWAL, Failure
 from flows.journals.steps import StepRefusal
-from flows.words import capital, counted
+from flows.words import asked_wait, capital, counted
 
 HAND_OVER = "hand-over"
 DIED = "died"
 NEVER_FINISHED = "never finished"
+CHANGED_LATER = "changed later"
 
 _IN_XERO = (JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT)
 _UNKNOWN = (JournalState.SENDING, JournalState.UNKNOWN)
@@ -41,13 +43,7 @@ def failure_of(
     is the error in a sentence, `records` what the store knows of the day's journals: None where it could
     not be asked.
     """
-    step = error.step if isinstance(error, StepRefusal) else ""
-    if stage in {"", "day", "extract"}:
-        stage = "extract"
-    elif not under_way and not step:
-        step = HAND_OVER
-    if stage == "confirm":
-        stage, step = "send", "confirm"
+    stage, step = place_of(stage, error, under_way=under_way)
     details = error.offenders if isinstance(error, StepRefusal) else ()
     happened = error.summary if isinstance(error, StepRefusal) else said
     safe, lists = _safe(stage, records)
@@ -60,6 +56,16 @@ def failure_of(
         safe,
         _remedy(date, stage, step, error),
     )
+
+
+def place_of(stage: str, error: Exception, *, under_way: bool) -> tuple[str, str]:
+    """Return the stage and step under which a run's error is recorded and told."""
+    step = error.step if isinstance(error, StepRefusal) else ""
+    if stage in {"", "day", "extract"}:
+        return "extract", step
+    if stage == "confirm":
+        return "send", "confirm"
+    return stage, step or ("" if under_way else HAND_OVER)
 
 
 def differences(
@@ -79,12 +85,28 @@ def differences(
     )
 
 
+def changed_later(date: dt.date, points: Sequence[str]) -> Failure:
+    """Return what a finished day comes to into which something came in Xero later, or a second time."""
+    return Failure(
+        "send",
+        CHANGED_LATER,
+        f"Journals of {date}: Xero was changed after the day was finished",
+        f"{date} had been compared and tied out. Since then Xero has more of it:",
+        tuple(points),
+        ("Nothing was sent or changed. What was compared before stands.",),
+        f"{capital(_start_again(date))}: it compares the whole day and names what stands there twice. Decide "
+        "in Xero about these journals.",
+    )
+
+
 def died(lease: Lease, records: Iterable[JournalRecord]) -> Failure:
     """Return what a run comes to that held a day and was not heard of again.
 
     The lease knows where it was a minute before; the record of journals knows whether it was sending.
     """
     records = list(records)
+    if lease.stage in WITHDRAWAL:
+        return _withdrawal_died(lease, records)
     stage = "extract" if lease.stage in {"", "day"} else lease.stage
     if stage == "confirm" or any(one.state in _UNDER_WAY for one in latest(records).values()):
         stage = "send"
@@ -101,8 +123,52 @@ def died(lease: Lease, records: Iterable[JournalRecord]) -> Failure:
     )
 
 
-def never_finished(date: dt.date) -> Failure:
-    """Return what a day comes to that no run has finished, and of which no failure is recorded."""
+def _withdrawal_died(lease: Lease, records: Sequence[JournalRecord]) -> Failure:
+    asked = any(one.state in _ASKED_FOR for one in records)
+    _, lists = _safe("send", records)
+    return Failure(
+        lease.stage,
+        DIED,
+        f"Withdrawal of {lease.day}: the run died",
+        f"The run {lease.owner}, begun at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC, was withdrawing the "
+        f"day from Xero and was last heard of {_AT[lease.stage]}. It ended without a word: its process was "
+        "killed, or its machine was lost.",
+        lists,
+        (
+            "What was taken out, or asked for, is recorded. What was not reached is in Xero as before."
+            if asked
+            else "Nothing was taken out of Xero.",
+        ),
+        f"Run the withdrawal again (Deployments, by-date, date {lease.day}, confirmed; or: python -m "
+        f"flows.main withdraw --date {lease.day}): it finds out what is gone, and does what remains. Or "
+        f"leave what remains in Xero, and {_start_again(lease.day)}: only what is missing is sent.",
+    )
+
+
+_ASKED_FOR = (JournalState.WITHDRAWING, JournalState.WITHDRAWN)
+_AT = {
+    "read": "while it read the day's journals, before it took any out",
+    "remove": "while it took them out",
+    "verify": "while it read again what it had taken out",
+}
+
+
+def never_finished(
+    date: dt.date, seen_to_by: Literal["this run", "next night", "nobody"] = "this run"
+) -> Failure:
+    """Return what a day comes to that no run has finished, and of which no failure is recorded.
+
+    `seen_to_by` is who goes on to finish it: the run that found it, the nightly run to come, or nobody
+    unless a person starts a run.
+    """
+    again = _start_again(date)
+    remedies = {
+        "this run": f"The run that found this goes on to finish the day. If this task stays open, {again}.",
+        "next night": "The watch that found this sends nothing. The next nightly run finishes the day before "
+        f"its own. So as not to wait for it, or if this task stays open after it, {again}.",
+        "nobody": "The watch that found this sends nothing, and no nightly run to come sees to this day. "
+        f"{capital(again)}.",
+    }
     return Failure(
         "extract",
         NEVER_FINISHED,
@@ -110,7 +176,7 @@ def never_finished(date: dt.date) -> Failure:
         f"No run has finished {date}: none was started, or it was stopped.",
         (),
         ("What is in Xero is found there and left alone.",),
-        f"The run that found this goes on to finish the day. If this task stays open, {_start_again(date)}.",
+        remedies[seen_to_by],
     )
 
 
@@ -120,6 +186,8 @@ def _remedy(date: dt.date, stage: str, step: str, error: Exception) -> str:
         first = "Correct the connection (python -m blocks save NAME). Then "
     elif isinstance(error, ResumeLater):
         first = f"Wait until {error.resume_at:%Y-%m-%d %H:%M} UTC. Then "
+    elif isinstance(error, Transient) and error.retry_after_seconds:
+        first = f"{asked_wait(error.retry_after_seconds)} Then "
     elif isinstance(error, Refusal) and stage == "send" and step != HAND_OVER:
         first = "Put right what is named above. Then "
     if stage == "send" and step != HAND_OVER:
@@ -167,8 +235,10 @@ def _safe(stage: str, records: Iterable[JournalRecord] | None) -> tuple[tuple[st
     for title, states in (
         ("In Xero", _IN_XERO),
         ("Unknown whether in Xero", _UNKNOWN),
+        ("Waiting, since a journal may hold it already", (JournalState.POSSIBLE,)),
         ("Declined by Xero", (JournalState.REFUSED,)),
         ("Not sent yet", (JournalState.SEALED,)),
+        ("Withdrawal asked for, unknown whether gone", (JournalState.WITHDRAWING,)),
         ("Withdrawn", (JournalState.WITHDRAWN,)),
     ):
         found = [one for one in newest if one.state in states]

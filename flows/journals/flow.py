@@ -9,27 +9,30 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from prefect import flow, get_run_logger, runtime
+from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from blocks.connections import JournalConnection
+from blocks.dates import require_askable
 from blocks.errors import DaybookError
 from blocks.home import keep_new_files_private
-from flows.journals.books import Plan
+from flows import reports
 from flows.journals.deliver import deliver
 from flows.journals.extract import extract
+from flows.journals.look_again import changed_since
 from flows.journals.look_back import unfinished_days
+from flows.journals.models import Plan
 from flows.journals.night import Night, opened
 from flows.journals.process import plan_of, process
-from flows.journals.record import begin, end, recorded
+from flows.journals.record import begin, end, note_changed, recorded
 from flows.journals.report import Report
 from flows.journals.send import rehearse
 from flows.journals.staging import StartFrom, take_over
 from flows.journals.start import settle_day
 from flows.journals.summary import Summary
 from flows.lease import held
-from flows.words import fault_of
+from flows.words import clocks_differ, fault_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,10 @@ async def attempt(asked: Asked) -> State[Any]:
     summary = Summary(asked.date, asked.connection, flow_run_id=str(runtime.flow_run.id))
     report = await Report.begun(summary)
     try:
+        require_askable("date", asked.date)
         found = await JournalConnection.named(asked.connection)
-        async with opened(asked.connection, found, get_run_logger().info, report.progress) as night:
+        log = reports.run_log()
+        async with opened(asked.connection, found, log.say, report.progress, warn=log.warn) as night:
             night.refresh, night.looking_back = asked.refresh, asked.looking_back
             async with recorded(night, summary, asked.date, dry_run=asked.dry_run):
                 await run(night, summary, asked)
@@ -105,9 +110,17 @@ async def attempt(asked: Asked) -> State[Any]:
 async def run(night: Night, summary: Summary, asked: Asked) -> None:
     """Take one day through all stages, after the days before it that are not finished."""
     with night.in_stage("day"):
-        await settle_day(night, asked.date)
+        try:
+            await settle_day(night, asked.date)
+        finally:
+            # Told also where it is why the day is refused.
+            for system, client in (("Mambu", night.mambu), ("Xero", night.xero)):
+                summary.notes += night.told(clocks_differ(system, client.transport.there))
         summary.take_day(night.day.date, night.currency, night.digits)
-        earlier = await unfinished_days(night) if asked.date is None and not asked.dry_run else []
+        nightly = asked.date is None and not asked.dry_run
+        earlier = await unfinished_days(night) if nightly else []
+        for date, points in (await changed_since(night, earlier) if nightly else {}).items():
+            summary.still_open.append(await note_changed(night, date, points))
     for date in earlier:
         ended = await look_back(date, night.name, return_state=True)
         summary.take_look_back(date, ended.message or "", done=ended.is_completed())
@@ -115,7 +128,7 @@ async def run(night: Night, summary: Summary, asked: Asked) -> None:
         await rehearsed(night, summary, asked)
         return
     async with held(night, summary.flow_run_id) as dead:
-        await begin(night, summary, dead)
+        await begin(night, summary, dead, scheduled=asked.date is None)
         plan = await planned(night, summary, asked)
         confirmed, created = await deliver(night, plan)
         summary.take_outcome(plan, confirmed, created, night.link)
@@ -132,7 +145,7 @@ async def planned(night: Night, summary: Summary, asked: Asked) -> Plan:
     if steps is None:
         with night.in_stage("process"):
             steps = await process(night, lines)
-    plan = plan_of(night, steps)
+    plan = plan_of(night, lines, steps)
     summary.take_plan(plan, lines.lines, {name: note for step in steps for name, note in step.notes.items()})
     return plan
 

@@ -7,6 +7,8 @@ Columns of a staged day (`STAGED`), one row per line:
     transaction_id  the posting it belongs to; null for accruals
     created         instant of creation
     booked          instant of booking
+    created_offset  the UTC offset in which Mambu wrote the creation, in seconds
+    booked_offset   the same of the booking
     type            DEBIT or CREDIT
     amount          unsigned, exact, up to 18 decimals
     gl_code         GL account
@@ -17,19 +19,24 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-import msgspec
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from blocks.amounts import shown
 from blocks.mambu import JournalLine, UnreadableLine
-from blocks.transport import NOT_THE_JSON
+from blocks.plain_json import JsonObject, elements
 
 INSTANT = pa.timestamp("us", tz="UTC")
+OFFSET = pa.int32()
 AMOUNT = pa.decimal128(38, 18)
 STAGED = pa.schema(
     [
@@ -38,6 +45,8 @@ STAGED = pa.schema(
         ("transaction_id", pa.string()),
         ("created", INSTANT),
         ("booked", INSTANT),
+        ("created_offset", OFFSET),
+        ("booked_offset", OFFSET),
         ("type", pa.string()),
         ("amount", AMOUNT),
         ("gl_code", pa.string()),
@@ -45,11 +54,13 @@ STAGED = pa.schema(
     ]
 )
 
+_LARGEST_EXPONENT = 100
+
 # What Arrow raises for a value that a column cannot hold.
 _UNFIT = (pa.ArrowInvalid, OverflowError)
 
 
-def staged_lines(lines: list[JournalLine], unreadable: Iterable[UnreadableLine] = ()) -> pa.Table:
+def staged_lines(lines: Sequence[JournalLine], unreadable: Iterable[UnreadableLine] = ()) -> pa.Table:
     """Return lines as columns; a line whose dates or amount make no sense gets a `problem`."""
     try:
         table = _columns(lines)
@@ -59,19 +70,58 @@ def staged_lines(lines: list[JournalLine], unreadable: Iterable[UnreadableLine] 
     return pa.concat_tables([table, pa.Table.from_pylist(odd, schema=STAGED)]) if odd else table
 
 
-def _columns(lines: list[JournalLine]) -> pa.Table:
+def _columns(lines: Sequence[JournalLine]) -> pa.Table:
+    created = pa.array([line.creation_date for line in lines], pa.string())
+    booked = pa.array([line.booking_date for line in lines], pa.string())
     arrays = [
         pa.array([line.encoded_key for line in lines], pa.string()),
         pa.array([line.entry_id for line in lines], pa.int64()),
-        pa.array([line.transaction_id for line in lines], pa.string()),
-        pc.cast(pa.array([line.creation_date for line in lines], pa.string()), INSTANT),
-        pc.cast(pa.array([line.booking_date for line in lines], pa.string()), INSTANT),
+        pa.array([line.transaction_id or None for line in lines], pa.string()),
+        _instants(created),
+        _instants(booked),
+        _offsets(created),
+        _offsets(booked),
         pa.array([line.type for line in lines], pa.string()),
-        pa.array([line.amount for line in lines], AMOUNT),
+        _amounts([line.amount for line in lines]),
         pa.array([line.gl_account.gl_code for line in lines], pa.string()),
         pa.nulls(len(lines), pa.string()),
     ]
     return pa.Table.from_arrays(arrays, schema=STAGED)
+
+
+def _amounts(numbers: Sequence[Decimal]) -> pa.Array:
+    # Arrow itself tells what else the column cannot hold; an exponent of millions would end the process.
+    if any(abs(exponent) > _LARGEST_EXPONENT for exponent in set(map(Decimal.adjusted, numbers))):
+        raise pa.ArrowInvalid("an amount far larger or finer than the column can hold")
+    return pa.array(numbers, AMOUNT)
+
+
+def _instants(texts: pa.Array) -> pa.Array:
+    try:
+        return pc.cast(texts, INSTANT)
+    except pa.ArrowInvalid:
+        # Arrow reads six digits of a second behind a point, and capital letters. More digits are cut off,
+        # never rounded: the last instant of a day must not become the next one.
+        fewer = pc.replace_substring_regex(pc.utf8_upper(texts), r"(:\d\d)[.,](\d{1,6})\d*", r"\1.\2")
+        return pc.cast(fewer, INSTANT)
+
+
+_OFFSET_AT_END = re.compile(rb"([+-])(\d\d):?(\d\d)?$")
+
+
+def _offsets(texts: pa.Array) -> pa.Array:
+    """Return the offsets at the ends of instants, in seconds; the ends are few, so each is read once."""
+    bare = pc.binary_slice(pc.cast(texts, pa.binary()), -len("+13:00"))
+    ends = pc.if_else(pc.ends_with(texts, "Z"), b"Z", bare).dictionary_encode()
+    return pa.array(map(_offset, ends.dictionary.to_pylist()), OFFSET).take(ends.indices)
+
+
+def _offset(end: bytes) -> int | None:
+    found = _OFFSET_AT_END.search(end)
+    if found is None:
+        return 0 if end.endswith((b"Z", b"z")) else None
+    seconds = int(found[2]) * 3600 + int(found[3] or 0) * 60
+    return -seconds if found[1] == b"-" else seconds
 
 
 def _one(line: JournalLine) -> pa.Table:
@@ -80,7 +130,7 @@ def _one(line: JournalLine) -> pa.Table:
     except _UNFIT:
         row: dict[str, object] = {
             "encoded_key": line.encoded_key,
-            "transaction_id": line.transaction_id,
+            "transaction_id": line.transaction_id or None,
             "type": line.type,
             "gl_code": line.gl_account.gl_code,
         }
@@ -88,7 +138,8 @@ def _one(line: JournalLine) -> pa.Table:
         _take(row, problems, "entry_id", line.entry_id, pa.int64(), "entryID is not a 64-bit number")
         _take(row, problems, "created", line.creation_date, INSTANT, _NOT_AN_INSTANT.format("creationDate"))
         _take(row, problems, "booked", line.booking_date, INSTANT, _NOT_AN_INSTANT.format("bookingDate"))
-        _take(row, problems, "amount", line.amount, AMOUNT, f"amount {line.amount} cannot be kept exactly")
+        not_kept = f"amount {shown(line.amount)} cannot be kept exactly"
+        _take(row, problems, "amount", line.amount, AMOUNT, not_kept)
         row["problem"] = "; ".join(problems)
         return pa.Table.from_pylist([row], schema=STAGED)
 
@@ -100,31 +151,35 @@ def _take(
     row: dict[str, object], problems: list[str], column: str, value: object, kind: pa.DataType, problem: str
 ) -> None:
     try:
-        array = pa.array([value]).cast(kind) if isinstance(value, str) else pa.array([value], kind)
+        if isinstance(value, str):
+            array = _instants(pa.array([value]))
+        elif isinstance(value, Decimal):
+            array = _amounts([value])
+        else:
+            array = pa.array([value], kind)
         row[column] = array[0].as_py()
     except _UNFIT:
         problems.append(problem)
 
 
-class _AnyLine(msgspec.Struct, rename="camel"):
-    encoded_key: object = None
-    entry_id: object = msgspec.field(name="entryID", default=None)
-    creation_date: object = None
-
-
 def _unreadable(line: UnreadableLine) -> dict[str, object]:
-    try:
-        found = msgspec.json.decode(line.raw, type=_AnyLine)
-    except NOT_THE_JSON:
-        found = _AnyLine()
+    ((_, found),) = elements(b"[%b]" % line.raw)
     row: dict[str, object] = {"problem": line.problem}
-    if isinstance(found.encoded_key, str):
-        row["encoded_key"] = found.encoded_key
-    if isinstance(found.entry_id, int) and abs(found.entry_id) < 2**63:
-        row["entry_id"] = found.entry_id
-    if isinstance(found.creation_date, str):
-        _take(row, [], "created", found.creation_date, INSTANT, "")
+    if not isinstance(found, JsonObject):
+        return row
+    # What is doubtful names nothing; a line whose creation is doubtful stays with the day.
+    names = {name: found.get(name) for name in _NAMES if not found.doubts([name])}
+    key, entry, created = (names.get(name) for name in _NAMES)
+    if isinstance(key, str):
+        row["encoded_key"] = key
+    if type(entry) is int and abs(entry) < 2**63:
+        row["entry_id"] = entry
+    if isinstance(created, str):
+        _take(row, [], "created", created, INSTANT, "")
     return row
+
+
+_NAMES = ("encodedKey", "entryID", "creationDate")
 
 
 def lines_of_day(tables: Iterable[pa.Table], start: dt.datetime, end: dt.datetime) -> tuple[pa.Table, int]:
@@ -134,7 +189,7 @@ def lines_of_day(tables: Iterable[pa.Table], start: dt.datetime, end: dt.datetim
     cannot be read is kept: it must not vanish.
     """
     everything = pa.concat_tables([*tables, STAGED.empty_table()])
-    distinct = everything.take(pa.array(_first_of_each(everything["encoded_key"]), pa.int64()))
+    distinct = everything.take(_first_of_each(everything["encoded_key"]))
     created = distinct["created"]
     at_or_after = pc.greater_equal(created, pa.scalar(start, INSTANT))
     inside = pc.and_(at_or_after, pc.less(created, pa.scalar(end, INSTANT)))
@@ -143,25 +198,29 @@ def lines_of_day(tables: Iterable[pa.Table], start: dt.datetime, end: dt.datetim
     return of_day.take(order).combine_chunks(), distinct.num_rows
 
 
-def _first_of_each(keys: pa.ChunkedArray) -> list[int]:
+def _first_of_each(keys: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    codes = pc.fill_null(keys.combine_chunks().dictionary_encode().indices, -1).to_numpy()
+    coded, first = np.unique(codes, return_index=True)
     # A line without its key is malformed, and kept: nothing tells it from others.
-    seen: set[str] = set()
-    first: list[int] = []
-    for index, key in enumerate(keys.to_pylist()):
-        if key is None or key not in seen:
-            first.append(index)
-            seen.add(key)
-    return first
+    return np.sort(np.concatenate([first[coded >= 0], np.flatnonzero(codes < 0)]))
 
 
 def write_lines(table: pa.Table, path: Path) -> str:
     """Write columns to a Parquet file that appears whole or not at all, and return its SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with NamedTemporaryFile(dir=path.parent, suffix=".unfinished", delete=False) as unfinished:
-        pq.write_table(table, unfinished, compression="zstd")
+        pq.write_table(table, unfinished, compression="zstd", use_dictionary=_repeated(table))
     digest = file_digest(Path(unfinished.name))
     Path(unfinished.name).replace(path)
     return digest
+
+
+def _repeated(table: pa.Table) -> list[str]:
+    """Return the columns whose values come again and again, of which a file keeps each value once."""
+    return [name for name in table.column_names if name not in _ITS_OWN]
+
+
+_ITS_OWN = frozenset({"encoded_key", "entry_id", "transaction_id", "created", "amount", "minor", "unit"})
 
 
 def file_digest(path: Path) -> str:

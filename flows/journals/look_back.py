@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from blocks.xero import ManualJournal, xero_instant
 from flows.days import Day
 from flows.journals.extract import count_lines_of
 from flows.journals.narration import Narration
@@ -21,8 +22,8 @@ async def unfinished_days(night: Night) -> list[dt.date]:
 
     Those are: days held by a run that died, days without a finished run, and days for which Mambu now
     states another count of lines than it did for the finished one. Not those before the connection's
-    first day: it is set, or the first that was ever run by the record, or else by the names of the
-    journals in Xero. Raises CallFailed and StoreError.
+    first day: it is set, or the first that had a scheduled run by the record, or else by the journals in
+    Xero. Raises CallFailed and StoreError.
     """
     today, back = night.day.date, night.connection.look_back_days
     held = await night.store.leases.of("journals", night.name)
@@ -46,8 +47,24 @@ async def _first_day(night: Night) -> dt.date | None:
     recorded = await night.store.first_day(night.name)
     if recorded is not None and recorded < night.day.date:
         return recorded
-    # The record knows nothing: it is new, or was lost. Then Xero tells whether this connection was at work.
-    journals = await list_journals(night, night.day.start - _WITHIN)
-    names = (Narration.parse(journal.narration) for journal in journals or ())
-    days = [name.created for name in names if name and name.label == night.connection.label]
-    return min((day for day in days if day < night.day.date), default=None)
+    # The record knows of no night: it is new, or was lost. Then Xero tells whether this connection was at
+    # work; what was run because somebody gave its date, as far as can be told, says nothing of that.
+    by_hand = await night.store.run_days(night.name)
+    found = [
+        name.created
+        for journal in await list_journals(night, night.day.start - _WITHIN) or ()
+        if (name := Narration.parse(journal.narration)) and name.label == night.connection.label
+        if name.created not in by_hand and not _sent_late(journal, Day(name.created, night.day.zone))
+    ]
+    return min((day for day in found if day < night.day.date), default=None)
+
+
+def _sent_late(journal: ManualJournal, day: Day) -> bool:
+    """Tell whether a draft was sent later than on the date after its day, so not by that day's own run.
+
+    Of a journal that is no draft any more, the time of its last change says nothing of its sending.
+    """
+    changed = xero_instant(journal.updated_date_utc)
+    if changed is None or journal.status != "DRAFT":
+        return False
+    return changed.astimezone(day.zone).date() - day.date > dt.timedelta(days=1)

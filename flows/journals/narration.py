@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 _LABEL = r"[A-Za-z0-9._-]{1,40}"
 _NARRATION = re.compile(
-    r"Mambu journal data with creation date: (\d{4}-\d\d-\d\d) \| booking date (\d{4}-\d\d-\d\d) \| (\d+)"
+    r"Mambu journal data with creation date: (\d{4}-\d\d-\d\d) \| booking date (\d{4}-\d\d-\d\d) \| (\d{1,9})"
     rf"(?: \| ({_LABEL}))?"
 )
 _ENTRY = re.compile(r"EntryID: (\d{1,19})(?!\d)")
@@ -57,8 +57,17 @@ def description(entry_id: int, transaction_id: str | None, label: str | None) ->
 
 def entry_id_in(text: str | None) -> int | None:
     """Return the entry id at the start of a line's text, whatever people have added behind it."""
-    match = _ENTRY.match(text or "")
-    return int(match[1]) if match else None
+    return _entry(_ENTRY.match(text or ""))
+
+
+def entry_id_within(text: str) -> int | None:
+    """Return the first entry id in a line's text, whatever people have added before or behind it."""
+    return _entry(_ENTRY.search(text))
+
+
+def _entry(match: re.Match[str] | None) -> int | None:
+    # Mambu's ids have 64 bits: a larger number is somebody else's.
+    return entry if match and (entry := int(match[1])) < 2**63 else None
 
 
 def has_label(text: str, label: str | None) -> bool:

@@ -12,11 +12,12 @@ from blocks.clock import Clock, SystemClock
 from blocks.connections import JournalConnection
 from blocks.home import home
 from blocks.mambu import MambuClient
+from blocks.patience import UnderWay
 from blocks.store import Store
 from blocks.xero import XeroClient
 from flows.days import Day
 from flows.money import minor_digits
-from flows.run import Hold, Progress, Run
+from flows.run import Hold, Progress, Run, patience_with
 
 
 class Night(Run):
@@ -42,12 +43,15 @@ class Night(Run):
         self.organisation: str
         self.short_code: str
         self.account_names: dict[str, str] = {}
+        # What Xero said that it took; and which journals of the day stood there before, once looked at.
         self.created: dict[str, str] = {}
+        self.found_in_xero: list[str] | None = None
         self.refresh = False
         # What a person deleted in Xero is sent again by a run of its date, not by one that looks back.
         self.looking_back = False
         self.stated_lines = 0
-        self.young_record = False
+        # When Xero was read for the last comparison, in Xero's time.
+        self.read_at: dt.datetime | None = None
 
     @property
     def digits(self) -> int:
@@ -58,6 +62,11 @@ class Night(Run):
     def hold(self) -> Hold:
         """Return the day, which is one run's at a time."""
         return Hold("journals", self.day.date, str(self.day.date), self.connection.store.address)
+
+    def time_there(self) -> dt.datetime:
+        """Return what Mambu's clock and Xero's both show to be past: the earlier of the two times."""
+        now = self.clock.now()
+        return min(self.mambu.transport.there.at(now), self.xero.transport.there.at(now))
 
     @property
     def folder(self) -> Path:
@@ -82,13 +91,25 @@ async def opened(
     log: Callable[[str], None],
     progress: Progress,
     clock: Clock | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Night]:
     """Open the clients and the store of a connection for one run."""
-    attempts = connection.retries + 1
-    ticking = clock or SystemClock()
-    mambu = connection.mambu.get_client(attempts=attempts, clock=ticking, notice=log)
+    attempts, minutes = connection.retries + 1, connection.patience_minutes
+    ticking, notice, under_way = clock or SystemClock(), warn or log, UnderWay()
+    mambu = connection.mambu.get_client(
+        attempts=attempts,
+        clock=ticking,
+        notice=notice,
+        patience=patience_with("Mambu", minutes, ticking, notice, under_way),
+    )
     xero = connection.xero.get_client(
-        attempts=attempts, parallel=connection.xero_concurrency, clock=ticking, notice=log
+        attempts=attempts,
+        parallel=connection.xero_concurrency,
+        clock=ticking,
+        notice=notice,
+        patience=patience_with("Xero", minutes, ticking, notice, under_way),
     )
     async with mambu, xero, connection.store.open() as store:
-        yield Night(name, connection, mambu, xero, store, ticking, log, progress)
+        night = Night(name, connection, mambu, xero, store, ticking, log, progress)
+        night.warn = notice
+        yield night

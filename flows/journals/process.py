@@ -9,16 +9,18 @@ from zoneinfo import ZoneInfo
 
 from prefect import task
 
-from flows.journals.books import Plan
+from blocks.mambu import MambuOffsets
 from flows.journals.lines import read_lines
+from flows.journals.models import Plan
 from flows.journals.night import Night
 from flows.journals.staging import Staged, cache_key, from_cache, given_key, hand_on, read_anew, staged
 from flows.journals.steps import StepRefusal
 from flows.journals.steps.balance import balance
 from flows.journals.steps.batch import batch
 from flows.journals.steps.group import group
-from flows.journals.steps.map import Account, map_accounts
+from flows.journals.steps.map import Account, by_code, map_accounts
 from flows.journals.steps.validate import validate
+from flows.journals.tie_out import exact_sums
 from flows.tasks import run_task
 
 
@@ -27,9 +29,9 @@ async def process(night: Night, lines: Staged) -> list[Staged]:
     connection, digits = night.connection, night.digits
     chart = await read_chart(night)
     night.under_way = True
-    night.account_names = {account.code: account.name for account in chart}
+    night.account_names = {code: account.name for code, account in by_code(chart).items()}
     steps: list[tuple[Any, tuple[Any, ...]]] = [
-        (validate_lines, (night.day.zone.key, digits)),
+        (validate_lines, (night.day.zone.key, digits, connection.mambu_offsets)),
         (map_lines, (connection.account_map, chart, sorted(connection.refused_system_accounts))),
         (group_lines, ()),
         (balance_lines, (digits,)),
@@ -49,9 +51,11 @@ async def process(night: Night, lines: Staged) -> list[Staged]:
     return done[1:]
 
 
-def plan_of(night: Night, steps: Sequence[Staged]) -> Plan:
-    """Return the day's plan out of what the steps left."""
-    return Plan(night.day.date, read_lines(steps[-1].path), night.digits, night.connection.label)
+def plan_of(night: Night, lines: Staged, steps: Sequence[Staged]) -> Plan:
+    """Return the day's plan: what the steps left, and the exact sums of the lines as extracted."""
+    connection, zone = night.connection, night.day.zone
+    sums = exact_sums(read_lines(lines.path), zone, connection.account_map, night.digits)
+    return Plan(night.day.date, read_lines(steps[-1].path), night.digits, connection.label, sums)
 
 
 async def _cached(night: Night, number: int, step: Any, source: Staged, settings: tuple[Any, ...]) -> Staged:
@@ -87,9 +91,16 @@ async def read_chart(night: Night) -> list[Account]:
     persist_result=True,
     result_serializer="json",
 )
-def validate_lines(source: Staged, target: Path, key: str, zone: str, digits: int) -> Staged:  # noqa: ARG001
-    """Refuse malformed lines, by name; leave out zero lines."""
-    found = validate(read_lines(source.path), ZoneInfo(zone), digits)
+def validate_lines(
+    source: Staged,
+    target: Path,
+    key: str,  # noqa: ARG001
+    zone: str,
+    digits: int,
+    offsets: MambuOffsets,
+) -> Staged:
+    """Refuse malformed lines, by name, and offsets that are not the zone's; leave out zero lines."""
+    found = validate(read_lines(source.path), ZoneInfo(zone), digits, offsets)
     return staged(found.lines, target, zero_lines=found.zero_entry_ids)
 
 

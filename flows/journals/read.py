@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from zoneinfo import ZoneInfo
 
 import msgspec
+import pyarrow.compute as pc
 
 from blocks.errors import NotFound, Refusal
-from blocks.store import JournalRecord, JournalState
-from blocks.xero import JournalPage, ManualJournal, xero_date, xero_instant
-from flows.journals.books import GONE, VOIDED, WITHDRAWN, LiveJournal, LiveLine, Match, Plan, match
+from blocks.store import OPEN_ENDED, JournalRecord, JournalState
+from blocks.xero import JournalPage, ManualJournal, journal_date, xero_instant
+from blocks.xero_pages import Reading
+from flows.days import Day
+from flows.journals.books import Match, match
+from flows.journals.models import GONE, VOIDED, WITHDRAWN, LiveJournal, LiveLine, Plan
+from flows.journals.narration import Narration
 from flows.journals.night import Night
+from flows.journals.records import entries_of, known_from
+from flows.journals.strangers import passed_over
 from flows.tasks import run_task
 
-# A day's journals are written after the day has ended; the margin is for clocks that differ.
+# A day's journals are written after the day has ended by Xero's own clock (flows.journals.start); the margin
+# is for what older versions wrote, by clocks that differ.
 BEFORE_DAY_END = dt.timedelta(minutes=10)
 # Of a day long past, not everything changed since is read, but what has its booking dates.
 MOST_JOURNALS = 3000
@@ -37,15 +46,72 @@ async def _read(night: Night, plan: Plan, known_ids: Sequence[str]) -> Books:
     """
     read_at = night.clock.now()
     records = await night.store.journals(night.organisation, night.name, night.day.date)
-    since = night.day.end - BEFORE_DAY_END
-    found = await journals_since(night, since, lambda: _booking_dates(plan), records, known_ids)
-    ours = withdrawn_ids(records)
+    others = await _of_other_days(night, plan)
+    since = await _since(night, others)
+    found = await journals_since(night, since, lambda: _booking_dates(plan), [*records, *others], known_ids)
+    ours = withdrawn_ids([*records, *others])
     # A person who voids a journal means that its lines stay out; a withdrawal means that they may come again.
-    live = (
+    live = [
         one._replace(status=WITHDRAWN) if one.status == VOIDED and one.journal_id in ours else one
         for one in found
+    ]
+    matched = match(
+        plan,
+        live,
+        known_from([*others, *records]),
+        withhold_deleted=night.looking_back,
+        record_may_be_new=_may_be_new(plan, live, records),
     )
-    return Books(match(plan, live, withhold_deleted=night.looking_back), read_at)
+    return Books(matched, read_at)
+
+
+async def _of_other_days(night: Night, plan: Plan) -> list[JournalRecord]:
+    """Return the records of journals sent under another day that hold lines of this one.
+
+    A line is in one live journal, whatever day it was sent under: a time zone that was set right since
+    moves lines from day to day.
+    """
+    entries = plan.lines["entry_id"]
+    if not len(entries):
+        return []
+    bounds = pc.min_max(entries).as_py()
+    near = await night.store.journals_with(night.organisation, night.name, bounds["min"], bounds["max"])
+    other = [record for record in near if record.day != night.day.date]
+    if not other:
+        return []
+    planned = frozenset(entries.to_pylist())
+    return [record for record in other if not planned.isdisjoint(entries_of(record) or ())]
+
+
+async def _since(night: Night, others: Sequence[JournalRecord]) -> dt.datetime:
+    """Return from when on journals of the day may have been written.
+
+    That is the day's end, unless lines of it may have been sent under a neighbouring day: where the record
+    says so, or where it does not say that the day before was sent by the settings of now.
+    """
+    day = night.day
+    since = day.end - BEFORE_DAY_END
+    eve = day.date - dt.timedelta(days=1)
+    before = (await night.store.days.since(night.name, eve)).get(eve)
+    settings = (day.zone.key, night.connection.label, night.connection.first_day)
+    if others or before is None or (before.zone, before.label, before.first_day) != settings:
+        first = min([eve, *(record.day for record in others)])
+        # No day ends earlier anywhere than fourteen hours ahead of UTC.
+        since = min(since, Day(first, ZoneInfo("Etc/GMT-14")).end - BEFORE_DAY_END)
+    return since
+
+
+def _may_be_new(plan: Plan, live: Iterable[LiveJournal], records: Sequence[JournalRecord]) -> bool:
+    """Tell whether the record may lack journals of the day: it was lost or set back, or an answer was."""
+    ids = {record.manual_journal_id for record in records if record.manual_journal_id}
+    unsure = (*OPEN_ENDED, JournalState.POSSIBLE)
+    if not ids or any(record.state in unsure for record in records):
+        return True
+    names = ((one.journal_id, Narration.parse(one.narration)) for one in live)
+    return any(
+        name and name.created == plan.day and name.label == plan.label and journal_id not in ids
+        for journal_id, name in names
+    )
 
 
 read_journals = run_task("send: read Xero")(_read)
@@ -63,11 +129,11 @@ def _booking_dates(plan: Plan) -> list[dt.date]:
 
 
 def withdrawn_ids(records: Iterable[JournalRecord]) -> frozenset[str]:
-    """Return the ids of the journals that our own command took out of Xero."""
+    """Return the ids of the journals that our own command took out of Xero, or may have."""
     return frozenset(
         record.manual_journal_id
         for record in records
-        if record.manual_journal_id and record.state is JournalState.WITHDRAWN
+        if record.manual_journal_id and record.state in {JournalState.WITHDRAWING, JournalState.WITHDRAWN}
     )
 
 
@@ -93,7 +159,7 @@ async def journals_since(
             try:
                 found[journal_id] = await night.xero.manual_journal(journal_id)
             except NotFound:
-                night.log(f"The record names journal {journal_id}, which Xero does not know.")
+                night.warn(f"The record names journal {journal_id}, which Xero does not know.")
     return [live_journal(journal) for journal in found.values()]
 
 
@@ -136,30 +202,26 @@ async def _whole_list(
 ) -> list[ManualJournal] | None:
     """Return all journals of a list that stood still while its pages were read; None if they are too many.
 
-    Raises Refusal where it never stands still: a journal that slips from one page to another unseen
-    would be sent a second time.
+    Raises Refusal where it never stands still, or its pages never end: a journal that slips from one page
+    to another unseen would be sent a second time.
     """
     for _ in range(_READINGS):
         found: dict[str, ManualJournal] = {}
-        counts: set[int] = set()
-        page, last = 0, False
-        while not last:
-            page += 1
-            answer = await ask(page)
-            found.update((journal.manual_journal_id, journal) for journal in answer.manual_journals)
-            if answer.pagination is None:
-                last = not answer.manual_journals
-            else:
-                counts.add(answer.pagination.item_count)
-                last = page >= answer.pagination.page_count
-            if max([len(found), *counts]) > MOST_JOURNALS:
+        reading = Reading(MOST_JOURNALS + 1)
+        while not reading.ended:
+            answer = await ask(reading.page)
+            page = {journal.manual_journal_id: journal for journal in answer.manual_journals}
+            others = passed_over(answer, reading.page)
+            found.update(page)
+            reading.take(page.keys() | others, answer.pagination)
+            if reading.size > MOST_JOURNALS:
                 return None
-        if counts <= {len(found)}:
+        if reading.whole:
             return list(found.values())
-        night.log("Journals came or went in Xero while they were read: reading them again.")
+        night.warn("Journals came or went in Xero while they were read: reading them again.")
     raise Refusal(
-        "Manual journals keep coming and going in Xero while they are read. Nothing further was "
-        "written. Run the same again when nobody is working there."
+        "Manual journals keep coming and going in Xero while they are read, or its pages of them repeat or "
+        "never end. Nothing further was written. Run the same again when nobody is working there."
     )
 
 
@@ -172,7 +234,7 @@ def live_journal(journal: ManualJournal) -> LiveJournal:
     return LiveJournal(
         journal.manual_journal_id,
         journal.narration,
-        xero_date(journal.date),
+        journal_date(journal.date),
         journal.status,
         lines,
         journal.line_amount_types,

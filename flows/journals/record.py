@@ -14,31 +14,37 @@ from blocks.errors import DaybookError, LeaseLost, StoreError
 from blocks.leases import Lease
 from blocks.store import JournalRecord
 from flows.days import DayNotOver
-from flows.incidents import Desk, Failure
-from flows.journals.failure import died, differences, failure_of, never_finished
+from flows.incidents import WITHDRAWAL, Desk, Failure
+from flows.journals.failure import (
+    changed_later,
+    died,
+    differences,
+    failure_of,
+    never_finished,
+)
 from flows.journals.night import Night, staged_folder
 from flows.journals.staging import discard, staged_days
 from flows.journals.summary import Summary
 from flows.journals.wording import failure_sentence, outcome_sentence, stopped_sentence
 from flows.words import fault_of
 
-# A record whose first run is younger than this may be new in the place of one that was lost.
-_YOUNG = dt.timedelta(days=1)
-
 
 def desk_of(night: Night) -> Desk:
     """Return where this night's incidents are recorded and told."""
     user = night.connection.assigned_user_key
-    return Desk("journals", night.name, night.store, night.mambu, user, night.clock, night.log)
+    return Desk("journals", night.name, night.store, night.mambu, user, night.clock, night.warn)
 
 
-async def begin(night: Night, summary: Summary, dead: Lease | None) -> None:
-    """Record that a run of the day begins, and what it finds: a run that died, or none that finished."""
+async def begin(night: Night, summary: Summary, dead: Lease | None, *, scheduled: bool) -> None:
+    """Record that a run of the day begins, and what it finds: a run that died, or none that finished.
+
+    `scheduled`: nobody gave it a date; see Store.run_started.
+    """
     desk, day, zone = desk_of(night), night.day.date, night.day.zone
     await desk.tell(zone)
-    first, runs = await night.store.history(night.name, day)
-    night.young_record = runs == 0 and (first is None or night.clock.now() - first < _YOUNG)
-    await night.store.run_started(summary.flow_run_id, night.name, day, night.clock.now())
+    await night.store.run_started(
+        summary.flow_run_id, night.name, day, night.clock.now(), scheduled=scheduled
+    )
     await note_dead(night, dead)
     if dead is None and night.looking_back and not await _is_known(night):
         await desk.open(never_finished(day), day, zone)
@@ -50,11 +56,25 @@ async def note_dead(night: Night, dead: Lease | None) -> None:
         await desk_of(night).open(died(dead, await _records(night)), night.day.date, night.day.zone)
 
 
+async def note_withdrawn(night: Night) -> None:
+    """Record that a withdrawal of the day came to its end: one that died before is made good."""
+    await desk_of(night).resolve(night.day.date, night.day.zone, stages=WITHDRAWAL)
+
+
+async def note_changed(night: Night, date: dt.date, points: Sequence[str]) -> str:
+    """Record that a finished day was changed in Xero since, so that the next night compares it; say so."""
+    failure = changed_later(date, points)
+    await night.store.days.reopened(night.name, date)
+    await desk_of(night).open(failure, date, night.day.zone)
+    return f"{failure.happened} {'; '.join(points)}."
+
+
 async def _is_known(night: Night) -> bool:
     """Tell whether the day was finished once, or why it is not is recorded."""
     day = night.day.date
     finished = day in await night.store.days.since(night.name, day)
-    return finished or bool(await night.store.incidents.all(night.name, day=day, only_open=True))
+    told = await night.store.incidents.all(night.name, day=day, only_open=True)
+    return finished or any(one.flow == "journals" for one in told)
 
 
 @asynccontextmanager
@@ -89,9 +109,18 @@ async def end(night: Night, summary: Summary) -> None:
     else:
         said = ""
         await night.store.days.finished(
-            DayRecord(night.name, day, zone.key, night.stated_lines, night.clock.now())
+            DayRecord(
+                night.name,
+                day,
+                zone.key,
+                night.stated_lines,
+                night.clock.now(),
+                night.read_at,
+                night.connection.label,
+                night.connection.first_day,
+            )
         )
-        await desk.resolve(day, zone, lost_store=night.young_record)
+        await desk.resolve(day, zone)
     await night.store.run_ended(summary.flow_run_id, summary.status, said, night.clock.now())
 
 
@@ -101,6 +130,7 @@ async def _failed(night: Night, summary: Summary, asked: dt.date | None, error: 
     summary.status = "failed"
     said = failure_sentence(summary, error)
     records: Sequence[JournalRecord] | None = None
+    await _take_stop(night, summary, day)
     with suppress(StoreError):
         if night.stage in {"send", "confirm"}:
             records = await _records(night)
@@ -112,6 +142,16 @@ async def _failed(night: Night, summary: Summary, asked: dt.date | None, error: 
     what = stopped_sentence(summary, error)
     failure = failure_of(day, night.stage, error, what, records, under_way=night.under_way)
     await _tell(night, summary, failure, day, zone)
+
+
+async def _take_stop(night: Night, summary: Summary, day: dt.date) -> None:
+    """Take over what is in Xero of the day, unless the run had come to compare it all."""
+    if summary.tied_out is None:
+        records: Sequence[JournalRecord] = ()
+        with suppress(StoreError):
+            # Of any organisation, where the run stopped before it knew its own.
+            records = await night.store.journals(getattr(night, "organisation", None), night.name, day)
+        summary.take_stop(night.created, night.found_in_xero, records)
 
 
 async def _tell(night: Night, summary: Summary, failure: Failure, day: dt.date, zone: ZoneInfo) -> None:
@@ -149,8 +189,7 @@ async def _records(night: Night) -> list[JournalRecord]:
 
 
 def _take_figures(night: Night, summary: Summary) -> None:
-    summary.stage, summary.seconds = night.stage, night.seconds
+    summary.stage, summary.under_way, summary.seconds = night.stage, night.under_way, night.seconds
     summary.mambu_calls, summary.xero_calls = night.mambu.transport.calls, night.xero.calls
     summary.account_names = night.account_names
-    summary.journals_created = max(summary.journals_created, len(night.created))
     summary.refused_as_too_many = night.xero.transport.refused_as_too_many

@@ -1,21 +1,62 @@
-"""Records of journals that the store does not know, made from what Xero shows of them."""
+"""Records of journals: what those in the store tell of Xero's, and new ones made from what Xero shows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from blocks.entry_ids import pack, unpack
+from blocks.errors import StoreError
 from blocks.store import JournalRecord, JournalState
-from flows.journals.books import LiveJournal
+from flows.journals.models import Known, LiveJournal
 from flows.journals.narration import Narration
 from flows.journals.night import Night
 from flows.money import money_text, to_minor
 
 
+def known_from(records: Iterable[JournalRecord]) -> dict[str, Known]:
+    """Return what records say of journals that were in Xero, by their Xero ids. Raises StoreError."""
+    known: dict[str, Known] = {}
+    for record in records:
+        if record.manual_journal_id:
+            possible = record.state is JournalState.POSSIBLE
+            one = Known(record.day, record.booking_date, entries_of(record), possible)
+            held = known.get(record.manual_journal_id)
+            if held is not None and held.possible and possible:
+                # It may be either of two batches that are alike.
+                one = one._replace(entries=(one.entries or frozenset()) | (held.entries or frozenset()))
+            known[record.manual_journal_id] = one
+    return known
+
+
+def entries_of(record: JournalRecord) -> frozenset[int] | None:
+    """Return the entry ids that a journal was sent with, None where they are not known. Raises StoreError."""
+    if record.entries is None:
+        return None
+    try:
+        return unpack(record.entries)
+    except ValueError:
+        raise StoreError(
+            f"The store's table journals is damaged: the entries of «{record.narration}» cannot be read. "
+            "Restore the store from a backup."
+        ) from None
+
+
 def record_of(
-    night: Night, journal: LiveJournal, name: Narration, digits: int, state: JournalState
+    night: Night,
+    journal: LiveJournal,
+    name: Narration,
+    digits: int,
+    state: JournalState,
+    entries: Iterable[int] | None = None,
 ) -> JournalRecord:
-    """Return a record of a journal of the night's day; without a digest, for we did not seal it."""
+    """Return a record of a journal of the night's day; without a digest, for we did not seal it.
+
+    `name` is the one it was sent under, `entries` what it holds, as far as that is known for certain.
+    """
+    packed = pack(entries)._asdict() if entries is not None else {}
     return JournalRecord(
         organisation=night.organisation,
-        narration=journal.narration,
+        narration=str(name),
         generation=0,
         connection=night.name,
         day=night.day.date,
@@ -27,6 +68,7 @@ def record_of(
         debits=money_text(debits_of(journal, digits), digits),
         state=state,
         manual_journal_id=journal.journal_id,
+        **packed,
     )
 
 

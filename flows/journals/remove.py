@@ -1,19 +1,33 @@
-"""Remove: journals are deleted or voided in Xero one by one, each on a look at it just before."""
+"""Remove: journals are deleted or voided in Xero one by one, each on a look at it just before.
+
+What is asked for is written down first (flows/journals/intents.py), and ends as withdrawn once Xero shows
+that the journal is gone. It is called off at once only where Xero refused, or was never asked.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
+from typing import NamedTuple
 
 import msgspec
 
-from blocks.errors import DaybookError, NotFound, Overdue, Rejected, StoreError, UnknownOutcome
-from blocks.store import JournalState
+from blocks.errors import (
+    DaybookError,
+    LeaseLost,
+    NotFound,
+    Overdue,
+    Rejected,
+    StoreError,
+    UnknownOutcome,
+)
+from blocks.store import JournalRecord, JournalState
 from blocks.xero import ManualJournal
 from blocks.xero_changes import status_body, whole_body
-from flows.journals.books import GONE
+from flows.journals.intents import ask, call_off, each, seen_gone
+from flows.journals.models import GONE
 from flows.journals.narration import Narration
 from flows.journals.night import Night
 from flows.journals.read import live_journal
@@ -29,9 +43,8 @@ _IN_WORDS = {"DELETED": "deleted", "VOIDED": "voided"}
 # What sending the whole journal cannot mend, in Xero's words.
 _HOPELESS = ("cannot be applied", "lock date")
 _CHANGED = Outcome(left="it was changed in Xero while the command ran")
-_NO_ANSWER = Outcome(
-    left="Xero gave no clear answer and shows it still: run the command again in ten minutes"
-)
+_NO_ANSWER = Outcome(left="Xero gave no clear answer and shows it still, so it may yet go", open=True)
+_NO_LOOK = Outcome(left="Xero gave no clear answer, and it could not be looked at since", open=True)
 _TOO_LATE = Outcome(left="Xero was too busy to take the request in time")
 
 
@@ -42,110 +55,144 @@ class Removed(msgspec.Struct, frozen=True):
     error: DaybookError | None
 
 
+class Due(NamedTuple):
+    """A journal that is to go, and its record: without one, what becomes of it could not be kept."""
+
+    item: Item
+    record: JournalRecord
+
+    @property
+    def journal_id(self) -> str:
+        """Return its id in Xero."""
+        return self.item.journal.journal_id
+
+    @property
+    def target(self) -> str:
+        """Return the status that it is to have."""
+        return self.item.fate.target
+
+
+async def recorded(night: Night, items: Sequence[Item]) -> list[Due]:
+    """Return journals that are to go with their records; those that have none get one."""
+    lowest: dict[str, int] = {}
+    for one in await night.store.journals(night.organisation, night.name, night.day.date):
+        lowest[one.narration] = min(one.generation, lowest.get(one.narration, one.generation))
+    due: list[Due] = []
+    found: list[JournalRecord] = []
+    for item in items:
+        if item.record is not None:
+            due.append(Due(item, replace(item.record, manual_journal_id=item.journal.journal_id)))
+        elif name := Narration.parse(item.journal.narration):
+            # A copy of a recorded journal goes below that, or it would count as what was sent by the name.
+            lowest[str(name)] = lowest.get(str(name), 1) - 1
+            record = record_of(night, item.journal, name, night.digits, JournalState.CREATED)
+            found.append(replace(record, generation=lowest[str(name)]))
+            due.append(Due(item, found[-1]))
+    await night.store.adopt(found, night.clock.now())
+    return due
+
+
 @run_task("withdraw: remove")
-async def remove(night: Night, items: Sequence[Item]) -> Removed:
-    """Take journals out of Xero; after the first error, which is returned, no other is begun."""
+async def remove(night: Night, due: Sequence[Due]) -> Removed:
+    """Take recorded journals out of Xero; after the first error, which is returned, no other is begun."""
     outcomes: dict[str, Outcome] = {}
     failed: list[DaybookError] = []
 
-    async def one(item: Item) -> None:
+    async def one(this: Due) -> None:
         if failed:
             return
-        before = item.record.state if item.record else JournalState.CREATED
         try:
-            # Written down first: if this run dies in between, what Xero then shows is known to be our doing.
-            await _record(night, item, JournalState.WITHDRAWN)
-            outcome = outcomes[item.journal.journal_id] = await _take_out(night, item)
-            if outcome.done not in _IN_WORDS.values():
-                await _record(night, item, before)
+            outcomes[this.journal_id] = await _take_out(night, this)
         except DaybookError as error:
             failed.append(error)
-            if not isinstance(error, UnknownOutcome):
-                with suppress(StoreError):
-                    await _record(night, item, before)
-        await night.progress("remove", len(outcomes), len(items))
+            if isinstance(error, UnknownOutcome):
+                outcomes[this.journal_id] = _NO_LOOK
+        await night.progress("remove", len(outcomes), len(due))
 
-    await _each(night, items, one)
+    await each(night, due, one)
     return Removed(outcomes, failed[0] if failed else None)
 
 
 @run_task("withdraw: verify")
-async def verify(night: Night, items: Sequence[Item]) -> list[str]:
-    """Read journals again that were taken out, and return the ids of those that Xero still shows."""
+async def verify(night: Night, due: Sequence[Due]) -> list[str]:
+    """Read journals again that Xero said are gone, and return the ids of those that it still shows.
+
+    Of those it stays open what became of them, for what Xero shows can lag behind what it did.
+    """
     still: list[str] = []
     read: list[str] = []
 
-    async def one(item: Item) -> None:
-        journal = await _read(night, item)
-        if journal is not None and journal[0].status not in GONE:
-            still.append(item.journal.journal_id)
-            await _record(night, item, item.record.state if item.record else JournalState.CREATED)
-        read.append(item.journal.journal_id)
-        await night.progress("verify", len(read), len(items))
+    async def one(this: Due) -> None:
+        if not await seen_gone(night, this.record):
+            still.append(this.journal_id)
+        read.append(this.journal_id)
+        await night.progress("verify", len(read), len(due))
 
-    await _each(night, items, one)
+    await each(night, due, one)
     return still
 
 
-async def _each(night: Night, items: Sequence[Item], do: Callable[[Item], Awaitable[None]]) -> None:
-    gate = asyncio.Semaphore(night.connection.xero_concurrency)
-
-    async def gated(item: Item) -> None:
-        async with gate:
-            await do(item)
-
-    # All come to their end before an error is told, so that nothing goes on behind it.
-    ended = await asyncio.gather(*(gated(item) for item in items), return_exceptions=True)
-    for error in ended:
-        if error is not None:
-            raise error
-
-
-async def _take_out(night: Night, item: Item) -> Outcome:
+async def _take_out(night: Night, due: Due) -> Outcome:
     """Ask for the new status alone, which cannot overwrite anything; if that is refused, send all back."""
     complaint = ""
     for whole in (False, True):
-        said = await _ask(night, item, whole=whole)
+        said = await _ask(night, due, whole=whole)
         if isinstance(said, Outcome):
             return said
         complaint = said
         if any(words in complaint for words in _HOPELESS):
             break
+    # It is refused as well where an earlier request of ours was carried out.
+    if await _is_gone(night, due):
+        return Outcome(done=_IN_WORDS[due.target])
+    await call_off(night, due.record)
     return Outcome(left=f"Xero declines it: {complaint}")
 
 
-async def _ask(night: Night, item: Item, *, whole: bool) -> Outcome | str:
+async def _ask(night: Night, due: Due, *, whole: bool) -> Outcome | str:
     """Ask Xero once; return what became of the journal, or what Xero objects to."""
-    target = item.fate.target
+    target = due.target
     read_at = night.clock.now()
-    found = await _read(night, item)
+    found = await _read(night, due)
     if found is None or found[0].status in GONE:
         # After a refusal that comes of an earlier request: that one was ours.
         return Outcome(done=_IN_WORDS[target] if whole else "already gone")
     journal, source = found
-    if not item.is_still(live_journal(journal), night.digits):
+    if not due.item.is_still(live_journal(journal), night.digits):
+        if whole:
+            await call_off(night, due.record)
         return _CHANGED
     body = whole_body(source, target) if whole else status_body(journal.manual_journal_id, target)
     key = _key(night.organisation, journal, target, "whole" if whole else "status")
+    await ask(night, due.record, target)
     try:
         verdict = await night.xero.post_manual_journal(body, key, not_after=read_at + FRESH)
     except Rejected as error:
         return "; ".join(error.reasons) or str(error)
     except Overdue:
+        await call_off(night, due.record)
         return _TOO_LATE
     except UnknownOutcome:
-        try:
-            found = await _read(night, item)
-        except DaybookError as error:
-            raise UnknownOutcome(str(error)) from None
-        gone = found is None or found[0].status in GONE
-        return Outcome(done=_IN_WORDS[target]) if gone else _NO_ANSWER
+        return Outcome(done=_IN_WORDS[target]) if await _is_gone(night, due) else _NO_ANSWER
+    except DaybookError:
+        # Nothing was done. Where that cannot be written down now, it is found out later.
+        with suppress(StoreError, LeaseLost):
+            await call_off(night, due.record)
+        raise
     return "; ".join(verdict.complaints()) or Outcome(done=_IN_WORDS[target])
 
 
-async def _read(night: Night, item: Item) -> tuple[ManualJournal, bytes] | None:
+async def _is_gone(night: Night, due: Due) -> bool:
+    """Look at a journal that was asked for; raises UnknownOutcome where that fails."""
     try:
-        return await night.xero.manual_journal_and_source(item.journal.journal_id)
+        return await seen_gone(night, due.record)
+    except DaybookError as error:
+        raise UnknownOutcome(str(error)) from None
+
+
+async def _read(night: Night, due: Due) -> tuple[ManualJournal, bytes] | None:
+    try:
+        return await night.xero.manual_journal_and_source(due.journal_id)
     except NotFound:
         return None
 
@@ -154,19 +201,3 @@ def _key(organisation: str, journal: ManualJournal, status: str, kind: str) -> s
     """Return a key that is the same for the same request on the journal as it stands, and for no other."""
     parts = (organisation, journal.manual_journal_id, status, kind, journal.updated_date_utc or "")
     return str(uuid.uuid5(_NAMESPACE, "\n".join(parts)))
-
-
-async def _record(night: Night, item: Item, state: JournalState) -> None:
-    """Write down where a journal is now, so that its number stays taken."""
-    journal, now = item.journal, night.clock.now()
-    reason = f"{_IN_WORDS[item.fate.target]} by withdraw" if state is JournalState.WITHDRAWN else ""
-    if item.record is not None:
-        name = item.record.narration
-        ids = {name: journal.journal_id}
-        await night.store.move([item.record], state, now, ids=ids, reasons={name: reason} if reason else {})
-        return
-    named = Narration.parse(journal.narration)
-    if named is not None:
-        record = record_of(night, journal, named, night.digits, state)
-        await night.store.adopt([record], now)
-        # One recorded already keeps its state: the name was that of another journal.

@@ -11,16 +11,22 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.journals.books import LiveJournal, Match, Plan
+from flows.journals.amounts import amounts_to_send
+from flows.journals.books import Match, came_late
+from flows.journals.models import LiveJournal, Plan
 from flows.journals.narration import Narration, description, entry_id_in, request_key
 from flows.journals.steps.batch import LARGEST_JOURNAL_BYTES, Unit, fill, line_sizes
+from flows.journals.tax import is_taxed
 from flows.money import money_text, to_minor
+from flows.words import listed
 
 # On a day of up to this many journals each goes in a request of its own, the simplest unit that is
 # sent exactly once.
@@ -32,7 +38,7 @@ BLOCK_JOURNALS = 20
 class SealedJournal(NamedTuple):
     """A journal ready to be sent: its name, its bytes as JSON, and what they contain.
 
-    `debits` is in minor units, `digest` the SHA-256 of the bytes.
+    `debits` is in minor units, `digest` the SHA-256 of the bytes, `entries` are the lines' entry ids.
     """
 
     narration: Narration
@@ -41,6 +47,7 @@ class SealedJournal(NamedTuple):
     digest: str
     lines: int
     debits: int
+    entries: Sequence[int]
 
 
 class SealedRequest(NamedTuple):
@@ -87,12 +94,14 @@ def seal(
     """
     missing = plan.lines.filter(pc.is_in(plan.lines["entry_id"], pa.array(list(matched.missing), pa.int64())))
     whole, torn = _whole_units(plan, matched, missing)
+    torn = [*torn, *_torn_by_people(plan, matched)]
     whole, uncertain = _certain(whole, matched.changed_dates)
+    whole = amounts_to_send(plan, matched, whole)
     used = {
         date: set(taken.get(date, ())) | matched.numbers.get(date, set())
         for date in taken.keys() | matched.numbers.keys()
     }
-    planned = _batches(plan.lines)
+    planned = _batches(_saying_something(plan.lines))
     numbered = _numbered(plan, planned, whole, policy.lines_per_journal, used)
     journals = [
         _sealed(plan, rows, narration, policy, generations.get(str(narration), 0))
@@ -122,12 +131,8 @@ class _Body(msgspec.Struct):
 
 
 def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Table, list[str]]:
-    """Keep the missing units that are missing whole; what is missing of others was changed by a person.
-
-    Lines without a transaction are a unit only because nothing tells them apart: those of them that
-    came late balance among themselves, and go.
-    """
-    known = matched.found.keys() | matched.voided | matched.withheld
+    """Keep the missing units that are missing whole, or came late; of others a person changed something."""
+    known = matched.found.keys() | matched.held.keys() | matched.voided | matched.withheld | matched.waiting
     if not known:
         return missing, []
     live = pc.is_in(plan.lines["entry_id"], pa.array(list(known), pa.int64()))
@@ -138,11 +143,11 @@ def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Tabl
     torn: list[str] = []
     late: set[int] = set()
     for unit, part in parts.items():
-        transactions = [row["transaction_id"] for row in part]
-        if not any(transactions) and sum(row["minor"] for row in part) == 0:
+        if came_late(part, plan.digits):
             late.add(unit)
             continue
-        name = f"transaction {transactions[0]}" if transactions[0] else "the lines without a transaction"
+        transaction = part[0]["transaction_id"]
+        name = f"transaction {transaction}" if transaction else "the lines without a transaction"
         entries = ", ".join(str(row["entry_id"]) for row in part[:20])
         torn.append(
             f"{name}, booking date {part[0]['booking_date']}: Xero holds only a part of it; missing: "
@@ -152,9 +157,27 @@ def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Tabl
     return missing.filter(keep), torn
 
 
+def _torn_by_people(plan: Plan, matched: Match) -> list[str]:
+    """Return sentences on transactions of which people took out a part that no run can send again."""
+    if not matched.withheld or not matched.found:
+        return []
+    taken = plan.lines.filter(pc.is_in(plan.lines["entry_id"], pa.array(list(matched.withheld), pa.int64())))
+    there = pa.array(list(matched.found.keys() | matched.held.keys()), pa.int64())
+    live = plan.lines["unit"].filter(pc.is_in(plan.lines["entry_id"], there)).unique()
+    parts: dict[str, list[int]] = defaultdict(list)
+    for row in taken.filter(pc.is_in(taken["unit"], live)).to_pylist():
+        if row["transaction_id"]:
+            name = f"transaction {row['transaction_id']}, booking date {row['booking_date']}"
+            parts[name].append(row["entry_id"])
+    return [
+        f"{name}: people took a part of it out of Xero, so it stands there in part: EntryID {listed(entries)}"
+        for name, entries in parts.items()
+    ]
+
+
 def _certain(missing: pa.Table, changed: AbstractSet[dt.date]) -> tuple[pa.Table, list[str]]:
     """Keep what is missing of booking dates whose journals can all be told; the rest may be in Xero."""
-    dates = sorted(changed & set(missing["booking_date"].to_pylist()))
+    dates = sorted(changed & set(missing["booking_date"].unique().to_pylist()))
     if not dates:
         return missing, []
     doubtful = pc.is_in(missing["booking_date"], pa.array(dates, pa.date32()))
@@ -164,6 +187,11 @@ def _certain(missing: pa.Table, changed: AbstractSet[dt.date]) -> tuple[pa.Table
         for date in dates
     ]
     return missing.filter(pc.invert(doubtful)), texts
+
+
+def _saying_something(lines: pa.Table) -> pa.Table:
+    """Leave out the lines that round to nothing, which Xero refuses."""
+    return lines.filter(pc.not_equal(lines["minor"], 0))
 
 
 def _numbered(
@@ -178,30 +206,28 @@ def _numbered(
     What else is missing fills journals numbered behind all that are planned or used.
     """
     for date, batches in _batches(lines).items():
-        taken = used.get(date, set())
+        taken, of_date = used.get(date, set()), planned.get(date, {})
         kept = {
             number: rows
             for number, rows in batches.items()
-            if number not in taken and rows.num_rows == planned[date][number].num_rows
+            if number not in taken and number in of_date and rows.num_rows == of_date[number].num_rows
         }
         for number, rows in kept.items():
             yield Narration(plan.day, date, number, plan.label), rows
         rest = [rows for number, rows in batches.items() if number not in kept]
         if rest:
-            following = max({*planned[date], *taken}) + 1
+            following = max({0, *of_date, *taken}) + 1
             for number, rows in _refilled(pa.concat_tables(rest), lines_per_journal, following):
                 yield Narration(plan.day, date, number, plan.label), rows
 
 
 def _batches(lines: pa.Table) -> dict[dt.date, dict[int, pa.Table]]:
     batches: dict[dt.date, dict[int, pa.Table]] = defaultdict(dict)
-    start = 0
-    keys = list(zip(lines["booking_date"].to_pylist(), lines["batch"].to_pylist(), strict=True))
-    for end in range(1, len(keys) + 1):
-        if end == len(keys) or keys[end] != keys[start]:
-            date, number = keys[start]
-            batches[date][number] = lines.slice(start, end - start)
-            start = end
+    dates, numbers = (lines[name].combine_chunks() for name in ("booking_date", "batch"))
+    changes = np.diff(dates.cast(pa.int32()).to_numpy()) | np.diff(numbers.to_numpy())
+    starts = [0, *(np.flatnonzero(changes) + 1).tolist()] if len(dates) else []
+    for start, end in pairwise([*starts, len(dates)]):
+        batches[dates[start].as_py()][numbers[start].as_py()] = lines.slice(start, end - start)
     return batches
 
 
@@ -226,12 +252,13 @@ def _sealed(
     plan: Plan, rows: pa.Table, narration: Narration, policy: SealPolicy, generation: int
 ) -> SealedJournal:
     amounts = rows["minor"].to_pylist()
+    entries = rows["entry_id"].to_pylist()
     lines = [
         (money_text(minor, plan.digits), code, description(entry, transaction, plan.label))
         for minor, code, entry, transaction in zip(
             amounts,
             rows["account_code"].to_pylist(),
-            rows["entry_id"].to_pylist(),
+            entries,
             rows["transaction_id"].to_pylist(),
             strict=True,
         )
@@ -244,19 +271,21 @@ def _sealed(
         hashlib.sha256(element).hexdigest(),
         len(lines),
         sum(amount for amount in amounts if amount > 0),
+        entries,
     )
 
 
 def digest_of(journal: LiveJournal, digits: int, cash_basis: bool) -> str:
     """Return the digest of the bytes that would have sealed a journal as it stands in Xero.
 
-    It equals the digest recorded when the journal was sealed exactly where nobody has changed it since.
+    It equals the digest recorded when the journal was sealed exactly where nobody has changed it since:
+    lines are sealed by ascending entry id, and the order in which Xero lists them is nobody's change.
     Empty where the journal has what none of ours ever had: tax, tracking, a fraction of the minor unit.
     """
     lines: list[tuple[str, str, str]] = []
-    for line in journal.lines:
+    for line in sorted(journal.lines, key=lambda line: entry_id_in(line.description) or 0):
         minor = to_minor(line.amount, digits)
-        if minor is None or line.tracked or line.tax_type not in {None, "NONE"}:
+        if minor is None or line.tracked or is_taxed(line.tax_type):
             return ""
         lines.append((money_text(minor, digits), line.account_code or "", line.description or ""))
     if journal.date is None or journal.line_amount_types not in {None, "NoTax"}:

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from blocks.entry_ids import pack
 from blocks.errors import (
     DaybookError,
     Overdue,
@@ -30,8 +31,10 @@ from blocks.errors import (
 )
 from blocks.store import OPEN_ENDED, JournalRecord, JournalState, StoredRequest, latest
 from blocks.transport import KEY_LIFE
-from blocks.xero import NOTHING, ManualJournal
-from flows.journals.books import Match, Plan
+from blocks.xero import NOTHING, Verdict
+from flows.journals.books import Match
+from flows.journals.intents import note, settle_withdrawals
+from flows.journals.models import Plan
 from flows.journals.narration import Narration
 from flows.journals.night import Night
 from flows.journals.read import Books, read_journals
@@ -66,7 +69,10 @@ async def rehearse(night: Night, plan: Plan) -> tuple[Match, Sealing]:
     Raises Refusal as `send` would.
     """
     books = await read_journals(night, plan, [])
-    return books.matched, await prepare(night, plan, books, await _records(night))
+    records = await _records(night)
+    if withdrawals := note(records):
+        night.log(withdrawals)
+    return books.matched, await prepare(night, plan, books, records)
 
 
 async def send(night: Night, plan: Plan) -> Sent:
@@ -78,6 +84,7 @@ async def send(night: Night, plan: Plan) -> Sent:
     ids: dict[str, str] = {}
     for _ in range(ROUNDS):
         books = await read_journals(night, plan, list(ids.values()))
+        night.found_in_xero = _found_before(books.matched, night.created.values())
         night.under_way = True
         records = await _records(night)
         sealing = await prepare(night, plan, books, records)
@@ -87,10 +94,15 @@ async def send(night: Night, plan: Plan) -> Sent:
             continue
         taken = await put_journals(night, plan, sealing, books.read_at, len(ids))
         ids.update(taken)
-        night.created.update(taken)
         if len(taken) == len(sealing.journals):
             break
     return Sent(ids, books, sealing.torn)
+
+
+def _found_before(matched: Match, ours: Collection[str]) -> list[str]:
+    """Return the narrations of the journals that hold lines of the day, but for those that this run sent."""
+    holding = [matched.journals[one] for one in {*matched.found.values(), *matched.held.values()}]
+    return [one.narration for one in holding if one.journal_id not in ours]
 
 
 async def prepare(night: Night, plan: Plan, books: Books, records: Sequence[JournalRecord]) -> Sealing:
@@ -112,7 +124,16 @@ async def prepare(night: Night, plan: Plan, books: Books, records: Sequence[Jour
 
 
 # An answer that never came counts: under another label the books do not show what became of it.
-_MAYBE_IN_XERO = frozenset({*OPEN_ENDED, JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT})
+_MAYBE_IN_XERO = frozenset(
+    {
+        *OPEN_ENDED,
+        JournalState.CREATED,
+        JournalState.CONFIRMED,
+        JournalState.DRIFT,
+        JournalState.POSSIBLE,
+        JournalState.WITHDRAWING,
+    }
+)
 
 
 async def _wait_for_others(night: Night, matched: Match, records: Sequence[JournalRecord]) -> bool:
@@ -122,18 +143,21 @@ async def _wait_for_others(night: Night, matched: Match, records: Sequence[Journ
     """
     names = {record.narration for record in records}
     ids = {record.manual_journal_id for record in records}
+    # Not one that only reverses lines: no run sends such.
+    holding = [matched.journals[position] for position in sorted(set(matched.found.values()))]
     foreign = [
         journal.updated
-        for journal in matched.journals
+        for journal in holding
         if journal.updated and journal.narration not in names and journal.journal_id not in ids
     ]
     if not foreign:
         return False
-    # Never longer than KEY_DEAD, however far Xero's clock is ahead of ours.
-    wait = min(max(foreign) + KEY_DEAD - night.clock.now(), KEY_DEAD).total_seconds()
+    # By Xero's clock, which has dated them; never longer than KEY_DEAD, whatever that clock shows.
+    now = night.xero.transport.there.at(night.clock.now())
+    wait = min(max(foreign) + KEY_DEAD - now, KEY_DEAD).total_seconds()
     if wait <= 0:
         return False
-    night.log(
+    night.waits(
         f"Journals of this day have just come into Xero from elsewhere: waiting {wait:.0f} s for whatever "
         "else is on its way."
     )
@@ -155,8 +179,9 @@ Look = Callable[[StoredRequest, Sequence[JournalRecord]], Awaitable[Sighting]]
 @run_task("send: settle")
 async def settle(night: Night, look: Look) -> None:
     """Bring requests of earlier runs to a known end: answered, found in Xero by `look`, or surely dead."""
-    records = latest(await _records(night)).values()
-    open_ended = [record for record in records if record.state in OPEN_ENDED]
+    records = await _records(night)
+    await settle_withdrawals(night, records, KEY_DEAD)
+    open_ended = [record for record in latest(records).values() if record.state in OPEN_ENDED]
     for key in dict.fromkeys(record.request_key for record in open_ended):
         of_request = [record for record in open_ended if record.request_key == key]
         night.under_way = True
@@ -164,12 +189,13 @@ async def settle(night: Night, look: Look) -> None:
         if request is None or request.first_sent_at is None:
             continue
         alive = night.clock.now() < request.first_sent_at + KEY_LIFE
-        if alive and await _settled(night, request, of_request, await look(request, of_request)):
-            continue
-        wait = (request.first_sent_at + KEY_DEAD - night.clock.now()).total_seconds()
-        if wait > 0:
-            night.log(f"Waiting {wait:.0f} s until an unanswered request can no longer be carried out.")
-            await night.clock.sleep(wait)
+        with night.xero.transport.patience.under_way.settled():
+            if alive and await _settled(night, request, of_request, await look(request, of_request)):
+                continue
+            wait = (request.first_sent_at + KEY_DEAD - night.clock.now()).total_seconds()
+            if wait > 0:
+                night.waits(f"Waiting {wait:.0f} s until an unanswered request can no longer be carried out.")
+                await night.clock.sleep(wait)
 
 
 def by_plan(night: Night, plan: Plan) -> Look:
@@ -177,7 +203,9 @@ def by_plan(night: Night, plan: Plan) -> Look:
 
     async def look(request: StoredRequest, records: Sequence[JournalRecord]) -> Sighting:
         books = await read_journals(night, plan, [])
-        missing, numbers = books.matched.missing, books.matched.numbers
+        # What may be left out now may still be on its way.
+        missing = books.matched.missing | books.matched.optional
+        numbers = books.matched.numbers
         entries = entries_in(request.body)
         named = any(record.number in numbers.get(record.booking_date, ()) for record in records)
         return Sighting(books.read_at, missing.isdisjoint(entries), missing.issuperset(entries) and not named)
@@ -274,7 +302,6 @@ async def put_journals(
             await night.progress("send", before + len(ids), before + len(journals))
 
     await asyncio.gather(*(put(request) for request in sealing.requests))
-    night.created.update(ids)
     if failed:
         raise next((error for error in failed if isinstance(error, UnknownOutcome)), failed[0])
     if refused:
@@ -321,11 +348,17 @@ async def _put(
     except (Terminal, Transient):
         await night.store.move(records, JournalState.SEALED, night.clock.now())
         raise
+    # Before it is written down, which may fail: it is in Xero all the same.
+    night.created.update((one.narration, one.manual_journal_id) for one in verdicts if _is_there(one))
     return await _record_verdicts(night, records, verdicts)
 
 
+def _is_there(verdict: Verdict) -> bool:
+    return verdict.manual_journal_id not in {"", NOTHING}
+
+
 async def _record_verdicts(
-    night: Night, records: Sequence[JournalRecord], verdicts: Iterable[ManualJournal]
+    night: Night, records: Sequence[JournalRecord], verdicts: Iterable[Verdict]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Write down what Xero says of each journal: a 200 as a whole says nothing of any one of them.
 
@@ -339,7 +372,7 @@ async def _record_verdicts(
     for record in records:
         verdict = by_name.get(record.narration)
         complaint = "; ".join(verdict.complaints()) if verdict else ""
-        if verdict and verdict.manual_journal_id not in {"", NOTHING}:
+        if verdict and _is_there(verdict):
             ids[record.narration] = verdict.manual_journal_id
             if complaint:
                 changed[record.narration] = f"Xero took it, but with a warning: {complaint}"
@@ -380,4 +413,5 @@ def _record_of(night: Night, plan: Plan, request: SealedRequest, journal: Sealed
         digest=journal.digest,
         lines=journal.lines,
         debits=money_text(journal.debits, plan.digits),
+        **pack(journal.entries)._asdict(),
     )

@@ -22,7 +22,7 @@ from pydantic_core import to_jsonable_python
 from flows.journals.lines import file_digest, write_lines
 
 # Part of each cache key: raise it when a stage's code would give other lines for the same input.
-VERSION = "v1"
+VERSION = "v2"
 
 
 class Staged(BaseModel):
@@ -42,6 +42,7 @@ def staged(table: pa.Table, path: Path, **notes: Any) -> Staged:
 class HandedOn(BaseModel):
     """What each stage has left of a day, the day's lines first: by stage, in the order of the steps."""
 
+    version: str = ""
     stages: dict[str, list[Staged]] = {}
 
 
@@ -50,7 +51,7 @@ _LIST = "handed-on.json"
 
 def hand_on(folder: Path, stage: str, parts: Sequence[Staged]) -> None:
     """List what a stage leaves for the next one; what later stages made of something else is unlisted."""
-    listed = HandedOn(stages={stage: list(parts)}) if stage == "extract" else handed_on(folder)
+    listed = HandedOn(version=VERSION) if stage == "extract" else handed_on(folder)
     listed.stages[stage] = list(parts)
     unfinished = folder / f"{_LIST}.unfinished"
     unfinished.write_text(listed.model_dump_json())
@@ -58,11 +59,12 @@ def hand_on(folder: Path, stage: str, parts: Sequence[Staged]) -> None:
 
 
 def handed_on(folder: Path) -> HandedOn:
-    """Return what is listed of a day; nothing where the list is missing or unreadable."""
+    """Return what is listed of a day; nothing where the list is missing, unreadable, or of other columns."""
     try:
-        return HandedOn.model_validate_json((folder / _LIST).read_bytes())
+        listed = HandedOn.model_validate_json((folder / _LIST).read_bytes())
     except (OSError, ValidationError):
-        return HandedOn()
+        return HandedOn(version=VERSION)
+    return listed if listed.version == VERSION else HandedOn(version=VERSION)
 
 
 def left_by(folder: Path, stage: str) -> list[Staged] | None:

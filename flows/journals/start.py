@@ -16,6 +16,9 @@ from flows.journals.night import Night
 from flows.journals.windows import OVERLAP
 from flows.tasks import run_task
 
+# So much too early a nightly run waits for its day to end; before that its day is refused.
+_EARLIEST = dt.timedelta(hours=1)
+
 
 @run_task("day: ask both systems")
 async def organisations(night: Night) -> tuple[Organisation | None, XeroOrganisation]:
@@ -41,14 +44,18 @@ async def settle_day(night: Night, date: dt.date | None) -> None:
     zone = agreed_zone(mambu.time_zone if mambu else None, connection.time_zone)
     night.currency = agreed_currency(mambu.currency if mambu else None, connection.currency)
     scheduled = runtime.flow_run.scheduled_start_time or night.clock.now()
-    night.day = day_to_run(date, scheduled, zone, night.clock.now())
+    # A run that nobody gave a date begins a little early where the clock that started it is ahead.
+    early = dt.timedelta(0) if date else _EARLIEST
+    night.day = day_to_run(date, scheduled, zone, night.time_there() + early)
     _take_organisation(night, xero)
     lock_date = xero.lock_date()
     if lock_date:
-        night.log(f"Xero is locked up to {lock_date}: drafts up to then can be saved, but not approved.")
-    # What is asked for must lie in the past, or lines appear while they are counted.
-    wait = (night.day.end + OVERLAP - night.clock.now()).total_seconds()
+        night.warn(f"Xero is locked up to {lock_date}: drafts up to then can be saved, but not approved.")
+    # What is asked for must lie in the past, or lines appear while they are counted. In Xero's past as well:
+    # whatever is dated before the day's end there is not looked for when it is asked what it has of the day.
+    wait = (night.day.end + OVERLAP - night.time_there()).total_seconds()
     if wait > 0:
+        night.waits(f"Waiting {wait:.0f} s until {night.day.date} is over by the clocks of Mambu and Xero.")
         await night.clock.sleep(wait)
 
 

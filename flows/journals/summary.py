@@ -5,16 +5,24 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
+from msgspec.structs import replace
+
 from blocks.incidents import Incident
+from blocks.store import OPEN_ENDED, JournalRecord, JournalState, latest
 from flows.incidents import Failure
-from flows.journals.books import Confirmed, Match, Plan, TieOutRow
+from flows.journals.books import Match
+from flows.journals.models import Plan
 from flows.journals.narration import Narration
 from flows.journals.sealing import SealedJournal, Sealing
+from flows.journals.tie_out import Confirmed, TieOutRow, held_batches, open_points
 from flows.money import grouped, money_text, to_minor
-from flows.words import counted
+from flows.words import counted, listed
 
+IN_XERO = (JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT)
+TO_BE_SENT = (JournalState.SEALED, JournalState.REFUSED, *OPEN_ENDED)
 Status = Literal["completed", "dry-run", "failed"]
 
 
@@ -39,7 +47,11 @@ class BatchRow(NamedTuple):
 
 @dataclass
 class Summary:
-    """One run of one day. Counts are of lines or journals, `debits` and `credits` in minor units."""
+    """One run of one day. Counts are of lines or journals, `debits` and `credits` in minor units.
+
+    `held` are journals that wait for a person, `withheld` lines that people took out and that this run does
+    not send again.
+    """
 
     date: dt.date | None
     connection: str
@@ -54,6 +66,8 @@ class Summary:
     currency: str = ""
     digits: int = 2
     tied_out: bool | None = None
+    held: int = 0
+    withheld: int = 0
     mambu_calls: int = 0
     xero_calls: int = 0
     refused_as_too_many: int = 0
@@ -62,6 +76,8 @@ class Summary:
     looked_back: list[dt.date] = field(default_factory=list)
     message: str = ""
     stage: str = ""
+    # Whether that stage had more than begun to begin.
+    under_way: bool = True
     failure: Failure | None = None
     incident: Incident | None = None
     # What became of days that were looked back on, where they are not finished yet.
@@ -94,17 +110,17 @@ class Summary:
         rounded, away = notes.get("rounded", []), notes.get("rounded_away", [])
         self.lines, self.zero_lines = lines, len(zero)
         if zero:
-            self.notes.append(f"Zero lines say nothing to Xero and were left out: EntryID {_some(zero)}.")
+            self.notes.append(f"Zero lines say nothing to Xero and were left out: EntryID {listed(zero)}.")
         self.notes.extend(
             f"These balance only together, and went out as one unit: {text}." for text in pooled
         )
         if rounded:
             self.notes.append(
                 f"{counted(len(rounded), 'line was', 'lines were')} finer than the currency's decimals and "
-                f"rounded, within transactions that still balance: EntryID {_some(rounded)}."
+                f"rounded, within transactions that still balance: EntryID {listed(rounded)}."
             )
         if away:
-            self.notes.append(f"Of these, nothing remained after rounding: EntryID {_some(away)}.")
+            self.notes.append(f"Of these, nothing remained after rounding: EntryID {listed(away)}.")
 
     def take_rehearsal(self, plan: Plan, matched: Match, sealing: Sealing) -> None:
         """Take over what a dry run would send."""
@@ -114,28 +130,47 @@ class Summary:
         self.journals_created = len(sealing.journals)
         self.journals_already_in_xero = len(matched.journals)
         self.journals_planned = self.journals_created + self.journals_already_in_xero
-        self.open = [*(text for _, text in matched.differences), *sealing.torn]
-        if matched.voided:
-            self.open.append(f"{len(matched.voided)} lines stand only in voided journals")
+        # What is missing would be sent, if nothing speaks against it.
+        self.open = open_points(replace(matched, missing=frozenset()), sealing.torn)
+        self.held = held_batches(plan, matched)
 
     def take_outcome(
         self, plan: Plan, confirmed: Confirmed, created: Collection[str], link: Callable[[str], str]
     ) -> None:
         """Take over what Xero holds of the day; `created` are the narrations that this run sent."""
         matched = confirmed.matched
-        here = [journal for journal in matched.journals if journal.narration in created]
-        self.journals_created = len(here)
-        self.journals_already_in_xero = len(matched.journals) - len(here)
-        self.journals_planned = len(matched.journals)
+        # Not those that hold none of the day's lines, such as a reversal.
+        holding = [matched.journals[one] for one in {*matched.found.values(), *matched.held.values()}]
+        self.journals_created = sum(1 for journal in holding if journal.narration in created)
+        self.journals_already_in_xero = len(holding) - self.journals_created
+        self.journals_planned = len(holding)
         self.batches = _live_rows(plan, matched, link)
         self.tie_out, self.open, self.tied_out = confirmed.rows, confirmed.open, confirmed.tied_out
+        self.held, self.withheld = confirmed.held, len(matched.withheld)
         self.status = "completed" if confirmed.settled else "failed"
         if matched.withheld:
             self.notes.append(
-                f"{counted(len(matched.withheld), 'line stands', 'lines stand')} only in drafts that were "
-                f"deleted in Xero. A run of this very date sends them again: EntryID "
-                f"{_some(sorted(matched.withheld))}."
+                f"{counted(len(matched.withheld), 'line stands', 'lines stand')} no more in Xero, since "
+                f"people took them out of drafts. A run of this very date sends them again: EntryID "
+                f"{listed(sorted(matched.withheld))}."
             )
+
+    def take_stop(
+        self, created: Collection[str], found: Sequence[str] | None, records: Sequence[JournalRecord]
+    ) -> None:
+        """Take over what Xero has of a day whose run stopped.
+
+        `created` are the narrations of what it took from this run, `found` those of the journals that were
+        there before; where Xero was not looked at, the record tells that.
+        """
+        # What is there is not to be sent, whatever the record still has of it: its answer may have been lost.
+        there = {*created, *(found or ())}
+        others = [one for one in latest(records).values() if one.narration not in there]
+        recorded = sum(one.state in IN_XERO for one in others)
+        self.journals_created = len(created)
+        self.journals_already_in_xero = recorded if found is None else len(found)
+        to_be_sent = sum(one.state in TO_BE_SENT for one in others)
+        self.journals_planned = self.journals_created + self.journals_already_in_xero + to_be_sent
 
     def money(self, minor: int) -> str:
         """Return an amount with the currency's decimals."""
@@ -144,6 +179,12 @@ class Summary:
     def grouped(self, minor: int) -> str:
         """Return an amount for reading, its thousands set apart."""
         return grouped(minor, self.digits)
+
+    def exact(self, minor: Decimal) -> str:
+        """Return an exact amount for reading: the currency's decimals, and more where it has more."""
+        amount = minor.scaleb(-self.digits)
+        decimals = max(self.digits, -int(amount.normalize().as_tuple().exponent))
+        return f"{amount:,.{decimals}f}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that --json prints; its keys are an interface."""
@@ -166,6 +207,7 @@ class Summary:
             "seconds": self.seconds,
             "flow_run_id": self.flow_run_id or None,
             "looked_back": [str(date) for date in self.looked_back],
+            "held": self.held,
             "message": self.message,
         }
 
@@ -194,8 +236,3 @@ def _live_rows(plan: Plan, matched: Match, link: Callable[[str], str]) -> list[B
             )
         )
     return sorted(rows, key=lambda row: (str(row.booking_date), row.number, row.narration))
-
-
-def _some(entries: Sequence[int]) -> str:
-    shown = ", ".join(str(entry) for entry in entries[:20])
-    return f"{shown} and {len(entries) - 20} more" if len(entries) > 20 else shown

@@ -3,41 +3,85 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
+from zoneinfo import ZoneInfo
 
+from blocks.errors import CallFailed
 from flows.days import zone_named
 from flows.journals.failure import died, never_finished
 from flows.journals.night import Night
 from flows.journals.record import desk_of
-from flows.lease import settled_leases
+from flows.journals.schedule import nights_of
+from flows.lease import has_died, settled_leases
 from flows.tasks import run_task
+
+_ASKED_EVERY = 30.0
+_ONE_DAY = dt.timedelta(days=1)
+# Where no day begins later: one that is over there is over everywhere.
+_LAST_OF_ALL = ZoneInfo("Etc/GMT+12")
 
 
 @run_task("look around: journals")
 async def look_around(night: Night, scheduled: dt.datetime) -> list[dt.date]:
-    """Open an incident for each day whose run died or never came about; return those days."""
-    zone = zone_named(night.connection.time_zone or await night.store.days.last_zone(night.name) or "UTC")
-    yesterday = scheduled.astimezone(zone).date() - dt.timedelta(days=1)
+    """Open an incident for each day whose run died or that was due and is not finished; return those days."""
+    known = await _zone(night)
+    zone = known or ZoneInfo("UTC")
     desk = desk_of(night)
-    held = await settled_leases(night, "journals")
-    dead = [lease for lease in held if lease.expired(night.clock.now())]
+    left = [lease for lease in await settled_leases(night, "journals") if lease.expired(night.clock.now())]
+    dead = [lease for lease in left if await has_died(lease)]
     for lease in dead:
         records = await night.store.journals(None, night.name, lease.day)
         await desk.open(died(lease, records), lease.day, zone)
     told = {lease.day for lease in dead}
-    for date in await _unfinished(night, yesterday):
-        if date not in {lease.day for lease in held}:
-            await desk.open(never_finished(date), date, zone)
-            told.add(date)
+    today = scheduled.astimezone(known or _LAST_OF_ALL).date()
+    for date, healed in (await _missed(night, today, zone)).items():
+        await desk.open(never_finished(date, "next night" if healed else "nobody"), date, zone)
+        told.add(date)
     await desk.tell(zone)
     return sorted(told)
 
 
-async def _unfinished(night: Night, yesterday: dt.date) -> list[dt.date]:
+async def _zone(night: Night) -> ZoneInfo | None:
+    """Return Mambu's time zone, or None where neither it nor the record says."""
+    name = night.connection.time_zone or await night.store.days.last_zone(night.name)
+    if name is None:
+        with suppress(CallFailed):  # it may be the reason for the trouble
+            organisation = await night.mambu.organisation()
+            name = organisation.time_zone if organisation else None
+    return zone_named(name) if name else None
+
+
+async def _missed(night: Night, today: dt.date, zone: ZoneInfo) -> dict[dt.date, bool]:
+    """Return the days that were due and that nobody finishes or has told of, and whether a night will.
+
+    Waits for the run of a day that is just about to begin, as a run of which Prefect says that it is late.
+    """
     first = night.connection.first_day or await night.store.first_day(night.name)
     if first is None:
-        return []
-    start = max(first, yesterday - dt.timedelta(days=night.connection.look_back_days))
-    finished = await night.store.days.since(night.name, start)
-    known = {one.day for one in await night.store.incidents.all(night.name, only_open=True)}
-    days = [start + dt.timedelta(days=offset) for offset in range((yesterday - start).days + 1)]
+        return {}
+    back, last = night.connection.look_back_days, today - _ONE_DAY
+    first = max(first, last - dt.timedelta(days=back))
+    while True:
+        # In this order: a run that goes on meanwhile is seen where it was, or where it has come to.
+        nights = await nights_of(night.name, first, last, zone, night.clock.now())
+        held = await night.store.leases.of("journals", night.name)
+        taken = {lease.day for lease in held}
+        days = [day for day in await _open_days(night, first, last) if day not in taken]
+        if not nights.waiting.intersection(days):
+            break
+        await night.clock.sleep(_ASKED_EVERY)
+    alive = any(not lease.expired(night.clock.now()) for lease in held)
+    return {
+        day: not nights.switched_off and (today - day).days <= back
+        for day in days
+        if nights.due(day, alive=alive)
+    }
+
+
+async def _open_days(night: Night, first: dt.date, last: dt.date) -> list[dt.date]:
+    """Return the days that are not finished, and of which no failure is recorded."""
+    finished = await night.store.days.since(night.name, first)
+    told = await night.store.incidents.all(night.name, only_open=True)
+    known = {one.day for one in told if one.flow == "journals"}
+    days = (first + offset * _ONE_DAY for offset in range((last - first).days + 1))
     return [day for day in days if day not in finished and day not in known]

@@ -1,6 +1,7 @@
 """Withdraw: a day's drafts are taken out of Xero, so that the day can be sent afresh.
 
-    settle   requests of the day whose end is unknown, as sending does: nothing may land behind us
+    settle   requests of the day whose end is unknown, as sending does: nothing may land behind us; and so
+             with what an earlier withdrawal asked for and was not answered
     read     the day's journals in Xero, and what is to become of each (flows/journals/withdrawal.py)
     remove   each one: read by its id, and only if it is still what was planned for, deleted or voided
     verify   each one read again
@@ -14,31 +15,33 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from prefect import flow, get_run_logger, runtime
+from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from blocks.connections import JournalConnection
+from blocks.dates import require_askable
 from blocks.errors import DaybookError
 from blocks.home import keep_new_files_private
 from blocks.store import OPEN_ENDED, JournalRecord, StoredRequest, latest
 from flows import reports
-from flows.journals.books import GONE
+from flows.incidents import WITHDRAWAL
+from flows.journals.intents import note
+from flows.journals.models import GONE
 from flows.journals.narration import entry_id_in, has_label
 from flows.journals.night import Night, opened
 from flows.journals.read import BEFORE_DAY_END, MOST_JOURNALS, journals_since
-from flows.journals.record import note_dead
-from flows.journals.remove import remove, verify
+from flows.journals.record import note_dead, note_withdrawn
+from flows.journals.remove import recorded, remove, verify
 from flows.journals.sealing import entries_in
 from flows.journals.send import Look, Sighting, settle
 from flows.journals.start import settle_without_mambu
 from flows.journals.withdrawal import Item, Scope, planned
 from flows.journals.withdrawn import Withdrawal, lost, page, sentence
-from flows.lease import held
+from flows.lease import held, note_stage
 from flows.tasks import run_task
-from flows.words import counted
+from flows.words import counted, fault_of
 
-STAGES = ("read", "remove", "verify")
 # No day ends earlier anywhere: at midnight fourteen hours ahead of UTC.
 _EARLIEST_END = dt.time(10, tzinfo=dt.UTC)
 
@@ -71,22 +74,27 @@ async def withdraw(
     """
     keep_new_files_private()
     told = Withdrawal(date, connection, Scope(include_posted, include_edited), confirmed)
-    progress = await reports.Progress.begun(STAGES, "How far the withdrawal is.")
+    progress = await reports.Progress.begun(WITHDRAWAL, "How far the withdrawal is.")
     try:
+        require_askable("date", date)
         found = await JournalConnection.named(connection)
-        async with opened(connection, found, get_run_logger().info, progress.note) as night:
-            await settle_without_mambu(night, date)
+        log = reports.run_log()
+        async with opened(connection, found, log.say, progress.note, warn=log.warn) as night:
+            with night.in_stage("read"):
+                await settle_without_mambu(night, date)
             if confirmed:
                 async with held(night, str(runtime.flow_run.id)) as dead:
                     await note_dead(night, dead)
                     await take_out(night, told)
+                    if not told.open:
+                        await note_withdrawn(night)
             else:
                 await take_out(night, told)
     except DaybookError as error:
         told.error = error
     except Exception as fault:
         # Not foreseen, so the log gets the traceback; people get a sentence all the same.
-        told.error = DaybookError(f"Daybook met a fault of its own ({type(fault).__name__}).")
+        told.error = fault_of(fault)
         await _report(told, progress)
         raise
     await _report(told, progress)
@@ -106,12 +114,15 @@ async def take_out(night: Night, told: Withdrawal) -> None:
     if not told.confirmed or not told.pending:
         return
     with night.in_stage("remove"):
-        removed = await remove(night, told.pending)
+        await note_stage(night)
+        due = await recorded(night, told.pending)
+        removed = await remove(night, due)
         told.outcomes = removed.outcomes
     if removed.error is not None:
         raise removed.error
     with night.in_stage("verify"):
-        done = [item for item in told.pending if told.outcomes.get(item.journal.journal_id, ("",))[0]]
+        await note_stage(night)
+        done = [one for one in due if one.journal_id in told.outcomes and told.outcomes[one.journal_id].ours]
         told.outcomes = lost(told.outcomes, await verify(night, done))
 
 
@@ -121,6 +132,8 @@ async def look(night: Night, scope: Scope, *, confirmed: bool) -> tuple[list[Ite
     date = night.day.date
     records = await night.store.journals(night.organisation, night.name, date)
     notes: list[str] = []
+    if not confirmed and (withdrawals := note(records)):
+        notes.append(withdrawals)
     unanswered = [one for one in latest(records).values() if one.state in OPEN_ENDED]
     if unanswered and not confirmed:
         # Once it is confirmed they are settled first.

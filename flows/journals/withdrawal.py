@@ -7,12 +7,13 @@ is a draft that nobody has touched; anything else is a person's work or decision
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from blocks.store import JournalRecord, latest
-from flows.journals.books import GONE, LiveJournal
+from blocks.store import JournalRecord, JournalState, latest
+from flows.journals.models import GONE, LiveJournal
 from flows.journals.narration import Narration
 from flows.journals.sealing import digest_of
 
@@ -108,6 +109,8 @@ def planned(
 def _of_day(
     date: dt.date, label: str | None, journals: Iterable[LiveJournal], records: Sequence[JournalRecord]
 ) -> Iterator[tuple[LiveJournal, JournalRecord | None]]:
+    # What only looks like ours may be somebody else's.
+    records = [record for record in records if record.state is not JournalState.POSSIBLE]
     by_id = {record.manual_journal_id: record for record in records if record.manual_journal_id}
     # A journal that bears the name of a recorded one, and is not it, is a copy that somebody made.
     by_name = {name: one for name, one in latest(records).items() if one.manual_journal_id is None}
@@ -142,4 +145,5 @@ def untouched(journal: LiveJournal, record: JournalRecord | None, digits: int) -
 
 
 def _content(journal: LiveJournal) -> object:
-    return journal._replace(updated=None, lines=list(journal.lines))
+    # In whatever order the lines are listed.
+    return journal._replace(updated=None, lines=()), Counter(journal.lines)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from blocks.errors import DaybookError, ResumeLater
-from flows.journals.books import LiveJournal
+from blocks.errors import DaybookError, ResumeLater, Transient
+from flows.journals.models import LiveJournal
 from flows.journals.records import debits_of
 from flows.journals.withdrawal import Fate, Item, Scope
 from flows.markdown import MOST_ROWS, cell, table
@@ -26,10 +26,19 @@ _WAYS_OUT = {
 
 
 class Outcome(NamedTuple):
-    """What became of a journal: `done` is deleted, voided or already gone; else `left` says why it stays."""
+    """What became of a journal: `done` is deleted, voided or already gone; else `left` says why it stays.
+
+    `open` tells that it may be gone, or may go yet.
+    """
 
     done: str = ""
     left: str = ""
+    open: bool = False
+
+    @property
+    def ours(self) -> bool:
+        """Tell whether Xero said that it took the journal out, as it was asked."""
+        return self.done in {"deleted", "voided"}
 
 
 class Row(NamedTuple):
@@ -74,6 +83,11 @@ class Withdrawal:
         """Return the journals that stay, each with its reason."""
         reasons = ((item.journal, self._left(item)) for item in self.items)
         return [(journal, reason) for journal, reason in reasons if reason]
+
+    @property
+    def open(self) -> list[str]:
+        """Return the reasons of those of which it is not known yet whether they stay."""
+        return [outcome.left for outcome in map(self._outcome, self.items) if outcome.open]
 
     def done(self, what: str) -> list[LiveJournal]:
         """Return the journals of an outcome: deleted, voided or already gone."""
@@ -183,29 +197,46 @@ def _amounts(drafts: int, posted: int, delete: str, void: str) -> str:
 
 
 def _what_stays(told: Withdrawal) -> Iterable[str]:
-    reasons = Counter(reason for _, reason in told.left)
+    unknown = Counter(told.open)
+    reasons = Counter(reason for _, reason in told.left) - unknown
     if reasons:
-        verb = "are" if len(told.left) > 1 else "is"
-        each = "; ".join(f"{number:,}: {reason}" for reason, number in reasons.items())
-        yield f"{counted(len(told.left), 'journal')} {verb} left as before ({each})."
+        verb = "are" if reasons.total() > 1 else "is"
+        yield f"{counted(reasons.total(), 'journal')} {verb} left as before ({_each(reasons)})."
+    if unknown:
+        journals = counted(unknown.total(), "journal")
+        yield (
+            f"Of {journals} it is not known yet whether Xero still takes it out ({_each(unknown)}). A run of "
+            "the date waits until that is known."
+        )
     ways = [way for fate, way in _WAYS_OUT.items() if any(item.fate is fate for item in told.items)]
     if ways:
         text = "; ".join(ways)
         yield f"{text[0].upper()}{text[1:]}."
 
 
+def _each(reasons: Counter[str]) -> str:
+    return "; ".join(f"{number:,}: {reason}" for reason, number in reasons.items())
+
+
 def _what_next(told: Withdrawal) -> Iterable[str]:
     if told.error is not None:
-        again = "then" if isinstance(told.error, ResumeLater) else "when that is put right"
-        yield f"Run the command again {again}: it does what remains."
+        yield f"Run the command again {_when(told.error)}: it does what remains."
         return
     if not told.confirmed and told.pending:
         command = _command(told, "withdraw", " --yes") or ", give --yes"
-        yield f"To do it{command}; in Prefect, set `confirmed`."
+        yield f"To do it{command}; in Prefect, set confirmed."
+    elif told.open:
+        yield "Run the command again in ten minutes: it finds out, and does what remains."
     elif told.confirmed and any(not item.fate.left and reason for item, reason in _reasons(told)):
         yield "Run the command again for what could not be taken out."
     if told.done("deleted") or told.done("voided") or (told.items and not told.left and not told.pending):
         yield f"Next: run the date again to send it afresh{_command(told)}. Only what is missing is sent."
+
+
+def _when(error: DaybookError) -> str:
+    if isinstance(error, ResumeLater):
+        return "then"
+    return "once Xero answers again" if isinstance(error, Transient) else "when that is put right"
 
 
 def _reasons(told: Withdrawal) -> list[tuple[Item, str]]:
@@ -229,7 +260,7 @@ def _command(told: Withdrawal, name: str = "", more: str = "") -> str:
 def page(told: Withdrawal) -> str:
     """Return the date's page: the sentence and every journal of the day."""
     title = "Withdrawal" if told.confirmed else "Plan of a withdrawal"
-    parts = [f"# {title} of {told.date:%A, %d %B %Y}", told.message]
+    parts = [f"# {title} of {told.date:%A, %d %B %Y}", cell(told.message)]
     rows = told.rows()
     if rows:
         when = ("before", "happened") if told.confirmed else ("now", "would happen")
@@ -250,11 +281,11 @@ def page(told: Withdrawal) -> str:
 
 def _cells(row: Row, currency: str) -> list[str]:
     name = f"[{cell(row.narration)}]({row.link})" if row.link else cell(row.narration)
-    figures = [str(row.number or "?"), f"{row.lines:,}", f"{row.debits} {currency}"]
-    return [name, *figures, row.status, row.happens, cell(row.left)]
+    figures = [str(row.number or "?"), f"{row.lines:,}", f"{row.debits} {cell(currency)}"]
+    return [name, *figures, cell(row.status), row.happens, cell(row.left)]
 
 
 def lost(outcomes: Mapping[str, Outcome], ids: Iterable[str]) -> dict[str, Outcome]:
     """Return outcomes in which the journals of some ids turned out to be there still."""
-    still = Outcome(left="Xero said that it is gone, and shows it still")
+    still = Outcome(left="Xero said that it is gone, and shows it still", open=True)
     return {**outcomes, **dict.fromkeys(ids, still)}

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from decimal import Decimal
 
-from blocks.errors import CallFailed, DaybookError, NotAllowed, ResumeLater, StoreError, UnknownOutcome
+from blocks.errors import (
+    CallFailed,
+    DaybookError,
+    NotAllowed,
+    ResumeLater,
+    StoreError,
+    Transient,
+    UnknownOutcome,
+)
 from blocks.incidents import Incident, TaskState
+from flows.journals.failure import place_of
 from flows.journals.steps import StepRefusal
 from flows.journals.summary import BatchRow, Summary
+from flows.journals.tie_out import TieOutRow
 from flows.markdown import MOST_ROWS, bullets, cell, table
-from flows.words import counted
+from flows.words import asked_wait, counted
+
+_WHEN_BACK = "Run the date again once the system named above answers."
 
 
 def outcome_sentence(summary: Summary) -> str:
@@ -49,26 +62,39 @@ def _completed_sentence(summary: Summary) -> str:
     if summary.zero_lines:
         what += f" (of which {summary.zero_lines:,} zero, left out)"
     total = summary.journals_planned
+    if total == 0 and summary.withheld:
+        return f"{day}: nothing was sent of the {what}: {_verdict(summary).removeprefix(', ')}"
     if total == 0:
         return f"{day}: nothing of the {what} remains after rounding, so there is nothing to send."
     journals = counted(total, "manual journal")
     if summary.journals_created == 0:
         verb = "is" if total == 1 else "are"
-        return (
-            f"{day}: nothing to send: {journals} with {what} {verb} already in Xero, and tie out to the cent."
-        )
+        return f"{day}: nothing to send: {journals} with {what} {verb} already in Xero{_verdict(summary)}"
     added = f"{summary.journals_created:,} sent now, {summary.journals_already_in_xero:,} there before"
     return (
-        f"{day}: {what} are in Xero as {journals} ({added}), and tie out to the cent. "
+        f"{day}: {what} are in Xero as {journals} ({added}){_verdict(summary)} "
         "Next: approve the drafts in Xero."
     )
+
+
+def _verdict(summary: Summary) -> str:
+    """Say how far Mambu and Xero agree, no more than is true."""
+    if summary.withheld:
+        lines = counted(summary.withheld, "line")
+        return f", but for {lines} that were taken out of Xero: a run of this very date sends them again."
+    if any(row.rounding for row in summary.tie_out):
+        return (
+            ", and tie out: amounts finer than the currency's decimals are rounded, each account and booking "
+            "date by less than one unit per sending."
+        )
+    return ", and tie out to the cent."
 
 
 def day_markdown(summary: Summary) -> str:
     """Return the date's page: the sentence, what came, what was sent per booking date, and the tie-out."""
     parts = [
         f"# Journals of {summary.date:%A, %d %B %Y}" if summary.date else "# Journals",
-        summary.message,
+        cell(summary.message),
         _figures(summary),
     ]
     if summary.open:
@@ -108,11 +134,10 @@ def failure_sentence(summary: Summary, error: DaybookError) -> str:
 
 def stopped_sentence(summary: Summary, error: DaybookError) -> str:
     """Say at which stage a run stopped, and why."""
-    step = f", step {error.step}" if isinstance(error, StepRefusal) else ""
     day = f" of {summary.date}" if summary.date else ""
-    where = (
-        f"The journals{day} stopped at {summary.stage}{step}" if summary.stage else "The run did not start"
-    )
+    stage, step = place_of(summary.stage, error, under_way=summary.under_way)
+    place = f"{stage}, step {step}" if step else stage
+    where = f"The journals{day} stopped at {place}" if summary.stage else "The run did not start"
     return f"{where}. {error.what if isinstance(error, StepRefusal) else error}"
 
 
@@ -132,7 +157,12 @@ def _safe_and_next(summary: Summary, error: DaybookError) -> str:
         parts.append("This run sent nothing.")
     if isinstance(error, NotAllowed):
         parts.append("Correct the connection (python -m blocks save), then run the date again.")
-    elif isinstance(error, CallFailed | StoreError) and not isinstance(error, ResumeLater):
+    elif isinstance(error, ResumeLater):
+        parts.append(f"Run the date again after {error.resume_at:%Y-%m-%d %H:%M} UTC.")
+    elif isinstance(error, Transient):
+        wait = error.retry_after_seconds
+        parts.append(f"{asked_wait(wait)} Then run the date again." if wait else _WHEN_BACK)
+    elif isinstance(error, CallFailed | StoreError):
         parts.append("Run the date again when that is put right.")
     return " ".join(parts)
 
@@ -143,8 +173,8 @@ def failure_markdown(summary: Summary, error: DaybookError | None) -> str:
     if failure is None:
         # Nothing was recorded of it: a dry run, or a day that is not over.
         what = "stopped" if error else "Mambu and Xero do not agree"
-        return f"# Journals of {summary.date}: {what}\n\n{summary.message}\n"
-    parts = [f"# {failure.title}", f"## What happened\n\n{failure.happened}"]
+        return f"# Journals of {summary.date}: {what}\n\n{cell(summary.message)}\n"
+    parts = [f"# {cell(failure.title)}", f"## What happened\n\n{cell(failure.happened)}"]
     if failure.details:
         parts.append(bullets(failure.details))
     parts.append("## What is safe\n\n" + " ".join(failure.safe))
@@ -179,11 +209,19 @@ def _figures(summary: Summary) -> str:
         ("Manual journals the day needs", f"{summary.journals_planned:,}"),
         (created, f"{summary.journals_created:,}"),
         ("Already in Xero", f"{summary.journals_already_in_xero:,}"),
-        ("Debits", f"{summary.grouped(summary.debits)} {summary.currency}"),
-        ("Credits", f"{summary.grouped(summary.credits)} {summary.currency}"),
-        ("Mambu = Xero", {None: "not compared", True: "yes, to the cent", False: "NO"}[summary.tied_out]),
+        ("Debits", f"{summary.grouped(summary.debits)} {cell(summary.currency)}"),
+        ("Credits", f"{summary.grouped(summary.credits)} {cell(summary.currency)}"),
+        ("Mambu = Xero", _agreement(summary)),
     ]
     return table(["The day", "in figures"], [[name, value] for name, value in rows], "lr")
+
+
+def _agreement(summary: Summary) -> str:
+    if summary.tied_out is None:
+        return "not compared"
+    if not summary.tied_out:
+        return "NO"
+    return "yes, but for rounding" if any(row.rounding for row in summary.tie_out) else "yes, to the cent"
 
 
 def _booking_dates(summary: Summary) -> str:
@@ -208,7 +246,7 @@ def _journals(batches: Sequence[BatchRow]) -> str:
         [
             f"[{cell(row.narration)}]({row.link})" if row.link else cell(row.narration),
             str(row.lines),
-            row.status,
+            cell(row.status),
         ]
         for row in batches[:MOST_ROWS]
     ]
@@ -218,17 +256,23 @@ def _journals(batches: Sequence[BatchRow]) -> str:
 
 
 def _tie_out(summary: Summary) -> str:
-    accounts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    accounts: dict[str, list[TieOutRow]] = defaultdict(list)
     for row in summary.tie_out:
-        accounts[row.account_code][0] += row.mambu
-        accounts[row.account_code][1] += row.xero
+        accounts[row.account_code].append(row)
     rows = [
         [
             cell(f"{code} {summary.account_names.get(code, '')}"),
-            summary.grouped(mambu),
-            summary.grouped(xero),
-            "✓" if mambu == xero else f"**{summary.grouped(xero - mambu)}**",
+            summary.exact(sum((row.mambu for row in its), Decimal(0))),
+            summary.exact(sum((row.xero for row in its), Decimal(0))),
+            summary.exact(sum((row.rounding for row in its if row.agrees), Decimal(0))),
+            _differences(summary, its),
         ]
-        for code, (mambu, xero) in sorted(accounts.items())
+        for code, its in sorted(accounts.items())
     ]
-    return table(["Account", "Mambu", "Xero", "Difference"], rows, "lrrr")
+    return table(["Account", "Mambu, exact", "Xero", "Rounding", "Difference"], rows, "lrrrr")
+
+
+def _differences(summary: Summary, rows: Sequence[TieOutRow]) -> str:
+    """Return what does not agree on an account; booking dates must not make up for each other."""
+    off = [row for row in rows if not row.agrees]
+    return ", ".join(f"**{summary.exact(row.rounding)}** on {row.booking_date}" for row in off) or "✓"

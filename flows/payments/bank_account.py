@@ -35,6 +35,8 @@ def bank_number(
     if account is None:
         return "", "the bank account is not known: Xero names none, or one that is not in its chart"
     remedy = f"give the connection its number (for the account {account_id})"
+    if account.problem:
+        return "", f"the bank account «{account.name}» cannot be read in Xero: {account.problem}"
     if account.type != "BANK":
         return "", f"it was paid from «{account.name}», which is no bank account in Xero: {remedy}"
     number = without_sort_code(account.bank_account_number or "")

@@ -3,13 +3,26 @@
 The rules are asked in this order, and the first that answers decides:
 
     rule            answers where                                      then
-    closed          a person, or the connector, discarded it           leave it
+    closed          the connector closed it, and it is still gone      leave it
+                    a person closed it, and it is as it was then       leave it
+                      and it has changed or gone since                 exception: see to it in LN
     gone            it was deleted, voided or removed in Xero,
                       and LN has it                                    exception: reverse by hand
                       and LN may have it                               exception: check LN, reverse by hand
-                      and a person may have booked it by hand          unsupported, still
+                      and a person may have booked it by hand:
+                        LN has no counterpart to it, or
+                        it is from before the connection's start, or
+                        no row knows it and it is from before a person
+                        confirmed the record, which may be new, or
+                        its date does not tell                         exception: reverse it if booked
+                      and it stands for an unreadable credit note      discarded
                       and it was never sent                            discarded
+    odd status      Xero calls it neither live nor gone                exception
+    made again      LN has it, or may; it was gone, and is there       exception
+    unreadable      something of it cannot be read in Xero, or is beyond
+                    all bounds, and its outcome is not unknown         exception
     in LN           it was sent, and is as it was                      leave it
+                      but for the contact's name                       sent, still: noted
                       and has changed since                            exception: changed after sending
     no counterpart  a refund, an overpayment, any type not known here  unsupported: by hand
     in doubt        its outcome is unknown                             send the same message, or hold it
@@ -18,8 +31,8 @@ The rules are asked in this order, and the first that answers decides:
                       the supplier's, for a prepayment                 exception
                       a usable bank number, a currency, a rate         exception
                       its prepayment, which was held back              exception
-                      it is a prepayment, or of one, from before the
-                      connection's start: booked by hand, perhaps      exception
+                      it is from before the connection's start:
+                      booked by hand, perhaps (told before the others) exception
     (none)                                                             send
 
 A payment to a supplier that LN does not know goes out without a partner: LN books it as an expense. An
@@ -29,23 +42,41 @@ invoice that LN may not know goes out too, and LN's refusal is what a person see
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
-from blocks.audit_rows import AuditRow, Entry, Key, Kind, Status
+from blocks.audit_rows import (
+    BEFORE_START,
+    GONE,
+    LIVE,
+    MADE_AGAIN,
+    AuditRow,
+    Entry,
+    Key,
+    Kind,
+    Status,
+    differences,
+    was_gone,
+)
 from flows.payments.bank_account import bank_number
 from flows.payments.documents import Document, Role, Shown
-from flows.payments.message import Message, encoded, number_text
+from flows.payments.message import Message, day_of, decoded, encoded, number_text
 from flows.payments.partners import Partner, partner_of
 from flows.payments.policy import Policy
+from flows.payments.verdict import CHECK_LN
 
 _SALES = frozenset({Role.SALES_PAYMENT, Role.CLIENT_PREPAYMENT})
 _HELD_BACK = frozenset({Status.EXCEPTION, Status.FAILED, Status.UNSUPPORTED})
 _HELD = (
     "Its outcome is unknown, and the connection holds such documents for a person: look for it in LN, then "
     "discard it where LN has it, or undiscard it to have it sent again."
+)
+
+_GONE_FOR_PEOPLE = (
+    "It was deleted in Xero: reverse it in LN if it was booked there (by hand, or by a lost store), then "
+    "discard it."
 )
 
 
@@ -61,7 +92,7 @@ class Action(StrEnum):
 class Decision:
     """What becomes of a document, and what its audit row says of it.
 
-    `status` is what to note; `message` what to send.
+    `status` is what to note; `message` what to send; `hint` what people should know of what is not open.
     """
 
     action: Action
@@ -69,6 +100,7 @@ class Decision:
     entry: Entry
     status: Status | None = None
     message: bytes = b""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +139,7 @@ def classify(
     for rule in _RULES:
         if decision := rule(case):
             return decision
-    return Decision(Action.SEND, "", case.entry, message=_message(case))
+    return Decision(Action.SEND, "", case.entry, message=_message(case), hint=_hint(case, shown))
 
 
 def row_of(document: Document, rows: Mapping[Key, AuditRow]) -> AuditRow | None:
@@ -136,46 +168,217 @@ def _case(
         amount=_amount_text(document.amount),
         currency=document.currency,
         prepayment_id=document.prepayment_id,
+        bank_account=bank,
+        rate=_amount_text(rate),
+        xero_status=document.status,
     )
+    if row is not None:
+        entry = _followed(row, entry, document, partner)
+    problem = document.cash_problem or problem
     return _Case(document, row, prepayment, partner, bank, problem, rate, entry, policy)
 
 
+def _followed(row: AuditRow, now: Entry, document: Document, partner: Partner | None) -> Entry:
+    """Return what a row is to say of its document from now on.
+
+    What is gone is not shown any more as it was; of what is in doubt the row keeps what was sent; and where
+    LN has it, or a person has closed it, what was not read again is as it was.
+    """
+    held = row.entry
+    if document.gone:
+        return replace(held, xero_status=GONE)
+    if not (_may_be_in_ln(row) or row.closed_at_sight_of):
+        return now
+    status = MADE_AGAIN if was_gone(row) and document.status == LIVE else document.status
+    if row.sent_at is None and row.closed_at_sight_of is None:
+        return replace(held, xero_status=status)
+    return replace(
+        now,
+        partner=now.partner if partner else held.partner,
+        contact_name=now.contact_name if partner else held.contact_name,
+        invoice_number=now.invoice_number or held.invoice_number,
+        currency=now.currency or held.currency,
+        bank_account=now.bank_account if document.account_id else held.bank_account,
+        rate=now.rate or held.rate,
+        xero_status=status,
+    )
+
+
+def _may_be_in_ln(row: AuditRow) -> bool:
+    return row.sent_at is not None or row.in_doubt or row.result.status is Status.UNKNOWN
+
+
 def _closed(case: _Case) -> Decision | None:
-    if case.row is not None and case.row.discarded:
+    row = case.row
+    if row is None:
+        return None
+    if row.closed_by_connector:
+        there_again = was_gone(row) and not case.document.gone
+        return None if there_again else case.leave("It is discarded.")
+    if row.closed_at_sight_of is None:
+        return None
+    changes = row.changes_since_closing(case.entry)
+    if row.discarded and not changes:
         return case.leave("It is discarded.")
-    return None
+    who = row.discarded_by
+    if case.document.gone:
+        said = f"It is gone in Xero after {who} closed it: reverse it in LN if it was booked there"
+    elif case.entry.xero_status == MADE_AGAIN:
+        said = (
+            f"It was removed in Xero and made again alike, after {who} closed it: where the first one was "
+            "reversed, book this one in LN by hand"
+        )
+    elif changes:
+        said = f"It was changed in Xero after {who} closed it ({_listed(changes)}): by hand in LN"
+    else:
+        said = f"It was changed in Xero after {who} closed it, and changed back: see that LN has it so"
+    return case.note(Status.EXCEPTION, f"{said}, then discard it.")
 
 
 def _gone(case: _Case) -> Decision | None:
     if not case.document.gone:
         return None
     row = case.row
-    if row is None:
-        return case.note(Status.DISCARDED, "It was deleted in Xero before it was sent.")
-    if row.sent_at is not None:
+    if case.document.is_credit_note:
+        return case.note(Status.DISCARDED, "Xero no longer shows the credit note as one that cannot be read.")
+    if row is not None and row.sent_at is not None:
         return case.note(Status.EXCEPTION, "It was deleted in Xero after it was sent: reverse by hand in LN.")
-    if row.in_doubt or row.status is Status.UNKNOWN:
+    if row is not None and _may_be_in_ln(row):
         return case.note(
             Status.EXCEPTION,
             "It was deleted in Xero while its outcome was unknown: check LN, reverse by hand if booked.",
         )
-    if row.status is Status.UNSUPPORTED:
-        return case.note(
-            Status.UNSUPPORTED, "It was deleted in Xero: reverse it in LN if it was booked there by hand."
-        )
-    return case.note(Status.DISCARDED, "It was deleted in Xero before it was sent.")
+    if _by_hand(row) or _left_to_people(case):
+        return case.note(Status.EXCEPTION, _GONE_FOR_PEOPLE)
+    said = "It was deleted in Xero before it was sent."
+    if row is None:
+        return case.note(Status.DISCARDED, said)
+    # It was shown to people as open, who may have seen to it in LN.
+    said = f"{said} If somebody has booked it in LN by hand meanwhile, reverse it there."
+    return replace(case.note(Status.DISCARDED, said), hint=said)
+
+
+def _by_hand(row: AuditRow | None) -> bool:
+    """Tell whether a person was to book it in LN by hand, or has been told that it went."""
+    if row is None:
+        return False
+    told = (row.status, row.reason) == (Status.EXCEPTION, _GONE_FOR_PEOPLE)
+    # A person who reopened it since has said that LN does not have it.
+    reopened = row.undiscarded_at is not None and row.undiscarded_at >= row.changed_at
+    return row.status is Status.UNSUPPORTED or (told and not reopened)
+
+
+def _left_to_people(case: _Case) -> bool:
+    """Tell whether it may be older than the connection, and no person has said that LN does not have it.
+
+    Of one that no row knew when it went, also whether it may be older than the record, which may be new: by
+    its date, and where it has none, or one ahead of the day on which it went, nothing tells that it is not.
+    """
+    row, day, policy = case.row, case.document.day or case.entry.day, case.policy
+    if row is not None and row.undiscarded_at is not None:
+        return False
+    before_start = policy.starts_on is not None if day is None else _before_the_start(day, policy)
+    unknown = row is None or (was_gone(row) and row.tries == 0)
+    return before_start or (unknown and _may_be_before_the_record(case, day))
+
+
+def _may_be_before_the_record(case: _Case, day: dt.date | None) -> bool:
+    confirmed, went = case.policy.confirmed_on, case.document.changed_at
+    if confirmed is None:
+        return False
+    # The time of change is that of the deletion, not of the entry: it tells of dates ahead of it alone.
+    return day is None or day <= confirmed or went is None or day > went.date()
+
+
+def _of_odd_status(case: _Case) -> Decision | None:
+    document, row = case.document, case.row
+    if document.status in {LIVE, GONE} or document.role is None:
+        return None
+    said = f"the status «{document.status}»" if document.status else "no status"
+    first = "Not sent"
+    if row is not None and _may_be_in_ln(row):
+        first = "LN has it" if row.sent_at else "LN may have it"
+    return case.note(
+        Status.EXCEPTION,
+        f"{first}: Xero gives it {said}, so whether it stands or was deleted cannot be told. See there.",
+    )
+
+
+def _made_again(case: _Case) -> Decision | None:
+    if case.entry.xero_status != MADE_AGAIN:
+        return None
+    has = "has" if case.row and case.row.sent_at else "may have"
+    return case.note(
+        Status.EXCEPTION,
+        f"It was removed in Xero and made again alike, and LN {has} the first one: where that was reversed, "
+        "book this one in LN by hand; then discard it.",
+    )
+
+
+def _unreadable(case: _Case) -> Decision | None:
+    row, problem = case.row, case.document.problem
+    if not problem:
+        return None
+    if row is None or row.sent_at is None:
+        # What LN may have is sent again as it was, whatever Xero shows now.
+        if case.document.is_credit_note:
+            problem = f"{problem}: see what of the credit note was applied in Xero, and book it in LN by hand"
+        return _in_doubt(case) or case.note(Status.EXCEPTION, f"Not sent: {problem}.")
+    if row.status is Status.EXCEPTION:
+        return case.leave("LN has it.")
+    return case.note(
+        Status.EXCEPTION,
+        f"LN has it, and Xero no longer shows it whole ({problem}): whether it has changed cannot be told. "
+        "Compare it with LN by hand.",
+    )
 
 
 def _in_ln(case: _Case) -> Decision | None:
     row = case.row
     if row is None or row.sent_at is None:
         return None
-    changes = list(_changes(case.entry, row.entry))
-    if changes and row.status is not Status.EXCEPTION:
+    sent, now = _sent(row), case.entry
+    if changes := differences(sent, now):
+        reason = f"It was changed in Xero after sending ({_listed(changes)}): by hand in LN."
+        noted = (row.result.status, row.result.reason, row.entry) == (Status.EXCEPTION, reason, now)
+        return case.leave("LN has it.") if noted else case.note(Status.EXCEPTION, reason)
+    if row.result.status is Status.EXCEPTION:
+        # Any other cause than a change that was undone is for a person to close.
+        undone = differences(sent, row.entry) or row.entry.xero_status not in {LIVE, None}
+        if not undone:
+            return case.leave("LN has it.")
         return case.note(
-            Status.EXCEPTION, f"It was changed in Xero after sending ({'; '.join(changes)}): by hand in LN."
+            Status.SENT,
+            "LN has it, and Xero shows it as it was sent again: undo in LN what was changed there by hand.",
         )
+    if now.contact_name != row.entry.contact_name:
+        names = f"as «{sent.contact_name}»; in Xero the contact is called «{now.contact_name}» by now"
+        return case.note(row.result.status, f"LN has it, {names}.")
     return case.leave("LN has it.")
+
+
+def _listed(changes: Iterable[object]) -> str:
+    return "; ".join(map(str, changes))
+
+
+def _sent(row: AuditRow) -> Entry:
+    """Return what LN was sent of a document: not what its row has followed Xero to since."""
+    fields = decoded(row.message)
+    if "DocumentType" not in fields:
+        return replace(row.entry, xero_status=None)
+    return replace(
+        row.entry,
+        document_type=int(str(fields["DocumentType"])),
+        day=day_of(fields["DocumentDate"]),
+        bank_account=str(fields["BankAccountNumber"]),
+        partner=str(fields["BusinessPartner"]),
+        invoice_number=str(fields["InvoiceNumber"]),
+        currency=str(fields["CurrencyCode"]),
+        rate=number_text(Decimal(str(fields["CurrencyRate"]))),
+        amount=number_text(Decimal(str(fields["InvoiceAmount"]))),
+        contact_name=str(fields["XeroContactName"]),
+        xero_status=None,
+    )
 
 
 def _no_counterpart(case: _Case) -> Decision | None:
@@ -190,13 +393,24 @@ def _in_doubt(case: _Case) -> Decision | None:
     if row is None or not (row.in_doubt or row.status is Status.UNKNOWN):
         return None
     if case.document.key.kind in case.policy.hold_unknown:
-        return case.note(Status.UNKNOWN, _HELD) if row.status is Status.UNKNOWN else case.leave(row.reason)
+        if row.status is Status.UNKNOWN:
+            return case.note(Status.UNKNOWN, _HELD)
+        # Where LN could not be asked again, the reason is of that, and tells nobody that it is held.
+        told = row.reason == _HELD or CHECK_LN in row.reason
+        return case.leave(row.reason) if told else case.note(Status.EXCEPTION, _HELD)
     return Decision(
         Action.SEND, "Its outcome was unknown: the same again.", row.entry, message=row.message.encode()
     )
 
 
 def _with_obstacles(case: _Case) -> Decision | None:
+    if _may_be_booked_by_hand(case):
+        # Alone, for all of these are told of, and can be closed, together.
+        return case.note(
+            Status.EXCEPTION,
+            f"{BEFORE_START}{case.policy.starts_on}, from when on this connection sends, and may have been "
+            "booked in LN by hand: where LN has it, discard it; where not, undiscard it, and it is sent.",
+        )
     found = list(_obstacles(case))
     if not found:
         return None
@@ -204,7 +418,17 @@ def _with_obstacles(case: _Case) -> Decision | None:
     return case.note(Status.EXCEPTION, f"Not sent: {text}.")
 
 
-_RULES = (_closed, _gone, _in_ln, _no_counterpart, _in_doubt, _with_obstacles)
+_RULES = (
+    _closed,
+    _gone,
+    _of_odd_status,
+    _made_again,
+    _unreadable,
+    _in_ln,
+    _no_counterpart,
+    _in_doubt,
+    _with_obstacles,
+)
 
 
 def _obstacles(case: _Case) -> Iterator[str]:
@@ -222,11 +446,6 @@ def _obstacles(case: _Case) -> Iterator[str]:
         yield f"it is in {document.currency}, and Xero gives no exchange rate"
     if case.bank_problem:
         yield case.bank_problem
-    if _may_be_booked_by_hand(case):
-        yield (
-            f"it is dated before {case.policy.starts_on}, from when on this connection sends, and may have "
-            "been booked in LN by hand: where LN has it, discard it; where not, undiscard it, and it is sent"
-        )
     if _prepayment_held_back(case):
         yield "prepayment not in LN, as far as is known: see there"
 
@@ -240,22 +459,26 @@ def _partner_obstacles(case: _Case) -> Iterator[str]:
             yield f"the customer «{name}» has no LN code in Xero (contact number)"
         elif case.document.key.kind is not Kind.PAYMENT:
             yield f"the supplier «{name}» is not in LN, which a prepayment needs"
-    if case.partner is not None and not case.partner.name:
+    if case.partner is not None and case.partner.problem:
+        yield f"its contact cannot be read in Xero: {case.partner.problem}"
+    elif case.partner is not None and not case.partner.name:
         yield "its contact has no name in Xero"
 
 
 def _may_be_booked_by_hand(case: _Case) -> bool:
-    """Tell whether a prepayment, or a part applied of one, is older than the connection.
+    """Tell whether a payment, a prepayment, or a part applied of one, is older than the connection.
 
-    Applying a part moves its prepayment's time of change, so that it comes along as if it were new. LN does
-    not know by what id a person booked it, and would book it again. A person's word (undiscard) lets it go.
+    Reconciling a payment, or applying a part of a prepayment, moves its time of change, so that it comes
+    along as if it were new; one that was entered late looks the same. LN does not know by what id a person
+    booked it, and would book it again. A person's word (undiscard) lets it go.
     """
     row, prepayment = case.row, case.prepayment
-    if case.document.key.kind is Kind.PAYMENT or not _before_the_start(case.document.day, case.policy):
+    if not _before_the_start(case.document.day, case.policy):
         return False
     if row is not None and (row.undiscarded_at is not None or row.tries > 0):
         return False
-    return case.document.key.kind is Kind.PREPAYMENT or prepayment is None or prepayment.sent_at is None
+    applied = case.document.key.kind is Kind.ALLOCATION
+    return not applied or prepayment is None or prepayment.sent_at is None
 
 
 def _before_the_start(day: dt.date | None, policy: Policy) -> bool:
@@ -277,15 +500,10 @@ def _prepayment_held_back(case: _Case) -> bool:
     return prepayment.sent_at is None and prepayment.status in _HELD_BACK
 
 
-def _changes(now: Entry, sent: Entry) -> Iterator[str]:
-    for name, before, after in (
-        ("date", sent.day, now.day),
-        ("amount", sent.amount, now.amount),
-        # A list of payments can leave it to the invoice, which is not read again for what was sent.
-        ("currency", sent.currency, now.currency or sent.currency),
-    ):
-        if before != after:
-            yield f"{name} {before or 'none'} -> {after or 'none'}"
+def _hint(case: _Case, shown: Shown) -> str:
+    if case.document.currency == shown.base_currency or case.rate != 1:
+        return ""
+    return f" It is in {case.document.currency} at the exchange rate 1, as in Xero: is that right?"
 
 
 def _amount_text(amount: Decimal | None) -> str:

@@ -1,10 +1,12 @@
 """Collect: what was paid in Xero, with all that a message for LN needs. Reads only.
 
-    changed    payments, prepayments and overpayments created or changed in the window
+    changed    payments, prepayments, overpayments and credit notes created or changed in the window, and bank
+               transactions, for a prepayment's cash can change without it
     open       prepayments of which something is left: whether applying a part moves their time of change
                is not known; and those that, by the record, had something left when they were last seen
     again      what earlier runs did not make an end of, however long ago its window was
-    details    for what is still to be decided alone: invoices, the prepayments' cash, contacts, accounts
+    details    for what is still to be decided, or has changed: invoices, the prepayments' cash, contacts,
+               accounts
 
 A collection is whole or fails: a read that failed is never taken for "not there".
 """
@@ -20,7 +22,14 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from blocks.audit_rows import AuditRow, Key, Kind, Status
-from blocks.xero_payments import XeroContact, XeroOverpayment, XeroPayment, XeroPrepayment
+from blocks.xero_payments import (
+    XeroBankTransaction,
+    XeroContact,
+    XeroCreditNote,
+    XeroOverpayment,
+    XeroPayment,
+    XeroPrepayment,
+)
 from flows.payments.classify import row_of
 from flows.payments.documents import (
     Document,
@@ -33,7 +42,7 @@ from flows.payments.documents import (
     removed,
 )
 from flows.payments.exchange import Exchange
-from flows.payments.partners import merged_into
+from flows.payments.partners import MOST_MERGES, merged_into
 from flows.payments.start import sending_since
 from flows.tasks import run_task
 
@@ -44,6 +53,8 @@ class Changed(NamedTuple):
     payments: list[XeroPayment]
     prepayments: list[XeroPrepayment]
     overpayments: list[XeroOverpayment]
+    credit_notes: list[XeroCreditNote]
+    bank_transactions: list[XeroBankTransaction]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +82,12 @@ async def collect(exchange: Exchange) -> Collected:
     shown = await read_unfinished(exchange, changed, again)
     await exchange.progress("collect", 2, 4)
     found = documents(shown)
-    rows = await _rows(exchange, found, shown.prepayments)
+    rows = await _rows(exchange, found, shown)
     start = await sending_since(exchange)
     ours = [one for one in found if row_of(one, rows) or _is_new(exchange, one, rows, start)]
     of_window = frozenset(one.key for one in ours if _in_window(exchange, one))
     ours = in_order([*ours, *removed(found, _allocations_among(rows))])
-    details = await read_details(exchange, _undecided(shown, ours, rows))
+    details = await read_details(exchange, _to_decide(exchange, shown, ours, rows))
     await exchange.progress("collect", 4, 4)
     # Made anew with the details, which say whom a payment concerns; the removed have none to say.
     whole = {one.key: one for one in documents(details)}
@@ -96,7 +107,11 @@ async def read_changed(exchange: Exchange) -> Changed:
     since = exchange.window.asked_from
     return Changed(
         *await asyncio.gather(
-            exchange.paid.payments(since), exchange.paid.prepayments(since), exchange.paid.overpayments(since)
+            exchange.paid.payments(since),
+            exchange.paid.prepayments(since),
+            exchange.paid.overpayments(since),
+            exchange.paid.credit_notes(since),
+            exchange.paid.bank_transactions(since),
         )
     )
 
@@ -108,22 +123,37 @@ async def read_unfinished(exchange: Exchange, changed: Changed, again: Iterable[
     prepayments = {one.prepayment_id: one for one in changed.prepayments}
     for one in await exchange.paid.open_prepayments():
         prepayments.setdefault(one.prepayment_id, one)
+    overpayments = {one.overpayment_id: one for one in changed.overpayments}
+    notes = {one.credit_note_id: one for one in changed.credit_notes}
     wanted: dict[Kind, set[str]] = defaultdict(set)
+    credited: set[str] = set()
     for row in again:
         wanted[row.key.kind].add(row.key.xero_id)
         if row.key.kind is Kind.ALLOCATION:
             wanted[Kind.PREPAYMENT].add(row.entry.prepayment_id)
+            if row.entry.document_type is None:
+                # Of an overpayment or a credit note, perhaps: its row does not say of which.
+                wanted[Kind.OVERPAYMENT].add(row.entry.prepayment_id)
+                credited.add(row.entry.prepayment_id)
     wanted[Kind.PREPAYMENT] |= await _open_by_the_record(exchange)
+    cash = [one for one in changed.bank_transactions if one.prepayment_id]
+    wanted[Kind.PREPAYMENT] |= {one.prepayment_id for one in cash if one.prepayment_id}
     for payment in await exchange.paid.payments_named(wanted[Kind.PAYMENT] - payments.keys()):
         payments[payment.payment_id] = payment
     for one in await exchange.paid.prepayments_named(wanted[Kind.PREPAYMENT] - prepayments.keys()):
         prepayments[one.prepayment_id] = one
+    for overpaid in await exchange.paid.overpayments_named(wanted[Kind.OVERPAYMENT] - overpayments.keys()):
+        overpayments[overpaid.overpayment_id] = overpaid
+    for note in await exchange.paid.credit_notes_named(credited - notes.keys()):
+        notes[note.credit_note_id] = note
     return Shown(
         exchange.organisation,
         exchange.base_currency,
         list(payments.values()),
         list(prepayments.values()),
-        changed.overpayments,
+        list(overpayments.values()),
+        bank_transactions=cash,
+        credit_notes=list(notes.values()),
     )
 
 
@@ -132,7 +162,7 @@ async def _open_by_the_record(exchange: Exchange) -> set[str]:
     held = await exchange.store.audit.prepayments_sent(exchange.organisation)
     applied: dict[str, Decimal] = defaultdict(Decimal)
     for row in await exchange.store.audit.allocations_of(
-        exchange.organisation, (one.key.xero_id for one in held)
+        exchange.organisation, [one.key.xero_id for one in held]
     ):
         if not row.discarded and row.status is not Status.EXCEPTION and row.entry.amount:
             applied[row.entry.prepayment_id] += Decimal(row.entry.amount)
@@ -148,25 +178,29 @@ async def read_details(exchange: Exchange, shown: Shown) -> Shown:
         exchange.paid.accounts(),
     )
     await exchange.progress("collect", 3, 4)
-    shown = replace(shown, invoices=invoices, bank_transactions=cash, accounts=accounts)
+    # The same one can be in both, and is then as it was read last.
+    every = {one.bank_transaction_id: one for one in (*shown.bank_transactions, *cash)}
+    shown = replace(shown, invoices=invoices, bank_transactions=[*every.values()], accounts=accounts)
     contacts: dict[str, XeroContact] = {}
     missing = contacts_to_read(documents(shown), contacts)
-    while missing:
+    for _ in range(MOST_MERGES):
+        if not missing:
+            break
         read = await exchange.paid.contacts(missing)
         contacts |= read
         # Where Xero does not know one, it is not asked for it again.
-        missing = merged_into(read) - contacts.keys() if read else set()
+        missing = merged_into(read) - contacts.keys()
     return replace(shown, contacts=contacts)
 
 
-async def _rows(
-    exchange: Exchange, found: Iterable[Document], prepayments: Iterable[XeroPrepayment]
-) -> dict[Key, AuditRow]:
+async def _rows(exchange: Exchange, found: Iterable[Document], shown: Shown) -> dict[Key, AuditRow]:
     keys = {key for one in found for key in (one.key, one.other_key) if key}
     rows = await exchange.store.audit.rows_of(keys)
-    ids = [one.prepayment_id for one in prepayments]
-    of_prepayments = await exchange.store.audit.allocations_of(exchange.organisation, ids)
-    return {**rows, **{row.key: row for row in of_prepayments}}
+    ids = {one.prepayment_id for one in shown.prepayments}
+    ids |= {one.overpayment_id for one in shown.overpayments}
+    ids |= {one.credit_note_id for one in shown.credit_notes}
+    applied = await exchange.store.audit.allocations_of(exchange.organisation, ids)
+    return {**rows, **{row.key: row for row in applied}}
 
 
 def _allocations_among(rows: Mapping[Key, AuditRow]) -> list[AuditRow]:
@@ -199,16 +233,29 @@ def _is_new(exchange: Exchange, document: Document, rows: Mapping[Key, AuditRow]
     return (held is not None or at < start) and start.date() <= day
 
 
-def _undecided(shown: Shown, ours: Iterable[Document], rows: Mapping[Key, AuditRow]) -> Shown:
-    """Return the part of what is shown that still has something to be decided: details are for it alone."""
-    ids: set[str] = set()
+def _to_decide(
+    exchange: Exchange, shown: Shown, ours: Iterable[Document], rows: Mapping[Key, AuditRow]
+) -> Shown:
+    """Return the part of what is shown on which something is to be decided: details are for it alone.
+
+    What LN has, or a person closed, is compared where Xero may have changed it since it was last seen to.
+    """
+    ids = {one.prepayment_id for one in shown.bank_transactions if one.prepayment_id}
     for one in ours:
         row = row_of(one, rows)
-        if row is None or not (row.sent_at or row.discarded):
+        if row is None or not (row.sent_at or row.discarded) or _may_have_changed(exchange, one, row):
             ids |= {one.key.xero_id, one.prepayment_id}
     return replace(
         shown,
         payments=[one for one in shown.payments if one.payment_id in ids],
         prepayments=[one for one in shown.prepayments if one.prepayment_id in ids],
         overpayments=[one for one in shown.overpayments if one.overpayment_id in ids or one.allocations],
+        credit_notes=[one for one in shown.credit_notes if one.allocations or one.problem],
     )
+
+
+def _may_have_changed(exchange: Exchange, document: Document, row: AuditRow) -> bool:
+    since = exchange.window.asked_from
+    changed = document.changed_at is None or document.changed_at >= since
+    # Written by the last run, perhaps as it was sent at first; or shown to people as an exception.
+    return changed or row.changed_at >= since or row.status is Status.EXCEPTION

@@ -7,18 +7,20 @@ while the next one already begins, so that both share a transaction.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from blocks.audit import Audit
-from blocks.audit_rows import AuditRow, Result, Status
+from blocks.audit_rows import AuditRow, Key, Overtaken, Result, Status
 from blocks.clock import Clock
 from blocks.infor_ln import InforLNClient
 from blocks.leases import Lease
+from blocks.patience import Patience
 from flows.payments.classify import Action, Decision
 from flows.payments.invoice_number import hint
 from flows.payments.posting import Posted, post
-from flows.payments.verdict import Means
+from flows.payments.verdict import AGREED_TEXT, Means
 
 _STATUSES = {
     Means.SENT: Status.SENT,
@@ -32,7 +34,11 @@ _STATUSES = {
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a run needs to deliver; `slots` admits as many documents at a time as may be on their way."""
+    """What a run needs to deliver; `slots` admits as many documents at a time as may be on their way.
+
+    `agreed_text` is what LN says of a document that it has. `doubt` is asked where LN has a document that the
+    record has as never sent: it tells whether the record is to be doubted, and writes that down first.
+    """
 
     audit: Audit
     ln: InforLNClient
@@ -41,37 +47,65 @@ class Delivery:
     retries: int
     lease: Lease | None = None
     slots: AbstractAsyncContextManager[None] = field(default_factory=nullcontext)
+    patience: Patience = field(default_factory=Patience)
+    agreed_text: str = AGREED_TEXT
+    doubt: Callable[[Key], Awaitable[bool]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A document's row as it now stands; `stop` says why the run must end, where it must.
+    """A document's row as it now stands; `stop` says why the run must end, where it must, and `passing`
+    whether that is an outage, and nothing to be corrected.
 
-    `posted`: it went to LN, or was to; `silent`: LN took no stand on it, so that it may be down.
+    `posted`: it went to LN, or was to; `silent`: LN took no stand on it, so that it may be down; `doubtful`:
+    LN has it, which the record may not know because it is older than what was sent; `overtaken`: it was left,
+    for somebody has seen to it meanwhile.
     """
 
     row: AuditRow
     stop: str = ""
+    passing: bool = False
     posted: bool = False
     silent: bool = False
+    doubtful: bool = False
+    overtaken: bool = False
 
 
 async def deliver(delivery: Delivery, decision: Decision) -> Delivered | None:
     """Carry out a decision; None where it was to leave the document.
 
-    Raises StoreError, LeaseLost, and MayNotSend, before anything is posted; StoreError also after it, and
-    then the row stays unknown.
+    Where a person, or another run, has seen to the document since it was decided on, it is left, and its row
+    returned as it now stands. Raises StoreError and LeaseLost before anything is posted; StoreError also
+    after it, and then the row stays unknown.
     """
-    audit, clock, run_id = delivery.audit, delivery.clock, delivery.run_id
     if decision.action is Action.LEAVE:
         return None
-    if decision.action is Action.NOTE:
-        if decision.status is None:
-            raise AssertionError("what is noted has a status")
-        noted = await audit.noted(
-            decision.entry, decision.status, decision.reason, run_id, clock.now(), delivery.lease
-        )
-        return Delivered(noted)
+    try:
+        return await (_sent if decision.action is Action.SEND else _noted)(delivery, decision)
+    except Overtaken:
+        key = decision.entry.key
+        rows = await delivery.audit.rows_of([key])
+        if key not in rows:
+            raise
+        return Delivered(rows[key], overtaken=True)
+
+
+async def _noted(delivery: Delivery, decision: Decision) -> Delivered:
+    if decision.status is None:
+        raise AssertionError("what is noted has a status")
+    row = await delivery.audit.noted(
+        decision.entry,
+        decision.status,
+        decision.reason,
+        delivery.run_id,
+        delivery.clock.now(),
+        delivery.lease,
+    )
+    return Delivered(row)
+
+
+async def _sent(delivery: Delivery, decision: Decision) -> Delivered:
+    audit, clock, run_id = delivery.audit, delivery.clock, delivery.run_id
     key = decision.entry.key
 
     async def again() -> None:
@@ -86,21 +120,32 @@ async def deliver(delivery: Delivery, decision: Decision) -> Delivered | None:
             decision.message,
             clock,
             retries=delivery.retries,
+            document_id=key.xero_id,
+            agreed_text=delivery.agreed_text,
             in_doubt=row.in_doubt,
             again=again,
+            patience=delivery.patience,
         )
-    settled = await audit.settled(key, result_of(posted, decision.entry.invoice_number), clock.now())
+    # No earlier delivery of this record has posted it, and none of this one's earlier posts was booked: only
+    # what booked nothing is posted again. `row` is from before the first post.
+    never_posted = posted.verdict.means is Means.DUPLICATE and row.tries == 1
+    doubtful = never_posted and delivery.doubt is not None and await delivery.doubt(key)
+    result = result_of(posted, decision.entry.invoice_number)
+    result = replace(result, reason=result.reason + decision.hint)
+    settled = await audit.settled(key, result, clock.now())
     means = posted.verdict.means
     return Delivered(
         settled,
         stop=posted.verdict.reason if means is Means.STOP else "",
+        passing=posted.verdict.passing,
         posted=True,
-        # That somebody holds it in LN is an answer, of this one document.
-        silent=means is Means.UNKNOWN or (posted.given_up and not _locked(posted)),
+        silent=(means is Means.UNKNOWN or posted.given_up) and not _of_this_one(posted),
+        doubtful=doubtful,
     )
 
 
-def _locked(posted: Posted) -> bool:
+def _of_this_one(posted: Posted) -> bool:
+    """Tell whether LN answered of this one document: it is held there, or something like it is there."""
     return posted.answer is not None and posted.answer.status == 409
 
 

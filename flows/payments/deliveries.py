@@ -8,15 +8,21 @@ left unknown than need be.
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
-from blocks.audit_rows import AuditRow, Key, Kind
-from blocks.errors import Refusal
+from blocks.audit_rows import AuditRow, Key, Kind, waits_from_before_start, was_gone
+from blocks.errors import Refusal, StoreError
+from flows.payments.beginning import doubtful, not_confirmed
 from flows.payments.classify import Action, Decision, classify, row_of
 from flows.payments.collect import Collected
 from flows.payments.deliver import Delivered, Delivery, deliver
+from flows.payments.documents import Document
 from flows.payments.exchange import Exchange
+from flows.payments.policy import Policy
 from flows.tasks import run_task
 
 # So many documents in a row without a word from LN, and the run stops.
@@ -36,6 +42,10 @@ class LNSaysNothing(Refusal):
 
 class LNStops(Refusal):
     """LN refuses something that would meet every other document as well."""
+
+
+class NoTokenNow(LNStops):
+    """Infor gives no token now, without which nothing can be posted."""
 
 
 @dataclass(slots=True)
@@ -58,7 +68,9 @@ class Deliveries:
     """What is to become of a run's documents, and what has become of them so far.
 
     `decisions` are by the key of the document; `rows` are the audit rows as they now stand; `written` has
-    the keys of those that this run wrote, `posted` of those of what it posted.
+    the keys of those that this run wrote, `posted` of those of what it posted, `overtaken` of those that
+    somebody saw to before it could, and `under_way` of those whose end it could not write down: LN may have
+    them.
     """
 
     def __init__(self, exchange: Exchange, collected: Collected) -> None:
@@ -67,11 +79,16 @@ class Deliveries:
         self.rows: dict[Key, AuditRow] = dict(collected.rows)
         self.written: set[Key] = set()
         self.posted: set[Key] = set()
+        self.overtaken: set[Key] = set()
+        self.under_way: set[Key] = set()
         self._exchange = exchange
         self._done = 0
-        self._silent = 0
+        self._silent = Counter[bool]()
         self._silence = Silence()
         self._stop: Exception | None = None
+        # By the keys of their rows.
+        self._documents: dict[Key, Document] = {}
+        self._doubtful = ""
 
     async def classify(self) -> None:
         """Decide on every document, by the rows there are now."""
@@ -87,13 +104,18 @@ class Deliveries:
         Raises LNStops and LNSaysNothing with documents left over, StoreError, and LeaseLost.
         """
         silenced: LNSaysNothing | None = None
+        await self._deliver_the_oldest()
         for name, kinds in _GROUPS.items():
             if Kind.ALLOCATION in kinds:
                 if silenced is not None:
                     break
                 # Again: whether a prepayment is in LN by now decides on what is applied of it.
                 self._decide(kinds)
-            decisions = [one for one in self._of(kinds) if self._says_something_new(one)]
+            decisions = [
+                one
+                for one in self._of(kinds)
+                if self._says_something_new(one) and one.entry.key not in self.posted
+            ]
             decisions.sort(key=self._was_tried)
             if decisions:
                 await self._deliver(name, decisions)
@@ -104,23 +126,57 @@ class Deliveries:
                 raise self._stop
         if silenced is not None:
             raise silenced
-        if self._silent and self._silent == len(self.posted):
+        if self._may_be_down():
             raise LNSaysNothing(
                 "Infor LN took no stand on any document of this run; the next run goes on with them."
             )
 
+    def _may_be_down(self) -> bool:
+        """Tell whether LN took a stand on nothing, not just on one that it did not answer before either."""
+        silent = self._silent.total()
+        return silent == len(self.posted) and (self._silent[True] > 0 or silent > 1)
+
+    async def take_record(self) -> None:
+        """Take over what the audit table says of what was under way when a delivery failed."""
+        with suppress(StoreError):
+            rows = await self._exchange.store.audit.rows_of(self.under_way)
+            self.rows |= rows
+            mine = {key for key, row in rows.items() if row.run_id == self._exchange.run_id}
+            self.posted |= mine
+            self.under_way = set()
+
     def _decide(self, kinds: Iterable[Kind]) -> None:
-        collected, policy = self.collected, self._exchange.policy
-        for document in collected.documents:
+        for document in self.collected.documents:
             if document.key.kind in kinds:
-                prepayment = Key(document.key.organisation, Kind.PREPAYMENT, document.prepayment_id)
-                self.decisions[document.key] = classify(
-                    document,
-                    row_of(document, self.rows),
-                    self.rows.get(prepayment),
-                    collected.shown,
-                    policy,
-                )
+                decision = self._decide_on(document)
+                self._documents[decision.entry.key] = document
+
+    def _decide_on(self, document: Document) -> Decision:
+        row = row_of(document, self.rows)
+        prepayment = Key(document.key.organisation, Kind.PREPAYMENT, document.prepayment_id)
+        decision = classify(
+            document,
+            row,
+            self.rows.get(prepayment),
+            self.collected.shown,
+            self._policy_for(document, row),
+        )
+        self.decisions[document.key] = decision
+        return decision
+
+    def _policy_for(self, document: Document, row: AuditRow | None) -> Policy:
+        """Return the policy for a document: who asks for an earlier window wants what is dated in it.
+
+        What people were told of before, to decide on by its date, waits for their word all the same.
+        """
+        policy, since = self._exchange.policy, self._exchange.asked_since
+        if since is None or policy.starts_on is None or since >= policy.starts_on:
+            return policy
+        held = row is not None and (waits_from_before_start(row) or was_gone(row))
+        dated_in_it = document.day is not None and since <= document.day
+        if held or not dated_in_it or document.key not in self.collected.of_window:
+            return policy
+        return replace(policy, starts_on=since)
 
     def _of(self, kinds: Iterable[Kind]) -> Iterator[Decision]:
         return (one for one in self.decisions.values() if one.entry.key.kind in kinds)
@@ -132,9 +188,38 @@ class Deliveries:
         row = self.rows.get(decision.entry.key)
         if row is None:
             return True
-        there = row.sent_at is not None or row.in_doubt
-        same = (row.result.status, row.result.reason) == (decision.status, decision.reason)
-        return not (same and (there or row.entry == decision.entry))
+        there = (row.result.status, row.result.reason, row.entry)
+        return row.discarded or there != (decision.status, decision.reason, decision.entry)
+
+    async def _deliver_the_oldest(self) -> None:
+        """Deliver what was changed first of all that is to be sent, alone, before anything else.
+
+        Where LN has it already, the record is older than what was sent, and nothing else has left by then.
+        """
+        fresh = [
+            one
+            for one in self._of((Kind.PREPAYMENT, Kind.PAYMENT))
+            if one.action is Action.SEND and not self._was_tried(one)
+        ]
+        if len(fresh) > 1 and self._exchange.sandbox is None:
+            await self._deliver("the oldest", [min(fresh, key=self._changed)])
+            if self._stop is not None:
+                raise self._stop
+
+    def _changed(self, decision: Decision) -> dt.datetime:
+        return self._documents[decision.entry.key].changed_at or dt.datetime.max.replace(tzinfo=dt.UTC)
+
+    async def _doubt(self, key: Key) -> bool:
+        """Tell whether it speaks against the record that LN has a document which it has as never sent."""
+        exchange, changed_at = self._exchange, self._documents[key].changed_at
+        if exchange.sandbox is not None:
+            return False
+        if exchange.confirmed_at and (changed_at is None or changed_at < exchange.confirmed_at):
+            # It is older than a person's word on the record.
+            return False
+        self._doubtful = doubtful(exchange, key)
+        await exchange.store.beginnings.doubt(exchange.name, self._doubtful)
+        return True
 
     async def _deliver(self, name: str, decisions: list[Decision]) -> None:
         exchange = self._exchange
@@ -146,6 +231,9 @@ class Deliveries:
             exchange.connection.retries,
             exchange.lease,
             asyncio.Semaphore(exchange.connection.ln_concurrency),
+            exchange.patience,
+            exchange.connection.duplicate_text,
+            self._doubt,
         )
         waiting = iter(decisions)
 
@@ -155,9 +243,13 @@ class Deliveries:
                     return
                 tried = self._was_tried(decision)
                 try:
+                    self.under_way.add(decision.entry.key)
                     delivered = await deliver(delivery, decision)
+                    self.under_way.discard(decision.entry.key)
                     if delivered is not None:
                         self._take(delivered, fresh=not tried)
+                        if tried and delivered.posted and delivered.row.sent_at:
+                            await self._compare(delivery, delivered.row.key)
                     self._done += 1
                     await exchange.progress("deliver", self._done, len(self.decisions))
                 except Exception as error:  # noqa: BLE001 - raised once the others have come to an end
@@ -170,6 +262,15 @@ class Deliveries:
 
         await run_task(f"deliver: {name}")(side_by_side)()
 
+    async def _compare(self, delivery: Delivery, key: Key) -> None:
+        """Note at once where a document has changed in Xero since LN was first sent it, in doubt till now.
+
+        No later run reads it again for that: the change is behind the window that this run ends.
+        """
+        decision = self._decide_on(self._documents[key])
+        if self._says_something_new(decision) and (noted := await deliver(delivery, decision)):
+            self._take(noted, fresh=False)
+
     def _was_tried(self, decision: Decision) -> bool:
         row = self.rows.get(decision.entry.key)
         return row is not None and row.tries > 0
@@ -177,14 +278,16 @@ class Deliveries:
     def _take(self, delivered: Delivered, *, fresh: bool) -> None:
         key = delivered.row.key
         self.rows[key] = delivered.row
-        self.written.add(key)
+        (self.overtaken if delivered.overtaken else self.written).add(key)
         if not delivered.posted:
             return
         self.posted.add(key)
-        self._silent += delivered.silent
+        self._silent[fresh] += delivered.silent
         down = self._silence.take(silent=delivered.silent, fresh=fresh)
-        if delivered.stop:
-            self._stop = LNStops(delivered.stop)
+        if delivered.doubtful:
+            self._stop = not_confirmed(self._exchange, self._doubtful)
+        elif delivered.stop:
+            self._stop = (NoTokenNow if delivered.passing else LNStops)(delivered.stop)
         elif down and self._stop is None:
             self._stop = LNSaysNothing(
                 f"Infor LN took no stand on {self._silence.in_a_row} documents in a row, so the rest waits "

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
-from blocks.audit_rows import AuditRow, Key, Kind
+from blocks.audit_rows import GONE, LIVE, AuditRow, Key, Kind
 from blocks.xero import xero_date, xero_instant
 from blocks.xero_payments import (
     XeroAllocation,
     XeroBankAccount,
     XeroBankTransaction,
     XeroContact,
+    XeroCreditNote,
     XeroInvoice,
     XeroOverpayment,
     XeroPayment,
@@ -32,6 +33,12 @@ from flows.payments.message import number_text
 _NAMESPACE = uuid.UUID("6f2b5a1e-7c1d-5f0a-9d53-2b1f7f0c8a44")
 _ORDER = {Kind.PREPAYMENT: 0, Kind.OVERPAYMENT: 1, Kind.PAYMENT: 2, Kind.ALLOCATION: 3}
 OVERPAYMENT_ALLOCATION = "OVERPAYMENT-ALLOCATION"
+CREDIT_NOTE_ALLOCATION = "CREDIT-NOTE-ALLOCATION"
+# Xero's statuses of money that is there, and of what is there no more; any other is none that is known.
+_LIVE_PAYMENT, _GONE_PAYMENT = frozenset({"AUTHORISED"}), frozenset({"DELETED"})
+_LIVE, _GONE = frozenset({"AUTHORISED", "PAID"}), frozenset({"VOIDED", "DELETED"})
+# As much as is kept of a status that nobody knows.
+_STATUS_LENGTH = 40
 
 
 class Role(StrEnum):
@@ -63,13 +70,15 @@ class Document:
     """One document as Xero shows it; what Xero left out is None or empty.
 
     `role` is None for what has no counterpart in LN, of `xero_type`. `other_key` is the key under which an
-    allocation may have been sent before Xero gave it an id. `gone`: deleted, voided or removed.
+    allocation may have been sent before Xero gave it an id. `status` is LIVE, GONE (deleted, voided or
+    removed), or what Xero calls it and nobody knows. `cash_problem`: why its bank account cannot be told.
+    `problem`: what of it cannot be read, or of its invoice.
     """
 
     key: Key
     xero_type: str
     role: Role | None
-    gone: bool
+    status: str
     day: dt.date | None
     amount: Decimal | None
     currency: str
@@ -80,6 +89,18 @@ class Document:
     prepayment_id: str = ""
     other_key: Key | None = None
     changed_at: dt.datetime | None = None
+    cash_problem: str = ""
+    problem: str = ""
+
+    @property
+    def is_credit_note(self) -> bool:
+        """Tell whether it stands for a whole credit note: it is among what is applied of itself."""
+        return self.key.kind is Kind.ALLOCATION and self.key.xero_id == self.prepayment_id
+
+    @property
+    def gone(self) -> bool:
+        """Tell whether it was deleted, voided or removed."""
+        return self.status == GONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +116,7 @@ class Shown:
     invoices: Mapping[str, XeroInvoice] = field(default_factory=dict)
     contacts: Mapping[str, XeroContact] = field(default_factory=dict)
     accounts: Mapping[str, XeroBankAccount] = field(default_factory=dict)
+    credit_notes: Iterable[XeroCreditNote] = ()
 
 
 def invoices_to_read(shown: Shown) -> set[str]:
@@ -112,26 +134,44 @@ def contacts_to_read(found: Iterable[Document], contacts: Mapping[str, XeroConta
 
 def days_to_read(shown: Shown) -> set[dt.date]:
     """Return the days of prepayments whose bank transactions are not among those that were read."""
-    known = {one.prepayment_id for one in shown.bank_transactions}
+    known = {one.prepayment_id for one in shown.bank_transactions if one.status in _LIVE_PAYMENT}
     days = {xero_date(one.date) for one in shown.prepayments if one.prepayment_id not in known}
     return {day for day in days if day}
 
 
 def documents(shown: Shown) -> list[Document]:
     """Return the documents that Xero shows, in the order in which they are to be delivered."""
-    cash = {
-        one.prepayment_id: one.bank_account.account_id
-        for one in shown.bank_transactions
-        if one.prepayment_id and one.bank_account
-    }
+    cash = _cash(shown.bank_transactions)
     found = [_payment(payment, shown) for payment in shown.payments]
     for prepayment in shown.prepayments:
-        whole = _prepayment(prepayment, shown, cash.get(prepayment.prepayment_id, ""))
+        whole = _prepayment(prepayment, shown, cash.get(prepayment.prepayment_id, frozenset()))
         found += [whole, *_allocations(whole, prepayment.allocations, shown)]
     for overpayment in shown.overpayments:
         whole = _overpayment(overpayment, shown)
         found += [whole, *_allocations(whole, overpayment.allocations, shown)]
+    for note in shown.credit_notes:
+        whole = _credit_note(note, shown)
+        if whole.problem and not whole.gone:
+            # Nothing else may tell of it: what is applied of it may be what cannot be read.
+            found.append(whole)
+        found += _allocations(whole, note.allocations, shown)
     return in_order(found)
+
+
+def _cash(transactions: Iterable[XeroBankTransaction]) -> dict[str, frozenset[str]]:
+    """Return the bank accounts that the cash of each prepayment went through; what was deleted did not."""
+    found: dict[str, frozenset[str]] = {}
+    for one in transactions:
+        if one.prepayment_id and one.bank_account and one.status in _LIVE_PAYMENT:
+            accounts = found.get(one.prepayment_id, frozenset())
+            found[one.prepayment_id] = accounts | {one.bank_account.account_id}
+    return found
+
+
+def _status(said: str, live: frozenset[str], gone: frozenset[str]) -> str:
+    if said in live:
+        return LIVE
+    return GONE if said in gone else said[:_STATUS_LENGTH]
 
 
 def in_order(found: Iterable[Document]) -> list[Document]:
@@ -140,17 +180,23 @@ def in_order(found: Iterable[Document]) -> list[Document]:
 
 
 def removed(found: Iterable[Document], rows: Iterable[AuditRow]) -> list[Document]:
-    """Return the allocations that the record knows and that their prepayments no longer show.
+    """Return the allocations that the record knows and that what they are of no longer shows.
 
-    `rows` are those of the allocations of exactly the prepayments that were read.
+    `rows` are those of the allocations of exactly the prepayments and the like that were read. Of one that
+    cannot be read whole, it is not known what is applied of it.
     """
     shown = {key for one in found for key in (one.key, one.other_key)}
+    unread = {
+        one.key.xero_id if one.key.kind is Kind.OVERPAYMENT else one.prepayment_id
+        for one in found
+        if one.problem and not one.gone
+    }
     return [
         Document(
             key=row.key,
             xero_type="",
             role=Role.SALES_PAYMENT,
-            gone=True,
+            status=GONE,
             day=row.entry.day,
             amount=Decimal(row.entry.amount) if row.entry.amount else None,
             currency=row.entry.currency,
@@ -162,6 +208,9 @@ def removed(found: Iterable[Document], rows: Iterable[AuditRow]) -> list[Documen
         )
         for row in rows
         if row.key not in shown
+        and row.entry.prepayment_id not in unread
+        # A closed row of a credit note that could not be read has nothing more to tell.
+        and not (row.discarded and row.key.xero_id == row.entry.prepayment_id)
     ]
 
 
@@ -177,13 +226,17 @@ def _invoice(nested: XeroInvoice | None, shown: Shown) -> XeroInvoice:
     return shown.invoices.get(nested.invoice_id, nested)
 
 
+def _problems(*problems: str) -> str:
+    return "; ".join(one for one in problems if one)
+
+
 def _payment(payment: XeroPayment, shown: Shown) -> Document:
     invoice = _invoice(payment.invoice, shown)
     return Document(
         key=Key(shown.organisation, Kind.PAYMENT, payment.payment_id),
         xero_type=payment.payment_type,
         role=_PAYMENT_ROLES.get(payment.payment_type),
-        gone=payment.status == "DELETED",
+        status=_status(payment.status, _LIVE_PAYMENT, _GONE_PAYMENT),
         day=xero_date(payment.date),
         amount=payment.amount,
         currency=invoice.currency_code or "",
@@ -192,24 +245,27 @@ def _payment(payment: XeroPayment, shown: Shown) -> Document:
         account_id=payment.account.account_id if payment.account else "",
         invoice_number=invoice.invoice_number or "",
         changed_at=xero_instant(payment.updated_date_utc),
+        problem=_problems(payment.problem, invoice.problem),
     )
 
 
-def _prepayment(prepayment: XeroPrepayment, shown: Shown, account_id: str) -> Document:
+def _prepayment(prepayment: XeroPrepayment, shown: Shown, accounts: frozenset[str]) -> Document:
     return Document(
         key=Key(shown.organisation, Kind.PREPAYMENT, prepayment.prepayment_id),
         xero_type=prepayment.type,
         role=_PREPAYMENT_ROLES.get(prepayment.type),
-        gone=prepayment.status in {"VOIDED", "DELETED"},
+        status=_status(prepayment.status, _LIVE, _GONE),
         day=xero_date(prepayment.date),
         amount=prepayment.total,
         currency=prepayment.currency_code or "",
         rate=prepayment.currency_rate,
         contact_id=prepayment.contact.contact_id if prepayment.contact else "",
-        account_id=account_id,
+        account_id=min(accounts) if len(accounts) == 1 else "",
+        cash_problem="Xero shows its money in more than one bank account" if len(accounts) > 1 else "",
         # Xero's own number of a prepayment is not one of an invoice, and is not sent.
         prepayment_id=prepayment.prepayment_id,
         changed_at=xero_instant(prepayment.updated_date_utc),
+        problem=prepayment.problem,
     )
 
 
@@ -218,7 +274,7 @@ def _overpayment(overpayment: XeroOverpayment, shown: Shown) -> Document:
         key=Key(shown.organisation, Kind.OVERPAYMENT, overpayment.overpayment_id),
         xero_type=overpayment.type,
         role=None,
-        gone=overpayment.status in {"VOIDED", "DELETED"},
+        status=_status(overpayment.status, _LIVE, _GONE),
         day=xero_date(overpayment.date),
         amount=overpayment.total,
         currency=overpayment.currency_code or "",
@@ -226,11 +282,34 @@ def _overpayment(overpayment: XeroOverpayment, shown: Shown) -> Document:
         contact_id=overpayment.contact.contact_id if overpayment.contact else "",
         account_id="",
         changed_at=xero_instant(overpayment.updated_date_utc),
+        problem=overpayment.problem,
+    )
+
+
+def _credit_note(note: XeroCreditNote, shown: Shown) -> Document:
+    """Return a credit note as what its applications are of; by itself it moves no money.
+
+    It is a document only while something of it cannot be read (see is_credit_note).
+    """
+    return Document(
+        key=Key(shown.organisation, Kind.ALLOCATION, note.credit_note_id),
+        xero_type=CREDIT_NOTE_ALLOCATION,
+        role=None,
+        status=_status(note.status, _LIVE, _GONE),
+        day=xero_date(note.date),
+        amount=note.total,
+        currency=note.currency_code or "",
+        rate=note.currency_rate,
+        contact_id=note.contact.contact_id if note.contact else "",
+        account_id="",
+        prepayment_id=note.credit_note_id,
+        changed_at=xero_instant(note.updated_date_utc),
+        problem=note.problem,
     )
 
 
 def _allocations(whole: Document, allocations: Iterable[XeroAllocation], shown: Shown) -> Iterator[Document]:
-    """Yield the allocations of a prepayment or overpayment.
+    """Yield the allocations of a prepayment, overpayment or credit note.
 
     Date and amount are the allocation's; bank account, currency and rate the prepayment's, for LN assigns
     only between documents of the same currency and rate.
@@ -246,9 +325,9 @@ def _allocations(whole: Document, allocations: Iterable[XeroAllocation], shown: 
         xero_id = item.allocation_id or made
         yield Document(
             key=Key(shown.organisation, Kind.ALLOCATION, xero_id),
-            xero_type=whole.xero_type if ours else OVERPAYMENT_ALLOCATION,
+            xero_type=OVERPAYMENT_ALLOCATION if whole.key.kind is Kind.OVERPAYMENT else whole.xero_type,
             role=_ALLOCATION_ROLES.get(whole.xero_type) if ours else None,
-            gone=whole.gone or item.is_deleted in {True, "true", "True"},
+            status=_allocation_status(item, whole),
             day=day,
             amount=item.amount,
             currency=whole.currency,
@@ -256,10 +335,25 @@ def _allocations(whole: Document, allocations: Iterable[XeroAllocation], shown: 
             contact_id=whole.contact_id,
             account_id=whole.account_id,
             invoice_number=invoice.invoice_number or "",
-            prepayment_id=whole.key.xero_id if ours else "",
+            prepayment_id=whole.key.xero_id,
             other_key=Key(shown.organisation, Kind.ALLOCATION, made) if xero_id != made else None,
             changed_at=whole.changed_at,
+            cash_problem=whole.cash_problem,
+            problem=_problems(item.problem, _deletion_problem(item), invoice.problem, whole.problem),
         )
+
+
+def _allocation_status(item: XeroAllocation, whole: Document) -> str:
+    if whole.gone or str(item.is_deleted).lower() == "true":
+        return GONE
+    # Neither live nor gone, as any status that nobody knows.
+    return f"IsDeleted {item.is_deleted}"[:_STATUS_LENGTH] if _deletion_problem(item) else whole.status
+
+
+def _deletion_problem(item: XeroAllocation) -> str:
+    if item.is_deleted is None or str(item.is_deleted).lower() in {"true", "false"}:
+        return ""
+    return f"Xero gives «{str(item.is_deleted)[:_STATUS_LENGTH]}» for IsDeleted"
 
 
 def _made_id(*parts: object) -> str:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Sequence
 
-from blocks.errors import NotAllowed, ResumeLater, UsageError
+from blocks.audit_rows import AuditRow
+from blocks.errors import NotAllowed, ResumeLater, Transient, UsageError
+from blocks.incidents import Incident
 from blocks.leases import Lease
 from flows.incidents import Failure
-from flows.payments.deliveries import LNSaysNothing, LNStops
-from flows.words import capital
+from flows.payments.beginning import NotConfirmed
+from flows.payments.deliveries import LNSaysNothing, LNStops, NoTokenNow
+from flows.words import asked_wait, capital, counted
 
+# A system, or something on the way to it, is out of order: wherever runs meet with that, it is one incident.
+OUTAGE = "outage"
+# LN answers nothing, be it on everything or on a document of which it said nothing before.
+UNANSWERED = "unanswered"
+# What outlasts the runs that come through, and ends with what it is about.
+LASTING = frozenset({UNANSWERED})
+_WHATEVER_STAGE = frozenset({OUTAGE, UNANSWERED})
 _NOTHING_SENT = (
     "This run has sent nothing to Infor LN, and the window has not moved on: the next run reads the same "
     "changes again."
@@ -26,17 +37,50 @@ _AGAIN = (
 
 def failure_of(connection: str, stage: str, error: Exception, said: str) -> Failure:
     """Return what a run's error comes to; `stage` is where the run was, `said` the error in a sentence."""
-    stage = stage or "window"
     delivered = stage in {"deliver", "audit"}
     return Failure(
-        stage,
-        "",
-        f"Payments of {connection}: stopped at {stage}",
+        stage or "window",
+        _step(error),
+        f"Payments of {connection}: {_stopped(stage)}",
         said,
         (),
         (_ROWS_KNOW if delivered else _NOTHING_SENT,),
         _remedy(error),
     )
+
+
+def unanswered(connection: str, rows: Sequence[AuditRow], command: str) -> Failure:
+    """Return what it comes to that LN still has not said what became of some documents, sent again by now.
+
+    `command` is how the command audit is called for them.
+    """
+    documents = counted(len(rows), "document")
+    return Failure(
+        "deliver",
+        UNANSWERED,
+        f"Payments of {connection}: LN does not answer for {documents}",
+        f"LN was sent the same message more than once and has not said what became of it, for {documents}",
+        tuple(_described(row) for row in rows),
+        (
+            "All others are as the audit table says, and the window moves on.",
+            "Each run sends these again, unless the connection holds them.",
+        ),
+        f"Look for each in LN by its Xero id. Where LN has it: {command} discard KEY --reason R. Where not, "
+        "see with whoever looks after Infor LN why it gives no clear answer for it.",
+    )
+
+
+def continued(failure: Failure, day: dt.date, open_incidents: Iterable[Incident]) -> tuple[Failure, dt.date]:
+    """Return a failure and its day as those of the open incident that it goes on with, if there is one.
+
+    What began before midnight is the same after it.
+    """
+    for one in open_incidents:
+        if one.flow != "payments" or one.step != failure.step:
+            continue
+        if one.stage == failure.stage or failure.step in _WHATEVER_STAGE:
+            return failure._replace(stage=one.stage), one.day
+    return failure, day
 
 
 def died(connection: str, lease: Lease) -> Failure:
@@ -50,25 +94,47 @@ def died(connection: str, lease: Lease) -> Failure:
         "lost.",
         (),
         (_ROWS_KNOW,),
-        f"{_AGAIN}.",
+        f"{_AGAIN}. If it was started with a window (since, until or a date), start it again with the same.",
     )
 
 
 def stopped_sentence(stage: str, error: Exception, since: dt.datetime | None) -> str:
     """Return an error with the stage in which it stopped the run."""
-    where = f"Stopped at {stage}" if stage else "Stopped before it began"
+    where = capital(_stopped(stage))
     window = f" (changes since {since.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC)" if since else ""
     return f"{where}{window}. {error}"
 
 
+def _stopped(stage: str) -> str:
+    return f"stopped at {stage}" if stage else "stopped before it began"
+
+
+def _step(error: Exception) -> str:
+    if isinstance(error, LNSaysNothing):
+        return UNANSWERED
+    return OUTAGE if isinstance(error, Transient) else ""
+
+
+def _described(row: AuditRow) -> str:
+    entry = row.entry
+    whom = (entry.contact_name, entry.invoice_number, f"{entry.amount} {entry.currency}")
+    return f"{row.key} ({', '.join(part for part in whom if part.strip())})"
+
+
 def _remedy(error: Exception) -> str:
     first = ""
-    if isinstance(error, NotAllowed | LNStops):
+    if isinstance(error, NoTokenNow):
+        first = "See with whoever looks after Infor whether its token service is at work."
+    elif isinstance(error, NotAllowed | LNStops):
         first = "Correct what is named above: the connection (python -m blocks save NAME), or rights in LN."
     elif isinstance(error, LNSaysNothing):
         first = "See with whoever looks after Infor LN and its gateway whether they are at work."
+    elif isinstance(error, NotConfirmed):
+        first = "See to people's decisions and confirm the beginning, as said above."
     elif isinstance(error, ResumeLater):
         first = f"Wait until {error.resume_at:%Y-%m-%d %H:%M} UTC."
+    elif isinstance(error, Transient) and error.retry_after_seconds:
+        first = asked_wait(error.retry_after_seconds)
     elif isinstance(error, UsageError):
         first = "Correct what is named above."
     return f"{first} {capital(_AGAIN)}.".strip()

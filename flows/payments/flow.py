@@ -6,25 +6,29 @@ window -> collect -> classify -> deliver -> audit
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from prefect import flow, get_run_logger, runtime
+from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from blocks.dates import require_askable
 from blocks.errors import DaybookError, UsageError
 from blocks.home import keep_new_files_private
 from blocks.payment_connection import PaymentConnection
+from flows import reports
 from flows.lease import held
+from flows.payments.beginning import against, require_sure_beginning
 from flows.payments.collect import collect
 from flows.payments.deliveries import Deliveries
 from flows.payments.exchange import Exchange, opened
 from flows.payments.record import advance, begin, end, recorded
 from flows.payments.report import Report
+from flows.payments.run_counts import file_for
 from flows.payments.start import settle_window
 from flows.payments.summary import PaymentsSummary
-from flows.words import fault_of
+from flows.words import clocks_differ, fault_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,13 @@ class Asked:
     connection: str
     since: dt.datetime | None = None
     until: dt.datetime | None = None
+    date: dt.date | None = None
     dry_run: bool = False
+
+    @property
+    def by_hand(self) -> bool:
+        """Tell whether somebody asks for a window of their own."""
+        return bool(self.since or self.until or self.date)
 
 
 def _run_name() -> str:
@@ -68,13 +78,14 @@ async def payments(
     summary = PaymentsSummary(connection, str(runtime.flow_run.id))
     report = await Report.begun(summary)
     try:
-        asked = Asked(connection, *asked_window(since, until, date), dry_run)
+        asked = checked(Asked(connection, since, until, date, dry_run))
         found = await PaymentConnection.named(connection)
-        log, run_id = get_run_logger().info, summary.flow_run_id
+        log, run_id = reports.run_log(), summary.flow_run_id
         async with (
-            opened(connection, found, run_id, log, report.progress) as exchange,
-            recorded(exchange, summary, dry_run=dry_run, by_hand=bool(asked.since or asked.until)),
+            opened(connection, found, run_id, log.say, report.progress, warn=log.warn) as exchange,
+            recorded(exchange, summary, dry_run=dry_run, by_hand=asked.by_hand),
         ):
+            exchange.run_count = file_for(found.store.address, connection)
             await run(exchange, summary, asked)
     except DaybookError as error:
         await report.failed(error)
@@ -91,17 +102,23 @@ async def run(exchange: Exchange, summary: PaymentsSummary, asked: Asked) -> Non
     """Take one window through all stages."""
     if asked.dry_run:
         await settle(exchange, summary, asked)
+        if reason := await against(exchange):
+            summary.notes.append(reason)
         summary.take(await decided(exchange), dry_run=True)
         summary.status = "dry-run"
         return
     async with held(exchange, exchange.run_id) as dead:
         # Only now: what the run before has collected moves the window.
         await settle(exchange, summary, asked)
+        await require_sure_beginning(exchange)
         await begin(exchange, summary, dead)
         deliveries = await decided(exchange)
         try:
             with exchange.in_stage("deliver"):
                 await deliveries.deliver()
+        except Exception:
+            await deliveries.take_record()
+            raise
         finally:
             summary.take(deliveries, dry_run=False)
         with exchange.in_stage("audit"):
@@ -112,8 +129,9 @@ async def run(exchange: Exchange, summary: PaymentsSummary, asked: Asked) -> Non
 async def settle(exchange: Exchange, summary: PaymentsSummary, asked: Asked) -> None:
     """Fix the window."""
     with exchange.in_stage("window"):
-        await settle_window(exchange, asked.since, asked.until)
+        await settle_window(exchange, asked.since, asked.until, asked.date)
         summary.take_window(exchange.window)
+        summary.notes += exchange.told(clocks_differ("Xero", exchange.xero.transport.there))
 
 
 async def decided(exchange: Exchange) -> Deliveries:
@@ -126,18 +144,13 @@ async def decided(exchange: Exchange) -> Deliveries:
     return deliveries
 
 
-def asked_window(
-    since: dt.datetime | None, until: dt.datetime | None, date: dt.date | None
-) -> tuple[dt.datetime | None, dt.datetime | None]:
-    """Return the window that is asked for, in UTC. Raises UsageError for a date beside a window."""
-    if date is None:
-        return _aware(since), _aware(until)
-    if since or until:
+def checked(asked: Asked) -> Asked:
+    """Return what is asked for, in UTC. Raises UsageError for what no run can be asked for."""
+    for name, value in (("since", asked.since), ("until", asked.until), ("date", asked.date)):
+        require_askable(name, value)
+    if asked.date and (asked.since or asked.until):
         raise UsageError("Give either a date, or since and until.")
-    start = dt.datetime.combine(date, dt.time(), dt.UTC)
-    if start > dt.datetime.now(dt.UTC):
-        raise UsageError(f"{date} has not begun yet (days are UTC).")
-    return start, min(start + dt.timedelta(days=1), dt.datetime.now(dt.UTC))
+    return replace(asked, since=_aware(asked.since), until=_aware(asked.until))
 
 
 def _aware(instant: dt.datetime | None) -> dt.datetime | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -53,6 +54,22 @@ def encoded(message: Message, prepayment_field: str = PREPAYMENT_FIELD) -> bytes
             "XeroContactName": message.xero_contact_name,
         }
     )
+
+
+def decoded(message: str) -> Mapping[str, object]:
+    """Return the fields of a message that was sent, numbers as integers and decimals; empty for none."""
+    try:
+        return _FIELDS.decode(message)
+    except msgspec.DecodeError:
+        return {}
+
+
+def day_of(seconds: object) -> dt.date | None:
+    """Return the day of a midnight UTC in seconds."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).date() if isinstance(seconds, int) else None
+
+
+_FIELDS = msgspec.json.Decoder(dict[str, object], float_hook=Decimal)
 
 
 def unix_seconds(day: dt.date) -> int:

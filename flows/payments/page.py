@@ -25,15 +25,18 @@ def page(summary: PaymentsSummary) -> str:
     failure = summary.failure
     parts = [f"# {_TITLES[summary.status]}, {summary.date}", cell(summary.message)]
     if failure is not None:
-        parts = [f"# {failure.title}", f"## What happened\n\n{cell(failure.happened)}"]
+        parts = [f"# {cell(failure.title)}", f"## What happened\n\n{cell(failure.happened)}"]
         parts.append("## What is safe\n\n" + " ".join(failure.safe))
         parts.append(f"## What to do next\n\n{failure.remedy}")
         parts.append(f"## Recorded\n\n{bullets(_recorded(summary))}")
     parts.append(_figures(summary))
-    if summary.planned:
-        parts.append("## What would be done\n\n" + _planned(summary))
-    if summary.open:
-        parts.append("## What is open\n\n" + _open(summary.open))
+    if planned := _planned(summary):
+        parts.append(f"## What would be done\n\n{planned}")
+    if left := [row for row in summary.open if row.key not in summary.told_together]:
+        parts.append("## What is open\n\n" + _open(left))
+    if summary.before_start:
+        by_date = [f"{one.day}: {_whom(one)} ({one.key})" for one in summary.before_start]
+        parts.append(f"## From before the start: {len(by_date):,}, by date\n\n{bullets(by_date)}")
     if summary.notes:
         parts.append("## Notes\n\n" + bullets(summary.notes))
     return "\n\n".join(parts) + "\n"
@@ -98,6 +101,7 @@ def _planned(summary: PaymentsSummary) -> str:
     said = [
         (one.entry, "to be sent" if one.action is Action.SEND else str(one.status), one.reason)
         for one in summary.planned
+        if one.entry.key not in summary.told_together
     ]
     return _listed(said)
 
@@ -111,14 +115,17 @@ def _listed(documents: Sequence[tuple[Entry, str, str]]) -> str:
     """Return documents by status, as lists: a table would hide the reasons beyond the page's edge."""
     groups: dict[str, list[str]] = {}
     for entry, status, reason in documents:
-        whom = (entry.contact_name, entry.invoice_number, amount_shown(entry))
-        what = ", ".join(text for text in whom if text)
+        what = _whom(entry)
         groups.setdefault(status, []).append(
             f"{what}: {reason} ({entry.key})" if reason else f"{what} ({entry.key})"
         )
     return "\n\n".join(
         f"### {capital(status)}: {len(texts):,}\n\n{bullets(texts)}" for status, texts in groups.items()
     )
+
+
+def _whom(entry: Entry) -> str:
+    return ", ".join(text for text in (entry.contact_name, entry.invoice_number, amount_shown(entry)) if text)
 
 
 def _recorded(summary: PaymentsSummary) -> list[str]:

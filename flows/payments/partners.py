@@ -12,18 +12,20 @@ from dataclasses import dataclass
 from blocks.xero_payments import XeroContact
 
 # No chain of merged contacts is longer; what seems so is a circle.
-_MOST_MERGES = 20
+MOST_MERGES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Partner:
     """Whom a document concerns: the LN code, empty for one that LN does not know, and the name in Xero.
 
-    The name is sent as it is: LN has nothing else to tell employees' expenses by.
+    The name is sent as it is: LN has nothing else to tell employees' expenses by. `problem`: what of the
+    contact cannot be read.
     """
 
     code: str
     name: str
+    problem: str = ""
 
     @property
     def recurring(self) -> bool:
@@ -33,12 +35,12 @@ class Partner:
 
 def partner_of(contact_id: str, contacts: Mapping[str, XeroContact]) -> Partner | None:
     """Return whom a contact stands for, or None where Xero showed no such contact, or a circle of merges."""
-    for _ in range(_MOST_MERGES):
+    for _ in range(MOST_MERGES):
         contact = contacts.get(contact_id)
         if contact is None:
             return None
         if not contact.merged_to_contact_id:
-            return Partner((contact.contact_number or "").strip(), contact.name)
+            return Partner((contact.contact_number or "").strip(), contact.name, contact.problem)
         contact_id = contact.merged_to_contact_id
     return None
 

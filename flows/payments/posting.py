@@ -5,15 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
+from blocks.audit_rows import MayNotSend
 from blocks.clock import Clock
-from blocks.errors import CallFailed
+from blocks.errors import CallFailed, Throttled
 from blocks.infor_answers import LNAnswer
 from blocks.infor_ln import InforLNClient
-from blocks.transport import LONGEST_WAIT_SECONDS
-from flows.payments.verdict import Means, Verdict, judge
-
-_LONGEST_BACK_OFF = 30.0
+from blocks.patience import Patience
+from blocks.transport import LONGEST_WAIT_SECONDS, back_off
+from flows.payments.verdict import AGREED_TEXT, Means, Verdict, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,36 +36,67 @@ async def post(
     clock: Clock,
     *,
     retries: int,
+    document_id: str = "",
+    agreed_text: str = AGREED_TEXT,
     in_doubt: bool = False,
     again: Callable[[], Awaitable[None]] | None = None,
+    patience: Patience | None = None,
 ) -> Posted:
     """Post a document, again where its verdict says that nothing was booked, and say how it ended.
 
-    `again` is awaited before each further post, so that the audit row counts it. A wait is what the other
-    side asks for plus up to a second, else 0.5 s doubled each time up to 30 s, of which up to half is
-    dropped at random; one longer than LONGEST_WAIT_SECONDS is for a later run.
+    `document_id` and `agreed_text` are what `judge` tells a duplicate by. `again` is awaited before each
+    further post, so that the audit row counts it; where it raises MayNotSend, a person has closed the
+    document meanwhile, and the posting is given up. A wait is what the other side asks for plus up to a
+    second, else 0.5 s doubled each time up to 30 s, of which up to half is dropped at random; one longer than
+    LONGEST_WAIT_SECONDS is for a later run. Where no connection comes about, or the quota is used up, LN is
+    waited for as long as the patience lasts.
     """
+    patience = patience or Patience()
     posts, forgotten = 0, False
+
+    def judged(outcome: LNAnswer | CallFailed) -> Verdict:
+        return judge(outcome, document_id, agreed_text=agreed_text, in_doubt=in_doubt)
+
     while True:
         posts += 1
-        answer: LNAnswer | None = None
-        try:
-            answer = await ln.post(document)
-            verdict = judge(answer, in_doubt=in_doubt)
-        except CallFailed as error:
-            verdict = judge(error, in_doubt=in_doubt)
+        verdict, answer, outage = await _posted(ln, document, judged)
+        if verdict.means is Means.UNKNOWN:
+            patience.under_way.note()
         if verdict.means not in {Means.RETRY, Means.RETRY_TOKEN}:
             return Posted(verdict, answer, posts)
         wait = _wait(verdict, posts)
-        if posts > retries or wait > LONGEST_WAIT_SECONDS:
+        ends = patience.until(outage) if outage and retries else None
+        if ends is not None and clock.now() + timedelta(seconds=wait) <= ends:
+            patience.waits(outage, wait)
+        elif posts > retries or wait > LONGEST_WAIT_SECONDS:
             if verdict.means is Means.RETRY or forgotten:
                 return Posted(_given_up(verdict, posts), answer, posts, given_up=True)
             # The token is not good after all, or so it seems: one more post, with a new one.
             ln.forget_token()
             forgotten = True
         await clock.sleep(wait)
-        if again is not None:
-            await again()
+        if again is not None and await _is_closed(again):
+            return Posted(_given_up(verdict, posts), answer, posts, given_up=True)
+
+
+async def _posted(
+    ln: InforLNClient, document: bytes, judged: Callable[[LNAnswer | CallFailed], Verdict]
+) -> tuple[Verdict, LNAnswer | None, CallFailed | None]:
+    """Post once; return what it means, what LN answered, and what kept LN from taking anything."""
+    try:
+        answer = await ln.post(document)
+    except CallFailed as error:
+        return judged(error), None, error
+    verdict = judged(answer)
+    return verdict, answer, Throttled(verdict.reason, status=429) if answer.status == 429 else None
+
+
+async def _is_closed(again: Callable[[], Awaitable[None]]) -> bool:
+    try:
+        await again()
+    except MayNotSend:
+        return True
+    return False
 
 
 def _given_up(verdict: Verdict, posts: int) -> Verdict:
@@ -76,4 +108,4 @@ def _given_up(verdict: Verdict, posts: int) -> Verdict:
 def _wait(verdict: Verdict, posts: int) -> float:
     if verdict.wait_seconds is not None:
         return verdict.wait_seconds + random.random()  # noqa: S311
-    return min(2.0 ** (posts - 2), _LONGEST_BACK_OFF) * random.uniform(0.5, 1.0)  # noqa: S311
+    return back_off(posts - 1)

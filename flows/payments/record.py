@@ -8,13 +8,23 @@ from contextlib import asynccontextmanager, suppress
 from zoneinfo import ZoneInfo
 
 from blocks import audit
+from blocks.audit_rows import Status
 from blocks.errors import DaybookError, LeaseLost, StoreError, UsageError
+from blocks.incidents import Incident
 from blocks.leases import Lease
-from flows.incidents import Desk
+from flows.incidents import Desk, Failure
+from flows.payments import before_start
 from flows.payments.deliveries import Deliveries
 from flows.payments.exchange import Exchange
-from flows.payments.failure import failure_of, stopped_sentence
-from flows.payments.start import goes_on
+from flows.payments.failure import (
+    LASTING,
+    UNANSWERED,
+    continued,
+    failure_of,
+    stopped_sentence,
+    unanswered,
+)
+from flows.payments.start import goes_on, sending_since
 from flows.payments.summary import OPEN, PaymentsSummary
 from flows.tasks import run_task
 from flows.words import counted, fault_of
@@ -25,7 +35,9 @@ _ZONE = ZoneInfo("UTC")
 def desk_of(exchange: Exchange) -> Desk:
     """Return where this run's incidents are recorded and told."""
     user = exchange.connection.assigned_user_key
-    return Desk("payments", exchange.name, exchange.store, exchange.mambu, user, exchange.clock, exchange.log)
+    return Desk(
+        "payments", exchange.name, exchange.store, exchange.mambu, user, exchange.clock, exchange.warn
+    )
 
 
 async def begin(exchange: Exchange, summary: PaymentsSummary, dead: Lease | None) -> None:
@@ -55,9 +67,50 @@ async def advance(exchange: Exchange, summary: PaymentsSummary, deliveries: Deli
 
 
 async def end(exchange: Exchange, summary: PaymentsSummary) -> None:
-    """Record that the run came to its end, and take over what is open from whatever run."""
+    """Record that the run came to its end.
+
+    What LN does not answer for stays an incident until it does, and so does what waits for a person's word.
+    """
     summary.status = "completed"
-    await desk_of(exchange).resolve(None, _ZONE, lost_store=exchange.young_record)
+    desk = desk_of(exchange)
+    unknown = await exchange.store.audit.rows(exchange.name, statuses=[Status.UNKNOWN])
+    silent = [row for row in unknown if row.tries > 1]
+    await desk.resolve(
+        None,
+        _ZONE,
+        but_stages={before_start.STAGE},
+        but_steps={UNANSWERED} if silent else (),
+    )
+    if silent:
+        failure = unanswered(exchange.name, silent, exchange.audit_command)
+        await _open(exchange, failure, exchange.clock.now())
+    await _tell_before_start(exchange, desk)
+
+
+async def _tell_before_start(exchange: Exchange, desk: Desk) -> None:
+    """Keep one incident of all that is older than the connection and waits for a person's word."""
+    # A day on which nothing else of the payments stops: they begin with the next one.
+    day = (await sending_since(exchange)).astimezone(dt.UTC).date() - dt.timedelta(days=1)
+    # Of whatever day: the start may have moved since it was opened.
+    held = await exchange.store.incidents.all(exchange.name, only_open=True)
+    rows = await exchange.store.audit.waiting_from_before_start(exchange.name)
+    if not rows:
+        await desk.resolve(None, _ZONE, stages={before_start.STAGE})
+        return
+    failure = before_start.failure(exchange.name, [row.entry for row in rows], exchange.audit_command)
+    told = [one for one in held if (one.flow, one.stage) == ("payments", before_start.STAGE)]
+    failure, day = continued(failure, day, told)
+    if failure.what not in {one.error for one in told}:
+        await desk.open(failure, day, _ZONE, beside=LASTING)
+
+
+async def _open(exchange: Exchange, failure: Failure, began: dt.datetime) -> Incident:
+    """Record a failure; the same one that is still open is taken further, on whatever day it began."""
+    desk, day = desk_of(exchange), began.astimezone(dt.UTC).date()
+    with suppress(StoreError):  # it is told all the same
+        held = await exchange.store.incidents.all(exchange.name, only_open=True)
+        failure, day = continued(failure, day, held)
+    return await desk.open(failure, day, _ZONE, beside={*LASTING, before_start.STEP})
 
 
 @asynccontextmanager
@@ -85,18 +138,16 @@ async def recorded(
         with suppress(StoreError):
             summary.open = await exchange.store.audit.rows(exchange.name, statuses=OPEN)
         _note_unseen(summary)
+        _note_before_start(exchange, summary)
 
 
 async def _failed(exchange: Exchange, summary: PaymentsSummary, error: DaybookError) -> None:
     summary.status = "failed"
     said = stopped_sentence(exchange.stage, error, summary.since)
     summary.failure = failure_of(exchange.name, exchange.stage, error, said)
-    # The window stands still while runs fail, and with it the day: one incident, however often.
-    began = summary.since or exchange.clock.now()
-    day = began.astimezone(dt.UTC).date()
     with suppress(StoreError):
-        incident = await desk_of(exchange).open(summary.failure, day, _ZONE)
-        held = await exchange.store.incidents.all(exchange.name, day=day, only_open=True)
+        incident = await _open(exchange, summary.failure, summary.since or exchange.clock.now())
+        held = await exchange.store.incidents.all(exchange.name, only_open=True)
         found = [one for one in held if one.incident_id == incident.incident_id]
         summary.incident = found[0] if found else incident
 
@@ -108,3 +159,10 @@ def _note_unseen(summary: PaymentsSummary) -> None:
             f"Xero no longer shows {counted(len(summary.unseen), 'document')} of which no end was made, so "
             f"nothing became of them in this run: {some}."
         )
+
+
+def _note_before_start(exchange: Exchange, summary: PaymentsSummary) -> None:
+    planned = summary.planned if summary.status == "dry-run" else ()
+    summary.before_start = before_start.entries_waiting(summary.open, planned)
+    if summary.before_start:
+        summary.notes.append(before_start.line(summary.before_start, exchange.audit_command))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from blocks.errors import UsageError
+from blocks.errors import UnusableAnswer, UsageError
 from blocks.xero import PAYMENT_SCOPES, XeroOrganisation
 from flows.payments.exchange import Exchange
-from flows.payments.windows import Window, window
+from flows.payments.windows import Window, beginning, overlap, window
 from flows.tasks import run_task
 
 
@@ -19,29 +19,71 @@ async def ask_xero(exchange: Exchange) -> XeroOrganisation:
     return await exchange.xero.organisation()
 
 
-async def settle_window(exchange: Exchange, since: dt.datetime | None, until: dt.datetime | None) -> None:
-    """Fix the Xero organisation and the window of a run.
+async def settle_window(
+    exchange: Exchange,
+    since: dt.datetime | None,
+    until: dt.datetime | None,
+    date: dt.date | None = None,
+) -> None:
+    """Fix the Xero organisation and the window of a run: what is asked for, or the whole of a date (UTC).
 
     Raises UsageError for the wrong organisation, and where it is not known from when on to send.
     """
-    connection = exchange.connection
+    connection, audit = exchange.connection, exchange.store.audit
     # Before anything is asked: what is asked for must make sense first.
-    collected = await exchange.store.audit.collected_until(exchange.name)
-    exchange.young_record = collected is None
+    last = await audit.last_window(exchange.name)
+    collected = last.until if last else None
+    since = _midnight(date) if date else since
+    if since is None:
+        beginning(collected, connection.start)
+    exchange.last_window = last
+    _take_organisation(exchange, await ask_xero(exchange))
+    now = _time_in_xero(exchange)
+    if date:
+        until = _end_of(date, now)
     exchange.window = window(
-        exchange.clock.now(),
+        now,
         collected_until=collected,
         start=connection.start,
         until_yesterday=connection.process_until == "yesterday",
-        overlap=dt.timedelta(minutes=connection.overlap_minutes),
+        overlap=overlap(
+            connection.overlap_minutes,
+            now=now,
+            collected_until=collected,
+            by_xero=last is not None and last.by_xero,
+        ),
         since=since,
         until=until,
     )
     started = await sending_since(exchange)
-    # Who asks for an earlier window wants what is in it.
-    earliest = min(started, since or started)
-    exchange.policy = replace(exchange.policy, starts_on=earliest.astimezone(dt.UTC).date())
-    xero = await ask_xero(exchange)
+    exchange.policy = replace(exchange.policy, starts_on=started.astimezone(dt.UTC).date())
+    exchange.asked_since = since.astimezone(dt.UTC).date() if since else None
+
+
+def _time_in_xero(exchange: Exchange) -> dt.datetime:
+    """Return Xero's time in the last answer, which came before any list was asked for."""
+    said = exchange.xero.transport.there.said
+    if said is None:
+        raise UnusableAnswer(
+            "Xero: its answers state no time (neither DateTimeUTC nor a Date header), so what changed up to "
+            "now cannot be told. Nothing was sent. Is something between here and Xero changing its answers?"
+        )
+    return said
+
+
+def _midnight(date: dt.date) -> dt.datetime:
+    return dt.datetime.combine(date, dt.time(), dt.UTC)
+
+
+def _end_of(date: dt.date, now: dt.datetime) -> dt.datetime:
+    """Return the end of a date, as far as it has come. Raises UsageError where it has not begun."""
+    if _midnight(date) >= now:
+        raise UsageError(f"{date} has not begun yet (days are UTC).")
+    return min(_midnight(date) + dt.timedelta(days=1), now)
+
+
+def _take_organisation(exchange: Exchange, xero: XeroOrganisation) -> None:
+    connection = exchange.connection
     expected = connection.organisation
     if expected and expected not in {xero.name, xero.organisation_id}:
         raise UsageError(
@@ -59,6 +101,11 @@ async def sending_since(exchange: Exchange) -> dt.datetime:
 
 
 def goes_on(window_: Window, collected_until: dt.datetime | None, start: dt.datetime | None) -> bool:
-    """Tell whether a window leaves no gap behind the last one, or behind the connection's start."""
-    places = [place for place in (collected_until, start) if place is not None]
-    return not places or window_.asked_from <= max(places)
+    """Tell whether a window leaves no gap behind the last one, or behind the connection's start.
+
+    What Xero is read again for behind the last window's end is read only by a window that begins there.
+    """
+    if collected_until is None and start is None:
+        return True
+    behind_last = collected_until is not None and window_.since <= collected_until
+    return behind_last or (start is not None and window_.asked_from <= start)

@@ -3,22 +3,30 @@
 The table in short; whoever changes a row changes the tests of that row:
 
     what came back                               verdict
-    2xx                                          sent; with an error object in it: failed
-    any status, «Payment already processed»      duplicate
+    any status, the agreed text (see below)      duplicate
+    any status, «already there» of our own id    duplicate
+    2xx                                          sent
+    2xx with a "no" in it, or a web page; 207    unknown, with LN's words
     401 «OAuth [U14]»                            retry with the same token
     401 otherwise (a new token was tried)        stop the run
     403, 404, a redirect                         stop the run
-    409, already there                           duplicate
     409, locked                                  retry
+    409, «already there» of who knows what       unknown: it may be this document that is meant
     429                                          retry, when it says so
     500 with an error of LN's own                failed: a refusal in disguise
     other 4xx                                    failed
-    408, other 5xx, a web page under a 2xx       unknown: LN may have booked it
+    4xx or 500 that speaks of a time-out on
+    the way                                      unknown
+    408, other 5xx                               unknown: LN may have booked it
     connection lost or timed out after sending   unknown
     no connection                                retry
     no token                                     stop the run
 
 What is `failed` is sent again by later runs; what is `unknown` never by this one.
+
+That LN has a document counts only where LN says so of this document: in the words agreed with whoever looks
+after LN, or as a statement about its Xero id. "Duplicate document number in series" is about something else,
+as is "Payment 1234: invoice already posted", and the payment is not booked.
 """
 
 from __future__ import annotations
@@ -31,12 +39,51 @@ from blocks.errors import CallFailed, NotAllowed, UnknownOutcome, Unreachable
 from blocks.infor_answers import LNAnswer
 from blocks.infor_token import GOOD_TOKEN_REFUSED, NoToken
 
-_ALREADY_PROCESSED = re.compile(r"payment\s+already\s+processed", re.IGNORECASE)
-_ALREADY_THERE = re.compile(
-    r"already\s+(?:been\s+)?(?:processed|exist|present)|exists\s+already|duplicate", re.IGNORECASE
+# Of the published description; a connection can say otherwise.
+AGREED_TEXT = "Payment already processed"
+# A 409 that speaks of something there, whatever it is.
+_SOMETHING_THERE = re.compile(
+    r"(?<!not )(?<!no )\balready\b|\bduplicated?\b(?<!not a duplicate)(?<!no duplicate)", re.IGNORECASE
+)
+# The document's own id, wherever it stands in a message.
+_ID = "\0"
+_THING = r"(?:(?:bank|xero) )?(?:payment|prepayment|allocation|document|transaction|record|entry|message)"
+_NAMES = r"(?:key\W{1,3})?(?:xero ?)?(?:payment|pp?repayment|allocation)? ?(?:id|key|number|no|reference)"
+_OURS = (
+    rf"(?:(?:the|an?|this) )?(?:{_THING} (?:with|for|of) (?:the )?)?(?:{_THING}\b)?[\s:]{{0,2}}"
+    rf"(?:\b{_NAMES}\b)?[\s\"'«(\[)=:#]{{0,4}}{_ID}"
+)
+_STATE = r"(?:processed|booked|posted|exists?|present|there|in (?:infor )?ln)\b"
+_ALREADY = (
+    rf"(?:(?:is|was|has|had|been|it|does) ){{0,3}}(?:already (?:been )?{_STATE}|{_STATE} already\b)"
+    r"(?!\s*\?)(?![^.;]{0,120}(?:error|fail|reject|cancel|revers|delet|invalid|refus|declin|abort))"
+)
+_NO_MORE = (
+    r"[\"'»)\]]{0,2}(?: \([\w.-]{1,20}\))?\s?"
+    r"(?:$|[.;!]|(?:found|detected|ignored|skipped|refused|rejected)\b)"
+)
+# That this document is there: its id and the statement together, from the beginning of what is said on, so
+# that it is not what could not be checked, or would be so if, or is said of the document's invoice.
+_IS_THERE = re.compile(
+    r"(?:^|[.;:!?] ?| - )(?:"
+    rf"{_OURS}[\s\"'»)\],:-]{{0,4}}(?:in (?:infor )?ln )?"
+    rf"(?:{_ALREADY}|(?:(?:is|was) )?(?:an? )?duplicate(?: payment| id)?{_NO_MORE})"
+    rf"|(?:this is )?(?:an? )?duplicate(?: of)?[\s:]{{0,2}}{_OURS}{_NO_MORE}"
+    rf"|(?:(?:the|an?|this) )?(?:{_THING} )?{_ALREADY}[\s:]{{0,2}}{_OURS}{_NO_MORE}"
+    rf"|there is already {_OURS}{_NO_MORE}"
+    r")",
+    re.IGNORECASE,
+)
+_ON_THE_WAY = re.compile(
+    r"\btim(?:ed?|ing)[\s-]?out\b|\bgateway\b|\bupstream\b|\bback-?end\b"
+    r"|\bconnection\b.{0,40}\b(?:reset|refused|closed|lost|aborted)\b",
+    re.IGNORECASE,
 )
 _LOCKED = re.compile(r"\block(?:ed|s)?\b|in use by", re.IGNORECASE)
-_CHECK_LN = (
+# What is answered so never came to LN.
+_BEFORE_LN = frozenset({*range(300, 400), 401, 403, 404, 429})
+# What the reason of a refusal ends with that may be due to an earlier sending.
+CHECK_LN = (
     " An earlier sending of it was never answered: check in LN whether that one was booked, which could be "
     "why it is refused. Where LN has it, discard it; where it has not, undiscard it, and it is sent as Xero "
     "shows it now."
@@ -62,24 +109,61 @@ class Means(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A verdict with its reason in words; `wait_seconds` is what the other side asks for, if it does."""
+    """A verdict with its reason in words; `wait_seconds` is what the other side asks for, if it does.
+
+    `passing`: what stops the run is likely to pass by itself.
+    """
 
     means: Means
     reason: str
     wait_seconds: float | None = None
+    passing: bool = False
 
 
-def judge(outcome: LNAnswer | CallFailed, *, in_doubt: bool = False) -> Verdict:
-    """Say what became of a posted document; `in_doubt`: an earlier sending of it was never answered."""
-    verdict = _of_answer(outcome) if isinstance(outcome, LNAnswer) else _of_error(outcome)
+def judge(
+    outcome: LNAnswer | CallFailed,
+    document_id: str = "",
+    *,
+    agreed_text: str = AGREED_TEXT,
+    in_doubt: bool = False,
+) -> Verdict:
+    """Say what became of a posted document.
+
+    `document_id` is the Xero id by which LN knows it, and `agreed_text` what LN says of one that it has;
+    `in_doubt`: an earlier sending of it was never answered.
+    """
+    if not isinstance(outcome, LNAnswer):
+        verdict = _of_error(outcome)
+    elif _is_there(outcome, document_id, agreed_text):
+        verdict = Verdict(Means.DUPLICATE, f"LN has it already: {outcome.said}.")
+    else:
+        verdict = _of_answer(outcome)
     if in_doubt and verdict.means is Means.FAILED:
-        return Verdict(verdict.means, verdict.reason + _CHECK_LN)
+        return Verdict(verdict.means, verdict.reason + CHECK_LN)
     return verdict
+
+
+def _is_there(answer: LNAnswer, document_id: str, agreed_text: str) -> bool:
+    """Tell whether LN says that it has this document."""
+    if not answer.message:
+        return False
+    if _phrase(agreed_text).search(answer.message):
+        return True
+    if not document_id:
+        return False
+    said = " ".join(_phrase(document_id).sub(_ID, answer.message.replace(_ID, "")).split())
+    return _IS_THERE.search(said) is not None
+
+
+def _phrase(text: str) -> re.Pattern[str]:
+    """Return what finds a text as whole words, in any letter case and spacing."""
+    words = r"\s+".join(map(re.escape, text.split()))
+    return re.compile(rf"(?<![\w-]){words}(?![\w-])", re.IGNORECASE)
 
 
 def _of_error(error: CallFailed) -> Verdict:
     if isinstance(error, NotAllowed | NoToken):
-        return Verdict(Means.STOP, str(error))
+        return Verdict(Means.STOP, str(error), passing=isinstance(error, NoToken))
     if isinstance(error, Unreachable):
         return Verdict(Means.RETRY, f"{error} Nothing was posted.")
     if isinstance(error, UnknownOutcome):
@@ -88,13 +172,20 @@ def _of_error(error: CallFailed) -> Verdict:
 
 
 def _of_answer(answer: LNAnswer) -> Verdict:
-    if _ALREADY_PROCESSED.search(answer.message):
-        return Verdict(Means.DUPLICATE, f"LN has it already: {answer.said}.")
     if answer.status < 300:
         return _of_success(answer)
     if answer.status >= 500 or answer.status == 408:
         return _of_fault(answer)
+    if _is_time_out(answer):
+        return _unanswered(answer)
     return _REFUSALS.get(answer.status, _of_refusal)(answer)
+
+
+def _is_time_out(answer: LNAnswer) -> bool:
+    """Tell whether a refusal is a gateway's that lost LN's answer; waiting for a lock is LN's own."""
+    if answer.status in _BEFORE_LN or _LOCKED.search(answer.said):
+        return False
+    return _ON_THE_WAY.search(answer.said) is not None
 
 
 def _of_success(answer: LNAnswer) -> Verdict:
@@ -104,14 +195,22 @@ def _of_success(answer: LNAnswer) -> Verdict:
             f"A web page came back (HTTP {answer.status}) instead of LN's answer, so whether LN booked it is "
             "unknown. Does the gateway's address lead past any log-in page?",
         )
-    if answer.from_ln:
-        return Verdict(Means.FAILED, f"LN refuses it: {_words(answer)}.")
+    if answer.denies or answer.from_ln or answer.status == 207:
+        return Verdict(
+            Means.UNKNOWN,
+            f"LN answers with a success (HTTP {answer.status}) that is none, or not whole{_quoted(answer)}. "
+            "Whether LN booked it is unknown.",
+        )
     return Verdict(Means.SENT, "LN took it.")
 
 
 def _of_fault(answer: LNAnswer) -> Verdict:
-    if answer.status == 500 and answer.from_ln:
+    if answer.status == 500 and answer.from_ln and not _is_time_out(answer):
         return Verdict(Means.FAILED, f"LN refuses it: {_words(answer)}.")
+    return _unanswered(answer)
+
+
+def _unanswered(answer: LNAnswer) -> Verdict:
     gave_up = " (the gateway gave up waiting for LN)" if answer.status == 504 else ""
     return Verdict(
         Means.UNKNOWN,
@@ -159,11 +258,15 @@ def _nowhere(answer: LNAnswer) -> Verdict:
 
 
 def _conflict(answer: LNAnswer) -> Verdict:
-    if _ALREADY_THERE.search(answer.message):
-        return Verdict(Means.DUPLICATE, f"LN has it already: {answer.said}.")
     if _LOCKED.search(answer.message):
         return Verdict(
             Means.RETRY, f"Somebody else holds it in LN: {answer.said}.", answer.retry_after_seconds
+        )
+    if _SOMETHING_THERE.search(answer.message):
+        return Verdict(
+            Means.UNKNOWN,
+            f"LN answers that something is there already, and not that it is this document: {answer.said}. "
+            "Whether LN has it is unknown: if this stays, look for it in LN.",
         )
     return Verdict(Means.FAILED, f"LN answers that it conflicts with what is there: {_words(answer)}.")
 

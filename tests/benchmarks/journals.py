@@ -153,12 +153,13 @@ def _floor(env: Mapping[str, str], connection: Any, summary: Any) -> dict[str, f
 
 def _plan(connection: Any, policy: Any) -> tuple[Any, ...]:
     """Return what the run sealed from: the plan it left in its files, and nothing in Xero."""
-    from flows.journals.books import Plan, match
+    from flows.journals.books import match
     from flows.journals.lines import read_lines
+    from flows.journals.models import Plan
     from flows.journals.night import staged_folder
 
     (batched,) = staged_folder("default", DATE).glob("5-batch-*.parquet")
-    plan = Plan(DATE, read_lines(batched), 2, connection.label)
+    plan = Plan(DATE, read_lines(batched), 2, connection.label, {})
     return plan, match(plan, []), policy("organisation", connection.lines_per_journal, True)
 
 

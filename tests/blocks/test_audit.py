@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from blocks import audit_rows as rules
 from blocks.audit import Window
 from blocks.audit_rows import AuditRow, Entry, Key, Kind, MayNotSend, Result, Status
 from blocks.errors import LeaseLost, Refusal, StoreError, UsageError
@@ -69,6 +70,37 @@ async def test_a_row_is_read_as_it_was_written(database: Database) -> None:
     assert row.result == refused
 
 
+async def test_a_row_that_opened_again_keeps_what_was_closed(database: Database) -> None:
+    """What a person saw who closed a row comes back from another engine once a change has opened it."""
+    seen = entry(bank_account="00123456", rate="1.09177", xero_status="live")
+    now = replace(seen, amount="2.0", day=None, xero_status="DRAFT")
+    async with database.store() as store:
+        await posted(store, seen, Result(Status.FAILED, "no"))
+        await store.audit.discard(seen.key, "ann", "by hand", LATER)
+        row = await store.audit.noted(now, Status.EXCEPTION, "changed", "run-2", LATER)
+    async with database.store() as store:
+        held = (await store.audit.rows_of([row.key]))[row.key]
+    assert held == row
+    assert (held.status, held.entry, held.closed_at_sight_of) == (Status.EXCEPTION, now, seen)
+
+
+async def test_both_stores_take_and_refuse_the_same(database: Database) -> None:
+    """What is no character is replaced, and what is longer than its place is refused in words, by either."""
+    odd = entry(contact_name="A\0B", invoice_number="\ud800")
+    refused = Result(Status.FAILED, "N\0", 422, "c\0", "m\udfff", "r\0")
+    async with database.store() as store:
+        await posted(store, odd, refused)
+        (row,) = await store.audit.rows("default")
+        said = (row.entry.contact_name, row.entry.invoice_number, row.result.reason, row.result.ln_message)
+        assert said == ("A\ufffdB", "\ufffd", "N\ufffd", "m\ufffd")
+        for name in ("partner", "currency", "amount", "prepayment_id"):
+            with pytest.raises(Refusal, match="300 characters"):
+                await posted(store, entry(2, **{name: "1" * 300}))
+        with pytest.raises(Refusal, match="300 characters"):
+            await posted(store, entry(3, key=Key("org", Kind.PAYMENT, "x" * 300)))
+        assert await store.audit.rows("default") == [row]
+
+
 async def test_a_row_per_document(database: Database) -> None:
     """However often a document is tried, it has one row; kind, id and organisation tell rows apart."""
     others = [
@@ -112,6 +144,17 @@ async def test_further_posts_are_counted(database: Database) -> None:
         await store.audit.posted_again(entry().key, LATER)
         row = await store.audit.settled(entry().key, SENT, LATER)
     assert (row.tries, row.sent_at) == (2, LATER)
+
+
+async def test_what_is_closed_meanwhile_is_posted_no_more(database: Database) -> None:
+    """A document that a person closes during a posting's tries gets no further one, and ends as it ended."""
+    async with database.store() as store:
+        await posted(store, entry())
+        await store.audit.discard(entry().key, "ann", "by hand", LATER)
+        with pytest.raises(MayNotSend):
+            await store.audit.posted_again(entry().key, LATER)
+        row = await store.audit.settled(entry().key, Result(Status.FAILED, "busy"), LATER)
+    assert (row.status, row.tries, row.in_doubt) == (Status.DISCARDED, 1, False)
 
 
 async def test_a_run_that_lost_its_lease_posts_nothing(database: Database) -> None:
@@ -272,3 +315,35 @@ async def test_many_keys_at_once(database: Database) -> None:
         await posted(store, entry(1), SENT)
         keys = [entry(number).key for number in range(1200)]
         assert list(await store.audit.rows_of(keys)) == [entry(1).key]
+
+
+async def test_decisions_are_taken_over_once(database: Database) -> None:
+    """Rows on which people decided elsewhere are written as they are, and a second time change nothing."""
+    unknown = rules.posting(None, entry(1), '{"a":1}', "run-1", AT)
+    held = rules.noted(None, entry(2), Status.EXCEPTION, "why", "run-1", AT)
+    mine = [rules.discarded(unknown, "Ann", "by hand", LATER), rules.undiscarded(held, "Ben", LATER)]
+    async with database.store() as store:
+        assert await store.audit.carry_over(mine) == 2
+    async with database.store() as store:
+        assert await store.audit.rows_of([entry(1).key, entry(2).key]) == {row.key: row for row in mine}
+        assert await store.audit.decided("default") == mine
+        assert await store.audit.carry_over(mine) == 0
+
+
+async def test_what_is_from_before_the_start_is_closed_together(database: Database) -> None:
+    """Those that wait for a word are closed, by date; not what was let go, or is held for another reason."""
+    before = f"{rules.BEFORE_START}2026-11-01."
+    days = [date(2026, 10, 30), date(2026, 10, 29), date(2026, 10, 28)]
+    async with database.store() as store:
+        for number, day in enumerate(days):
+            one = entry(number, day=day)
+            await store.audit.noted(one, Status.EXCEPTION, before, "run-1", AT)
+        await store.audit.noted(entry(7), Status.EXCEPTION, "Not sent: no code.", "run-1", AT)
+        await store.audit.noted(entry(8, connection="other"), Status.EXCEPTION, before, "run-1", AT)
+        await store.audit.undiscard(entry(2).key, "Ann", LATER)
+        closed = await store.audit.discard_from_before_start("default", "Ben", "by hand", LATER)
+        assert [row.key for row in closed] == [entry(1).key, entry(0).key]
+        assert {row.discarded_by for row in closed} == {"Ben"}
+        assert await store.audit.waiting_from_before_start("default") == []
+        assert [row.key for row in await store.audit.rows("default")] == [entry(2).key, entry(7).key]
+        assert await store.audit.waiting_from_before_start("other") != []

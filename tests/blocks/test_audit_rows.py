@@ -10,7 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blocks import audit_rows as rules
-from blocks.audit_rows import CONNECTOR, AuditRow, Entry, Key, Kind, MayNotSend, Result, Status, parsed_key
+from blocks.audit_rows import (
+    CONNECTOR,
+    GONE,
+    AuditRow,
+    Entry,
+    Key,
+    Kind,
+    MayNotSend,
+    Result,
+    Status,
+    parsed_key,
+)
 from blocks.errors import Refusal, UsageError
 
 AT = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -103,9 +114,10 @@ def test_an_exception_adds_no_try() -> None:
 
 @pytest.mark.parametrize("status", [Status.SENT, Status.DUPLICATE])
 def test_a_sent_row_that_turns_to_an_exception_stays_sent(status: Status) -> None:
-    """A payment deleted in Xero after it was sent becomes an exception that is never posted again."""
+    """What changes in Xero after it was sent follows Xero, and is an exception that never goes out again."""
     row = rules.noted(ended(status), OTHER, Status.EXCEPTION, "reverse by hand", "run-2", LATER)
-    assert (row.status, row.sent_at, row.entry, row.retried) == (Status.EXCEPTION, AT, ENTRY, False)
+    assert (row.status, row.sent_at, row.entry, row.retried) == (Status.EXCEPTION, AT, OTHER, False)
+    assert row.message == MESSAGE
     with pytest.raises(MayNotSend):
         again(row)
 
@@ -251,3 +263,90 @@ def _after(row: AuditRow | None, act: str, by_post: bool, at: datetime) -> Audit
     if by_post and act in {"sent", "duplicate", "failed", "unknown"}:
         return rules.settled(row, Result(Status(act), "x"), at)
     return rules.noted(row, ENTRY, Status(act), "x", "run", at)
+
+
+# --- Decisions from another store ---------------------------------------------------------------
+
+CLOSED = rules.discarded(ended(Status.FAILED), "Ann", "by hand", LATER)
+LATEST = LATER + timedelta(hours=1)
+
+
+def test_what_this_store_knows_nothing_of_comes_whole() -> None:
+    """Where nothing was posted or said here, the other row comes with its doubts and its tries."""
+    doubtful = rules.discarded(posted(), "Ann", "by hand", LATER)
+    assert rules.carried_over(None, doubtful) == doubtful
+    assert rules.carried_over(found(Status.EXCEPTION), doubtful) == doubtful
+
+
+def test_a_decision_closes_or_opens_what_was_posted_here() -> None:
+    """On a row that this store has posted, a decision from elsewhere is taken, and nothing else of it."""
+    held = ended(Status.FAILED)
+    closed = rules.carried_over(held, CLOSED)
+    assert closed == rules.discarded(held, "Ann", "by hand", LATER)
+    opened = rules.carried_over(closed, rules.undiscarded(CLOSED, "Ben", LATEST))
+    assert (opened.discarded, opened.undiscarded_by, opened.undiscarded_at) == (False, "Ben", LATEST)
+
+
+def test_what_was_decided_here_later_stands() -> None:
+    """An older decision from elsewhere, or the same, changes nothing; nor does one to reopen what LN has."""
+    reopened = rules.undiscarded(CLOSED, "Ben", LATEST)
+    assert rules.carried_over(reopened, CLOSED) == reopened
+    assert rules.carried_over(CLOSED, CLOSED) == CLOSED
+    assert rules.carried_over(ended(Status.SENT), reopened) == ended(Status.SENT)
+
+
+def opened_by_xero(held: AuditRow) -> AuditRow:
+    """Return a row that Ann closed, and that a change in Xero has opened again since."""
+    return rules.noted(
+        rules.discarded(held, "Ann", "by hand", LATER), OTHER, Status.EXCEPTION, "changed", "run-2", LATEST
+    )
+
+
+@pytest.mark.parametrize("status", [Status.UNKNOWN, Status.FAILED])
+def test_a_closing_that_xero_has_opened_again_is_still_a_closing(status: Status) -> None:
+    """A row that Ann closed elsewhere is closed here too, whatever Xero has changed there since."""
+    held = ended(status)
+    row = rules.carried_over(held, opened_by_xero(held))
+    assert row == rules.discarded(held, "Ann", "by hand", LATER)
+    assert rules.noted(row, OTHER, Status.EXCEPTION, "changed", "run-3", LATEST).status is Status.EXCEPTION
+
+
+@pytest.mark.parametrize("status", [Status.UNKNOWN, Status.FAILED, Status.SENT])
+def test_a_closing_covers_what_was_seen_in_the_other_store_alone(status: Status) -> None:
+    """A row that is not here as Ann saw it elsewhere is open, is not sent, and says what she saw."""
+    held = replace(ended(status), entry=OTHER)
+    for other in (CLOSED, opened_by_xero(ended(status))):
+        row = rules.carried_over(held, other)
+        assert (row.status, row.discarded_by, row.undiscarded_at) == (Status.EXCEPTION, "Ann", None)
+        assert "amount 1.0 -> 2.0" in row.reason
+        assert row.closed_at_sight_of is not None
+        assert row.closed_at_sight_of.amount == "1.0"
+        with pytest.raises(MayNotSend):
+            again(row)
+        assert rules.carried_over(row, other) == row
+
+
+def test_a_closing_before_it_was_deleted_leaves_the_reversal_open() -> None:
+    """What LN has and Xero has deleted stays open where the person who closed it elsewhere saw it there."""
+    sent = ended(Status.SENT)
+    gone = rules.noted(sent, replace(ENTRY, xero_status=GONE), Status.EXCEPTION, "reverse", "run-2", LATER)
+    row = rules.carried_over(gone, rules.discarded(sent, "Ann", "right in LN", LATEST))
+    assert (row.status, row.discarded) == (Status.EXCEPTION, False)
+    assert "live -> gone" in row.reason
+
+
+def test_what_was_reopened_and_then_went_is_reopened_here_too() -> None:
+    """A closing by the connector is nobody's: what a person last said, that it may go out, is taken."""
+    reopened = rules.undiscarded(CLOSED, "Ben", LATEST)
+    went = rules.noted(
+        reopened, replace(ENTRY, xero_status=GONE), Status.DISCARDED, "deleted", "run-3", LATEST
+    )
+    assert went.closed_by_connector
+    row = rules.carried_over(CLOSED, went)
+    assert (row.discarded, row.undiscarded_by) == (False, "Ben")
+
+
+def test_what_the_connector_closes_is_nobodys_decision() -> None:
+    """Only what a person said is a decision."""
+    assert rules.decided(found(Status.DISCARDED)) is None
+    assert rules.decided(CLOSED) == LATER

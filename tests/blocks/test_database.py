@@ -89,13 +89,14 @@ async def begun(database: Database) -> AsyncIterator[AsyncConnection]:
 
 async def of_version_1(database: Database) -> None:
     """Make a store as the first Daybook left it, with a run, a journal and its request."""
-    journal = {name: getattr(record(), name) for name in record().__dataclass_fields__}
+    fields = record().__dataclass_fields__
+    journal = {name: getattr(record(), name) for name in fields if name in _journals.c}
     async with begun(database) as connection:
         await connection.run_sync(_version_1.create_all)
         await connection.execute(insert(_daybook).values(schema_version=1))
         run = {"run_id": "r-1", "connection": "default", "day": DAY, "started_at": AT.isoformat()}
         await connection.execute(insert(_runs).values(**run, status="running", message=""))
-        await connection.execute(insert(_journals).values(**journal, changed_at=AT.isoformat()))
+        await connection.execute(insert(_journals).values({**journal, "changed_at": AT.isoformat()}))
         await connection.execute(insert(_requests).values(request_key="key-1", body=_BODY))
 
 
@@ -144,7 +145,8 @@ async def test_an_upgraded_store_has_kept_everything(database: Database) -> None
     async with database.store() as store:
         assert await store.journals("org", "default", DAY) == [record()]
         assert await store.request("key-1") == StoredRequest("key-1", b'{"ManualJournals":[]}')
-        assert await store.history("default", DAY) == (AT, 1)
+        assert await store.run_days("default") == {DAY: True}
+        assert await store.first_day("default") == DAY
         wanted = Lease("journals", "default", DAY, "r-2", "here", "day", AT, AT)
         assert await store.leases.take(wanted, only_one_here=True) is None
         incident = Incident("i-1", "journals", "default", DAY, "send", "", "error", "remedy", AT)

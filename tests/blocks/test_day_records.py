@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
 
 from blocks.day_records import DayRecord
 from tests.blocks.stores import AT, DAY, Database
@@ -63,18 +65,50 @@ async def test_the_last_zone_is_that_of_the_latest_day(database: Database) -> No
         assert await store.days.last_zone("default") == "Asia/Kathmandu"
 
 
-async def test_the_history_of_runs(database: Database) -> None:
-    """History tells when a connection's first run began and how many there were of a day; first_day which."""
-    runs = [("r-1", "default", 2, 3), ("r-2", "default", 1, 2), ("r-3", "default", 2, 4), ("r-4", "b", 0, 1)]
+async def test_the_first_day_is_the_first_scheduled_one(database: Database) -> None:
+    """The first day by the record is the earliest with a scheduled run; a date that was asked for is none.
+
+    A day that was asked for counts once it has had a scheduled run as well, whichever came first.
+    """
+    runs = [
+        ("a", 0, False),
+        ("b", 3, True),
+        ("c", 2, False),
+        ("d", 2, True),
+        ("e", 1, False),
+        ("f", 3, False),
+    ]
+    found = []
     async with database.store() as store:
-        assert await store.history("default", DAY) == (None, 0)
         assert await store.first_day("default") is None
-        for run_id, connection, of_day, began in runs:
-            at = (AT + began * ONE_DAY).astimezone(EASTERN)
-            await store.run_started(run_id, connection, DAY + of_day * ONE_DAY, at)
-        began_at, count = await store.history("default", DAY + 2 * ONE_DAY)
-        assert (began_at, count) == (AT + 2 * ONE_DAY, 2)
-        assert began_at is not None
-        assert began_at.utcoffset() == timedelta(0)
-        assert await store.history("default", DAY) == (AT + 2 * ONE_DAY, 0)
-        assert await store.first_day("default") == DAY + ONE_DAY
+        await store.run_started("other", "other", DAY, AT, scheduled=True)
+        for run_id, number, scheduled in runs:
+            await store.run_started(run_id, "default", DAY + number * ONE_DAY, AT, scheduled=scheduled)
+            found.append(await store.first_day("default"))
+        third, fourth = DAY + 2 * ONE_DAY, DAY + 3 * ONE_DAY
+        assert found == [None, fourth, fourth, third, third, third]
+        days = {DAY: False, DAY + ONE_DAY: False, third: True, fourth: True}
+        assert await store.run_days("default") == days
+
+
+@pytest.mark.parametrize(
+    ("began", "scheduled"),
+    [
+        (AT, True),
+        # The night's own run at 00:30 in the zones that are furthest ahead, and furthest behind.
+        (datetime(2026, 11, 20, 10, 30, tzinfo=UTC), True),
+        (datetime(2026, 11, 21, 12, 30, tzinfo=UTC), True),
+        (AT + ONE_DAY, False),
+        (AT + 30 * ONE_DAY, False),
+    ],
+)
+async def test_a_run_of_before_it_was_known(database: Database, began: datetime, *, scheduled: bool) -> None:
+    """A run of an older Daybook was scheduled if it began on the date after its day, else asked for."""
+    async with database.store() as store:
+        await store.run_started("a", "default", DAY, began, scheduled=False)
+        runs = "runs" if database.schema is None else f"{database.schema}.runs"
+        async with store.database.begin() as connection:
+            await connection.exec_driver_sql(f"UPDATE {runs} SET scheduled = NULL")  # noqa: S608
+        assert await store.first_day("default") == (DAY if scheduled else None)
+        await store.run_started("b", "default", DAY + 5 * ONE_DAY, AT + 5 * ONE_DAY, scheduled=True)
+        assert await store.first_day("default") == (DAY if scheduled else DAY + 5 * ONE_DAY)

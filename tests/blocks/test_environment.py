@@ -47,6 +47,7 @@ def test_what_is_not_given_has_its_default() -> None:
     assert made.xero.base_url == "https://api.xero.com/api.xro/2.0"
     assert made.store.url is None
     assert made.label is None
+    assert made.mambu_offsets == "zone"
 
 
 def test_every_variable_reaches_its_field() -> None:
@@ -64,6 +65,7 @@ def test_every_variable_reaches_its_field() -> None:
             "XERO_SCOPES": "a b",
             "DAYBOOK_STORE_URL": "postgresql://u:p@h/d",
             "DAYBOOK_TIMEZONE": "Europe/Paris",
+            "DAYBOOK_MAMBU_OFFSETS": "utc",
             "DAYBOOK_ASSIGNED_USER_KEY": "user",
             "DAYBOOK_LABEL": "acme-uk",
             "DAYBOOK_ACCOUNT_MAP": '{"LOANS": "1100"}',
@@ -80,6 +82,7 @@ def test_every_variable_reaches_its_field() -> None:
     assert made.store.url is not None
     assert made.store.url.get_secret_value() == "postgresql://u:p@h/d"
     assert (made.time_zone, made.assigned_user_key, made.label) == ("Europe/Paris", "user", "acme-uk")
+    assert made.mambu_offsets == "utc"
     assert made.account_map == {"LOANS": "1100"}
 
 
@@ -111,6 +114,7 @@ def test_all_that_is_malformed_is_named_with_it() -> None:
             "XERO_BASE_URL": f"ftp://{CANARY}",
             "XERO_TOKEN_URL": f"https://x/?{CANARY}",
             "DAYBOOK_TIMEZONE": "Europe",
+            "DAYBOOK_MAMBU_OFFSETS": CANARY,
             "DAYBOOK_LABEL": f"{CANARY} {CANARY}",
             "DAYBOOK_ACCOUNT_MAP": f'{{"{CANARY}": 1}}',
         }
@@ -123,6 +127,7 @@ def test_all_that_is_malformed_is_named_with_it() -> None:
         "XERO_BASE_URL",
         "XERO_TOKEN_URL",
         "DAYBOOK_TIMEZONE",
+        "DAYBOOK_MAMBU_OFFSETS",
         "DAYBOOK_LABEL",
     ]
 
@@ -294,3 +299,19 @@ def test_what_is_wrong_with_the_file_is_named(content: str | None, said: str, pa
     (problem,) = refusal(paying, connections)
     assert problem.startswith("INFOR_LN_IONAPI_FILE")
     assert said in problem
+
+
+@pytest.mark.parametrize(("given", "minutes"), [({}, 15), ({"DAYBOOK_PATIENCE_MINUTES": "90"}, 90)])
+def test_patience_is_both_connections(given: dict[str, str], minutes: int, paying: dict[str, str]) -> None:
+    """How long a run waits for a system is 15 minutes, or what the variable says, with both connections."""
+    made = connections({**WHOLE, **paying, **given})
+    assert made.journals is not None
+    assert made.payments is not None
+    assert (made.journals.patience_minutes, made.payments.patience_minutes) == (minutes, minutes)
+
+
+@pytest.mark.parametrize("wrong", ["-1", "1441", "soon", "1.5"])
+def test_patience_is_whole_minutes_of_a_day(wrong: str) -> None:
+    """What is no number of minutes, or more than a day, is refused by the variable's name."""
+    (problem,) = refusal({**WHOLE, "DAYBOOK_PATIENCE_MINUTES": wrong})
+    assert problem.startswith("DAYBOOK_PATIENCE_MINUTES: ")

@@ -119,9 +119,15 @@ async def test_many_posts_share_one_token() -> None:
     assert (len(script.token_requests), len(script.requests)) == (1, 10)
 
 
-@pytest.mark.parametrize(("expires_in", "used_until"), [(7200, 7140), ("7200", 7140), (60, 30)])
+@pytest.mark.parametrize(
+    ("expires_in", "used_until"),
+    [(7200, 7140), ("7200", 7140), (60, 30), (1e14, 86340), (-5, 240), ("nan", 240), (None, 240)],
+)
 async def test_a_token_is_renewed_early(expires_in: object, used_until: int) -> None:
-    """A token is used until 60 seconds before its end, or for half of a short life, and then renewed."""
+    """A token is used until 60 seconds before its end, or for half of a short life, and then renewed.
+
+    A life that is none counts as five minutes, one of ages as a day.
+    """
     clock = VirtualClock()
     script = Infor(answer(201), token=tokens(expires_in=expires_in))
     async with client(script, clock) as ln:
@@ -194,6 +200,17 @@ async def test_no_token_no_post(step: Step) -> None:
         async with client(script) as ln:
             await ln.post(DOCUMENT)
     assert script.requests == []
+
+
+async def test_a_token_service_out_of_order_is_no_matter_of_the_keys() -> None:
+    """Where the token service is down, nobody is told to check the file, and the wait it asks for is kept."""
+    script = Infor(answer(201), token=answer(503, {"error": CANARY}, retry_after="90"))
+    with pytest.raises(NoToken) as raised:
+        async with client(script) as ln:
+            await ln.post(DOCUMENT)
+    assert ".ionapi" not in str(raised.value)
+    assert CANARY not in str(raised.value)
+    assert raised.value.retry_after_seconds == 90
 
 
 async def test_a_passing_fault_of_the_token_service() -> None:
@@ -369,3 +386,12 @@ async def test_no_secret_leaves(step: Step, where: str, caplog: pytest.LogCaptur
         told += [str(error), repr(error), repr(pickle.dumps(error)), repr(error.__context__)]
     told += [f"{record.getMessage()} {record.args}" for record in caplog.records]
     assert "CANARY" not in "".join(told)
+
+
+async def test_a_large_answer_leaves_the_outcome_unknown() -> None:
+    """What is larger than any answer of LN's is not taken, and whether the document was booked is unknown."""
+    script = Infor(answer(201, b" " * (1024 * 1024 + 1)))
+    async with client(script) as ln:
+        with pytest.raises(UnknownOutcome, match="larger than 1 MiB"):
+            await ln.post(DOCUMENT)
+    assert len(script.requests) == 1

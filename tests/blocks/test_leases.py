@@ -177,3 +177,9 @@ async def test_a_day_is_not_taken_over_in_the_middle_of_a_write(database: Databa
             done, _ = await asyncio.wait({taker}, timeout=0.3)
             assert not done
         assert await asyncio.wait_for(taker, 10) == lease()
+
+
+def test_a_lease_outlives_renewals_that_are_missed() -> None:
+    """A run that misses two renewals, and is late with the next by less than one, is not taken for dead."""
+    assert LEASE_LIFE >= 3 * RENEWED_EVERY
+    assert timedelta(seconds=30) <= RENEWED_EVERY <= timedelta(seconds=120)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import date, timedelta
 from uuid import uuid4
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
-from blocks.errors import CallFailed, NotAllowed, NotFound, Rejected, Unavailable, UnknownOutcome
+from blocks import mambu as module
+from blocks.errors import (
+    CallFailed,
+    NotAllowed,
+    NotFound,
+    Rejected,
+    Unavailable,
+    UnknownOutcome,
+    UnusableAnswer,
+)
 from blocks.mambu import KEY_LIFE, LONGEST_TASK_TITLE, PAGE_LINES, MambuClient, MambuCredentials, MambuTask
+from blocks.patience import Patience, UnderWay
 from blocks.sandbox.mambu import API_KEYS, ASSIGNED_USER_KEY
 from tests.blocks.scripted import Script, answer
 from tests.blocks.there import There, there
@@ -146,6 +158,23 @@ async def test_a_task_on_two_pages_is_found_once() -> None:
         assert len(await mambu.find_tasks("[7f3a]")) == PAGE_LINES
 
 
+@pytest.mark.parametrize(("again", "calls"), [(True, 2), (False, 4)])
+async def test_a_list_of_tasks_ends(again: bool, calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Full pages of tasks that repeat, or that are ever new, end with an error."""
+    monkeypatch.setattr(module, "MOST_TASKS", 4 * PAGE_LINES)
+    numbers = itertools.count()
+
+    def full(request: httpx.Request) -> httpx.Response:
+        keys = [0 if again else next(numbers) for _ in range(PAGE_LINES)]
+        return answer(200, [{"encodedKey": f"key{key}", "title": "other"} for key in keys])(request)
+
+    script = Script(full)
+    async with over(script) as mambu:
+        with pytest.raises(UnusableAnswer, match="list of tasks"):
+            await mambu.find_tasks("[7f3a]")
+    assert len(script.requests) == calls
+
+
 async def test_other_peoples_odd_tasks_do_not_matter() -> None:
     """A task of another shape is passed over, one of ours that is late or has nulls is read."""
     odd = [{"id": "x", "title": None}, {}, {"title": "other", "dueDate": 7}]
@@ -241,6 +270,53 @@ async def test_another_body_under_the_same_key_is_a_refusal() -> None:
         await created(place, key=key)
         with pytest.raises(Rejected, match="used for another request"):
             await created(place, "another title", key)
+
+
+class Telling:
+    """A Mambu that answers 503 but to the creation of tasks, and a run that is patient with it."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.under_way = UnderWay()
+
+    @staticmethod
+    def _answer(request: httpx.Request) -> httpx.Response:
+        return answer(504 if request.method == "POST" else 503)(request)
+
+    def mambu(self) -> MambuClient:
+        patience = Patience("Mambu", timedelta(minutes=15), self.clock, lambda _: None, self.under_way)
+        block = MambuCredentials(base_url="https://mambu/api", api_key="key")
+        return block.get_client(
+            clock=self.clock, http=Script(self._answer), notice=lambda _: None, patience=patience
+        )
+
+
+async def test_no_outage_is_waited_for_on_account_of_a_task() -> None:
+    """Whatever is to be done about tasks, a Mambu that is down is asked as often as allowed and no longer."""
+    telling = Telling()
+    async with telling.mambu() as mambu:
+        for call in (
+            mambu.find_tasks("x"),
+            mambu.change_task(7, description="x"),
+            mambu.complete_task(7),
+            mambu.create_task("t", "d", DUE, None, str(uuid4())),
+        ):
+            began = telling.clock.now()
+            with pytest.raises(CallFailed):
+                await call
+            assert telling.clock.now() - began < timedelta(seconds=20)
+
+
+async def test_a_task_of_unknown_outcome_leaves_the_patience_with_the_ledger() -> None:
+    """Where nobody knows whether a task was created, an outage is waited for all the same."""
+    telling = Telling()
+    async with telling.mambu() as mambu:
+        with pytest.raises(UnknownOutcome):
+            await mambu.create_task("t", "d", DUE, None, str(uuid4()))
+        began = telling.clock.now()
+        with pytest.raises(Unavailable):
+            await mambu.organisation()
+    assert telling.clock.now() - began > timedelta(minutes=14)
 
 
 async def test_no_key_shows_in_an_error() -> None:

@@ -16,6 +16,18 @@ from tests.clocks import VirtualClock
 MINUTE = timedelta(minutes=1)
 
 
+@pytest.mark.parametrize("value", ["9" * 5000, "-1", "1e3", "", "many", "\u00b2"])
+async def test_a_limit_that_is_no_number_says_nothing(value: str) -> None:
+    """What is stated to be left, and is no number that a limit can have, holds no call back."""
+    clock = VirtualClock()
+    pacer = Pacer("Xero", clock, parallel=1)
+    pacer.learn({"X-MinLimit-Remaining": value, "X-DayLimit-Remaining": value})
+    for _ in range(3):
+        async with pacer.admitted(writes=True):
+            pass
+    assert clock.slept == []
+
+
 class Limits:
     """A system with Xero's limits: 60 calls a minute, 5 at a time, and a number a day."""
 

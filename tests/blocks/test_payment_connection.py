@@ -54,6 +54,9 @@ def test_a_start_is_an_instant() -> None:
 @pytest.mark.parametrize(
     "policy",
     [
+        {"start": "0001-01-01T00:00:00+14:00"},
+        {"start": "9999-12-31T23:59:59-12:00"},
+        {"start": "0001-01-01T00:00:00Z"},
         {"type_sales_payment": 2},
         {"type_client_prepayment": 3},
         {"type_sales_payment": -1},

@@ -17,7 +17,8 @@ from pydantic import SecretStr
 from sqlalchemy import delete, select, text, update
 
 from blocks.database import SCHEMA_VERSION, _meta
-from blocks.errors import StoreError, UsageError
+from blocks.errors import LeaseLost, StoreError, UsageError
+from blocks.leases import Lease
 from blocks.store import (
     OPEN_ENDED,
     DaybookStore,
@@ -129,6 +130,39 @@ async def test_moving(database: Database, state: JournalState) -> None:
         assert (moved.manual_journal_id, moved.reason) == ("m-1", None)
 
 
+async def test_a_late_answer_does_not_take_the_place_of_the_journal_that_is_known(database: Database) -> None:
+    """The id by which a journal is known stays, whatever id an answer that comes later names."""
+    async with database.store() as store:
+        await sealed(store, record(1))
+        for state, one in ((JournalState.CREATED, "first"), (JournalState.CONFIRMED, "late")):
+            await store.move([record(1)], state, AT, ids={record(1).narration: one})
+        (held,) = await journals(store)
+    assert (held.state, held.manual_journal_id) == (JournalState.CONFIRMED, "first")
+
+
+async def test_when_a_journal_came_into_its_state_is_kept(database: Database) -> None:
+    """A journal that is read back tells when it was sealed, adopted or last moved."""
+    later = AT + timedelta(minutes=3)
+    async with database.store() as store:
+        await sealed(store, record(1), record(2))
+        await store.adopt([record(3)], later)
+        await store.move([record(2)], JournalState.WITHDRAWING, later)
+        assert [one.changed_at for one in await journals(store)] == [AT, later, later]
+
+
+async def test_moving_needs_the_day(database: Database) -> None:
+    """A run that lost its day to another moves nothing, where it says that it rests on holding it."""
+    mine = Lease("journals", "default", DAY, "mine", "", "remove", AT, AT)
+    async with database.store() as store:
+        await sealed(store, record())
+        with pytest.raises(LeaseLost):
+            await store.move([record()], JournalState.WITHDRAWING, AT, lease=mine)
+        assert (await journals(store))[0].state is JournalState.SEALED
+        await store.leases.take(mine, only_one_here=True)
+        await store.move([record()], JournalState.WITHDRAWING, AT, lease=mine)
+        assert (await journals(store))[0].state is JournalState.WITHDRAWING
+
+
 @pytest.mark.parametrize("state", list(JournalState))
 async def test_bytes_are_kept_while_they_are_needed(database: Database, state: JournalState) -> None:
     """The bytes of a request live as long as one of its journals is sealed or without a known end."""
@@ -156,11 +190,19 @@ async def test_adopted_journals_need_no_request(database: Database) -> None:
         assert await journals(store) == [found]
 
 
+async def test_copies_of_one_name_are_adopted_apart(database: Database) -> None:
+    """Journals of one name are each recorded where they bear generations of their own."""
+    copies = [record(generation=generation, manual_journal_id=f"m{generation}") for generation in (-1, 0)]
+    async with database.store() as store:
+        await store.adopt(copies, AT)
+        assert await journals(store) == copies
+
+
 async def test_runs(database: Database) -> None:
     """A run is one row from its start to its end, also where it starts twice."""
     async with database.store() as store:
         for _ in range(2):
-            await store.run_started("r-1", "default", DAY, AT)
+            await store.run_started("r-1", "default", DAY, AT, scheduled=True)
         await store.run_ended("r-1", "completed", "done", AT)
         async with store.database.begin() as connection:
             rows = (await connection.execute(select(_runs.c.status, _runs.c.message))).all()
@@ -209,7 +251,7 @@ def test_runs_that_start_together_make_one_store(database: Database, repeat: int
 
     async def open_and_write() -> None:
         async with database.store() as store:
-            await store.run_started(uuid.uuid4().hex, "default", DAY, AT)
+            await store.run_started(uuid.uuid4().hex, "default", DAY, AT, scheduled=True)
 
     assert at_once(*[open_and_write] * 8) == []
 
@@ -384,7 +426,7 @@ async def test_the_block_defaults_to_the_home_folder(tmp_path: Path, monkeypatch
     """Without a URL the store is a file in the home folder of the machine that opens it."""
     monkeypatch.setenv("DAYBOOK_HOME", str(tmp_path / "home"))
     async with DaybookStore().open() as store:
-        await store.run_started("r-1", "default", DAY, AT)
+        await store.run_started("r-1", "default", DAY, AT, scheduled=True)
     assert (tmp_path / "home" / "daybook.sqlite3").exists()
 
 

@@ -9,6 +9,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -23,6 +24,7 @@ from blocks.errors import (
     CallFailed,
     NotAllowed,
     NotFound,
+    Overdue,
     Rejected,
     ResumeLater,
     Throttled,
@@ -36,6 +38,7 @@ from blocks.pacing import Pacer
 from blocks.transport import KEY_LIFE, Answer, Call, Manners, Transport, is_loopback, retry_after
 from tests.blocks.scripted import Script, Step, Streamed, answer, failing
 from tests.clocks import START, VirtualClock
+from tests.dripping import dripping
 
 BASE = "https://system.example/api"
 SECRET = "CANARY-7f3a"  # in every request; see test_no_secret_leaves
@@ -429,6 +432,30 @@ async def test_waiting_for_the_minute_does_not_outlive_the_key() -> None:
     assert clock.now() - START >= timedelta(seconds=60)
 
 
+async def test_a_write_that_waited_too_long_for_its_turn_does_not_leave() -> None:
+    """A write whose turn comes after its latest instant is held back, and known to be undone."""
+    clock = VirtualClock()
+    pacer = Pacer("System", clock, parallel=1)
+    script = Script(answer(200, [], x_minlimit_remaining="0"))
+    call = replace(WRITE, not_after=START + timedelta(seconds=30))
+    async with system(script, clock, pacer=pacer) as there:
+        await there.call(READ, decoded)
+        with pytest.raises(Overdue):
+            await there.call(call, decoded)
+    assert [request.method for request in script.requests] == ["GET"]
+
+
+async def test_a_write_is_not_repeated_on_what_was_seen_too_long_ago() -> None:
+    """A write without an answer is not repeated after its latest instant, and stays unknown."""
+    clock = VirtualClock()
+    script = Slow(clock, answer(504))
+    call = replace(WRITE, not_after=START + timedelta(seconds=30))
+    async with system(script, clock, attempts=50) as there:
+        with pytest.raises(UnknownOutcome):
+            await there.call(call, decoded)
+    assert max(script.times) <= 30
+
+
 LATER: list[Step] = [
     failing(httpx.ConnectError),
     answer(429),
@@ -734,3 +761,62 @@ async def test_a_system_says_how_long_it_is_waited_for(seconds: float | None) ->
     async with Transport(BASE, manners, Login(), clock=VirtualClock(), http=script) as there:
         await there.single(READ)
     assert script.requests[0].extensions["timeout"]["read"] == (seconds or 120.0)
+
+
+# --- Time ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("head", "drop"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n[", b"1,"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"2\r\n1,\r\n"),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+        (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
+    ],
+    ids=["body", "chunks", "head", "interim answers"],
+)
+async def test_an_answer_that_never_ends_is_given_up(head: bytes, drop: bytes) -> None:
+    """An answer of which a little comes all the time ends after the total time that a call has."""
+    manners = Manners("System", reasons, total_seconds=0.2)
+    for call, kind in ((READ, Unavailable), (WRITE, UnknownOutcome)):
+        async with (
+            dripping(head, drop) as url,
+            Transport(url, manners, Login(), attempts=2, clock=VirtualClock()) as there,
+        ):
+            with pytest.raises(kind, match=r"not complete after 0\.2 seconds"):
+                await asyncio.wait_for(there.call(call, decoded), 5)
+            assert there.calls == 2
+
+
+# --- The clock of the system --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ahead", [-1200, 0, 1200])
+async def test_an_answer_tells_the_time_there(ahead: int) -> None:
+    """The Date of an answer says by how much the system's clock is ahead of ours; within the call is none."""
+    said = START + timedelta(seconds=ahead)
+    async with system(Script(answer(200, [], date=format_datetime(said, usegmt=True))), VirtualClock()) as at:
+        assert at.there.said is None
+        await at.call(READ, decoded)
+    assert at.there.said == said
+    assert at.there.at(START) == said
+
+
+@pytest.mark.parametrize(
+    "stated", ["", "now", "Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 01 Jan 99999 00:00:00 GMT"]
+)
+async def test_a_time_that_cannot_be_is_none(stated: str) -> None:
+    """An answer without a date, or of one beyond all books, says nothing of the time there."""
+    async with system(Script(answer(200, [], date=stated)), VirtualClock()) as at:
+        await at.call(READ, decoded)
+    assert at.there.said is None
+    assert at.there.at(START) == START
+
+
+def test_a_date_to_wait_for_is_of_the_clock_of_who_names_it() -> None:
+    """A Retry-After date is held against the answer's own Date, however far our clock is from it."""
+    theirs = START - timedelta(minutes=20)
+    until = format_datetime(theirs + timedelta(seconds=30), usegmt=True)
+    assert retry_after({"Retry-After": until, "Date": format_datetime(theirs, usegmt=True)}, START) == 30
+    assert retry_after({"Retry-After": until}, START) == 0

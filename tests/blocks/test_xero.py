@@ -6,6 +6,7 @@ import asyncio
 import base64
 import logging
 import pickle
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,12 +21,22 @@ from blocks.errors import (
     NotFound,
     Rejected,
     ResumeLater,
+    Transient,
     Unavailable,
     UnknownOutcome,
     UnusableAnswer,
 )
-from blocks.xero import NOTHING, ManualJournal, XeroClient, XeroCredentials, XeroOrganisation, xero_date
-from tests.blocks.scripted import Script, Step, answer
+from blocks.xero import (
+    NOTHING,
+    ManualJournal,
+    XeroClient,
+    XeroCredentials,
+    XeroOrganisation,
+    journal_date,
+    xero_date,
+    xero_instant,
+)
+from tests.blocks.scripted import Script, Step, answer, failing
 from tests.clocks import START, VirtualClock
 
 CANARY = "CANARY-secret-88"
@@ -35,7 +46,7 @@ ORGANISATION = {"Organisations": [{"Name": "Acme", "BaseCurrency": "EUR", "Organ
 BODY = b'{"ManualJournals":[{"LineAmount":1.10}]}'
 
 
-def tokens(*, expires_in: int = 1800, scope: str = SCOPES) -> Step:
+def tokens(*, expires_in: object = 1800, scope: str = SCOPES) -> Step:
     """Return a step that answers with a new token each time."""
     count = 0
 
@@ -59,6 +70,30 @@ def client(script: Script, clock: VirtualClock | None = None, parallel: int = 2,
 
 def xero(*steps: Step, token: Step | None = None) -> Script:
     return Script(*steps, token=token or tokens())
+
+
+async def test_years_have_four_digits() -> None:
+    """A year before 1000 goes to Xero in four digits, in an instant as in a filter."""
+    journals = answer(200, {"ManualJournals": []})
+    script = xero(journals, journals)
+    async with client(script) as there:
+        await there.manual_journals(modified_since=START.replace(year=999), page=1, page_size=1)
+        await there.manual_journals_dated(date(1, 1, 31), page=1, page_size=1)
+    changed, of_date = script.requests
+    assert changed.headers["if-modified-since"].startswith("0999-")
+    assert of_date.url.params["where"] == "Date==DateTime(0001,01,31)"
+
+
+async def test_a_null_where_nothing_is_needed_is_overlooked() -> None:
+    """What an organisation may do without can be null, and what it needs cannot."""
+    (held,) = ORGANISATION["Organisations"]
+    nothing = {**held, "ShortCode": None, "OrganisationID": None, "PeriodLockDate": None}
+    script = xero(answer(200, {"Organisations": [nothing]}), answer(200, {"Organisations": [{"Name": None}]}))
+    async with client(script) as there:
+        found = await there.organisation()
+        assert (found.name, found.short_code, found.organisation_id) == (held["Name"], "", "")
+        with pytest.raises(Unavailable):
+            await there.organisation()
 
 
 # --- The token ----------------------------------------------------------------------------------
@@ -97,9 +132,15 @@ async def test_ten_calls_share_one_token() -> None:
     assert len(script.requests) == 10
 
 
-@pytest.mark.parametrize(("expires_in", "used_until"), [(1800, 1680), (60, 30)])
-async def test_a_token_is_renewed_early(expires_in: int, used_until: int) -> None:
-    """A token is used until two minutes before its end, or for half of a short life, and then renewed."""
+@pytest.mark.parametrize(
+    ("expires_in", "used_until"),
+    [(1800, 1680), (60, 30), ("1800", 1680), (1e14, 86280), (-5, 180), ("nan", 180)],
+)
+async def test_a_token_is_renewed_early(expires_in: object, used_until: int) -> None:
+    """A token is used until two minutes before its end, or for half of a short life, and then renewed.
+
+    A life that is none counts as five minutes, one of ages as a day.
+    """
     clock = VirtualClock()
     script = xero(answer(200, ORGANISATION), token=tokens(expires_in=expires_in))
     async with client(script, clock) as there:
@@ -183,6 +224,38 @@ async def test_a_refused_token_names_what_to_check(error: str, status: int) -> N
             await there.organisation()
     assert "Check the client id and secret" in str(raised.value)
     assert script.requests == []
+
+
+@pytest.mark.parametrize("step", [answer(503), answer(500), answer(429), failing(httpx.ConnectError)])
+async def test_a_token_service_in_trouble_is_no_matter_of_credentials(step: Step) -> None:
+    """Where the token service is out of order, nobody is told to check a secret, and no call is made."""
+    script = xero(answer(200, ORGANISATION), token=step)
+    with pytest.raises(Transient) as raised:
+        async with client(script) as there:
+            await there.organisation()
+    assert "token service" in str(raised.value)
+    assert "secret" not in str(raised.value)
+    assert script.requests == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 500, 503])
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda status: answer(status, {"error": f"client_secret={CANARY}"}),
+        lambda status: answer(status, {"error": CANARY.lower().replace("-", "_")}),
+        lambda status: answer(status, {"error": "invalid_client", "error_description": f"got {CANARY}"}),
+        lambda status: answer(status, {"Message": f"got {CANARY}", "Detail": CANARY}),
+        lambda status: answer(status, f"client_secret is {CANARY}".encode(), content_type="text/plain"),
+    ],
+)
+async def test_what_a_token_service_echoes_is_not_told(step: Callable[[int], Step], status: int) -> None:
+    """A token service that repeats what it was sent gets no part of it into the error."""
+    script = xero(answer(200, ORGANISATION), token=step(status))
+    with pytest.raises(CallFailed) as raised:
+        async with client(script) as there:
+            await there.organisation()
+    assert CANARY.lower().replace("-", "_") not in str(raised.value).lower().replace("-", "_")
 
 
 @pytest.mark.parametrize("body", [b"<html>", b'{"access_token": 1}', b'{"access_token":"\xff"}', b"{}"])
@@ -427,6 +500,33 @@ def test_document_dates(
         time.tzset()
 
 
+@pytest.mark.parametrize(
+    "value",
+    [None, "", "/Date(253402300799999)/", "/Date(-62135596800000)/", f"/Date({'9' * 5000})/", "2026-11-20"],
+)
+def test_an_instant_beyond_all_clocks_is_none(value: str | None) -> None:
+    """An instant that has no local time somewhere, or that cannot be read, is none."""
+    assert xero_instant(value) is None
+    assert xero_instant("/Date(1593388800001+0000)/") == datetime(2020, 6, 29, 0, 0, 0, 1000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "day"),
+    [
+        ("/Date(0+0000)/", date(1970, 1, 1)),
+        ("/Date(0)/", date(1970, 1, 1)),
+        ("/Date(-86400000+0000)/", date(1969, 12, 31)),
+        ("1970-01-01", date(1970, 1, 1)),
+        ("/Date(99999999999999999+0000)/", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_first_of_january_1970_is_a_date_of_a_journal(value: str | None, day: date | None) -> None:
+    """A manual journal always has a date, so the epoch is one: here it does not stand for none."""
+    assert journal_date(value) == day
+
+
 def test_the_later_lock_date_governs() -> None:
     """The lock date is the later of the two, one of them, or none."""
     earlier, later = "/Date(1553126400000+0000)/", "/Date(1553212800000+0000)/"
@@ -503,3 +603,35 @@ async def test_no_secret_leaves(step: Step, where: str, caplog: pytest.LogCaptur
 def test_times_are_aware() -> None:
     """The virtual clock of these tests starts at an aware instant in UTC, as a run's clock must."""
     assert START.tzinfo is UTC
+
+
+# --- Xero's time --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ("/Date(1763607600000+0000)/", datetime(2025, 11, 20, 3, 0, tzinfo=UTC)),
+        ("/Date(1763607600000)/", datetime(2025, 11, 20, 3, 0, tzinfo=UTC)),
+        ("/Date(0+0000)/", START),
+        ("soon", START),
+        (None, START),
+    ],
+)
+async def test_xeros_time_is_what_its_answers_state(stated: str | None, expected: datetime) -> None:
+    """Xero's time is an answer's DateTimeUTC, and where that says nothing its Date header."""
+    frame = {"DateTimeUTC": stated} if stated else {}
+    date_header = START.strftime("%a, %d %b %Y %H:%M:%S GMT")
+    script = xero(answer(200, {**frame, **ORGANISATION}, date=date_header))
+    async with client(script, VirtualClock(START + timedelta(hours=1))) as there:
+        await there.organisation()
+    assert there.transport.there.said == expected
+
+
+async def test_a_text_that_names_a_time_is_not_xeros_time() -> None:
+    """What people write into a name is no statement of the time."""
+    name = 'x","DateTimeUTC":"/Date(1763607600000)/"'
+    script = xero(answer(200, {"Organisations": [{"Name": name, "BaseCurrency": "EUR"}]}))
+    async with client(script) as there:
+        await there.organisation()
+    assert there.transport.there.said is None

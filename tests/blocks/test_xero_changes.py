@@ -116,3 +116,9 @@ def test_a_whole_journal_goes_back_as_it_came() -> None:
         },
         {"LineAmount": -amount, "TaxType": "NONE", "Tracking": [], "AccountID": "a-2"},
     ]
+
+
+def test_the_epoch_is_sent_back_as_the_date_it_is() -> None:
+    """A journal of 1 January 1970 keeps its date where it is sent back whole."""
+    source = SOURCE.replace(b"1763424000000", b"0")
+    assert json.loads(whole_body(source, "DELETED"))["ManualJournals"][0]["Date"] == "1970-01-01"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -12,6 +13,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from blocks import xero_payments
 from blocks.errors import NotAllowed, NotFound, Unavailable, UnusableAnswer
 from blocks.xero import XeroCredentials
 from blocks.xero_payments import PAGE_SIZE, XeroPayments
@@ -59,6 +61,17 @@ async def test_a_list_is_asked_for_as_xero_wants(name: str, key: str, listed: Li
     assert request.headers["accept"] == "application/json"
 
 
+async def test_years_have_four_digits() -> None:
+    """A year before 1000 goes to Xero in four digits, in an instant as in a filter."""
+    empty = page("BankTransactions", [])
+    async with reading(empty, empty) as (xero, script):
+        await xero.bank_transactions(SINCE.replace(year=999))
+        await xero.bank_transactions_dated([dt.date(1, 1, 31)])
+    changed, of_date = script.requests
+    assert changed.headers["if-modified-since"] == "0999-11-20T10:30:15"
+    assert of_date.url.params["where"] == "Date==DateTime(0001,01,31)"
+
+
 @pytest.mark.parametrize(("name", "key", "listed"), LISTS, ids=lambda value: str(value)[:20])
 async def test_all_pages_are_read(name: str, key: str, listed: Lister) -> None:
     """As many pages are read as Xero states, no more."""
@@ -85,6 +98,57 @@ async def test_a_list_that_never_stands_still_is_not_taken() -> None:
         with pytest.raises(Unavailable, match="coming and going"):
             await xero.payments()
     assert len(script.requests) == 4
+
+
+def new_each_time(name: str, key: str, *, count: int, pages: int | None) -> Step:
+    """Return a step that answers with a full page of items never seen before."""
+    numbers = itertools.count()
+
+    def give(request: httpx.Request) -> httpx.Response:
+        found: dict[str, Any] = {name: [{key: f"{next(numbers)}"} for _ in range(10)]}
+        if pages is not None:
+            found["pagination"] = {"page": 1, "pageSize": 10, "pageCount": pages, "itemCount": count}
+        return answer(200, found)(request)
+
+    return give
+
+
+@pytest.mark.parametrize(("name", "key", "listed"), LISTS, ids=lambda value: str(value)[:20])
+@pytest.mark.parametrize(
+    ("endless", "calls"),
+    [
+        (lambda name, key: page(name, [{key: "a"}], 10**9, 1), 2),
+        (lambda name, key: page(name, [{key: "a"}], 10**9, 10**9), 2),
+        (lambda name, key: answer(200, {name: [{key: "a"}]}), 2),
+        (lambda name, _key: page(name, [], 10**9, 0), 1),
+        (lambda name, key: new_each_time(name, key, count=25, pages=10**9), 3),
+        (lambda name, key: new_each_time(name, key, count=10**9, pages=10**9), 5),
+        (lambda name, key: new_each_time(name, key, count=0, pages=None), 5),
+    ],
+    ids=[
+        "same",
+        "same, many stated",
+        "same, none stated",
+        "empty",
+        "more than stated",
+        "new",
+        "new, unstated",
+    ],
+)
+async def test_every_list_ends(
+    name: str,
+    key: str,
+    listed: Lister,
+    endless: Callable[[str, str], Step],
+    calls: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A list whose pages repeat, bring nothing or never end is read four times at most, and not taken."""
+    monkeypatch.setattr(xero_payments, "_MOST_PAGES", 5)
+    async with reading(endless(name, key)) as (xero, script):
+        with pytest.raises(Unavailable, match="repeat or never end"):
+            await listed(xero)
+    assert len(script.requests) == 4 * calls
 
 
 async def test_without_stated_pages_an_empty_one_is_the_last() -> None:
@@ -225,6 +289,43 @@ async def test_many_invoices_are_first_looked_for_among_the_changed(moved: bool)
     assert "if-modified-since" not in script.requests[-1].headers
 
 
+@pytest.mark.parametrize(
+    ("name", "key", "read"),
+    [
+        ("Payments", "PaymentID", lambda xero, ids: xero.payments_named(ids)),
+        ("Prepayments", "PrepaymentID", lambda xero, ids: xero.prepayments_named(ids)),
+        ("Invoices", "InvoiceID", lambda xero, ids: xero.invoices(ids)),
+        ("Contacts", "ContactID", lambda xero, ids: xero.contacts(ids)),
+    ],
+)
+async def test_a_look_up_that_xero_refuses_is_made_one_by_one(
+    name: str, key: str, read: Callable[[XeroPayments, Sequence[str]], Coroutine[Any, Any, Any]]
+) -> None:
+    """Where Xero refuses a list of ids, each is read by itself: one that is refused hides no other."""
+    ids = [f"{number:08}-0000-0000-0000-000000000000" for number in range(4)]
+
+    def xero_says(request: httpx.Request) -> httpx.Response:
+        one = request.url.path.rpartition("/")[2]
+        if one == name or one == ids[1]:
+            return answer(400, {"Message": "The value is not valid"})(request)
+        if one == ids[2]:
+            return answer(404, b"not found", content_type="text/plain")(request)
+        return page(name, [{key: one}])(request)
+
+    async with reading(xero_says) as (xero, script):
+        found = await read(xero, ids)
+    listed = found.values() if isinstance(found, dict) else found
+    assert [getattr(one, f"{name[:-1].lower()}_id") for one in listed] == [ids[0], ids[3]]
+    assert len(script.requests) == 5
+
+
+async def test_a_look_up_that_fails_otherwise_is_no_absence() -> None:
+    """Where a single read fails, what it asks for is not taken for unknown to Xero."""
+    async with reading(answer(400, {"Message": "no"}), answer(503)) as (xero, _):
+        with pytest.raises(Unavailable):
+            await xero.contacts(["a"])
+
+
 async def test_ids_that_xero_does_not_know_are_absent() -> None:
     """An id that Xero does not answer is absent from what is returned."""
     async with reading(page("Contacts", [{"ContactID": "a", "MergedToContactID": "b"}])) as (xero, _):
@@ -243,6 +344,36 @@ async def test_the_chart_is_read_whole() -> None:
         found = await xero.accounts()
     assert len(script.requests) == 1
     assert (found["a"].bank_account_number, found["b"].bank_account_number) == ("01234512345678", None)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "1E+99999999",
+        "-1E+99999999",
+        "1E-99999999",
+        "0E+99999999",
+        '"NaN"',
+        '"-Infinity"',
+        "1" * 5000,
+        f"1.{'1' * 60}",
+    ],
+)
+async def test_what_is_no_amount_is_missing(odd: str) -> None:
+    """An amount or rate that no ledger has is missing, in every kind of document; all else is read."""
+    fields = f'"Amount": {odd}, "Total": {odd}, "CurrencyRate": {odd}'
+    body = (
+        f'{{"Payments": [{{"PaymentID": "a", {fields}}}, {{"PaymentID": "b", "Amount": 1.10}}],'
+        f'"Prepayments": [{{"PrepaymentID": "p", {fields}, "Allocations": [{{{fields}}}]}}],'
+        f'"Overpayments": [{{"OverpaymentID": "o", {fields}}}],'
+        '"pagination": {"pageCount": 1, "itemCount": %d}}'
+    )
+    async with reading(raw(body % 2), raw(body % 1)) as (xero, _):
+        first, second = await xero.payments()
+        (prepayment,), (overpayment,) = await xero.prepayments(), await xero.overpayments()
+    assert (first.amount, first.currency_rate, str(second.amount)) == (None, None, "1.10")
+    assert (prepayment.total, prepayment.currency_rate, prepayment.allocations[0].amount) == (None,) * 3
+    assert (overpayment.total, overpayment.currency_rate) == (None, None)
 
 
 async def test_a_missing_scope_is_named() -> None:

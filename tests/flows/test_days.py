@@ -88,6 +88,15 @@ def test_a_day_is_run_only_when_it_is_over(now: str, over: bool) -> None:
             day_to_run(asked, instant(now), LONDON, instant(now))
 
 
+@pytest.mark.parametrize("asked", [dt.date.min, dt.date.max])
+@pytest.mark.parametrize("zone", ["Europe/London", "Pacific/Kiritimati", "Pacific/Marquesas"])
+def test_the_first_and_last_of_all_dates_are_no_days_to_run(asked: dt.date, zone: str) -> None:
+    """A date whose day could not be counted to its end is refused by name, in any zone."""
+    now = instant("2026-11-21T01:00:00+00:00")
+    with pytest.raises(UsageError, match=f"date {asked}"):
+        day_to_run(asked, now, ZoneInfo(zone), now)
+
+
 @pytest.mark.parametrize("name", ["Europe", "", "../etc", "Mars/Olympus", "x\0y", "x" * 300])
 def test_what_is_no_zone_is_named(name: str) -> None:
     """Whatever is not a zone's name is an error of usage that repeats it, a folder of zones included."""

@@ -16,9 +16,13 @@ from sqlalchemy import text
 
 from blocks.errors import StoreError
 from blocks.incidents import Incident, TaskState
+from blocks.leases import Lease
 from blocks.sandbox.mambu import ASSIGNED_USER_KEY
+from blocks.sandbox.mambu_reference import user_key
 from blocks.store import Store, open_store
-from flows.incidents import LONGEST_TEXT, LONGEST_TITLE, Desk, Failure
+from flows import incidents
+from flows.incidents import LONGEST_TEXT, LONGEST_TITLE, WITHDRAWAL, Desk, Failure
+from flows.journals.failure import died, differences
 from tests.blocks.sandbox.mambu_helper import NOW
 from tests.blocks.there import There, there
 
@@ -297,6 +301,20 @@ async def test_a_task_that_cannot_be_completed_waits(tmp_path: Path) -> None:
         assert [one.task_state for one in await at.kept()] == [TaskState.CLOSED]
 
 
+async def test_a_failure_does_not_take_over_the_task_of_one_that_has_ended(tmp_path: Path) -> None:
+    """Where a day fails again before the task of its first failure could be completed, it gets its own."""
+    async with office(tmp_path) as at:
+        await at.desk().open(FAILURE, DATE, ZONE)
+        at.down("PATCH")
+        await at.desk().resolve(DATE, ZONE)
+        await at.desk().open(FAILURE, DATE, ZONE)
+        first, second = await at.kept()
+        at.up()
+        await at.desk().tell(ZONE)
+        assert await at.statuses() == ["COMPLETED", "OPEN"]
+    assert (first.task_id, second.task_id) == ("1", "2")
+
+
 async def test_a_removed_task_is_left_alone(tmp_path: Path) -> None:
     """A task that somebody removed is not logged again for the same incident, nor is it missed at its end."""
     async with office(tmp_path) as at:
@@ -316,7 +334,7 @@ async def test_where_nobody_is_to_be_told_nobody_is(tmp_path: Path) -> None:
         desk = at.desk(user=None)
         await desk.open(FAILURE, DATE, ZONE)
         await desk.open(OTHER_STAGE, DATE, ZONE)
-        await desk.resolve(DATE, ZONE, lost_store=True)
+        await desk.resolve(DATE, ZONE)
         assert at.place.wire.requests == []
         assert [(one.task_state, one.resolved) for one in await at.kept()] == [(TaskState.NONE, NOW)] * 2
 
@@ -341,12 +359,140 @@ async def test_after_a_loss_of_the_store_a_success_completes_the_tasks(tmp_path:
         for connection, date in (("default", DATE - dt.timedelta(days=1)), ("default-2", DATE)):
             await at.desk(connection=connection).open(FAILURE, date, ZONE)
         await at.desk(new).resolve(DATE, ZONE)
-        assert await at.statuses() == ["OPEN"] * 3
-        await at.desk(new).resolve(DATE, ZONE, lost_store=True)
         assert await at.statuses() == ["COMPLETED", "OPEN", "OPEN"]
         at.down()
-        assert await at.desk(new).resolve(DATE, ZONE, lost_store=True) == []
+        assert await at.desk(new).resolve(DATE, ZONE) == []
     assert at.said[-1].startswith("Tasks of an earlier record could not be looked for in Mambu. ")
+
+
+async def test_a_success_leaves_the_tasks_of_what_goes_on(tmp_path: Path) -> None:
+    """A task whose answer was lost is not completed by a success that leaves its incident open."""
+    lasting = FAILURE._replace(stage="deliver", step="unanswered", title="LN does not answer")
+    async with office(tmp_path) as at:
+        at.down()
+        await at.desk().open(lasting, DATE, ZONE)
+        at.up()
+        at.down("POST", kind="drop_after")
+        await at.desk().resolve(None, ZONE, but_steps={"unanswered"})
+        (kept,) = await at.kept()
+        assert (kept.resolved, kept.task_id) == (None, None)
+        assert await at.statuses() == ["OPEN"]
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "user"),
+    [
+        ("Ask the auditor: {}", "Is this right?", None),
+        ("{}, says the auditor", FAILURE.text(LONGEST_TEXT), ASSIGNED_USER_KEY),
+        ("{}", FAILURE.text(LONGEST_TEXT), user_key("m.branch")),
+    ],
+)
+async def test_a_persons_own_task_is_left_alone(
+    tmp_path: Path, title: str, text: str, user: str | None
+) -> None:
+    """A task that only quotes one of ours, or is assigned to somebody else, is not completed by a success."""
+    async with office(tmp_path) as at:
+        await at.desk().open(FAILURE, DATE, ZONE)
+        (task,) = await at.place.tasks()
+        key = "0d4f9d56-0000-4000-8000-000000000000"
+        await at.place.mambu.create_task(title.format(task["title"]), text, DATE, user, key)
+        await at.desk().resolve(DATE, ZONE)
+        assert await at.statuses() == ["COMPLETED", "OPEN"]
+
+
+async def test_a_persons_own_task_is_not_taken_over(tmp_path: Path) -> None:
+    """A person's task that quotes a title is not taken for that of the next failure at the same place."""
+    async with office(tmp_path) as at:
+        title, key = f"Ask the auditor: {FAILURE.title} {MARKER}", "0d4f9d56-0000-4000-8000-000000000000"
+        await at.place.mambu.create_task(title, "Is this right?", DATE, None, key)
+        await at.desk().open(FAILURE, DATE, ZONE)
+        assert [task["description"] for task in await at.place.tasks()] == [
+            "Is this right?",
+            FAILURE.text(LONGEST_TEXT),
+        ]
+
+
+def away_once(at: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the store be away the next time that an incident is recorded."""
+    real, asked = at.store.incidents.open, 0
+
+    async def flaky(*given: Any) -> Incident:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise StoreError("It is away.")
+        return await real(*given)
+
+    monkeypatch.setattr(at.store.incidents, "open", flaky)
+
+
+async def test_a_store_that_was_away_ends_nothing_that_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure that is recorded only at the second try leaves what it leaves at the first."""
+    lasting = FAILURE._replace(stage="deliver", step="unanswered", title="LN does not answer")
+    async with office(tmp_path) as at:
+        await at.desk().open(lasting, DATE, ZONE)
+        away_once(at, monkeypatch)
+        await at.desk().open(OTHER_STAGE, DATE, ZONE, beside={"unanswered"})
+        await at.desk().tell(ZONE)
+        assert [one.resolved for one in await at.kept()] == [None, None]
+        assert await at.statuses() == ["OPEN", "OPEN"]
+
+
+@pytest.mark.parametrize("told_before", [True, False])
+async def test_a_store_that_was_away_multiplies_no_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, told_before: bool
+) -> None:
+    """A failure that repeats while the store is away for a moment has one task, which its record knows."""
+    async with office(tmp_path) as at:
+        if not told_before:
+            at.down()
+        await at.desk().open(FAILURE, DATE, ZONE)
+        at.up()
+        away_once(at, monkeypatch)
+        await at.desk().open(FAILURE, DATE, ZONE)
+        assert await at.statuses() == ["OPEN"]
+        assert [(one.task_id, one.times) for one in await at.kept()] == [("1", 2)]
+
+
+async def test_a_withdrawal_and_the_other_runs_do_not_end_each_others_incidents(tmp_path: Path) -> None:
+    """A day that does not agree stays open when a withdrawal of it dies and a second one ends well."""
+    disagree = differences(DATE, "They do not agree.", ["GL 1"], [])
+    dead = died(Lease("journals", "default", DATE, "run", "place", "read", NOW, NOW), [])
+    async with office(tmp_path) as at:
+        for failure in (disagree, dead, dead._replace(stage="verify"), disagree):
+            await at.desk().open(failure, DATE, ZONE)
+        still = [(one.stage, one.step) for one in await at.kept() if one.resolved is None]
+        assert sorted(still) == [("send", "confirm"), ("verify", "died")]
+        await at.desk().resolve(DATE, ZONE, stages=WITHDRAWAL)
+        still = [(one.stage, one.step) for one in await at.kept() if one.resolved is None]
+        assert still == [("send", "confirm")]
+
+
+async def test_a_success_of_one_stage_leaves_the_others(tmp_path: Path) -> None:
+    """Where only the incidents of some stages are over, those of others and their tasks stay open."""
+    async with office(tmp_path) as at:
+        await at.desk().open(FAILURE, DATE, ZONE)
+        assert await at.desk().resolve(DATE, ZONE, stages=("remove",)) == []
+        assert await at.statuses() == ["OPEN"]
+        (ended,) = await at.desk().resolve(DATE, ZONE, stages=("remove", "process"))
+        assert ended.task_id == "1"
+        assert await at.statuses() == ["COMPLETED"]
+
+
+async def test_a_task_is_looked_for_no_longer_than_it_is_worth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Mambu that does not answer holds a success up for a bounded time, and the success stands."""
+    monkeypatch.setattr(incidents, "_LOOKED_FOR_SECONDS", 0.2)
+    async with office(tmp_path) as at:
+        await at.desk().open(FAILURE, DATE, ZONE)
+        at.down("GET", kind="hang")
+        async with asyncio.timeout(10):
+            (ended,) = await at.desk().resolve(DATE, ZONE)
+        assert (ended.resolved, await at.kept()) != (None, [])
+        assert at.said[-1].startswith("Mambu took too long to say")
 
 
 async def test_another_flows_tasks_are_that_flows(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from textwrap import dedent
 from zoneinfo import ZoneInfo
 
 import pytest
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Failed
 from pydantic import SecretStr
 from sqlalchemy import text
 
@@ -24,7 +27,7 @@ from blocks.store import DaybookStore, Store
 from blocks.xero import XeroCredentials
 from flows.days import Day
 from flows.journals.night import Night
-from flows.lease import _ASKED_EVERY, held
+from flows.lease import _ASKED_EVERY, _lock, has_died, held
 from tests.clocks import START, StillClock
 
 DATE = date(2026, 11, 20)
@@ -305,3 +308,30 @@ async def test_a_run_that_gives_up_leaves_nothing(tmp_path: Path, home: Path, af
         two.waits, two.found = 0, []
         async with holding(two):
             assert (two.found, two.waits) == ([lease], 0)
+
+
+async def test_a_run_without_the_lock_says_nothing_of_where_it_is(tmp_path: Path, home: Path) -> None:
+    """A run that could not have the lock beside the store is not taken for dead by who has it later."""
+    async with run(tmp_path, StillClock(), "one") as one:
+        with _lock(one.night):
+            async with holding(one):
+                (lease,) = await one.leases()
+    assert lease.place == ""
+
+
+@pytest.mark.parametrize(("end", "dead"), [(Completed, False), (Failed, False), (Cancelled, True)])
+async def test_a_run_that_prefect_saw_end_by_itself_has_not_died(
+    prefect: None, end: Callable[[], State[None]], *, dead: bool
+) -> None:
+    """A lease that a completed or failed run left behind is not that of a run that died."""
+
+    @flow(name="a run")
+    async def ended() -> State[None]:
+        return end()
+
+    @flow(name="the next run")
+    async def later(owner: str) -> bool:
+        return await has_died(Lease("journals", "default", DATE, owner, "", "send", START, START))
+
+    state = await ended(return_state=True)
+    assert await later(str(state.state_details.flow_run_id)) is dead

@@ -1,4 +1,4 @@
-"""Money: minor units, their text, exact sums, and rounding that keeps a sum of zero."""
+"""Money: minor units, their text, and exact sums."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flows.money import exact_sums, minor_digits, money_text, round_to_zero_sum, summable, to_minor
+from flows.money import exact_sums, minor_digits, money_text, summable, to_minor
 
 LARGEST = 10**18 - 1
-zero_sum_amounts = st.lists(st.integers(-(10**20), 10**20), max_size=30).map(lambda some: [*some, -sum(some)])
 
 
 @pytest.mark.parametrize(("currency", "digits"), [("EUR", 2), ("JPY", 0), ("KWD", 2), ("CLP", 0)])
@@ -50,28 +49,3 @@ def test_sums_never_overflow(values: list[int]) -> None:
     series = pd.Series(values, dtype="int64")
     assert int(summable(series).sum()) == sum(values)
     assert [int(one) for one in exact_sums(series, [pd.Series(["all"] * len(values))])] == [sum(values)]
-
-
-@given(amounts=zero_sum_amounts, factor=st.sampled_from([1, 10, 100, 10**16]))
-def test_rounding_keeps_the_sum_of_zero(amounts: list[int], factor: int) -> None:
-    """Amounts that sum to zero still do after rounding."""
-    assert sum(round_to_zero_sum(amounts, factor)) == 0
-
-
-@given(amounts=zero_sum_amounts, factor=st.sampled_from([1, 10, 100, 10**16]))
-def test_rounding_moves_less_than_one_unit(amounts: list[int], factor: int) -> None:
-    """Each rounded amount lies less than one minor unit from its exact one."""
-    results = round_to_zero_sum(amounts, factor)
-    assert all(abs(new * factor - old) < factor for old, new in zip(amounts, results, strict=True))
-
-
-def test_largest_remainders_go_up_the_earlier_first() -> None:
-    """The largest remainders are rounded up, and of equal ones the earlier."""
-    assert round_to_zero_sum([14, 17, 17, -48], 10) == [1, 2, 2, -5]
-    assert round_to_zero_sum([15, 15, 15, -45], 10) == [2, 2, 1, -5]
-
-
-def test_amounts_off_zero_are_not_rounded() -> None:
-    """Amounts that do not sum to zero are refused rather than made to."""
-    with pytest.raises(ValueError, match="do not sum to zero"):
-        round_to_zero_sum([1, -2], 10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +17,19 @@ from click.testing import CliRunner, Result
 from blocks.command_line import run_command
 from blocks.errors import UsageError
 from flows.main import main
+from tests.blocks.test_visible import odd
 from tests.flows.payments.trading import pay
 from tests.prefect_server import environment, run, server
 from tests.sandboxed import Sandboxed
 
 # What a spreadsheet would take for a formula.
-FORMULAS = ("=HYPERLINK(1)", "+44 20 7946 0000", "@SUM(A1)", "-2+3", "  =1+1", "\t=1+1")
+FORMULAS = ("=HYPERLINK(1)", "+44 20 7946 0000", "@SUM(A1)", "-2+3", "  =1+1", "\t=1+1", "\uff1d1+1")
+# What would set a terminal's title, end the table's markup, and turn the line around.
+POISON = "\x1b]0;owned\x07[/red]\u202eemca"
 KEYS = [
     "since", "until", "connection", "status", "documents", "sent", "duplicate", "failed", "exception",
-    "unknown", "discarded", "unsupported", "already_sent", "waiting", "xero_calls", "ln_calls", "seconds",
-    "flow_run_id", "message",
+    "unknown", "discarded", "unsupported", "already_sent", "waiting", "before_start", "xero_calls",
+    "ln_calls", "seconds", "flow_run_id", "message", "notes",
 ]  # fmt: skip
 
 
@@ -56,7 +60,7 @@ def paid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paid]:
     folder = place / "sandbox"
     folder.mkdir()
     with Sandboxed(folder) as sandbox:
-        for name in FORMULAS:
+        for name in (*FORMULAS, POISON):
             sandbox.control("xero/contact", {"name": name, "side": "purchase"})
             pay(sandbox, name, f"{name}-1", currency="GBP")
     env = environment(place)
@@ -191,6 +195,34 @@ def test_a_wrong_key_ends_the_command_with_one_line(
     told = capsys.readouterr()
     assert (ended.value.code, told.out) == (2, "")
     assert told.err.splitlines() == ["The audit table of the connection sandbox has no payment:no-such."]
+
+
+def test_a_name_from_outside_is_text_in_the_terminal(paid: Paid) -> None:
+    """A contact's name cannot steer the terminal or end the table, and JSON gives it back whole."""
+    shown = paid.audit()
+
+    assert odd(shown.output) <= {"\n"}
+    assert "]0;owned\ufffd[/red]emca" in shown.output
+    assert odd(paid.audit("--json").output) <= {"\n"}
+    assert POISON in {row["contact_name"] for row in paid.rows()}
+
+
+def test_the_csv_is_for_its_owner_alone(paid: Paid, tmp_path: Path) -> None:
+    """Nobody else may read the CSV, also where the file was there before; no bank number is in it whole."""
+    file = tmp_path / "audit.csv"
+    file.touch(mode=0o666)
+    file.chmod(0o666)
+
+    paid.audit("--csv", str(file))
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    numbers = [
+        json.loads(row["message"])["BankAccountNumber"]
+        for row in paid.rows("--status", "sent")
+        if row["message"]
+    ]
+    assert any(len(number) >= 8 for number in numbers)
+    assert not [number for number in numbers if number and number in file.read_text(encoding="utf-8-sig")]
 
 
 def test_audit_for_people(paid: Paid) -> None:

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
+import pytest
+import pytest_asyncio
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import State
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.states import Crashed, Pending, Running, Scheduled
 
 from blocks import connections
+from blocks.connections import JournalConnection
 from blocks.environment import payment_connection
 from blocks.incidents import Incident
 from blocks.leases import ALL_DAYS, LEASE_LIFE, Lease
 from blocks.payment_connection import PaymentConnection
+from flows.incidents import Failure
+from flows.journals import night
+from flows.journals.flow import journals
+from flows.journals.record import desk_of
+from flows.journals.watch import look_around
 from flows.watch import watch
-from tests.flows.journals.aftermath import tasks
+from tests.clocks import VirtualClock
+from tests.flows.journals.aftermath import days_ago, ended, entries, night_of, tasks, units
 from tests.sandboxed import DATE, Sandboxed
 
 
@@ -58,6 +75,30 @@ async def test_a_dead_run_of_the_journals(sandbox: Sandboxed) -> None:
     assert len(tasks(sandbox)) == 1
 
 
+async def test_a_dead_run_of_the_payments_is_one_incident_on_whatever_day(sandbox: Sandboxed) -> None:
+    """A run with a window of its own, of a connection without a start, is told once, however late it is."""
+    connection = for_payments(sandbox).model_copy(update={"start": None})
+    begun = dt.datetime.now(dt.UTC) - dt.timedelta(days=3)
+    async with connection.store.open() as store:
+        lease = Lease("payments", "default", ALL_DAYS, "run-that-died", "elsewhere", "collect", begun, begun)
+        await store.leases.take(lease, only_one_here=False)
+    for _ in range(2):
+        await watched(connection)
+    (found,) = await incidents(connection)
+    assert found.day == begun.date()
+    assert "If it was started with a window (since, until or a date), start it again" in found.remedy
+
+
+async def test_a_payment_connection_that_was_not_run_by_schedule(sandbox: Sandboxed) -> None:
+    """Of payments that were only ever sent for a window that somebody gave, nothing is due."""
+    connection = sandbox.payment_connection(start=None)
+    day = dt.datetime.now(dt.UTC) - dt.timedelta(days=5)
+    outcome = await sandbox.pay_run(connection=connection, since=day, until=day + dt.timedelta(hours=1))
+    assert outcome.state.is_completed(), outcome.message
+    state = await watched(connection)
+    assert (state.message, await incidents(connection)) == ("Nothing was found amiss.", [])
+
+
 async def test_a_dead_run_of_the_payments(sandbox: Sandboxed) -> None:
     """A run of the payments that died is recorded, and its task names the flow beside the connection."""
     connection = for_payments(sandbox)
@@ -87,6 +128,227 @@ async def test_a_night_that_never_came_about(sandbox: Sandboxed) -> None:
     assert str(yesterday) in (state.message or "")
     (found,) = await incidents(connection)
     assert found.step == "never finished"
+    assert found.remedy.startswith("The watch that found this sends nothing. The next nightly run finishes")
+
+
+async def test_dates_that_somebody_asked_for(sandbox: Sandboxed) -> None:
+    """After runs of two older dates nothing is amiss: no other day was anybody's to send."""
+    connection = sandbox.connection()
+    for number in (4, 6):
+        sandbox.plant(units(number, date=days_ago(number)), days_ago(number))
+        await ended(sandbox, await sandbox.run(days_ago(number), connection=connection), days_ago(number))
+    state = await watched(connection)
+    assert state.message == "Nothing was found amiss."
+    assert (await incidents(connection), tasks(sandbox)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("first_day", "missed"),
+    [(None, [2, 1]), (4, [4, 2, 1]), (1, [1]), (0, [])],
+    ids=["as recorded", "set earlier", "set later", "yet to come"],
+)
+async def test_a_night_missed_after_the_first(
+    sandbox: Sandboxed, monkeypatch: pytest.MonkeyPatch, first_day: int | None, missed: list[int]
+) -> None:
+    """Days from the first scheduled one on are due, or from the first day that is set; a rerun makes none."""
+    connection = sandbox.connection(lines_per_journal=2)
+    first, before = days_ago(3), days_ago(5)
+    for date in (first, before):
+        sandbox.plant(units(date.day, date=date), date)
+    await ended(sandbox, await night_of(sandbox, first, connection, monkeypatch), first)
+    await ended(sandbox, await sandbox.run(before, connection=connection), before)
+    if first_day is not None:
+        connection = connection.model_copy(update={"first_day": days_ago(first_day)})
+
+    await watched(connection)
+
+    found = await incidents(connection)
+    assert [one.day for one in found] == [days_ago(number) for number in missed]
+    assert {one.step for one in found} <= {"never finished"}
+    assert len(tasks(sandbox)) == len(missed)
+    # The next night looks back three days; to the one before nobody comes of himself.
+    alone = [one.day for one in found if "no nightly run to come sees to this day" in one.remedy]
+    assert alone == [days_ago(number) for number in missed if number > 3]
+
+
+async def test_what_the_watch_found_the_next_night_finishes(
+    sandbox: Sandboxed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missed day has one incident and one task in the same words, until the next night finishes it."""
+    connection = sandbox.connection()
+    for number in (3, 2, 1):
+        sandbox.plant(units(number, date=days_ago(number)), days_ago(number))
+    await ended(sandbox, await night_of(sandbox, days_ago(3), connection, monkeypatch), days_ago(3))
+    for _ in range(2):
+        await watched(connection)
+    before = await incidents(connection)
+    told = {one["id"]: one["description"] for one in tasks(sandbox)}
+    assert [one.day for one in before] == [days_ago(2), days_ago(1)]
+
+    await ended(sandbox, await sandbox.run(None, connection=connection), days_ago(1))
+    await watched(connection)
+
+    assert [(one.day, one.times, one.resolved is None) for one in await incidents(connection)] == [
+        (days_ago(2), 1, False),
+        (days_ago(1), 1, False),
+    ]
+    assert {one["id"]: one["description"] for one in tasks(sandbox)} == told
+    assert entries(sandbox) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.fixture
+def due(sandbox: Sandboxed) -> JournalConnection:
+    """Give a connection of which nothing is known but that it began yesterday."""
+    return sandbox.connection(first_day=_today() - dt.timedelta(days=1), time_zone="UTC")
+
+
+async def test_an_incident_of_the_payments_hides_no_day_of_the_journals(
+    sandbox: Sandboxed, due: JournalConnection
+) -> None:
+    """What is open for the payments of a day says nothing of its journals."""
+    async with night.opened("default", due, print, _unseen) as tonight:
+        failure = Failure("collect", "", "Payments", "It went wrong.", (), (), "Try again.")
+        desk = replace(desk_of(tonight), flow="payments")
+        await desk.open(failure, _today() - dt.timedelta(days=1), ZoneInfo("UTC"))
+    await watched(due)
+    assert {one.flow for one in await incidents(due)} == {"journals", "payments"}
+
+
+Planned = Callable[..., Awaitable[None]]
+
+
+@pytest_asyncio.fixture
+async def planned(sandbox: Sandboxed) -> AsyncIterator[Planned]:
+    """Give what makes a flow run of the journals in a state, planned for some time today."""
+    made: list[UUID] = []
+
+    async def plan(*states: State[Any], **parameters: Any) -> None:
+        async with get_client() as client:
+            run = await client.create_flow_run(journals, parameters=parameters, state=states[0])
+            made.append(run.id)
+            for state in states[1:]:
+                await client.set_flow_run_state(run.id, state, force=True)
+
+    yield plan
+    async with get_client() as client:
+        for run_id in made:
+            await client.delete_flow_run(run_id)
+
+
+@pytest_asyncio.fixture
+async def switched_off(sandbox: Sandboxed) -> AsyncIterator[None]:
+    """Let the connection's schedule be switched off."""
+    async with get_client() as client:
+        cron = CronSchedule(cron="30 0 * * *", timezone="UTC")
+        deployment = await client.create_deployment(
+            await client.create_flow(journals),
+            "nightly",
+            schedules=[DeploymentScheduleCreate(schedule=cron, active=False)],
+            parameters={"connection": "off"},
+        )
+        yield
+        await client.delete_deployment(deployment)
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
+
+
+def _at(*time: int) -> State[Any]:
+    return Scheduled(scheduled_time=dt.datetime.combine(_today(), dt.time(*time), dt.UTC))
+
+
+async def _unseen(_stage: str, _done: int, _total: int) -> None:
+    """Take no note of progress."""
+
+
+async def looked(connection: JournalConnection, clock: VirtualClock) -> list[dt.date]:
+    """Let the watch look around on a clock; return what it told."""
+    async with night.opened("default", connection, print, _unseen, clock) as tonight:
+        return await look_around(tonight, clock.now())
+
+
+async def test_a_night_whose_time_is_to_come(due: JournalConnection, planned: Planned) -> None:
+    """A day whose run is planned for later is not called unfinished, and nobody waits for it."""
+    clock = VirtualClock(dt.datetime.now(dt.UTC))
+    await planned(_at(23, 59, 59))
+    assert (await looked(due, clock), clock.slept) == ([], [])
+
+
+@pytest.mark.parametrize("other", [{"connection": "other"}, {"date": str(DATE)}, {"dry_run": True}])
+async def test_what_is_planned_is_not_the_night(
+    due: JournalConnection, planned: Planned, other: dict[str, Any]
+) -> None:
+    """A run of another connection, one with a date, and one that only shows the day, are not waited for."""
+    clock = VirtualClock(dt.datetime.now(dt.UTC))
+    for time in ((0, 0), (23, 59, 59)):
+        await planned(_at(*time), **other)
+    assert await looked(due, clock) == [_today() - dt.timedelta(days=1)]
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize("state", [None, Pending(), Running()], ids=["late", "pending", "running"])
+async def test_a_night_that_is_about_to_begin(
+    due: JournalConnection, planned: Planned, state: State[Any] | None
+) -> None:
+    """A run that should have begun, and is not at work, is waited for; only then is its day unfinished."""
+    clock = VirtualClock(dt.datetime.now(dt.UTC))
+    await planned(_at(0, 0), *([state] if state else []), connection="default")
+    assert await looked(due, clock) == [_today() - dt.timedelta(days=1)]
+    assert 600 <= sum(clock.slept) <= 660
+
+
+class Renewing(VirtualClock):
+    """A clock with which a run holds an earlier day, and renews its lease as time passes."""
+
+    def __init__(self, connection: JournalConnection) -> None:
+        # So late that nothing of Prefect's is fresh any more.
+        super().__init__(dt.datetime.now(dt.UTC) + dt.timedelta(minutes=30))
+        self._connection = connection
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, and renew the lease."""
+        await super().sleep(seconds)
+        await self.hold()
+
+    async def hold(self) -> None:
+        """Hold the day."""
+        lease = Lease("journals", "default", DATE, "a-run", "elsewhere", "send", self.now(), self.now())
+        async with self._connection.store.open() as store:
+            await store.leases.take(lease, only_one_here=False)
+
+
+async def test_a_night_that_looks_back(due: JournalConnection, planned: Planned) -> None:
+    """While the night's run holds an earlier day its own is not unfinished, but it is once that run died."""
+    await planned(_at(0, 0), Running(), connection="default")
+    clock = Renewing(due)
+    await clock.hold()
+    assert await looked(due, clock) == []
+    assert await looked(due, VirtualClock(clock.now())) == [DATE, _today() - dt.timedelta(days=1)]
+
+
+@pytest.mark.usefixtures("switched_off")
+async def test_a_schedule_that_is_switched_off(due: JournalConnection, planned: Planned) -> None:
+    """Where the nightly schedule is off nothing is due, but a day whose run was started, and crashed."""
+    state = await watched(due, name="off")
+    assert state.message == "Nothing was found amiss."
+
+    await planned(_at(0, 0), Crashed(), connection="off")
+
+    await watched(due, name="off")
+    async with due.store.open() as store:
+        (found,) = await store.incidents.all("off")
+    assert "no nightly run to come sees to this day" in found.remedy
+
+
+async def test_a_zone_that_nobody_knows(sandbox: Sandboxed) -> None:
+    """Where Mambu's zone cannot be known, a day that is not over everywhere is not called unfinished."""
+    sandbox.fault(
+        {"system": "mambu", "path": "setup/organization", "kind": "status", "status": 500, "times": 0}
+    )
+    morning = dt.datetime.combine(_today(), dt.time(6), dt.UTC)
+    connection = sandbox.connection(first_day=_today() - dt.timedelta(days=2), time_zone=None, retries=0)
+    assert await looked(connection, VirtualClock(morning)) == [_today() - dt.timedelta(days=2)]
 
 
 async def test_nothing_amiss(sandbox: Sandboxed) -> None:

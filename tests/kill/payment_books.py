@@ -130,14 +130,14 @@ class Shown:
 
     def wanted(self, since: dt.datetime, until: dt.datetime) -> Iterator[Wanted]:
         """Yield what LN must have of that which has changed from one instant to another."""
+        # What is older than the connection may be in LN by hand, and waits for a person.
+        first = str(since.date())
         for payment in self.payments:
             if since <= _instant(payment["UpdatedDateUTC"]) < until and payment["Status"] == "AUTHORISED":
-                yield from self._payment(payment)
+                yield from (one for one in self._payment(payment) if one["day"] >= first)
         for prepayment in self.prepayments:
             gone = prepayment["Status"] in {"VOIDED", "DELETED"}
             if since <= _instant(prepayment["UpdatedDateUTC"]) < until and not gone:
-                # What is older than the connection may be in LN by hand, and waits for a person.
-                first = str(since.date())
                 yield from (one for one in self._prepayment(prepayment) if one["day"] >= first)
 
     def _payment(self, payment: Body) -> Iterator[Wanted]:

@@ -58,8 +58,8 @@ class Payments(Lane):
         return Connections(None, connection.model_copy(update=update))
 
     def arrive(self, date: dt.date) -> None:
-        """Let the sandbox be at the end of a date."""
-        end = dt.datetime.combine(date, dt.time(23, 59), dt.UTC)
+        """Let the sandbox be at the end of a date: windows end by Xero's clock."""
+        end = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(), dt.UTC)
         self.sandbox.control("clock", {"freeze": end.isoformat()})
 
     def points(self, chance: random.Random) -> dict[str, list[Point]]:
@@ -106,8 +106,11 @@ class Payments(Lane):
             return rows, await opened.audit.collected_until(self.connection)
 
     def incidents(self, kills: list[Kill]) -> None:
-        """Note it where an incident is open: a run that died has none, the next one only mentions it."""
-        self.recorded_incidents(kills)
+        """Note it where an incident is open: a run that died has none, the next one only mentions it.
+
+        What is dated before the start of a lane, and came to be in Xero after it, waits for a person.
+        """
+        self.recorded_incidents(kills, lasting="before start")
 
     def booked(self) -> object:
         """Return all documents in LN."""

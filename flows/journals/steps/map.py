@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -25,6 +26,11 @@ class Account(NamedTuple):
     system_account: str | None = None
 
 
+def by_code(chart: Iterable[Account]) -> dict[str, Account]:
+    """Return the accounts by code; where an archived one had the code before, the active one counts."""
+    return {one.code: one for one in sorted(chart, key=lambda account: account.status == "ACTIVE")}
+
+
 def map_accounts(
     lines: pa.Table,
     account_map: Mapping[str, str],
@@ -32,7 +38,7 @@ def map_accounts(
     refused_system_accounts: Iterable[str],
 ) -> pa.Table:
     """Return the lines with an `account_code` each. Raises StepRefusal naming each GL account without one."""
-    accounts = {account.code: account for account in chart}
+    accounts = by_code(chart)
     refused = frozenset(refused_system_accounts)
     used = sorted(lines["gl_code"].unique().to_pylist())
     codes = {gl_code: account_map.get(gl_code, gl_code) for gl_code in used}
@@ -40,7 +46,7 @@ def map_accounts(
     if any(problems.values()):
         counts = {item["values"]: item["counts"] for item in lines["gl_code"].value_counts().to_pylist()}
         offenders = [
-            f"GL account {gl} ({counts[gl]} line{'s' if counts[gl] > 1 else ''}): {problem}"
+            f"GL account {_shown(gl)} ({counts[gl]} line{'s' if counts[gl] > 1 else ''}): {problem}"
             for gl, problem in problems.items()
             if problem
         ]
@@ -58,11 +64,16 @@ def map_accounts(
     )
 
 
+def _shown(code: str) -> str:
+    """Return a code as it can be read, in quotes where it has blanks or signs that cannot be seen."""
+    return code if code.isprintable() and code == " ".join(code.split()) else json.dumps(code)
+
+
 def _problem(code: str, account: Account | None, refused: frozenset[str]) -> str | None:
     if len(code) > LONGEST_ACCOUNT_CODE:
         return f"its code is longer than the {LONGEST_ACCOUNT_CODE} characters Xero allows; map it to another"
     if account is None:
-        return f"Xero has no account {code}"
+        return f"Xero has no account {_shown(code)}"
     if account.status != "ACTIVE":
         return f"account {code} ({account.name}) is {account.status.lower()} in Xero"
     if account.type in REFUSED_TYPES:

@@ -8,9 +8,12 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from blocks.mambu import MambuOffsets
 from flows.journals.lines import AMOUNT
+from flows.journals.offsets import Contradiction, contradiction, local_dates, zone_offsets
 from flows.journals.steps import StepRefusal
 from flows.money import TOO_LARGE_MINOR
+from flows.words import counted
 
 # Xero's limit on a description is unknown; 500 characters are safe, and what is around the
 # transaction id takes fewer than 100 of them.
@@ -24,27 +27,22 @@ class Validated(NamedTuple):
     zero_entry_ids: list[int]
 
 
-def validate(staged: pa.Table, zone: ZoneInfo, digits: int) -> Validated:
-    """Return the lines that say something, by entry id. Raises StepRefusal naming each malformed line.
+def validate(staged: pa.Table, zone: ZoneInfo, digits: int, offsets: MambuOffsets = "zone") -> Validated:
+    """Return the lines that say something, by entry id.
 
-    `digits` are the decimals of the currency. A zero line says nothing to Xero, which refuses it.
+    `digits` are the decimals of the currency, `offsets` says which UTC offset each line must carry. A zero
+    line says nothing to Xero, which refuses it. Raises StepRefusal naming each malformed line, and how many
+    lines carry an offset that is not the due one.
     """
-    problems = _problems(staged, digits)
-    if problems:
-        raise StepRefusal(
-            "validate",
-            f"{len(problems)} journal line{'s' if len(problems) > 1 else ''} from Mambu cannot be used",
-            problems,
-            "Correct them in Mambu or ask its support, then run the date again.",
-        )
+    due = {name: zone_offsets(staged[name], zone) for name in ("created", "booked")}
+    _refuse(_problems(staged, due["booked"], digits), contradiction(staged, due, zone, offsets))
     debit = pc.equal(staged["type"], "DEBIT")
     amount = pc.if_else(debit, staged["amount"], pc.negate(staged["amount"]))
-    booked = pc.cast(staged["booked"], pa.timestamp("us", tz=zone.key))
     lines = pa.table(
         {
             "entry_id": staged["entry_id"],
             "transaction_id": staged["transaction_id"],
-            "booking_date": pc.cast(pc.floor_temporal(pc.local_timestamp(booked), unit="day"), pa.date32()),
+            "booking_date": local_dates(staged["booked"], due["booked"]),
             "gl_code": staged["gl_code"],
             "amount": amount,
         }
@@ -53,7 +51,23 @@ def validate(staged: pa.Table, zone: ZoneInfo, digits: int) -> Validated:
     return Validated(lines.filter(pc.invert(zero)), lines["entry_id"].filter(zero).to_pylist())
 
 
-def _problems(staged: pa.Table, digits: int) -> list[str]:
+def _refuse(problems: list[str], wrong: Contradiction | None) -> None:
+    malformed = f"{counted(len(problems), 'journal line')} from Mambu cannot be used"
+    correct = "Correct them in Mambu or ask its support, then run the date again."
+    if problems and wrong:
+        raise StepRefusal(
+            "validate",
+            f"{wrong.summary}, and {malformed}",
+            [*wrong.kinds, *problems],
+            f"{wrong.remedy} As to the lines that cannot be used: {correct[0].lower()}{correct[1:]}",
+        )
+    if wrong:
+        raise StepRefusal("validate", *wrong)
+    if problems:
+        raise StepRefusal("validate", malformed, problems, correct)
+
+
+def _problems(staged: pa.Table, booked_offset: pa.Array, digits: int) -> list[str]:
     largest = pa.scalar(TOO_LARGE_MINOR // 10**digits, AMOUNT)
     never = pa.scalar(False)
 
@@ -82,11 +96,16 @@ def _problems(staged: pa.Table, digits: int) -> list[str]:
         (broken(pc.equal(staged["gl_code"], ""), when_null=True), "the GL account has no code"),
         (pc.is_null(staged["booked"]), "bookingDate is missing"),
         (
+            pc.and_(pc.is_valid(staged["booked"]), pc.is_null(booked_offset)),
+            "bookingDate is beyond the years 1 to 9999",
+        ),
+        (
             broken(pc.greater(pc.utf8_length(transaction), LONGEST_TRANSACTION_ID), when_null=False),
             f"transactionId is longer than {LONGEST_TRANSACTION_ID} characters",
         ),
         (
-            broken(pc.match_substring_regex(transaction, r"[\x00-\x1f]|^\s|\s$|\s\s"), when_null=False),
+            # Two blanks inside are kept: should Xero make one of them, the entry id still tells the line.
+            broken(pc.match_substring_regex(transaction, r"\p{Cc}|^[\s\p{Z}]|[\s\p{Z}]$"), when_null=False),
             "transactionId has control characters, or blanks that Xero would not keep",
         ),
     ]

@@ -66,11 +66,26 @@ async def test_a_frozen_clock_stands_and_steps(client: httpx.AsyncClient, clock:
     assert timedelta() < clock.now() - (NOON - timedelta(minutes=1)) < timedelta(seconds=5)
 
 
+@pytest.mark.parametrize("body", [{"freeze": "2026-03-05T12:00:00Z"}, {"advance_seconds": -86_400}])
+async def test_what_was_done_to_the_clock_can_be_undone(
+    client: httpx.AsyncClient, clock: SandboxClock, body: object
+) -> None:
+    """A clock that was frozen, let run from there, or moved shows real time again once it is told to."""
+    await client.post("/clock", json=body)
+    await client.post("/clock", json={"freeze": None})
+    answer = await client.delete("/clock")
+    assert (answer.status_code, answer.json()["frozen"]) == (200, False)
+    assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
+
+
 @pytest.mark.parametrize(
     "body",
     [
         {"freeze": "2026-03-05T12:00:00"},
         {"freeze": "yesterday"},
+        {"freeze": "9999-12-31T23:59:59Z"},
+        {"freeze": "0001-01-01T00:00:00Z"},
+        {"advance_seconds": 200_000_000_000},
         {"advance_seconds": True},
         {"advance_seconds": "60"},
         {"advance_seconds": 1e300},

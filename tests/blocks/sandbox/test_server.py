@@ -258,17 +258,38 @@ async def test_other_names_are_refused(inside: httpx.AsyncClient, host: str) -> 
     ("origin", "status"),
     [
         ("http://127.0.0.1:1", 200),
-        ("http://localhost:3000", 200),
+        ("http://127.0.0.1:2", 403),
+        ("http://localhost:3000", 403),
+        ("https://127.0.0.1:1", 403),
         ("https://evil.example", 403),
         ("http://localhost.evil.example", 403),
         ("null", 403),
     ],
 )
 async def test_pages_of_other_sites_are_refused(inside: httpx.AsyncClient, origin: str, status: int) -> None:
-    """A form of another site cannot move the clock through somebody's browser."""
+    """A form of another site, or of another port here, cannot move the clock through a browser."""
     body = {"advance_seconds": 60}
     answer = await inside.post("/control/clock", json=body, headers={"Origin": origin})
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize("path", ["/control/faults", "/api/tasks", "/connect/token", "/xero/", "/ln/"])
+@pytest.mark.parametrize("stated", [True, False])
+async def test_a_body_has_a_bound(
+    inside: httpx.AsyncClient, path: str, monkeypatch: pytest.MonkeyPatch, *, stated: bool
+) -> None:
+    """A body beyond the bound is refused on every path, whether it says its length or comes in parts."""
+    monkeypatch.setattr("blocks.sandbox.server.LARGEST_BODY", 1 << 20)
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(17):
+            yield bytes(1 << 16)
+
+    headers = {"Content-Length": str((1 << 20) + 1)} if stated else {}
+    answer = await inside.post(path, content=b"" if stated else parts(), headers=headers)
+
+    assert answer.status_code == 413, answer.text
+    assert "no body larger than" in answer.text
 
 
 async def test_every_prefix_has_its_system(sandbox: Sandbox, inside: httpx.AsyncClient) -> None:

@@ -103,6 +103,19 @@ async def test_connections_name_the_tenant() -> None:
     assert row["id"] != TENANT_ID
 
 
+async def test_the_broad_scope_opens_what_it_includes() -> None:
+    """`accounting.transactions` opens journals, invoices and payments, `.read` for reading; no settings."""
+    scope = "accounting.transactions"
+    async with xero(scopes=scope, assigned_scopes=f"{scope} {scope}.read") as standin:
+        for read in (scope, f"{scope}.read"):
+            await standin.sign_in(read)
+            for path in ("ManualJournals", "Payments", "Invoices", "BankTransactions"):
+                assert (await standin.get(path)).status_code == 200
+            for path in ("Accounts", "Contacts"):
+                assert (await standin.get(path)).status_code == 401
+            assert (await standin.write(journal())).status_code == (200 if read == scope else 401)
+
+
 @pytest.mark.parametrize(
     ("scopes", "method", "path", "allowed"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -799,3 +800,48 @@ async def test_what_belongs_to_no_journal_is_404() -> None:
         assert [(await standin.get(path)).status_code for path in paths] == [404] * 4
         known = await standin.created()
         assert (await standin.get(f"ManualJournals/{known}/Other")).status_code == 404
+
+
+async def test_an_australian_organisation_has_a_name_of_its_own_for_no_tax() -> None:
+    """With the switch NONE is answered as BASEXCLUDED, to writes and reads, and taken back as that."""
+    async with xero(no_tax="BASEXCLUDED") as standin:
+        element = await standin.outcome(journal())
+        journal_id = element["ManualJournalID"]
+        (listed,) = await standin.listed()
+        back = {name: listed[name] for name in ("Narration", "JournalLines")}
+        again = await standin.changed(journal_id, **back)
+    for shown in (element, listed, again):
+        assert {one["TaxType"] for one in shown["JournalLines"]} == {"BASEXCLUDED"}
+    assert again["StatusAttributeString"] == "OK"
+
+
+async def test_lines_can_come_in_another_order() -> None:
+    """With the switch the lines of a journal are listed in another order, their amounts as they were."""
+    async with xero() as standin:
+        journal_id = await standin.created()
+        before = (await standin.get(f"ManualJournals/{journal_id}")).text
+        await standin.control("options", reverse_lines=True)
+        after = (await standin.get(f"ManualJournals/{journal_id}")).text
+        (listed,) = await standin.listed()
+    assert [one["LineAmount"] for one in listed["JournalLines"]] == [Decimal("-100.00"), Decimal("100.00")]
+    assert after.count("100.00") == before.count("100.00") == 2
+
+
+async def test_an_element_is_served_byte_for_byte() -> None:
+    """A planted text stands in place of a journal, or as one more, and is counted; null takes it away."""
+    odd = '{"ManualJournalID":"m-1","Narration":"\udcff","Odd":1.50}'
+    async with xero() as standin:
+        journal_id = await standin.created()
+        await standin.control("plant", journal_id=journal_id, raw="null")
+        await standin.control("plant", journal_id="m-1", raw=odd)
+        listed = (await standin.get(params={"page": 1})).content
+        single = (await standin.get("ManualJournals/m-1")).content
+        await standin.control("plant", journal_id=journal_id, raw=None)
+        await standin.control("plant", journal_id="m-1", raw=None)
+        (left,) = await standin.listed()
+        assert (await standin.get("ManualJournals/m-1")).status_code == 404
+    served = odd.encode("utf-8", "surrogateescape")
+    assert listed.endswith(b'"ManualJournals":[null,' + served + b"]}")
+    assert b'"itemCount":2' in listed
+    assert single.endswith(b'"ManualJournals":[' + served + b"]}")
+    assert left["ManualJournalID"] == journal_id

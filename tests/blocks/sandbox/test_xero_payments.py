@@ -577,3 +577,17 @@ async def test_documents_are_shown_to_people() -> None:
         listed = await standin.control("documents", kind="Payments")
         single = await standin.control("documents", kind="Payments", id=made["PaymentID"])
     assert listed == [single]
+
+
+async def test_lists_of_what_was_paid_can_lag_behind() -> None:
+    """With a lag, lists show payments as they were; what is named by its id is current."""
+    async with empty(read_lag_seconds=30.0) as standin:
+        made = await standin.control("pay", amount="12.00", invoice_number="303-SI1-1")
+        assert await rows(standin, "Payments") == []
+        assert (await one(standin, "Payments", made["PaymentID"]))["Status"] == "AUTHORISED"
+        standin.clock.advance(30)
+        assert [row["PaymentID"] for row in await rows(standin, "Payments")] == [made["PaymentID"]]
+        await standin.control("delete_payment", payment_id=made["PaymentID"])
+        assert [row["Status"] for row in await rows(standin, "Payments")] == ["AUTHORISED"]
+        standin.clock.advance(30)
+        assert [row["Status"] for row in await rows(standin, "Payments")] == ["DELETED"]

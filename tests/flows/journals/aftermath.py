@@ -14,6 +14,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
+from prefect.runtime import flow_run
 
 from blocks.connections import JournalConnection
 from blocks.incidents import Incident
@@ -135,6 +136,19 @@ async def ended(sandbox: Sandboxed, outcome: Outcome, date: dt.date = DATE) -> N
     assert outcome.summary.tied_out is True
     assert await incidents(sandbox, date, only_open=True) == []
     assert {task["status"] for task in tasks(sandbox)} <= {"COMPLETED"}
+
+
+async def night_of(
+    sandbox: Sandboxed,
+    date: dt.date,
+    connection: JournalConnection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Outcome:
+    """Run as the schedule did in the night after a day: without a date."""
+    planned = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(0, 30), LONDON)
+    with monkeypatch.context() as patch:
+        patch.setitem(flow_run.FIELDS, "scheduled_start_time", lambda: planned)
+        return await sandbox.run(None, connection=connection)
 
 
 async def killed_midway(

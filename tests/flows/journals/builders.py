@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -17,14 +18,16 @@ from hypothesis import strategies as st
 
 from blocks.mambu import GLAccount, JournalLine
 from flows.days import Day
-from flows.journals.books import LiveJournal, LiveLine, Plan, match
+from flows.journals.books import match
 from flows.journals.lines import lines_of_day, staged_lines
+from flows.journals.models import LiveJournal, LiveLine, Plan
 from flows.journals.sealing import SealedJournal, SealedRequest, Sealing, SealPolicy, seal
 from flows.journals.steps.balance import Balanced, balance
 from flows.journals.steps.batch import batch
 from flows.journals.steps.group import group
 from flows.journals.steps.map import Account, map_accounts
 from flows.journals.steps.validate import validate
+from flows.journals.tie_out import exact_sums
 
 DAY = Day(dt.date(2026, 11, 20), ZoneInfo("UTC"))
 NOON = "2026-11-20T12:00:00Z"
@@ -100,7 +103,9 @@ def planned(
     lines: Iterable[JournalLine], *, cap: int = 250, digits: int = 2, label: str | None = None
 ) -> Plan:
     """Return the plan that the five steps make of lines."""
-    return Plan(DAY.date, batch(balanced(lines, digits).lines, cap), digits, label)
+    lines = list(lines)
+    exact = exact_sums(staged(lines), DAY.zone, {}, digits)
+    return Plan(DAY.date, batch(balanced(lines, digits).lines, cap), digits, label, exact)
 
 
 def sealed(
@@ -150,9 +155,14 @@ def taken_by_xero(requests: Iterable[SealedRequest]) -> list[LiveJournal]:
     return [_live(journal) for request in requests for journal in body_of(request)]
 
 
+def id_of(narration: str) -> str:
+    """Return the id that Xero gives the journal of a name."""
+    return str(uuid5(NAMESPACE_URL, narration))
+
+
 def _live(journal: dict[str, Any]) -> LiveJournal:
     return LiveJournal(
-        journal_id=f"id of {journal['Narration']}",
+        journal_id=id_of(journal["Narration"]),
         narration=journal["Narration"],
         date=dt.date.fromisoformat(journal["Date"]),
         status=journal["Status"],

@@ -8,19 +8,21 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from blocks.connections import JournalConnection
+from blocks.entry_ids import pack
 from blocks.mambu import MambuCredentials
 from blocks.store import JournalRecord, JournalState, StoredRequest, open_store
 from blocks.xero import XeroCredentials
-from flows.journals.books import LiveJournal, Plan, match
+from flows.journals.books import match
+from flows.journals.models import LiveJournal, Plan
 from flows.journals.night import Night
 from flows.journals.read import Books
 from flows.journals.sealing import SealedJournal, SealedRequest
 from tests.blocks.scripted import Script, Step, answer
 from tests.clocks import VirtualClock
-from tests.flows.journals.builders import DAY
+from tests.flows.journals.builders import DAY, id_of
 
 # The morning after the day that is sent.
 MORNING = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -88,9 +90,10 @@ async def desk(folder: Path, *steps: Step, **connection: Any) -> AsyncIterator[D
     async def progress(stage: str, done: int, of: int) -> None:
         return None
 
+    mambu = configured.mambu.get_client(attempts=1, clock=clock, http=script, notice=lambda _: None)
     xero = configured.xero.get_client(attempts=1, clock=clock, http=script, notice=lambda _: None)
     async with open_store(f"sqlite:///{folder / 'daybook.sqlite3'}") as store, xero:
-        night = Night("default", configured, cast(Any, None), xero, store, clock, lambda _: None, progress)
+        night = Night("default", configured, mambu, xero, store, clock, lambda _: None, progress)
         night.day, night.currency, night.organisation = DAY, "GBP", "organisation"
         yield Desk(night, clock, script)
 
@@ -118,6 +121,7 @@ def _record(request: SealedRequest, journal: SealedJournal) -> JournalRecord:
         digest=journal.digest,
         lines=journal.lines,
         debits="1.25",
+        **pack(journal.entries)._asdict(),
     )
 
 
@@ -130,4 +134,4 @@ def listed(*journals: dict[str, Any]) -> Step:
 def drafts_of(request: SealedRequest) -> list[dict[str, Any]]:
     """Return the drafts that Xero makes of a request, as it shows them."""
     journals: Sequence[dict[str, Any]] = json.loads(request.body)["ManualJournals"]
-    return [{**one, "ManualJournalID": f"id of {one['Narration']}"} for one in journals]
+    return [{**one, "ManualJournalID": id_of(one["Narration"])} for one in journals]

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as replaced
 
 from blocks.mambu import JournalLine
-from flows.journals.books import LiveJournal, LiveLine, confirmed, match
+from flows.journals.books import match
+from flows.journals.models import Known, LiveJournal, LiveLine
+from flows.journals.tie_out import confirmed
 from tests.flows.journals.builders import (
     CASH,
     DAY,
@@ -214,7 +216,10 @@ def test_journals_of_other_origin_do_not_matter() -> None:
         LiveJournal("a", "Rent", DAY.date, "POSTED", [LiveLine(Decimal(5), CASH, "Rent")]),
         LiveJournal("b", "Odd", None, "DRAFT", [LiveLine(Decimal(5), None, None)]),
         LiveJournal("c", "Empty", DAY.date, "DRAFT", []),
-        *sent(transfers(2, first=900)).live,
+        *(
+            one._replace(narration=one.narration.replace("date: 2026-11-20", "date: 2026-11-19"))
+            for one in sent(transfers(2, first=900)).live
+        ),
     ]
     matched = match(day.plan, [*day.live, *(one._replace(journal_id=one.journal_id + "!") for one in others)])
     assert (matched.journals, matched.differences) == (day.live, [])
@@ -252,6 +257,30 @@ def test_two_journals_of_one_name_are_reported() -> None:
     first, second = day.live
     found = confirmed(day.plan, match(day.plan, [first, second._replace(narration=first.narration)]), [])
     assert found.open == [f"2 journals are named «{first.narration}»"]
+
+
+@pytest.mark.parametrize("status", ["DRAFT", "POSTED", "ARCHIVED"])
+def test_what_a_rewritten_journal_was_sent_with_is_not_missing(status: str) -> None:
+    """A journal whose texts people rewrote holds, by the record, the lines that it was sent with."""
+    day = sent(posting(1, "5", "-5"))
+    (journal,) = day.live
+    rewritten = edited(journal, text_edit(lambda _: "rent"), first=2)._replace(
+        narration="November", status=status
+    )
+    matched = match(day.plan, [rewritten], {journal.journal_id: Known(DAY.date, DAY.date, frozenset({1, 2}))})
+    assert (matched.missing, matched.found, matched.held) == (set(), {}, {1: 0, 2: 0})
+
+
+@pytest.mark.parametrize("looking_back", [True, False])
+def test_what_people_took_out_of_a_journal_is_withheld_on_request(*, looking_back: bool) -> None:
+    """Lines that a journal was sent with and lacks now are missing, unless a run looks back."""
+    day = sent(transfers(2))
+    (journal,) = day.live
+    known = {journal.journal_id: Known(DAY.date, DAY.date, frozenset({1, 2, 3, 4}))}
+    left = journal._replace(lines=journal.lines[:2])
+    matched = match(day.plan, [left], known, withhold_deleted=looking_back)
+    assert matched.withheld == ({3, 4} if looking_back else set())
+    assert matched.missing == (set() if looking_back else {3, 4})
 
 
 @given(data=st.data(), lines=days_of_lines())

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from msgspec.structs import replace as replaced
 
 from blocks.store import JournalState
-from flows.journals.books import Confirmed, LiveJournal, LiveLine, Plan, match
-from flows.journals.confirm import compare
+from flows.journals.books import match
+from flows.journals.confirm import compare, confirm
+from flows.journals.deliver import deliver
+from flows.journals.models import LiveJournal, LiveLine, Plan
 from flows.journals.sealing import SealPolicy, seal
 from flows.journals.send import Sent
+from flows.journals.tie_out import Confirmed
 from flows.journals.withdrawal import untouched
+from tests.blocks.scripted import answer
 from tests.flows.journals.builders import DAY, edited, sent, transfers
-from tests.flows.journals.nights import Desk, books, desk
+from tests.flows.journals.nights import Desk, books, desk, drafts_of, listed
 
 ONE = sent(transfers(1))
 STATES = list(JournalState)
@@ -156,3 +163,41 @@ async def test_a_tracked_line_leaves_an_adopted_journal_without_a_digest(tmp_pat
         await compared(at, [edited(ONE.live[0], tracked)])
         record = await at.record()
     assert (record.state, record.digest) == (JournalState.CONFIRMED, "")
+
+
+async def test_what_was_sent_is_read_back(tmp_path: Path) -> None:
+    """A day of which a run has sent something is held against what Xero shows thereafter."""
+    before = Sent({str(ONE.live[0].narration): ONE.live[0].journal_id}, books(ONE.plan, []), [])
+    async with desk(tmp_path, listed(*drafts_of(ONE.sealing.requests[0]))) as at:
+        await at.keep(ONE.sealing.requests, JournalState.CREATED)
+        assert (await confirm(at.night, ONE.plan, before)).tied_out
+    assert at.methods == ["GET"]
+
+
+class Ghost:
+    """A Xero that answers the first request with a journal that was deleted since, and takes the next one."""
+
+    def __init__(self) -> None:
+        self._journals: dict[str, dict[str, Any]] = {}
+        self.keys: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer."""
+        if request.method == "PUT":
+            self.keys.append(request.headers["idempotency-key"])
+            (sealed,) = json.loads(request.content)["ManualJournals"]
+            name = f"m-{len(self.keys)}"
+            taken = {**sealed, "ManualJournalID": name}
+            self._journals[name] = {**taken, "Status": "DELETED" if name == "m-1" else "DRAFT"}
+            return answer(200, {"ManualJournals": [taken]})(request)
+        one = self._journals.get(request.url.path.rpartition("/")[2])
+        return (answer(200, {"ManualJournals": [one]}) if one else listed(*self._journals.values()))(request)
+
+
+async def test_a_success_that_names_a_deleted_journal_is_none(tmp_path: Path) -> None:
+    """Where Xero repeats an old answer, of a deleted journal, the lines go once more under a new key."""
+    xero = Ghost()
+    async with desk(tmp_path, xero) as at:
+        confirmed, _ = await deliver(at.night, ONE.plan)
+    assert confirmed.tied_out
+    assert len(set(xero.keys)) == 2

@@ -40,6 +40,7 @@ WAYS_ON = (
     "sent afresh."
 )
 CORRECT = "Correct the connection (python -m blocks save NAME). Then "
+ASKED = "Wait 2 minutes, as the system asks. Then "
 WAIT = "Wait until 2026-11-22 00:05 UTC. Then "
 
 
@@ -116,6 +117,8 @@ def test_a_steps_refusal_names_every_offender() -> None:
         ("extract", ERROR, f"{capital(AGAIN)}."),
         ("extract", NotAllowed("No."), f"{CORRECT}{AGAIN}."),
         ("extract", ResumeLater("Later.", resume_at=RESUME_AT), f"{WAIT}{AGAIN}."),
+        ("extract", Unavailable("No.", retry_after_seconds=61), f"{ASKED}{AGAIN}."),
+        ("confirm", Unavailable("No.", retry_after_seconds=61), f"{ASKED}{WAYS_ON}"),
         ("process", StoreError("No."), f"{capital(AGAIN)}."),
         ("process", NotAllowed("No."), f"{CORRECT}{AGAIN}."),
         ("send", Refusal("Declined."), f"Put right what is named above. Then {WAYS_ON}"),
@@ -270,6 +273,27 @@ def test_a_run_that_died_while_it_was_sending(at: str) -> None:
     assert found.details[0] == "Unknown whether in Xero: 1 journal"
 
 
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        ("read", "while it read the day's journals, before it took any out"),
+        ("remove", "while it took them out"),
+        ("verify", "while it read again what it had taken out"),
+    ],
+)
+def test_a_withdrawal_that_died(at: str, words: str) -> None:
+    """A withdrawal that died is told as one, at the very stage, with what was asked for and the way on."""
+    begun = dt.datetime(2026, 11, 21, 3, tzinfo=dt.UTC)
+    lease = Lease("journals", "default", DATE, "run-1", "here", at, begun, begun)
+    found = died(lease, [journal(1, JournalState.WITHDRAWING), journal(2, JournalState.SENDING)])
+    assert (found.stage, found.step) == (at, "died")
+    assert found.title == "Withdrawal of 2026-11-20: the run died"
+    assert f"was withdrawing the day from Xero and was last heard of {words}." in found.happened
+    assert "Withdrawal asked for, unknown whether gone: 1 journal" in found.details
+    assert "python -m flows.main withdraw --date 2026-11-20" in found.remedy
+    assert died(lease, []).safe == ("Nothing was taken out of Xero.",)
+
+
 def test_a_day_that_no_run_finished() -> None:
     """A day that nobody finished is told as such, and is being finished by the run that tells it."""
     found = never_finished(DATE)
@@ -279,6 +303,20 @@ def test_a_day_that_no_run_finished() -> None:
     assert found.safe == ("What is in Xero is found there and left alone.",)
     assert found.remedy == (
         f"The run that found this goes on to finish the day. If this task stays open, {AGAIN}."
+    )
+
+
+def test_a_day_that_the_watch_finds_unfinished() -> None:
+    """The watch runs nothing, and says so: a nightly run to come finishes the day, or a person has to."""
+    coming, never = (never_finished(DATE, "next night"), never_finished(DATE, "nobody"))
+    assert coming._replace(remedy="") == never._replace(remedy="") == never_finished(DATE)._replace(remedy="")
+    assert coming.remedy == (
+        "The watch that found this sends nothing. The next nightly run finishes the day before its own. "
+        f"So as not to wait for it, or if this task stays open after it, {AGAIN}."
+    )
+    assert never.remedy == (
+        "The watch that found this sends nothing, and no nightly run to come sees to this day. "
+        f"{capital(AGAIN)}."
     )
 
 
@@ -292,6 +330,8 @@ def test_a_text_has_its_three_parts() -> None:
         differences(DATE, "They differ.", ["Here."], []),
         died(lease, []),
         never_finished(DATE),
+        never_finished(DATE, "next night"),
+        never_finished(DATE, "nobody"),
     ):
         heads = ("What happened\n", "\n\nWhat is safe\n", "\n\nWhat to do next\n")
         places = [one.text(20_000).index(head) for head in heads]

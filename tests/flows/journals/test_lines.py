@@ -73,6 +73,73 @@ def test_any_offset_is_understood(text: str, utc: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "offset"),
+    [
+        ("2026-11-20T00:00:00Z", 0),
+        ("2026-11-20T00:00:00.123Z", 0),
+        ("2026-11-20T00:00:00z", 0),
+        ("2026-11-20T00:00:00+00:00", 0),
+        ("2026-11-20T00:00:00-00:00", 0),
+        ("2026-11-20T00:00:00+0000", 0),
+        ("2026-11-20T00:00:00+13:00", 46800),
+        ("2026-11-20T00:00:00.5+13:45", 49500),
+        ("2026-11-20T00:00:00+14:00", 50400),
+        ("2026-11-20T00:00:00-09:30", -34200),
+        ("2026-11-20T00:00:00-0930", -34200),
+        ("2026-11-20T00:00:00.123456789-03", -10800),
+    ],
+)
+def test_the_offset_is_kept(text: str, offset: int) -> None:
+    """The offset in which an instant is written is kept beside it, in seconds, also among others."""
+    odd = line(1, "1", created=text, booked="2026-11-20T00:00:00+05:45")
+    rows = staged_lines([odd, line(2, "1", booked=text), line(3, "1")]).to_pylist()
+    kept = [(row["created_offset"], row["booked_offset"]) for row in rows]
+    assert kept == [(offset, 20700), (0, offset), (0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2026-11-20T23:59:59.999999999Z", "2026-11-20T23:59:59.999999+00:00"),
+        ("2026-11-20T23:59:59.9999999+13:00", "2026-11-20T10:59:59.999999+00:00"),
+        ("2026-12-31T23:59:59.999999500-09:30", "2027-01-01T09:29:59.999999+00:00"),
+        ("2026-11-20T00:00:00,123456789Z", "2026-11-20T00:00:00.123456+00:00"),
+        ("2026-11-20T00:00:00,5+01:00", "2026-11-19T23:00:00.500000+00:00"),
+        ("2026-11-20T00:00:00z", "2026-11-20T00:00:00+00:00"),
+    ],
+)
+def test_a_fraction_is_cut_off_and_never_rounded(text: str, utc: str) -> None:
+    """Digits of a second beyond the sixth are cut off, so that no instant reaches the next day."""
+    rows = staged_lines([line(1, "1", created=text, booked=text), line(2, "1")]).to_pylist()
+    assert rows[0]["created"] == rows[0]["booked"] == dt.datetime.fromisoformat(utc)
+    assert [row["problem"] for row in rows] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "2026-11-20T00:00:00",
+            "2026-11-20T00:00:00.123456789",
+            "2026-11-20T24:00:00Z",
+            "2026-11-20T23:59:60Z",
+        ),
+        *(
+            "2026-11-20T00:00:00.Z",
+            "2026-11-20T00:00:00.1.2Z",
+            "2026-11-20T00:00:00+24:00",
+            "2026-11-20+01:00",
+        ),
+        *("2026-11-20T00:00:00 +01:00", "2026-11-20T00:00:00+01:00[Europe/Paris]", "2026-02-30T00:00:00Z"),
+    ],
+)
+def test_what_is_no_instant_is_named(text: str) -> None:
+    """A text that is not one instant, with its offset, is the problem of its line, and of no other."""
+    rows = staged_lines([line(1, "1", booked=text), line(2, "1")]).to_pylist()
+    assert [row["problem"] for row in rows] == ["bookingDate is not a date and time with its offset", None]
+
+
+@pytest.mark.parametrize(
     ("field", "value", "problem"),
     [
         ("creationDate", '"2026-11-20T12:00:00"', "creationDate is not a date and time with its offset"),
@@ -83,6 +150,11 @@ def test_any_offset_is_understood(text: str, utc: str) -> None:
         ("amount", "1e-19", "amount 1E-19 cannot be kept exactly"),
         ("amount", "1e30", "amount 1E+30 cannot be kept exactly"),
         ("amount", '"NaN"', "amount NaN cannot be kept exactly"),
+        # Arrow itself would end the process over the second.
+        ("amount", "1e+99999999", "amount 1E+99999999 cannot be kept exactly"),
+        ("amount", "1e-99999999", "amount 1E-99999999 cannot be kept exactly"),
+        ("amount", "0e-999999999999", "amount 0E-999999999999 cannot be kept exactly"),
+        ("amount", "1" * 5000, f"amount {'1' * 40}… cannot be kept exactly"),
     ],
 )
 def test_values_that_make_no_sense_are_named(field: str, value: str, problem: str) -> None:
@@ -105,12 +177,23 @@ def test_good_lines_stay_beside_a_bad_one() -> None:
         (mambu_json(entryID='"7"'), None, "k1"),
         (mambu_json(encodedKey="5", creationDate="5"), 7, None),
         (b"[]", None, None),
+        (mambu_json(transactionId='"T\\ud800"'), 7, "k1"),
+        (mambu_json(encodedKey='"k\\ud800"'), 7, None),
+        (mambu_json(entryID='7,"entryID":8'), None, "k1"),
+        (mambu_json(encodedKey='"k1","encodedKey":"k2"'), 7, None),
     ],
 )
 def test_an_unreadable_line_keeps_its_names(raw: bytes, entry: int | None, key: str | None) -> None:
     """A line of another shape becomes a row with its problem and whatever names it."""
     row = staged_lines([], [UnreadableLine(raw, "no amount")]).to_pylist()[0]
     assert (row["problem"], row["entry_id"], row["encoded_key"]) == ("no amount", entry, key)
+
+
+def test_a_line_with_two_creation_dates_does_not_vanish() -> None:
+    """A line that has its creation twice is kept with the day, whichever of them would lie outside."""
+    raw = mambu_json(creationDate='"2026-11-20T12:00:00Z","creationDate":"2026-11-21T12:00:00Z"')
+    of_day, _ = lines_of_day([staged_lines([], [UnreadableLine(raw, "twice")])], DAY.start, DAY.end)
+    assert of_day["problem"].to_pylist() == ["twice"]
 
 
 def test_overlapping_windows_give_each_line_once() -> None:
@@ -179,3 +262,14 @@ def test_nothing_unfinished_remains(tmp_path: Path) -> None:
     """After writing, the folder holds the file and nothing else."""
     write_lines(staged_lines([]), tmp_path / "lines.parquet")
     assert [path.name for path in tmp_path.iterdir()] == ["lines.parquet"]
+
+
+def test_lines_without_a_key_are_all_kept() -> None:
+    """Several lines that lack their key are several lines, beside one that came twice."""
+    unreadable = [UnreadableLine(b"{}", "no key"), UnreadableLine(b"{}", "no key either")]
+    table = staged_lines([line(1, "1.00"), line(1, "1.00")], unreadable)
+
+    lines, distinct = lines_of_day([table], DAY.start, DAY.end)
+
+    assert (lines.num_rows, distinct) == (3, 3)
+    assert set(lines["problem"].to_pylist()) == {None, "no key", "no key either"}

@@ -5,21 +5,29 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import httpx
+import msgspec
 import pytest
 
 from blocks.connections import JournalConnection
+from blocks.day_records import DayRecord
 from blocks.incidents import Incident
 from blocks.sandbox.mambu import ASSIGNED_USER_KEY
+from flows.journals.look_back import unfinished_days
+from tests.blocks.scripted import Script, answer
 from tests.flows.journals.aftermath import (
     days_ago,
     ended,
     entries,
     incidents,
     killed_midway,
+    night_of,
     page,
     tasks,
     units,
 )
+from tests.flows.journals.builders import DAY
+from tests.flows.journals.nights import desk
 from tests.flows.journals.test_people import journal_with
 from tests.sandboxed import DATE, Outcome, Sandboxed
 
@@ -104,7 +112,7 @@ async def test_three_missed_nights_are_finished_in_order(
     night = days_ago(1)
     for number, date in enumerate((before, *missed, night)):
         sandbox.plant(units(10 * number + 1, 10 * number + 2, 10 * number + 3, date=date), date)
-    await ended(sandbox, await sandbox.run(before, connection=connection), before)
+    await ended(sandbox, await night_of(sandbox, before, connection, monkeypatch), before)
     await killed_midway(sandbox, home, monkeypatch, connection, missed[1])
 
     outcome = await run_nightly(sandbox, connection)
@@ -129,14 +137,14 @@ async def test_three_missed_nights_are_finished_in_order(
 
 
 async def test_a_look_back_that_fails_is_named_and_the_night_goes_on(
-    sandbox: Sandboxed, connection: JournalConnection
+    sandbox: Sandboxed, connection: JournalConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A missed day that cannot be finished is named with its reason, and the night's own day is sent."""
     before, missed, night = days_ago(3), days_ago(2), days_ago(1)
     sandbox.plant(units(1, date=before), before)
     sandbox.plant(units(11, date=missed)[:1], missed)
     sandbox.plant(units(21, date=night), night)
-    await ended(sandbox, await sandbox.run(before, connection=connection), before)
+    await ended(sandbox, await night_of(sandbox, before, connection, monkeypatch), before)
 
     outcome = await run_nightly(sandbox, connection)
 
@@ -156,13 +164,13 @@ async def test_a_look_back_that_fails_is_named_and_the_night_goes_on(
 
 
 async def test_a_deleted_draft_is_not_sent_again_by_looking_back(
-    sandbox: Sandboxed, connection: JournalConnection
+    sandbox: Sandboxed, connection: JournalConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a person deleted is sent again by a run of that date, and by no look back, also on late lines."""
     earlier, night = days_ago(2), days_ago(1)
     sandbox.plant(units(1, 2, date=earlier), earlier)
     sandbox.plant(units(11, date=night), night)
-    await ended(sandbox, await sandbox.run(earlier, connection=connection), earlier)
+    await ended(sandbox, await night_of(sandbox, earlier, connection, monkeypatch), earlier)
     sandbox.control("xero/delete", {"journal_id": journal_with(sandbox, 3)["ManualJournalID"]})
 
     first = await run_nightly(sandbox, connection)
@@ -184,3 +192,127 @@ async def test_a_deleted_draft_is_not_sent_again_by_looking_back(
 
     await ended(sandbox, await sandbox.run(earlier, connection=connection), earlier)
     assert entries(sandbox) == [1, 2, 3, 4, 5, 6, 21, 22]
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["the record is there", "the record was lost"])
+async def test_a_rerun_of_an_older_date_is_not_the_beginning(
+    sandbox: Sandboxed,
+    connection: JournalConnection,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    lost: bool,
+) -> None:
+    """After a run of an older date the first night sends its own day alone, with its record or without."""
+    older, between, night = days_ago(3), days_ago(2), days_ago(1)
+    for number, date in enumerate((older, between, night)):
+        sandbox.plant(units(10 * number + 1, date=date), date)
+    await ended(sandbox, await sandbox.run(older, connection=connection), older)
+    if lost:
+        monkeypatch.setenv("DAYBOOK_HOME", str(home.with_name("another")))
+
+    outcome = await run_nightly(sandbox, connection)
+
+    await ended(sandbox, outcome, night)
+    assert outcome.summary.looked_back == []
+    assert entries(sandbox) == [1, 2, 41, 42]
+    assert await incidents(sandbox, between) == []
+
+
+async def test_a_date_of_yesterday_by_hand_is_not_the_beginning(
+    sandbox: Sandboxed, connection: JournalConnection
+) -> None:
+    """A date known to be asked for is no beginning either where its drafts came on the date after it."""
+    by_hand, between, night = days_ago(3), days_ago(2), days_ago(1)
+    for number, date in enumerate((by_hand, between, night)):
+        sandbox.plant(units(10 * number + 1, date=date), date)
+    with sandbox.earlier(days=2):
+        await ended(sandbox, await sandbox.run(by_hand, connection=connection), by_hand)
+
+    outcome = await run_nightly(sandbox, connection)
+
+    assert outcome.summary.looked_back == []
+
+
+async def test_without_its_record_a_connection_is_known_by_the_drafts_of_its_nights(
+    sandbox: Sandboxed, connection: JournalConnection, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the record was lost, the first day whose drafts came in the night after it is the beginning."""
+    older, first, missed, night = (days_ago(number) for number in (4, 3, 2, 1))
+    for number, date in enumerate((older, first, missed, night)):
+        sandbox.plant(units(10 * number + 1, date=date), date)
+    await ended(sandbox, await sandbox.run(older, connection=connection), older)
+    with sandbox.earlier(days=2):
+        await ended(sandbox, await night_of(sandbox, first, connection, monkeypatch), first)
+    monkeypatch.setenv("DAYBOOK_HOME", str(home.with_name("another")))
+
+    outcome = await run_nightly(sandbox, connection)
+
+    await ended(sandbox, outcome, night)
+    assert outcome.summary.looked_back == [first, missed]
+
+
+@pytest.mark.parametrize(("first_day", "looked_back"), [(3, [3, 2]), (1, [])], ids=["earlier", "later"])
+async def test_the_first_day_that_is_set_goes_before_the_record(
+    sandbox: Sandboxed,
+    connection: JournalConnection,
+    monkeypatch: pytest.MonkeyPatch,
+    first_day: int,
+    looked_back: list[int],
+) -> None:
+    """Where the connection says its first day, looking back ends there, whatever was scheduled first."""
+    scheduled, night = days_ago(2), days_ago(1)
+    for number, date in enumerate((days_ago(3), scheduled, night)):
+        sandbox.plant(units(10 * number + 1, date=date), date)
+    await night_of(sandbox, scheduled, connection, monkeypatch)
+    async with connection.store.open() as store:
+        await store.days.reopened("default", scheduled)
+
+    outcome = await run_nightly(sandbox, connection.model_copy(update={"first_day": days_ago(first_day)}))
+
+    await ended(sandbox, outcome, night)
+    assert outcome.summary.looked_back == [days_ago(number) for number in looked_back]
+
+
+async def test_a_dry_run_looks_back_on_nothing(sandbox: Sandboxed) -> None:
+    """A dry run without a date shows its own day, and sends nothing of the days before it either."""
+    connection = sandbox.connection(first_day=days_ago(3))
+    for number in (3, 2, 1):
+        sandbox.plant(units(10 * number + 1, date=days_ago(number)), days_ago(number))
+    outcome = await sandbox.run(None, connection=connection, dry_run=True)
+    assert outcome.state.is_completed()
+    assert outcome.summary.looked_back == []
+    assert sandbox.xero_journals() == []
+
+
+def six_of_the_18th(request: httpx.Request) -> httpx.Response:
+    """State six lines of the 18th, and five of any other day."""
+    after = msgspec.json.decode(request.content)["filterCriteria"][0]["value"]
+    return answer(200, [], items_total="6" if after.startswith("2026-11-17") else "5")(request)
+
+
+@pytest.mark.parametrize(
+    ("first", "back", "finished", "due"),
+    [
+        (1, 3, (17, 18, 19), [18]),
+        (1, 3, (17, 18), [18, 19]),
+        (1, 3, (), [17, 18, 19]),
+        (1, 2, (), [18, 19]),
+        (1, 0, (), []),
+        (19, 3, (), [19]),
+        (20, 3, (), []),
+    ],
+)
+async def test_the_days_that_are_run_first(
+    tmp_path: Path, first: int, back: int, finished: tuple[int, ...], due: list[int]
+) -> None:
+    """Due are the days of the look-back, from the connection's first on, that are not finished, or grew."""
+    asked = {"first_day": dt.date(2026, 11, first), "look_back_days": back}
+    async with desk(tmp_path, **asked) as there:
+        credentials = there.night.connection.mambu
+        for number in finished:
+            record = DayRecord("default", dt.date(2026, 11, number), "UTC", 5, there.clock.now())
+            await there.night.store.days.finished(record)
+        script = Script(six_of_the_18th)
+        async with credentials.get_client(clock=there.clock, http=script) as there.night.mambu:
+            assert await unfinished_days(there.night) == [DAY.date.replace(day=number) for number in due]

@@ -37,6 +37,7 @@ def test_a_name_is_read_back(name: Narration) -> None:
         f"{TEXT} | a b",
         f"{TEXT} |",
         TEXT.replace("11-18", "13-18"),
+        f"{TEXT}{'2' * 5000}",
         f"{TEXT}\n",
     ],
 )
@@ -72,7 +73,9 @@ def test_the_entry_id_is_found_whatever_follows(
     assert entry_id_in(description(entry, transaction, label) + added) == entry
 
 
-@pytest.mark.parametrize("text", [None, "", "Rent", "EntryID: ", "see EntryID: 5", f"EntryID: {10**19}"])
+@pytest.mark.parametrize(
+    "text", [None, "", "Rent", "EntryID: ", "see EntryID: 5", f"EntryID: {10**19}", f"EntryID: {2**63}"]
+)
 def test_other_texts_have_no_entry_id(text: str | None) -> None:
     """A text that does not begin with an entry id has none, nor one whose number is longer than any."""
     assert entry_id_in(text) is None

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from blocks import connections
 from blocks.connections import JournalConnection
-from blocks.errors import CallFailed, DaybookError, NotAllowed, Refusal, Unavailable, Unreachable, UsageError
-from blocks.sandbox.mambu import API_KEYS
+from blocks.errors import (
+    CallFailed,
+    DaybookError,
+    NotAllowed,
+    Refusal,
+    StoreError,
+    Unavailable,
+    Unreachable,
+    UsageError,
+)
+from blocks.sandbox.mambu import API_KEYS, ASSIGNED_USER_KEY
+from flows import reports
+from flows.journals.flow import journals, look_back
+from flows.journals.summary import Summary
 from tests.sandboxed import DATE, Outcome, Sandboxed, line
 
 
@@ -44,6 +62,90 @@ async def test_a_future_day_is_refused(sandbox: Sandboxed) -> None:
     """A day in the future is refused."""
     outcome = await sandbox.run(dt.date(2999, 1, 1))
     stopped(outcome, sandbox, Refusal, "2999-01-01 is not over yet")
+
+
+@pytest.mark.parametrize("date", [dt.date.min, dt.date(1999, 12, 31), dt.date(3000, 1, 1), dt.date.max])
+@pytest.mark.parametrize("looking_back", [False, True])
+async def test_a_date_beyond_all_books_is_refused_and_leaves_nothing(
+    sandbox: Sandboxed, date: dt.date, looking_back: bool
+) -> None:
+    """A date that cannot be asked for is wrong use: nobody is asked or told, and no record is made."""
+    outcome = Outcome[Summary]()
+    known = {"default": sandbox.connection(assigned_user_key=ASSIGNED_USER_KEY)}
+    with connections.provided(known), reports.observed_by(outcome):
+        run = look_back if looking_back else journals
+        outcome.state = await run(date, "default", return_state=True)
+    stopped(outcome, sandbox, UsageError, f"date {date}", "between 2000-01-01 and 2999-12-31")
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 2
+    assert [sandbox.requests(*asked) for asked in (("mambu", "GET"), ("mambu", "POST"), ("xero", "GET"))] == [
+        [],
+        [],
+        [],
+    ]
+    async with sandbox.connection().store.open() as store:
+        assert await store.incidents.all("default") == []
+        assert await store.first_day("default") is None
+
+
+async def test_lines_booked_on_the_last_of_all_dates_arrive(sandbox: Sandboxed) -> None:
+    """Lines booked on 9999-12-31 are a journal of that date, which a second run finds there."""
+    booked = "9999-12-31T00:00:00+00:00"
+    sandbox.plant([line(1, "5.00", booked=booked), line(2, "5.00", "CREDIT", booked=booked)])
+    first, second = await sandbox.run(), await sandbox.run()
+    assert (first.state.is_completed(), second.state.is_completed()) == (True, True), first.message
+    (journal,) = sandbox.xero_journals()
+    assert "booking date 9999-12-31" in journal["Narration"]
+    assert "tie out" in second.message
+
+
+async def test_lines_booked_on_no_date_are_named(sandbox: Sandboxed) -> None:
+    """Lines booked before the first of all dates in Mambu's zone are named, and none is sent."""
+    booked = "0001-01-01T00:00:00+14:00"
+    sandbox.plant([line(7, "5.00", booked=booked), line(8, "5.00", "CREDIT", booked=booked)])
+    stopped(
+        await sandbox.run(), sandbox, Refusal, "EntryID 7", "EntryID 8", "bookingDate is beyond the years"
+    )
+
+
+async def test_a_damaged_record_stops_a_run_until_it_is_mended(sandbox: Sandboxed, home: Path) -> None:
+    """A row of the record that cannot be read stops a run by name; once mended, nothing goes out twice."""
+    sandbox.plant([line(1, "5.00"), line(2, "5.00", "CREDIT")])
+    first = await sandbox.run()
+    in_xero = sandbox.xero_journals()
+
+    def set_state(state: str) -> None:
+        with closing(sqlite3.connect(home / "daybook.sqlite3")) as database:
+            database.execute("UPDATE journals SET state = ?", (state,))
+            database.commit()
+
+    set_state("nearly")
+    damaged = await sandbox.run()
+    assert isinstance(damaged.error, StoreError), damaged.message
+    assert "of its table journals cannot be read" in damaged.message
+    assert f"creation date: {DATE} | booking date {DATE} | 1, 0" in damaged.message
+    set_state("confirmed")
+    mended = await sandbox.run()
+    assert (first.state.is_completed(), mended.state.is_completed()) == (True, True), mended.message
+    assert sandbox.xero_journals() == in_xero
+
+
+async def test_an_emptied_record_is_not_begun_anew_in_silence(sandbox: Sandboxed, home: Path) -> None:
+    """Where the record was emptied a run stops and says what to do; that done, nothing goes out twice."""
+    sandbox.plant([line(1, "5.00"), line(2, "5.00", "CREDIT")])
+    await sandbox.run()
+    in_xero, file = sandbox.xero_journals(), home / "daybook.sqlite3"
+    os.truncate(file, 0)
+
+    emptied = await sandbox.run()
+
+    assert isinstance(emptied.error, StoreError), emptied.message
+    assert f"The file {file} is there, and there is no store in it any more." in emptied.message
+    assert "move it away" in emptied.message
+    file.rename(home / "away")
+    anew = await sandbox.run()
+    assert anew.state.is_completed(), anew.message
+    assert sandbox.xero_journals() == in_xero
 
 
 async def test_an_unknown_connection_is_named_with_the_remedy(sandbox: Sandboxed) -> None:
@@ -172,6 +274,63 @@ async def test_malformed_lines_are_all_named(sandbox: Sandboxed) -> None:
     assert "EntryID 1 " not in outcome.message
 
 
+def raw(*lines: dict[str, Any] | str) -> str:
+    """Return lines as one JSON array, some of them word for word."""
+    return "[" + ",".join(one if isinstance(one, str) else json.dumps(one) for one in lines) + "]"
+
+
+def reworded(entry: int, old: str, new: str) -> str:
+    """Return a debit as it is written, with one text in it replaced."""
+    text = json.dumps(line(entry, 5), separators=(",", ":"))
+    assert old in text
+    return text.replace(old, new, 1)
+
+
+async def test_what_json_leaves_open_is_refused_by_line(sandbox: Sandboxed) -> None:
+    """Keys twice, half characters and amounts in other writing are named by line, and nothing is sent."""
+    odd = [
+        reworded(3, '"amount":5', '"amount":5,"amount":6'),
+        reworded(4, '"glCode":"1010"', '"glCode":"1100","glCode":"1010"'),
+        reworded(5, '"T1"', '"T\\ud800"'),
+        reworded(6, '"amount":5', '"amount":"1_000"'),
+        reworded(7, '"amount":5', '"amount":"\u0665"'),
+        reworded(8, '"amount":5', '"amount":" 5 "'),
+        reworded(9, '"bookingDate"', '"bookingDate":"2026-11-18T00:00:00+00:00","bookingDate"'),
+    ]
+    sandbox.plant(raw(line(1, 5), line(2, 5, "CREDIT"), *odd))
+    outcome = await sandbox.run()
+    stopped(
+        outcome,
+        sandbox,
+        Refusal,
+        "step validate",
+        "7 journal lines",
+        *(f"EntryID {n} " for n in range(3, 10)),
+    )
+    assert "EntryID 1 " not in outcome.message
+
+
+async def test_what_nobody_reads_may_be_odd(sandbox: Sandboxed) -> None:
+    """Half a character in a note, long fractions of a second and two blanks in an id do not stop a day."""
+    note = reworded(1, '"encodedKey"', '"notes":"\\ud800","notes":"","encodedKey"').replace('"T1"', '"T  1"')
+    late = {"created": f"{DATE}T23:59:59.999999999+00:00", "booked": f"{DATE}T23:59:59.9999999+00:00"}
+    sandbox.plant(raw(note, line(2, 5, "CREDIT", transaction="T  1", **late)))
+    outcome = await sandbox.run()
+    assert outcome.state.is_completed(), outcome.message
+    (journal,) = sandbox.xero_journals()
+    assert f"booking date {DATE}" in journal["Narration"]
+    assert {one["Description"] for one in journal["JournalLines"]} == {
+        f"EntryID: {entry}, TransactionID: T  1" for entry in (1, 2)
+    }
+
+
+async def test_a_code_with_a_blank_is_shown_in_quotes(sandbox: Sandboxed) -> None:
+    """A GL code that ends in a blank is refused in quotes, so that the blank can be seen."""
+    sandbox.plant([line(1, 5, gl_code="1010 "), line(2, 5, "CREDIT")])
+    outcome = await sandbox.run()
+    stopped(outcome, sandbox, Refusal, "step map", 'GL account "1010 " (1 line)')
+
+
 async def test_a_count_that_mambu_does_not_keep_stops_the_run(sandbox: Sandboxed) -> None:
     """Where Mambu keeps giving fewer or more lines than it states, nothing is sent."""
     sandbox.control("mambu/options", {"live_lines": 2, "live_date": str(DATE)})
@@ -195,6 +354,7 @@ async def test_an_answer_without_a_cursor_is_not_taken_for_the_end(sandbox: Sand
         {"unstable_order": True},
         {"bound_shift_seconds": 1},
         {"bound_shift_seconds": -1},
+        {"cursor_totals": False},
     ],
 )
 async def test_what_mambu_leaves_open_changes_nothing(sandbox: Sandboxed, options: dict[str, Any]) -> None:

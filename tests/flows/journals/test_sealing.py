@@ -18,14 +18,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as replaced
 
 from blocks.mambu import JournalLine
-from flows.journals.books import LiveJournal, Plan, confirmed, match
+from flows.journals.books import match
 from flows.journals.lines import lines_of_day, read_lines, staged_lines, write_lines
+from flows.journals.models import LiveJournal, Plan
 from flows.journals.sealing import Sealing, SealPolicy, seal
 from flows.journals.steps.balance import balance
 from flows.journals.steps.batch import batch
 from flows.journals.steps.group import group
 from flows.journals.steps.map import map_accounts
 from flows.journals.steps.validate import validate
+from flows.journals.tie_out import confirmed
 from tests.flows.journals.builders import (
     CHART,
     DAY,
@@ -129,7 +131,7 @@ def through_files(raw: bytes, digits: int) -> Sealing:
         lines = rested(lines_of_day([staged], DAY.start, DAY.end)[0])
         lines = rested(map_accounts(rested(validate(lines, ZoneInfo("UTC"), digits).lines), {}, CHART, ()))
         lines = rested(batch(rested(balance(rested(group(lines)), digits).lines), 250))
-    return sealed(Plan(DAY.date, lines, digits, None))
+    return sealed(Plan(DAY.date, lines, digits, None, {}))
 
 
 @given(
@@ -143,7 +145,7 @@ def test_amounts_survive_from_mambus_bytes_to_xeros(minors: list[int], digits: i
     amounts = [Decimal(minor).scaleb(-digits) for minor in minors]
     raw = ",".join(
         f'{{"encodedKey":"{index}{side}","entryID":{2 * index + 1 + (side == "CREDIT")},"type":"{side}",'
-        f'"creationDate":"2026-11-20T12:00:00+01:00","bookingDate":"2026-11-20T12:00:00+01:00",'
+        f'"creationDate":"2026-11-20T12:00:00+00:00","bookingDate":"2026-11-20T12:00:00+00:00",'
         f'"transactionId":"T{index}","amount":{amount:{form}},"glAccount":{{"glCode":"1100","name":"Cash"}}}}'
         for index, amount in enumerate(amounts)
         for side in ("DEBIT", "CREDIT")
@@ -275,6 +277,17 @@ def test_late_accruals_go_out_although_their_pool_is_there() -> None:
     plan = planned([*early, *posting(3, "7", "-7", transaction=None)])
     late = sealed(plan, sent(early).live)
     assert (late.torn, journal_numbers(late), entries(taken_by_xero(late.requests))) == ([], [[2]], [3, 4])
+
+
+def test_small_late_amounts_of_a_pool_arrive_as_their_sum() -> None:
+    """Late lines without a transaction id, finer than the currency, are sent, rounded by their sum."""
+    early = posting(1, "5", "-5", transaction=None)
+    late = [one for n in range(300) for one in posting(3 + 2 * n, "0.006", "-0.006", transaction=None)]
+    day, plan = sent(early), planned([*early, *late])
+    live = [*day.live, *taken_by_xero(sealed(plan, day.live).requests)]
+    found = confirmed(plan, match(plan, live), sealed(plan, live).torn)
+    assert (found.open, sealed(plan, live).requests) == ([], [])
+    assert {row.account_code: row.xero for row in found.rows} == {"1100": 680, "1200": -680}
 
 
 def test_a_transaction_of_which_a_part_is_live_is_torn() -> None:

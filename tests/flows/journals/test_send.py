@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,13 +11,28 @@ from pathlib import Path
 import httpx
 import pytest
 
-from blocks.errors import NotAllowed, Refusal, Terminal, UnknownOutcome
-from blocks.store import JournalState
+from blocks.errors import LeaseLost, NotAllowed, Refusal, Terminal, Unavailable, UnknownOutcome
+from blocks.leases import Lease
+from blocks.store import JournalRecord, JournalState, StoredRequest
+from blocks.xero import NOTHING
+from flows.journals.books import match
 from flows.journals.failure import failure_of
+from flows.journals.record import recorded
 from flows.journals.sealing import Sealing
-from flows.journals.send import KEY_DEAD, by_plan, prepare, put_journals, seal_missing, send, settle
+from flows.journals.send import (
+    FRESH,
+    KEY_DEAD,
+    Sighting,
+    by_plan,
+    prepare,
+    put_journals,
+    seal_missing,
+    send,
+    settle,
+)
+from flows.journals.summary import Summary
 from tests.blocks.scripted import Step, answer, failing
-from tests.flows.journals.builders import DAY, planned, sent, transfers
+from tests.flows.journals.builders import DAY, id_of, planned, posting, sent, taken_by_xero, transfers
 from tests.flows.journals.nights import MORNING, Desk, books, desk, drafts_of, listed, records
 
 ONE = sent(transfers(1))
@@ -60,7 +77,7 @@ async def test_what_xero_does_not_show_is_asked_again_while_its_key_lives(tmp_pa
     put = at.script.requests[1]
     assert (put.content, put.headers["idempotency-key"]) == (REQUEST.body, REQUEST.key)
     assert at.clock.slept == []
-    assert (record.state, record.manual_journal_id) == (JournalState.CREATED, f"id of {NAME}")
+    assert (record.state, record.manual_journal_id) == (JournalState.CREATED, id_of(NAME))
 
 
 async def test_what_xero_shows_whole_is_neither_asked_again_nor_waited_for(tmp_path: Path) -> None:
@@ -90,6 +107,19 @@ async def test_what_xero_shows_in_part_is_waited_for(tmp_path: Path, what: str) 
     assert at.clock.now() == MORNING + KEY_DEAD
 
 
+async def test_what_may_be_left_out_may_still_be_on_its_way(tmp_path: Path) -> None:
+    """Where late lines leave it open whether a request's lines go at all, it is not taken as carried out."""
+    early = [one for n in range(4) for one in posting(1 + 2 * n, "0.006", "-0.006")]
+    *carried_out, open_ended = sent(early, cap=2).sealing.requests
+    drafts = [draft for request in carried_out for draft in drafts_of(request)]
+    plans = (planned([*early, *posting(9, f"0.00{n}", f"-0.00{n}")], cap=2) for n in range(1, 10))
+    plan = next(one for one in plans if match(one, taken_by_xero(carried_out)).optional)
+    async with desk(tmp_path, listed(*drafts), answer(200, {"ManualJournals": drafts_of(open_ended)})) as at:
+        await at.left(open_ended)
+        await settle(at.night, by_plan(at.night, plan))
+    assert at.methods == ["GET", "PUT"]
+
+
 @pytest.mark.parametrize("end", [failing(httpx.ReadTimeout), answer(500), DECLINED, DIFFERENT])
 async def test_a_repeat_without_a_known_end_is_waited_for(tmp_path: Path, end: Step) -> None:
     """Where asking again brings no verdict, settling returns only when the key has surely died."""
@@ -100,6 +130,32 @@ async def test_a_repeat_without_a_known_end_is_waited_for(tmp_path: Path, end: S
         assert await at.states() == [JournalState.SENDING]
     assert at.methods == ["GET", "PUT"]
     assert at.clock.now() == MORNING + KEY_DEAD
+
+
+@pytest.mark.parametrize("before", [False, True])
+async def test_what_is_settled_is_under_way_no_longer(tmp_path: Path, *, before: bool) -> None:
+    """A repeat without an answer keeps no later call from waiting; what was open before still does."""
+    async with desk(tmp_path, listed(), failing(httpx.ReadTimeout)) as at:
+        await at.left(REQUEST)
+        under_way = at.night.xero.transport.patience.under_way
+        under_way.any = before
+        await settle(at.night, by_plan(at.night, ONE.plan))
+        assert at.methods == ["GET", "PUT"]
+        assert under_way.any is before
+
+
+async def test_what_could_not_be_settled_stays_under_way(tmp_path: Path) -> None:
+    """Where a run ends while it waits for an unanswered repeat, that one still counts as under way."""
+
+    async def broken_off(_: float) -> None:
+        raise Terminal("broken off")
+
+    async with desk(tmp_path, listed(), failing(httpx.ReadTimeout)) as at:
+        await at.left(REQUEST)
+        at.clock.sleep = broken_off  # type: ignore[method-assign]
+        with pytest.raises(Terminal, match="broken off"):
+            await settle(at.night, by_plan(at.night, ONE.plan))
+        assert at.night.xero.transport.patience.under_way.any
 
 
 async def test_each_request_is_settled_for_itself(tmp_path: Path) -> None:
@@ -155,6 +211,8 @@ async def test_a_failure_of_settling_is_one_of_sending(tmp_path: Path) -> None:
         (JournalState.CREATED, 0, 2),
         (JournalState.CONFIRMED, 0, 2),
         (JournalState.DRIFT, 0, 2),
+        (JournalState.POSSIBLE, 0, 2),
+        (JournalState.WITHDRAWING, 0, 2),
         (JournalState.WITHDRAWN, 0, 2),
     ],
 )
@@ -170,7 +228,7 @@ async def test_the_record_decides_on_name_and_key_of_what_is_missing(
 
 
 def test_each_state_is_decided_on() -> None:
-    """The states of a journal are the eight for which its name and key are tested above."""
+    """The states of a journal are the ten for which its name and key are tested above."""
     assert [str(state) for state in JournalState] == [
         "sealed",
         "sending",
@@ -179,6 +237,8 @@ def test_each_state_is_decided_on() -> None:
         "created",
         "confirmed",
         "drift",
+        "possible",
+        "withdrawing",
         "withdrawn",
     ]
 
@@ -234,6 +294,131 @@ async def test_a_400_to_one_journal_refuses_it(tmp_path: Path) -> None:
     assert (record.state, record.reason) == (JournalState.REFUSED, "Account code has been archived")
 
 
+async def test_a_success_says_nothing_of_a_journal_that_was_not_taken(tmp_path: Path) -> None:
+    """Under a 200, a journal without an id that Xero objects to is refused, with Xero's own words."""
+    (draft,) = drafts_of(REQUEST)
+    declined = {
+        **draft,
+        "ManualJournalID": NOTHING,
+        "StatusAttributeString": "ERROR",
+        "ValidationErrors": [{"Message": "Account code has been archived"}],
+    }
+    async with desk(tmp_path, answer(200, {"ManualJournals": [declined]})) as at:
+        with pytest.raises(Refusal, match="Account code has been archived"):
+            await put(at, ONE.sealing)
+        record = await at.record()
+    assert (record.state, record.manual_journal_id) == (JournalState.REFUSED, None)
+
+
+async def test_a_journal_that_the_answer_leaves_out_is_unknown(tmp_path: Path) -> None:
+    """Where an answer names one journal of a block of two, nobody knows what became of the other."""
+    block = sent(transfers(22), cap=2).sealing.requests[1]
+    async with desk(tmp_path, answer(200, {"ManualJournals": drafts_of(block)[:1]})) as at:
+        with pytest.raises(UnknownOutcome, match="does not mention"):
+            await put(at, Sealing([block], []))
+        assert await at.states() == [JournalState.CREATED, JournalState.UNKNOWN]
+
+
+async def test_lines_that_stand_in_xero_twice_stop_the_day(tmp_path: Path) -> None:
+    """Where a line is in two live journals, nothing is prepared, although others are missing."""
+    two = sent(transfers(2), cap=2)
+    first = two.live[0]
+    async with desk(tmp_path) as at:
+        with pytest.raises(Refusal, match="more than once"):
+            await prepare(at.night, two.plan, books(two.plan, [first, first._replace(journal_id="copy")]), [])
+
+
+async def test_an_unknown_outcome_ends_the_sending(tmp_path: Path) -> None:
+    """Where no answer came, the error is raised, the journal is unknown, and no other request is begun."""
+    two = sent(transfers(2), cap=2)
+    async with desk(tmp_path, failing(httpx.ReadTimeout), lines_per_journal=2, xero_concurrency=1) as at:
+        with pytest.raises(UnknownOutcome):
+            await put_journals(at.night, two.plan, two.sealing, at.clock.now(), 0)
+        assert await at.states() == [JournalState.UNKNOWN, JournalState.SEALED]
+    assert at.methods == ["PUT"]
+
+
+@pytest.mark.parametrize(("age", "methods"), [(FRESH, ["PUT"]), (FRESH + timedelta(seconds=1), [])])
+async def test_nothing_is_sent_on_an_old_look(tmp_path: Path, age: timedelta, methods: list[str]) -> None:
+    """Journals leave while what they rest on is fresh, and stay here sealed once it is not."""
+    async with desk(tmp_path, taken()) as at:
+        await put_journals(at.night, ONE.plan, ONE.sealing, at.clock.now() - age, 0)
+        assert await at.states() == [JournalState.CREATED if methods else JournalState.SEALED]
+    assert at.methods == methods
+
+
+@pytest.mark.parametrize(("age", "methods"), [(FRESH, ["PUT"]), (FRESH + timedelta(seconds=1), [])])
+async def test_nothing_is_repeated_on_an_old_look(tmp_path: Path, age: timedelta, methods: list[str]) -> None:
+    """A request without an answer is repeated only on a fresh look that shows nothing of it."""
+    async with desk(tmp_path, taken()) as at:
+
+        async def look(request: StoredRequest, its: Sequence[JournalRecord]) -> Sighting:
+            return Sighting(at.clock.now() - age, there=False, absent=True)
+
+        await at.left(REQUEST)
+        await settle(at.night, look)
+    assert at.methods == methods
+
+
+# A day that another run has taken over.
+
+
+def lease(at: Desk, owner: str) -> Lease:
+    """Return a lease of the day for a run."""
+    now = at.clock.now()
+    return Lease("journals", "default", DAY.date, owner, owner, "send", now, now)
+
+
+async def test_a_run_whose_day_was_taken_over_seals_and_sends_nothing(tmp_path: Path) -> None:
+    """Where another run holds the day by now, nothing is written down, and nothing leaves."""
+    async with desk(tmp_path, taken()) as at:
+        await at.night.store.leases.take(lease(at, "the other"), only_one_here=False)
+        at.night.lease = lease(at, "this one")
+        with pytest.raises(LeaseLost):
+            await put(at, ONE.sealing)
+        assert await at.records() == []
+    assert at.methods == []
+
+
+async def test_a_run_whose_day_is_taken_over_sends_nothing_further(tmp_path: Path) -> None:
+    """Where another run takes the day over while journals are sent, those that are left do not leave."""
+    two = sent(transfers(2), cap=2)
+    first = answer(200, {"ManualJournals": drafts_of(two.sealing.requests[0])})
+    async with desk(tmp_path, first, lines_per_journal=2, xero_concurrency=1) as at:
+        leases, ours = at.night.store.leases, lease(at, "this one")
+        await leases.take(ours, only_one_here=False)
+        at.night.lease = ours
+
+        async def taken_over(stage: str, done: int, of: int) -> None:
+            await leases.release(ours)
+            await leases.take(lease(at, "the other"), only_one_here=False)
+
+        at.night.progress = taken_over
+        with pytest.raises(LeaseLost):
+            await put_journals(at.night, two.plan, two.sealing, at.clock.now(), 0)
+        assert await at.states() == [JournalState.CREATED, JournalState.SEALED]
+    assert at.methods == ["PUT"]
+
+
+# Journals of the day that come from elsewhere.
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+async def test_a_run_with_another_store_is_waited_for(tmp_path: Path, *, goes_on: bool) -> None:
+    """Where journals just came from elsewhere, a run waits for what may still come, then sends the rest."""
+    two = sent(transfers(2), cap=2)
+    drafts = [draft for request in two.sealing.requests for draft in drafts_of(request)]
+    drafts = [{**one, "UpdatedDateUTC": f"/Date({MORNING.timestamp() * 1000:.0f})/"} for one in drafts]
+    second = answer(200, {"ManualJournals": drafts[1:]})
+    later = [listed(*drafts)] if goes_on else [listed(*drafts[:1]), second, listed(*drafts)]
+    async with desk(tmp_path, listed(*drafts[:1]), *later, lines_per_journal=2) as at:
+        result = await send(at.night, two.plan)
+        waited = at.clock.now() - MORNING
+    assert at.methods == (["GET", "GET"] if goes_on else ["GET", "GET", "PUT"])
+    assert waited == KEY_DEAD
+    assert len(result.ids) == (0 if goes_on else 1)
+
+
 # A label that was changed.
 
 LABELS = [("acme", None), (None, "acme"), ("acme", "other")]
@@ -247,6 +432,7 @@ LABELS = [("acme", None), (None, "acme"), ("acme", "other")]
         JournalState.CREATED,
         JournalState.CONFIRMED,
         JournalState.DRIFT,
+        JournalState.WITHDRAWING,
     ],
 )
 @pytest.mark.parametrize(("before", "now"), LABELS)
@@ -296,3 +482,58 @@ async def test_the_same_label_stops_nothing(tmp_path: Path, state: JournalState)
     async with desk(tmp_path, label="acme") as at:
         sealing = await prepare(at.night, labelled.plan, books(labelled.plan, labelled.live), held)
     assert sealing.requests == []
+
+
+# What a run that stops leaves, and the figures of one that stops once it has looked at Xero.
+
+
+@pytest.mark.parametrize(("error", "told"), [(LeaseLost("Taken over."), 0), (Refusal("It stopped."), 1)])
+async def test_a_run_whose_day_was_taken_over_opens_no_incident(
+    tmp_path: Path, home: Path, error: Exception, told: int
+) -> None:
+    """That another run finishes the day is nothing for people to see to; whatever else stops a run is."""
+    async with desk(tmp_path, *[listed(*drafts_of(REQUEST))] * 3) as at:
+        await figures(at, error)
+        assert len(await at.night.store.incidents.all("default")) == told
+
+
+async def figures(at: Desk, error: Exception) -> dict[str, int]:
+    """Return what a run that sends, and then stops, says of journals."""
+    summary = Summary(DAY.date, "default")
+    with suppress(type(error)):
+        async with recorded(at.night, summary, DAY.date, dry_run=False):
+            with at.night.in_stage("send"):
+                await send(at.night, ONE.plan)
+            raise error
+    return {name: count for name, count in summary.as_json().items() if name.startswith("journals_")}
+
+
+async def test_a_journal_whose_answer_was_lost_is_counted_once(tmp_path: Path) -> None:
+    """What an earlier run sent without an answer, and stands in Xero, is there already and not to be sent."""
+    async with desk(tmp_path, *[listed(*drafts_of(REQUEST))] * 3) as at:
+        await at.left(REQUEST)
+        assert await figures(at, Refusal("It stopped.")) == {
+            "journals_planned": 1,
+            "journals_created": 0,
+            "journals_already_in_xero": 1,
+        }
+        assert await at.states() == [JournalState.SENDING]
+
+
+async def test_a_journal_that_a_run_sent_is_not_one_that_was_there(tmp_path: Path) -> None:
+    """What a run sent itself is counted as that, also where it looks at Xero again for what is missing."""
+    async with desk(tmp_path, *[listed(*drafts_of(REQUEST))] * 3) as at:
+        await at.keep([REQUEST], JournalState.CREATED)
+        at.night.created[NAME] = id_of(NAME)
+        assert await figures(at, Refusal("It stopped.")) == {
+            "journals_planned": 1,
+            "journals_created": 1,
+            "journals_already_in_xero": 0,
+        }
+
+
+async def test_journals_of_another_organisation_are_not_counted(tmp_path: Path) -> None:
+    """Once a run knows its organisation, what another one has of the day is not in its figures."""
+    async with desk(tmp_path) as at:
+        await at.keep([REQUEST], JournalState.CREATED, organisation="another")
+        assert set((await figures(at, Unavailable("Xero is away."))).values()) == {0}

@@ -35,6 +35,15 @@ def test_neighbours_overlap(day: Day, lines: int) -> None:
 
 
 @given(day=days, lines=st.integers(0, 2_000_000))
+def test_no_instant_of_the_day_is_on_a_bound_alone(day: Day, lines: int) -> None:
+    """Every instant of the day lies a second or more inside some window, whether its bounds belong or not."""
+    parts, inside = windows(day, lines), dt.timedelta(seconds=1)
+    edges = [day.start, day.end, *(part.after for part in parts[1:]), *(part.before for part in parts[:-1])]
+    for at in edges:
+        assert any(part.after + inside <= at <= part.before - inside for part in parts)
+
+
+@given(day=days, lines=st.integers(0, 2_000_000))
 def test_windows_are_of_equal_length(day: Day, lines: int) -> None:
     """No window is longer than another by more than the second to which cuts are rounded."""
     lengths = [part.before - part.after for part in windows(day, lines)]

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import datetime as dt
+import io
 import json
 import shutil
 from collections import Counter
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect.client.schemas.objects import State
+from pydantic import SecretStr
 
 from blocks import connections
 from blocks.connections import JournalConnection
-from blocks.errors import DaybookError
-from blocks.store import JournalState, Store, open_store
+from blocks.errors import DaybookError, UsageError
+from blocks.leases import Lease
+from blocks.store import DaybookStore, JournalState, Store, open_store
 from flows import reports
+from flows.incidents_shown import show
 from flows.journals.withdrawn import Withdrawal
+from tests.blocks.stores import Database
+from tests.flows.journals.aftermath import tasks
 from tests.flows.journals.test_flow import live_lines
 from tests.flows.journals.test_people import journal_with, two_units
 from tests.sandboxed import DATE, Sandboxed, line
@@ -106,6 +116,18 @@ def refusal(message: str) -> dict[str, Any]:
     body = {"ErrorNumber": 10, "Type": "ValidationException", "Message": "Invalid", "Elements": [reason]}
     rule = {"system": "xero", "method": "POST", "path": "ManualJournals", "kind": "status", "status": 400}
     return {**rule, "content_type": "application/json", "body": json.dumps(body)}
+
+
+def late(seconds: float) -> dict[str, Any]:
+    """Return a fault: a change of a journal is not answered, and carried out so much later."""
+    rule = {"system": "xero", "method": "POST", "path": "ManualJournals"}
+    return {**rule, "kind": "late_commit", "seconds": seconds}
+
+
+async def states(home: Path) -> list[JournalState]:
+    """Return the states of all recorded journals."""
+    async with store(home) as kept:
+        return [one.state for one in await _all_records(kept)]
 
 
 def store(home: Path) -> Store:
@@ -229,6 +251,97 @@ async def test_an_answer_that_never_comes_is_settled_by_the_status(sandbox: Sand
     assert len(gone.told.as_json()["deleted"]) == 1
     (left,) = gone.told.as_json()["refused"]
     assert "no clear answer" in left["reason"]
+
+
+@pytest.mark.parametrize("rests", [0, 4])
+@pytest.mark.parametrize("posted", [True, False])
+async def test_a_withdrawal_carried_out_late_is_our_own(
+    sandbox: Sandboxed, monkeypatch: pytest.MonkeyPatch, posted: bool, rests: int
+) -> None:
+    """A journal that goes seconds after Xero gave no answer is sent again by the next run of the date."""
+    # No eleven minutes: here nothing is carried out later than three seconds after it was asked for.
+    monkeypatch.setattr("flows.journals.send.KEY_DEAD", timedelta(seconds=8))
+    await two_journals(sandbox)
+    before = sorted(live_lines(sandbox))
+    if posted:
+        for journal in sandbox.xero_journals():
+            sandbox.control("xero/post", {"journal_id": journal["ManualJournalID"]})
+    sandbox.fault(late(3))
+
+    gone = await withdraw(sandbox, connection=two_lines_each(sandbox, retries=0), include_posted=True)
+
+    await asyncio.sleep(rests)
+    again = await sandbox.run(connection=two_lines_each(sandbox))
+
+    assert again.state.is_completed(), again.message
+    assert "voided" not in again.message
+    assert again.summary.tied_out is True
+    assert again.summary.journals_created == 2
+    await asyncio.sleep(4 - rests)
+    assert sorted(live_lines(sandbox)) == before
+    further = await sandbox.run(connection=two_lines_each(sandbox))
+    assert further.state.is_completed(), further.message
+    assert further.summary.journals_created == 0
+    assert gone.state.is_failed()
+    assert "no clear answer" in gone.told.as_json()["refused"][0]["reason"]
+    assert "A run of the date waits until that is known" in gone.message
+    assert "Run the command again in ten minutes" in gone.message
+
+
+async def test_a_second_withdrawal_finds_out_about_the_first(
+    sandbox: Sandboxed, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan names what was not answered, and a withdrawal waits for its end and tells that it is gone."""
+    monkeypatch.setattr("flows.journals.send.KEY_DEAD", timedelta(seconds=8))
+    await two_journals(sandbox)
+    sandbox.fault(late(3))
+    await withdraw(sandbox, connection=two_lines_each(sandbox, retries=0))
+
+    plan = await withdraw(sandbox, confirmed=False)
+    assert "1 journal was to be withdrawn, and Xero gave no clear answer" in plan.message
+    again = await withdraw(sandbox)
+
+    assert again.state.is_completed(), again.message
+    assert set(statuses(sandbox).values()) == {"DELETED"}
+    assert set(await states(home)) == {JournalState.WITHDRAWN}
+
+
+async def test_a_late_end_of_a_journal_unknown_to_the_record_is_our_own(
+    sandbox: Sandboxed, home: Path
+) -> None:
+    """Where the store was lost, what Xero is asked for is recorded all the same, and comes again."""
+    await two_journals(sandbox)
+    before = sorted(live_lines(sandbox))
+    for journal in sandbox.xero_journals():
+        sandbox.control("xero/post", {"journal_id": journal["ManualJournalID"]})
+    shutil.rmtree(home)
+    sandbox.fault({**late(1), "times": 2})
+    unanswered = two_lines_each(sandbox, retries=0)
+    await withdraw(sandbox, connection=unanswered, include_posted=True, include_edited=True)
+    assert await states(home) == [JournalState.WITHDRAWING] * 2
+    await asyncio.sleep(2)
+
+    again = await sandbox.run(connection=two_lines_each(sandbox))
+
+    assert again.state.is_completed(), again.message
+    assert sorted(live_lines(sandbox)) == before
+
+
+async def test_a_copy_that_was_voided_too_keeps_nothing_out(sandbox: Sandboxed) -> None:
+    """A copy of a journal that the withdrawal voids beside it counts as taken out by us, as that does."""
+    await two_journals(sandbox)
+    before = sorted(live_lines(sandbox))
+    copy = sandbox.control("xero/copy", {"journal_id": journal_with(sandbox, 1)["ManualJournalID"]})
+    for journal in sandbox.xero_journals():
+        sandbox.control("xero/post", {"journal_id": journal["ManualJournalID"]})
+
+    gone = await withdraw(sandbox, include_posted=True, include_edited=True)
+    assert gone.state.is_completed(), gone.message
+    assert copy["ManualJournalID"] in {one["manual_journal_id"] for one in gone.told.as_json()["voided"]}
+    again = await sandbox.run(connection=two_lines_each(sandbox))
+
+    assert again.state.is_completed(), again.message
+    assert sorted(live_lines(sandbox)) == before
 
 
 async def test_a_journal_that_xero_declines_is_listed_and_the_others_go(sandbox: Sandboxed) -> None:
@@ -423,7 +536,8 @@ async def test_a_used_up_limit_ends_it_and_tells_what_was_done(sandbox: Sandboxe
     async with store(home) as kept:
         (organisation,) = {one.organisation for one in await _all_records(kept)}
         records = await kept.journals(organisation, "default", DATE)
-    assert [one.state for one in records] == [JournalState.WITHDRAWN, JournalState.CONFIRMED]
+    # Nobody could look at the first one since, so its end is still to be seen.
+    assert [one.state for one in records] == [JournalState.WITHDRAWING, JournalState.CONFIRMED]
 
 
 async def _all_records(kept: Store) -> list[Any]:
@@ -464,3 +578,80 @@ async def test_each_run_leaves_its_page(sandbox: Sandboxed, confirmed: bool) -> 
     page = str(left.data)
     assert outcome.message in page
     assert page.count("deleted |" if confirmed else "delete |") == 2
+
+
+@pytest.mark.parametrize("date", [dt.date.min, dt.date.max])
+async def test_a_date_beyond_all_books_is_wrong_use(sandbox: Sandboxed, date: dt.date) -> None:
+    """A date that cannot be asked for is refused by name, before Xero is asked for anything."""
+    from flows.journals.withdraw import withdraw as flow
+
+    outcome = Outcome()
+    known = {"default": sandbox.connection()}
+    with connections.provided(known), reports.observed_by(outcome):
+        outcome.state = await flow(date, confirmed=True, return_state=True)
+    assert isinstance(outcome.error, UsageError), outcome.message
+    assert f"date {date}" in outcome.message
+    assert sandbox.requests("xero", "GET") == []
+
+
+@pytest.mark.parametrize(
+    ("place", "stage", "safe"),
+    [
+        ({"method": "POST", "path": "ManualJournals"}, "remove", "What was taken out, or asked for, is"),
+        ({"method": "GET", "path": "ManualJournals$"}, "read", "Nothing was taken out of Xero."),
+    ],
+)
+async def test_a_withdrawal_that_was_killed_is_told_as_one_and_closed_by_the_next(
+    sandbox: Sandboxed,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    place: dict[str, str],
+    stage: str,
+    safe: str,
+) -> None:
+    """Killed, a withdrawal is told as a withdrawal, at the stage that it was at; the next one ends that."""
+    monkeypatch.setattr("flows.journals.send.KEY_DEAD", timedelta(seconds=2))
+    kept = DaybookStore(url=SecretStr(database.url), schema_name=database.schema)
+    connection = two_lines_each(sandbox, store=kept)
+    two_units(sandbox)
+    assert (await sandbox.run(connection=connection)).state.is_completed()
+    lease = await _killed(sandbox, connection, {"system": "xero", "kind": "hang", "times": 0, **place})
+    assert lease.stage == stage
+    # What a process leaves that is killed, and not only told to end.
+    async with kept.open() as store:
+        assert await store.leases.take(lease, only_one_here=False) is None
+
+    again = await withdraw(sandbox, connection=connection)
+
+    assert again.state.is_completed(), again.message
+    async with kept.open() as store:
+        (incident,) = await store.incidents.all("default")
+    (task,) = tasks(sandbox)
+    assert (incident.stage, incident.step, incident.resolved is None) == (stage, "died", False)
+    assert task["title"].startswith(f"Withdrawal of {DATE}: the run died [")
+    assert (task["status"], safe in task["description"]) == ("COMPLETED", True)
+    assert "Run the withdrawal again" in incident.remedy
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        assert await show(kept.open(), "default", None, only_open=False, as_json=False) == 0
+    assert f"Withdrawal, {DATE}: stopped at {stage} (died)" in shown.getvalue()
+
+
+async def _killed(sandbox: Sandboxed, connection: JournalConnection, hang: dict[str, Any]) -> Lease:
+    """Stop a withdrawal that hangs, and return the lease that it held then."""
+    known = [len(sandbox.http.get("/control/requests").json())]
+    sandbox.fault(hang)
+    running = asyncio.create_task(withdraw(sandbox, connection=connection))
+
+    async def held() -> Lease | None:
+        async with connection.store.open() as store:
+            return next(iter(await store.leases.of("journals", "default")), None)
+
+    async with asyncio.timeout(60):
+        while not any(one["fault"] for one in sandbox.http.get("/control/requests").json()[known[0] :]):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        lease = await held()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    sandbox.http.delete("/control/faults")
+    assert lease is not None
+    return lease

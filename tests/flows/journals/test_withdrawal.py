@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from random import Random
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
 
 from blocks.mambu import JournalLine
 from blocks.store import JournalRecord, JournalState
-from flows.journals.books import LiveJournal, LiveLine
+from flows.journals.models import LiveJournal, LiveLine
 from flows.journals.sealing import SealedJournal, digest_of
 from flows.journals.withdrawal import Fate, Scope, planned
-from tests.flows.journals.builders import DAY, days_of_lines, edited, examples, sent, transfers
+from tests.flows.journals.builders import DAY, days_of_lines, edited, examples, id_of, sent, transfers
 
 DRAFTS = Scope()
 EVERYTHING = Scope(include_posted=True, include_edited=True)
@@ -37,7 +40,7 @@ def record(
         lines=journal.lines,
         debits="1.25",
         state=JournalState.CONFIRMED,
-        manual_journal_id=f"id of {name}" if journal_id == "" else journal_id,
+        manual_journal_id=id_of(name) if journal_id == "" else journal_id,
     )
 
 
@@ -72,7 +75,6 @@ def test_what_nobody_touched_is_told_from_its_bytes(lines: list[JournalLine]) ->
         lambda one: one._replace(narration=f"{one.narration} "),
         lambda one: one._replace(date=one.date + dt.timedelta(days=1)),
         lambda one: one._replace(date=None),
-        lambda one: one._replace(lines=one.lines[::-1]),
         lambda one: one._replace(lines=one.lines[:1]),
         lambda one: one._replace(line_amount_types="Exclusive"),
         lambda one: one._replace(cash_basis=False),
@@ -97,6 +99,35 @@ def test_any_edit_is_seen(changed: object) -> None:
     live = changed(live._replace(cash_basis=True))  # type: ignore[operator]
     assert fate_of(live, record(sealed)) is Fate.EDITED
     assert fate_of(live, record(sealed), scope=EVERYTHING) is Fate.DELETE
+
+
+@given(days_of_lines(), st.randoms())
+@examples
+def test_the_order_of_the_lines_is_no_edit(lines: list[JournalLine], chance: Random) -> None:
+    """A draft whose lines Xero lists in another order is untouched, and still the one planned for."""
+    sending = sent(lines, cap=4)
+    for sealed, live in zip(sending.sealing.journals, sending.live, strict=True):
+        shuffled = live._replace(lines=chance.sample(live.lines, len(live.lines)))
+        (item,) = planned(DAY.date, None, [live], [record(sealed)], DRAFTS, 2)
+        assert fate_of(shuffled, record(sealed)) is Fate.DELETE
+        assert item.is_still(shuffled, 2)
+
+
+def test_the_order_of_lines_that_a_person_edited_is_no_further_edit() -> None:
+    """An edited draft is still what was planned for in another order, and not with other lines."""
+    sealed, live = one_sent()
+    noted = edited(live, lambda line: LiveLine(line.amount, line.account_code, "a note"))
+    (item,) = planned(DAY.date, None, [noted], [record(sealed)], EVERYTHING, 2)
+    assert item.is_still(noted._replace(lines=noted.lines[::-1]), 2)
+    assert not item.is_still(noted._replace(lines=[*noted.lines, noted.lines[0]]), 2)
+
+
+@pytest.mark.parametrize("name", ["NONE", "BASEXCLUDED", "EXEMPTEXPENSES", "EXEMPTINCOME", "EXEMPTOUTPUT"])
+def test_a_name_of_no_tax_is_no_edit(name: str) -> None:
+    """A draft is untouched under whatever name Xero shows that its lines have no tax."""
+    sealed, live = one_sent()
+    named = edited(live, lambda line: structs.replace(line, tax_type=name), first=2)
+    assert fate_of(named, record(sealed)) is Fate.DELETE
 
 
 @pytest.mark.parametrize("digits", ["5.5", "5.50", "5.500", "55E-1"])

@@ -7,19 +7,34 @@ import datetime as dt
 import pytest
 from msgspec.structs import replace as replaced
 
-from blocks.errors import DaybookError, NotAllowed, UnknownOutcome
-from flows.journals.books import Plan, confirmed, match
+from blocks.errors import DaybookError, NotAllowed, ResumeLater, Unavailable, UnknownOutcome
+from flows.journals.books import match
 from flows.journals.failure import failure_of
+from flows.journals.models import Plan
 from flows.journals.steps import StepRefusal
 from flows.journals.summary import BatchRow, Summary
+from flows.journals.tie_out import confirmed
 from flows.journals.wording import (
     batch_table,
     day_markdown,
     failure_markdown,
     failure_sentence,
     outcome_sentence,
+    stopped_sentence,
 )
-from tests.flows.journals.builders import EARLIER, Sending, edited, planned, posting, sealed, sent, transfers
+from tests.flows.journals.builders import (
+    EARLIER,
+    Sending,
+    edited,
+    id_of,
+    planned,
+    posting,
+    sealed,
+    sent,
+    transfers,
+)
+
+AT = dt.datetime(2026, 11, 22, 0, 5, tzinfo=dt.UTC)
 
 
 def summary_of(plan: Plan, lines: int, **notes: list[object]) -> Summary:
@@ -88,9 +103,9 @@ def test_drift_is_a_failure_in_words() -> None:
 def test_the_page_of_a_day_ties_out_per_account() -> None:
     """The page of a date shows each account's sum on both sides, and the difference where there is one."""
     day = sent(posting(1, "1234.5", "-1234.5"))
-    assert "| 1100 | 1,234.50 | 1,234.50 | ✓ |" in day_markdown(outcome(day, 1))
+    assert "| 1100 | 1,234.50 | 1,234.50 | 0.00 | ✓ |" in day_markdown(outcome(day, 1))
     page = day_markdown(outcome(Sending(day.plan, day.sealing, []), 0))
-    assert "| 1100 | 1,234.50 | 0.00 | **-1,234.50** |" in page
+    assert "| 1100 | 1,234.50 | 0.00 | 0.00 | **-1,234.50** on 2026-11-20 |" in page
 
 
 def test_the_page_of_a_day_sums_its_booking_dates() -> None:
@@ -130,7 +145,7 @@ def test_the_table_of_batches() -> None:
         "lines": "2",
         "debits": "5.00",
         "credits": "5.00",
-        "Xero id": f"id of {narration}",
+        "Xero id": id_of(narration),
         "status": "DRAFT",
     }
 
@@ -174,6 +189,37 @@ def test_a_failure_says_where_why_and_what_next(stage: str, error: DaybookError,
     summary = Summary(date=dt.date(2026, 11, 20), connection="acme", stage=stage)
     sentence = failure_sentence(summary, error)
     assert [part for part in parts if part not in sentence] == []
+
+
+@pytest.mark.parametrize("under_way", [True, False])
+@pytest.mark.parametrize("stage", ["day", "extract", "process", "send", "confirm"])
+@pytest.mark.parametrize("error", [DaybookError("No."), StepRefusal("map", "Bad", ["a"], "Mend it.")])
+def test_title_and_text_agree_on_the_step(error: DaybookError, stage: str, *, under_way: bool) -> None:
+    """Where a day stopped is the same stage and step in a failure's title and in what happened."""
+    date = dt.date(2026, 11, 20)
+    summary = Summary(date=date, connection="acme", stage=stage, under_way=under_way)
+    said = stopped_sentence(summary, error)
+    failure = failure_of(date, stage, error, said, [], under_way=under_way)
+    step = f", step {failure.step}" if failure.step else ""
+    assert said.startswith(f"The journals of {date} stopped at {failure.stage}{step}. ")
+    assert failure.title.endswith(
+        f"stopped at {failure.stage} ({failure.step})" if failure.step else failure.stage
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (ResumeLater("Later.", resume_at=AT), "Run the date again after 2026-11-22 00:05 UTC."),
+        (Unavailable("No.", retry_after_seconds=90), "Wait 2 minutes, as the system asks. Then run the date"),
+        (Unavailable("No."), "Run the date again once the system named above answers."),
+    ],
+)
+def test_an_outage_has_its_own_advice(error: DaybookError, advice: str) -> None:
+    """Where a system is down, the sentence says when to go on, and not to put anything right."""
+    sentence = failure_sentence(Summary(dt.date(2026, 11, 20), "acme", stage="extract"), error)
+    assert advice in sentence
+    assert "put right" not in sentence
 
 
 def test_the_failures_page_names_every_offender() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.blocks.conftest import database, postgres_schema
 from tests.sandboxed import Sandboxed
+
+__all__ = ["database", "postgres_schema", "quiet"]
 
 
 @pytest.fixture

@@ -16,16 +16,17 @@ import pytest
 from sqlalchemy import text
 
 from blocks.audit_rows import IN_LN, AuditRow, Key, Kind, Status
-from blocks.errors import StoreError
+from blocks.errors import LeaseLost, StoreError
 from blocks.infor_answers import LNAnswer
 from blocks.infor_ln import InforLNClient
+from blocks.leases import ALL_DAYS, Lease
 from blocks.store import Store, open_store
 from blocks.xero_payments import XeroInvoice
 from flows.payments.classify import classify, row_of
 from flows.payments.deliver import Delivered, Delivery, deliver
 from flows.payments.documents import Shown, documents
 from tests.blocks.scripted import Step, answer, failing
-from tests.blocks.test_infor_ln import Infor, client
+from tests.blocks.test_infor_ln import U14, Infor, client
 from tests.clocks import VirtualClock
 from tests.flows.payments.builders import (
     CLIENT,
@@ -210,6 +211,56 @@ async def test_what_the_row_says(step: Step, status: Status, stops: bool, store:
     assert done.row.reason
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        (),
+        (U14,),
+        (BUSY,),
+        (answer(409, {"error": {"message": "Record is locked by ann"}}),),
+        (failing(httpx.ConnectError),),
+        (BUSY, failing(httpx.ConnectError), U14),
+    ],
+    ids=["at once", "U14", "quota", "locked", "no connection", "all of them"],
+)
+async def test_what_ln_has_without_the_record_is_doubted(first: tuple[Step, ...], store: Store) -> None:
+    """What LN has and no delivery of this record booked is doubted, whatever came before that answer."""
+    asked: list[Key] = []
+
+    async def doubt(key: Key) -> bool:
+        asked.append(key)
+        return True
+
+    clock = VirtualClock()
+    everything = shown(payment())
+    (document,) = documents(everything)
+    there = answer(409, {"error": {"message": "Payment already processed"}})
+    async with client(Infor(*first, there), clock) as ln:
+        by = Delivery(store.audit, ln, clock, "run-1", 3, doubt=doubt)
+        done = await deliver(by, classify(document, None, None, everything, POLICY))
+    assert done is not None
+    assert (done.row.status, done.doubtful, asked) == (Status.DUPLICATE, True, [document.key])
+
+
+async def test_what_an_earlier_delivery_posted_is_not_doubted(store: Store) -> None:
+    """That LN has a document whose earlier sending was never answered is no reason for doubt."""
+    everything = shown(payment())
+    await run(store, failing(httpx.ReadTimeout), everything)
+    (held,) = await rows(store)
+
+    async def doubt(_: Key) -> bool:
+        raise AssertionError("there is nothing to doubt")
+
+    clock = VirtualClock()
+    (document,) = documents(everything)
+    there = answer(409, {"error": {"message": "Payment already processed"}})
+    async with client(Infor(there), clock) as ln:
+        by = Delivery(store.audit, ln, clock, "run-2", 3, doubt=doubt)
+        done = await deliver(by, classify(document, held, None, everything, POLICY))
+    assert done is not None
+    assert (done.row.status, done.doubtful) == (Status.DUPLICATE, False)
+
+
 async def test_a_refusal_hints_at_where_the_invoice_is_from(store: Store) -> None:
     """Where LN refuses an invoice whose number is none of LN's, the row says so."""
     odd = {SALE: XeroInvoice(SALE, "INV-00049", "ACCREC", "EUR", CONTACTS[CLIENT])}
@@ -252,3 +303,36 @@ async def test_without_the_store_nothing_is_posted(store: Store) -> None:
         with pytest.raises(StoreError):
             await deliver(Delivery(store.audit, ln, clock, "run-1", 0), decision)
     assert script.requests == []
+
+
+class TakenOver(VirtualClock):
+    """A clock while a run waits by which another one takes its connection over."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+
+    def lease(self, owner: str) -> Lease:
+        """Return a lease of the connection for a run."""
+        return Lease("payments", "default", ALL_DAYS, owner, owner, "deliver", self.now(), self.now())
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, and find the connection in another's hands."""
+        await super().sleep(seconds)
+        await self._store.leases.release(self.lease("this one"))
+        await self._store.leases.take(self.lease("the other"), only_one_here=False)
+
+
+@pytest.mark.parametrize(("holder", "posts"), [("the other", 0), ("this one", 1)])
+async def test_a_run_whose_connection_was_taken_over_posts_nothing_further(
+    store: Store, holder: str, posts: int
+) -> None:
+    """Where another run holds the connection by now, no document leaves, neither at first nor once more."""
+    script, clock = Infor(BUSY), TakenOver(store)
+    (document, *_) = documents(EVERYTHING)
+    decision = classify(document, None, None, EVERYTHING, POLICY)
+    await store.leases.take(clock.lease(holder), only_one_here=False)
+    async with client(script, clock) as ln:
+        with pytest.raises(LeaseLost):
+            await deliver(Delivery(store.audit, ln, clock, "run-1", 3, clock.lease("this one")), decision)
+    assert len(script.requests) == posts

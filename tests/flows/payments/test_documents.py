@@ -10,8 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blocks.audit_rows import Kind
-from blocks.xero_payments import XeroContact, XeroInvoice, XeroOverpayment
+from blocks.audit_rows import Kind, Status
+from blocks.xero_payments import (
+    XeroAccountRef,
+    XeroBankTransaction,
+    XeroContact,
+    XeroInvoice,
+    XeroOverpayment,
+)
 from flows.payments.documents import (
     contacts_to_read,
     days_to_read,
@@ -20,11 +26,13 @@ from flows.payments.documents import (
     invoices_to_read,
 )
 from tests.flows.payments.builders import (
+    BANK,
     CLIENT,
     DATE,
     PURCHASE,
     SALE,
     allocation,
+    decided,
     examples,
     payment,
     prepayment,
@@ -42,7 +50,7 @@ def made_ids(*allocations: object, prepayment_id: str = "p-1") -> list[str]:
 
 def test_prepayments_go_first_allocations_last() -> None:
     """LN hears of a prepayment before it hears of what refers to it, and of older things first."""
-    overpayment = XeroOverpayment("o-1", "RECEIVE-OVERPAYMENT", "AUTHORISED")
+    overpayment = XeroOverpayment(overpayment_id="o-1", type="RECEIVE-OVERPAYMENT", status="AUTHORISED")
     found = documents(
         shown(
             payment(payment_id="late", date=LATER),
@@ -168,3 +176,38 @@ def test_days_of_prepayments_without_cash() -> None:
     without = shown(prepayment(), prepayment(prepayment_id="q", date=None), bank_transactions=[])
     assert days_to_read(without) == {dt.date(2020, 6, 29)}
     assert DATE.startswith("/Date(1593388800000")
+
+
+@pytest.mark.parametrize("odd", ["1E+99999999", "1E-99999999", "NaN"])
+def test_what_is_no_amount_is_an_exception(odd: str) -> None:
+    """A payment of an amount that no ledger has is an exception, at once, and nothing of it is sent."""
+    found = decided(shown(payment(amount=Decimal(odd))))
+    assert found.status is Status.EXCEPTION
+    assert "amount" in found.reason
+    assert found.message == b""
+
+
+@pytest.mark.parametrize(("said", "gone"), [(True, True), ("true", True), (False, False), ("false", False)])
+def test_a_part_that_was_taken_back_is_gone(said: bool | str, gone: bool) -> None:
+    """What was applied of a prepayment and taken back since is gone, however Xero writes that."""
+    found = documents(shown(prepayment(CLIENT, allocation(is_deleted=said))))
+    (part,) = [one for one in found if one.key.kind is Kind.ALLOCATION]
+    assert part.gone is gone
+
+
+def test_deleted_cash_of_a_prepayment_does_not_count() -> None:
+    """A prepayment's bank account is that of the cash that stands, not of what was deleted."""
+    one = prepayment(CLIENT)
+    cash = [
+        XeroBankTransaction(status, "RECEIVE", status, XeroAccountRef(account), one.prepayment_id)
+        for status, account in (("DELETED", "a-other"), ("AUTHORISED", BANK))
+    ]
+    (document,) = documents(shown(one, bank_transactions=cash))
+    assert (document.account_id, document.cash_problem) == (BANK, "")
+
+
+@pytest.mark.parametrize("kind", ["RECEIVE-OVERPAYMENT", "SPEND-OVERPAYMENT"])
+def test_an_overpayment_has_no_counterpart(kind: str) -> None:
+    """An overpayment is nothing that LN knows: it goes out as no kind of document."""
+    (document,) = documents(shown(XeroOverpayment(overpayment_id="o-1", type=kind, status="AUTHORISED")))
+    assert document.role is None

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
-from blocks.audit_rows import Status
+from blocks.audit import Audit
+from blocks.audit_rows import AuditRow, Entry, Status
 from blocks.errors import UsageError
 from blocks.incidents import Incident
 from blocks.sandbox.mambu import ASSIGNED_USER_KEY
@@ -59,6 +61,53 @@ def forget(home: Path) -> None:
     """Delete the store."""
     for file in home.glob("daybook.sqlite3*"):
         file.unlink()
+
+
+async def test_pages_that_never_end_stop_the_run(quiet: Sandboxed) -> None:
+    """Where Xero states pages without end, nothing is collected or sent, and an incident says why."""
+    key = pay(quiet)
+    pagination = {"page": 1, "pageSize": 1000, "pageCount": 10**9, "itemCount": 1}
+    body = {"Payments": [{"PaymentID": "p-1"}], "pagination": pagination}
+    endless = {"system": "xero", "path": "/Payments$", "kind": "status", "status": 200, "body": body}
+    quiet.fault({**endless, "times": 0})
+
+    outcome = await quiet.pay_run()
+
+    assert outcome.state.is_failed()
+    assert "repeat or never end" in outcome.message
+    (incident,) = await incidents(quiet)
+    assert (incident.flow, incident.stage) == ("payments", "collect")
+    assert quiet.ln_posts() == []
+    assert len([one for one in quiet.requests("xero", "GET") if one["path"].endswith("/Payments")]) == 8
+    quiet.http.delete("/control/faults")
+    assert (await quiet.pay_run()).state.is_completed()
+    assert (await statuses(quiet))[key] == "sent"
+    assert await incidents(quiet) == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"since": dt.datetime(1, 1, 1, tzinfo=dt.UTC)},
+        {"since": dt.datetime.fromisoformat("0001-01-01T00:00:00+14:00")},
+        {"since": dt.datetime.fromisoformat("0001-01-01")},
+        {"until": dt.datetime.fromisoformat("9999-12-31T23:59:59-12:00")},
+        {"since": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "until": dt.datetime.fromisoformat("9999-12-31")},
+        {"date": dt.date.min},
+        {"date": dt.date.max},
+    ],
+)
+async def test_a_window_beyond_all_books_is_refused_and_leaves_nothing(
+    quiet: Sandboxed, asked: dict[str, Any]
+) -> None:
+    """A window that cannot be asked for is wrong use: Xero is not asked, and nothing stays open of it."""
+    outcome = await quiet.pay_run(**asked)
+
+    assert isinstance(outcome.error, UsageError), outcome.message
+    assert "between 2000-01-01 and 2999-12-31" in outcome.message
+    assert quiet.requests("xero", "GET") == []
+    assert await incidents(quiet) == []
+    assert await collected_until(quiet) is None
 
 
 # --- Once each ----------------------------------------------------------------------------------
@@ -165,6 +214,60 @@ async def test_ln_cannot_be_reached_for_three_runs(quiet: Sandboxed) -> None:
     await books_agree(quiet)
 
 
+async def test_one_document_that_ln_never_answers_is_one_incident(quiet: Sandboxed) -> None:
+    """Where LN never answers for a document, later runs come through: one incident and task, to its end."""
+    old, connection = pay(quiet), quiet.payment_connection(ln_concurrency=1)
+    found: list[str] = []
+    for fresh in (0, 0, 1):
+        news = [pay(quiet) for _ in range(fresh)]
+        # What goes out for the first time goes first.
+        quiet.fault({**LN_CALL, "kind": "503", "nth": fresh + 1})
+        outcome = await quiet.pay_run(connection=connection)
+        (incident,) = await incidents(quiet)
+        (task,) = tasks(quiet)
+        found.append(incident.incident_id)
+        assert (incident.step, task["status"]) == ("unanswered", "OPEN")
+        assert await statuses(quiet) == {old: "unknown", **dict.fromkeys(news, "sent")}
+        quiet.http.delete("/control/faults")
+    assert outcome.state.is_completed(), outcome.message
+    assert (set(found), incident.times) == ({found[0]}, 3)
+    assert old in incident.error
+
+    await quiet.pay_run(connection=connection)
+
+    assert set((await statuses(quiet)).values()) == {"sent"}
+    assert await incidents(quiet) == []
+    assert [task["status"] for task in tasks(quiet)] == ["COMPLETED"]
+
+
+async def test_an_outage_is_one_incident_over_midnight(quiet: Sandboxed) -> None:
+    """However long Xero is down, and wherever a run meets with that, it is one incident and one task."""
+    pay(quiet)
+    connection = quiet.payment_connection(retries=0)
+    quiet.fault({**XERO_DOWN, "path": "Prepayments$"})
+    await quiet.pay_run(connection=connection)
+    (first,) = await incidents(quiet)
+    async with quiet.payment_connection().store.open() as store, store.database.begin() as database:
+        await database.execute(
+            text("UPDATE incidents SET day = :day"), {"day": str(first.day - dt.timedelta(days=1))}
+        )
+    quiet.http.delete("/control/faults")
+    quiet.fault({**XERO_DOWN, "path": "Organisation$"})
+
+    await quiet.pay_run(connection=connection)
+
+    (second,) = await incidents(quiet)
+    assert (second.incident_id, second.times) == (first.incident_id, 2)
+    assert "Organisation" in second.error
+    assert len(tasks(quiet)) == 1
+    quiet.http.delete("/control/faults")
+
+    await quiet.pay_run(connection=connection)
+
+    assert await incidents(quiet) == []
+    assert [task["status"] for task in tasks(quiet)] == ["COMPLETED"]
+
+
 @pytest.mark.parametrize("fault", ["504", "drop_after"])
 async def test_an_answer_that_was_lost_is_settled_by_ln(quiet: Sandboxed, fault: str) -> None:
     """What LN booked without our hearing of it is unknown, is posted again, and is then a duplicate."""
@@ -180,6 +283,34 @@ async def test_an_answer_that_was_lost_is_settled_by_ln(quiet: Sandboxed, fault:
     row = (await quiet.audit())[payment]
     assert (row.status, row.tries) == (Status.DUPLICATE, 2)
     assert len({one["body_sha256"] for one in quiet.ln_posts()}) == 1
+    await books_agree(quiet)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (409, {"Code": "txdbk9", "Message": "Duplicate value in index 2", "Details": []}),
+        (200, {"success": False, "text": "Duplicate value in index 2"}),
+        (500, {"error": {"message": "Backend connection timed out (Duplicate value in index 2)"}}),
+    ],
+)
+async def test_what_is_not_said_of_our_document_does_not_count_as_booked(
+    quiet: Sandboxed, status: int, body: object
+) -> None:
+    """Neither a duplicate of who knows what nor a "no" under a success closes a payment: LN gets it later."""
+    payment = pay(quiet)
+    quiet.fault({**LN_CALL, "kind": "status", "status": status, "body": body})
+
+    await quiet.pay_run()
+
+    row = (await quiet.audit())[payment]
+    assert (row.status, row.sent_at) == (Status.UNKNOWN, None)
+    assert "Duplicate value in index 2" in row.reason
+    assert quiet.ln_books() == []
+
+    await quiet.pay_run()
+
+    assert await statuses(quiet) == {payment: "sent"}
     await books_agree(quiet)
 
 
@@ -412,6 +543,31 @@ async def test_a_discarded_payment_is_left_until_it_is_reopened(quiet: Sandboxed
     assert (row.discarded_by, row.undiscarded_by) == ("Ann", "Ben")
 
 
+async def test_what_is_discarded_in_the_instant_before_its_post_is_left(
+    quiet: Sandboxed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person who closes a payment right before it is posted is heard, and the others go out."""
+    first, second = pay(quiet), pay(quiet)
+    quiet.fault({**LN_CALL, "kind": "422", "times": 2})
+    await quiet.pay_run()
+    closed = (await quiet.audit())[first].key
+    posting = Audit.posting
+
+    async def with_ann(audit: Audit, entry: Entry, *told: Any) -> AuditRow:
+        if entry.key == closed:
+            await audit.discard(closed, "Ann", "booked by hand", dt.datetime.now(dt.UTC))
+        return await posting(audit, entry, *told)
+
+    monkeypatch.setattr(Audit, "posting", with_ann)
+
+    outcome = await quiet.pay_run()
+
+    assert outcome.state.is_completed(), outcome.message
+    assert await statuses(quiet) == {first: "discarded", second: "sent"}
+    assert (outcome.summary.counts[Status.DISCARDED], outcome.summary.waiting) == (1, 0)
+    assert of_ln(quiet, first) == []
+
+
 async def test_a_refused_token_stops_the_run(quiet: Sandboxed) -> None:
     """Where Infor refuses the app the run stops: nothing is booked, the window stays, an incident is open."""
     for _ in range(4):
@@ -503,7 +659,8 @@ async def test_dates_do_not_depend_on_where_the_machine_is(far_away: Sandboxed) 
     """The date of a payment is midnight UTC of its day in Xero, whatever the machine's time zone."""
     days = {pay(far_away, date=day): day for day in ("2026-03-01", "2026-03-29", "2026-10-25")}
 
-    await far_away.pay_run()
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    await far_away.pay_run(connection=far_away.payment_connection(start=start))
 
     rows = await far_away.audit()
     for key, day in days.items():

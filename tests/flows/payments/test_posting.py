@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 import pytest
 
+from blocks.audit_rows import MayNotSend
+from blocks.patience import Patience
 from flows.payments.posting import Posted, post
 from flows.payments.verdict import Means
 from tests.blocks.scripted import Step, answer, failing
-from tests.blocks.test_infor_ln import DOCUMENT, U14, Infor, client
-from tests.clocks import VirtualClock
+from tests.blocks.test_infor_ln import DOCUMENT, U14, Infor, block, tokens
+from tests.clocks import START, VirtualClock
 
 BUSY = answer(429)
 LOCKED = answer(409, {"error": {"message": "locked by ann"}})
@@ -23,13 +27,17 @@ class Posting:
         self.script = Infor(*steps)
         self.clock = VirtualClock()
         self.counted = 0
+        self.patience: Patience | None = None
 
     async def again(self) -> None:
         self.counted += 1
 
     async def run(self, retries: int = 3) -> Posted:
-        async with client(self.script, self.clock) as ln:
-            found = await post(ln, DOCUMENT, self.clock, retries=retries, again=self.again)
+        ln = block().get_client(clock=self.clock, http=self.script, patience=self.patience)
+        async with ln:
+            found = await post(
+                ln, DOCUMENT, self.clock, retries=retries, again=self.again, patience=self.patience
+            )
         assert found.posts == self.counted + 1
         assert {request.content for request in self.script.requests} <= {DOCUMENT}
         return found
@@ -108,6 +116,73 @@ async def test_a_long_wait_is_for_a_later_run() -> None:
     posting = Posting(answer(429, retry_after="3600"), DONE)
     found = await posting.run()
     assert (found.verdict.means, found.posts, posting.clock.slept) == (Means.FAILED, 1, [])
+
+
+class Waiting(Posting):
+    """A posting that waits up to fifteen minutes for LN, and tells what it waits for."""
+
+    def __init__(self, *steps: Step, minutes: int = 15) -> None:
+        super().__init__(*steps)
+        self.told: list[str] = []
+        self.patience = Patience("Infor LN", timedelta(minutes=minutes), self.clock, self.told.append)
+
+
+@pytest.mark.parametrize("down", [failing(httpx.ConnectError), BUSY, answer(429, retry_after="100")])
+async def test_an_ln_that_takes_nothing_is_waited_for(down: Step) -> None:
+    """While nothing can have been posted, LN is waited for beyond the retries, and that is told."""
+    posting = Waiting(*[down] * 8, DONE)
+    assert (await posting.run(retries=1)).verdict.means is Means.SENT
+    assert posting.told[0].startswith("Waiting for Infor LN until 03:15 UTC at the latest.")
+
+
+@pytest.mark.parametrize("minutes", [15, 8 * 60])
+async def test_waiting_for_ln_has_an_end(minutes: int) -> None:
+    """Once the minutes are up, eight hours included, the document failed, and the next one has no more."""
+    posting = Waiting(failing(httpx.ConnectError), minutes=minutes)
+    for _ in range(2):
+        posting.counted = 0
+        assert (await posting.run(retries=1)).verdict.means is Means.FAILED
+        # The short waits of the tries that each document has anyway come on top.
+        most = timedelta(minutes=minutes, seconds=2)
+        assert timedelta(minutes=minutes - 1) < posting.clock.now() - START < most
+
+
+async def test_a_token_that_is_renewed_meanwhile_prolongs_no_wait_for_ln() -> None:
+    """While the gateway takes nothing, the token service's answers neither prolong the wait nor end it."""
+    posting = Waiting(BUSY)
+    posting.script.give = tokens(expires_in=300)
+    assert (await posting.run(retries=1)).verdict.means is Means.FAILED
+    assert posting.clock.now() - START < timedelta(minutes=15, seconds=2)
+    assert len(posting.script.token_requests) > 2
+    assert len(posting.told) == 1
+
+
+@pytest.mark.parametrize("busy", [LOCKED, U14])
+async def test_an_answer_about_one_document_is_not_waited_for(busy: Step) -> None:
+    """A lock or an odd refusal of a token is tried as often as allowed, however much patience there is."""
+    posting = Waiting(busy)
+    assert (await posting.run(retries=2)).posts <= 4
+    assert posting.told == []
+
+
+async def test_nothing_is_waited_for_while_an_outcome_is_unknown() -> None:
+    """Once a document was posted and not answered for, LN is not waited for any more."""
+    posting = Waiting(answer(504), failing(httpx.ConnectError))
+    assert (await posting.run(retries=1)).verdict.means is Means.UNKNOWN
+    assert (await posting.run(retries=1)).posts == 2
+
+
+async def test_what_is_closed_between_two_posts_goes_out_no_more() -> None:
+    """Where a person closes a document while it waits to go out again, the posting is given up."""
+
+    class Closed(Posting):
+        async def again(self) -> None:
+            raise MayNotSend("it is discarded")
+
+    posting = Closed(BUSY, DONE)
+    found = await posting.run()
+    assert (found.verdict.means, found.given_up, found.posts) == (Means.FAILED, True, 1)
+    assert len(posting.script.requests) == 1
 
 
 async def test_no_retries() -> None:

@@ -67,6 +67,8 @@ async def watched(sandbox: Sandboxed) -> Seen:
     sandbox.control("clock", {"freeze": dt.datetime.now(dt.UTC).isoformat()})
     start = sandbox.payment_connection().start
     assert start is not None
+    # By a record that was there before any of them.
+    await sandbox.confirm(sandbox.payment_connection(), at=start - dt.timedelta(days=365))
     outcome = await sandbox.pay_run()
     rows, books, posts = await sandbox.audit(), sandbox.ln_books(), sandbox.ln_posts()
     run = outcome.summary.flow_run_id

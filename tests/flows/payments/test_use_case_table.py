@@ -226,6 +226,8 @@ async def test_number_of_a_service_bill(quiet: Sandboxed) -> None:
 
 async def test_deleted_before_it_was_sent(quiet: Sandboxed) -> None:
     """What is undone in Xero before LN has it is discarded by the connector, and is not sent."""
+    # By a record that was there before any of them.
+    await quiet.confirm(quiet.payment_connection(), at=dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
     payment, prepayment, whole = pay(quiet), prepay(quiet), prepay(quiet)
     unseen = pay(quiet)
     delete(quiet, unseen)
@@ -414,13 +416,11 @@ async def test_prepayment_that_was_edited_while_its_outcome_was_unknown(quiet: S
 
     assert len({one["body_sha256"] for one in quiet.ln_posts()}) == 1
     assert [one["amount"] for one in of_ln(quiet, prepayment)] == ["120.0"]
-    assert await statuses(quiet) == {prepayment: "sent"}
-
-    await quiet.pay_run()
-
-    row = (await quiet.audit())[prepayment]
-    assert row.status is Status.EXCEPTION
-    assert "amount 120.0 -> 130.0" in row.reason
+    for _ in range(2):
+        row = (await quiet.audit())[prepayment]
+        assert (row.status, row.sent_at is not None) == (Status.EXCEPTION, True)
+        assert "amount 120.0 -> 130.0" in row.reason
+        await quiet.pay_run()
     assert len(quiet.ln_posts()) == 2
 
 

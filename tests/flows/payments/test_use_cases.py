@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from blocks.audit_rows import AuditRow, Kind, Status
 from blocks.xero_payments import XeroAccountRef, XeroContact, XeroInvoice, XeroOverpayment
 from flows.payments.classify import Action, Decision, classify
 from flows.payments.documents import OVERPAYMENT_ALLOCATION, Shown, documents, removed
+from flows.payments.verdict import CHECK_LN
 from tests.flows.payments.builders import (
     ACCOUNTS,
     AT,
@@ -335,7 +337,12 @@ def test_refunds_and_what_is_not_known(kind: str) -> None:
 def test_overpayments_and_their_allocations() -> None:
     """An overpayment and what is applied of it are for a person."""
     everything = shown(
-        XeroOverpayment("o-1", "RECEIVE-OVERPAYMENT", "AUTHORISED", allocations=[allocation()])
+        XeroOverpayment(
+            overpayment_id="o-1",
+            type="RECEIVE-OVERPAYMENT",
+            status="AUTHORISED",
+            allocations=[allocation()],
+        )
     )
     assert only(documents(everything), Kind.ALLOCATION).xero_type == OVERPAYMENT_ALLOCATION
     for kind in (Kind.OVERPAYMENT, Kind.ALLOCATION):
@@ -474,6 +481,21 @@ def test_what_is_in_doubt_can_be_held_for_a_person(status: Status | None) -> Non
     assert decided(shown(payment()), row=held, policy=others).action is Action.SEND
 
 
+def test_what_is_held_in_doubt_says_so_whatever_failed_since() -> None:
+    """A document in doubt that LN could not be asked for again is held with a reason that says what to do."""
+    held = with_row(Status.UNKNOWN)
+    held = rules.posting(held, held.entry, held.message, "run-2", AT)
+    failed = rules.settled(held, rules.Result(Status.FAILED, "No token.", posted=False), AT)
+    policy = replace(POLICY, hold_unknown=frozenset({Kind.PAYMENT}))
+    decision = decided(shown(payment()), row=failed, policy=policy)
+    assert noted(decision) is Status.EXCEPTION
+    assert "undiscard" in decision.reason
+    row = rules.noted(failed, decision.entry, Status.EXCEPTION, decision.reason, "run-3", AT)
+    assert decided(shown(payment()), row=row, policy=policy).action is Action.LEAVE
+    refused = rules.settled(held, rules.Result(Status.FAILED, f"Refused.{CHECK_LN}"), AT)
+    assert decided(shown(payment()), row=refused, policy=policy).action is Action.LEAVE
+
+
 @pytest.mark.parametrize(
     ("other", "said"),
     [
@@ -527,3 +549,10 @@ def test_every_decision_has_its_row() -> None:
             entry = classify(document, None, None, everything, POLICY).entry
             assert (entry.key, entry.connection, entry.day) == (document.key, "default", document.day)
             assert (entry.amount in {"1.0", "120.0"}, entry.currency) == (True, "EUR")
+
+
+@pytest.mark.parametrize(("starts_on", "action"), [(28, Action.SEND), (29, Action.SEND), (30, Action.NOTE)])
+def test_the_day_of_the_start_is_the_connections(starts_on: int, action: Action) -> None:
+    """What is dated on the day of a connection's start is sent, and what is dated before it waits."""
+    policy = replace(POLICY, starts_on=dt.date(2020, 6, starts_on))
+    assert decided(shown(payment()), policy=policy).action is action

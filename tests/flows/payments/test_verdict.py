@@ -24,10 +24,18 @@ def test_a_2xx_is_sent(status: int) -> None:
     assert judge(LNAnswer(status)).means is Means.SENT
 
 
-def test_an_error_in_a_2xx_is_failed() -> None:
-    """An error object under a 2xx is a refusal, quoted."""
-    verdict = judge(refused(200, "No such partner"))
-    assert (verdict.means, "No such partner" in verdict.reason) == (Means.FAILED, True)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refused(200, "No such partner"),
+        LNAnswer(201, message="No such partner", denies=True),
+        LNAnswer(207, message="No such partner"),
+    ],
+)
+def test_a_no_under_a_2xx_is_unknown(answer: LNAnswer) -> None:
+    """A "no" under a 2xx, or a success in part, leaves unknown what LN did, and quotes it."""
+    verdict = judge(answer)
+    assert (verdict.means, "No such partner" in verdict.reason) == (Means.UNKNOWN, True)
 
 
 def test_a_web_page_is_unknown() -> None:
@@ -67,9 +75,17 @@ def test_what_would_fail_for_all_stops_the_run(status: int, cause: str) -> None:
     ("message", "means"),
     [
         ("Payment already processed", Means.DUPLICATE),
-        ("The document already exists", Means.DUPLICATE),
-        ("It exists already", Means.DUPLICATE),
-        ("Has already been processed", Means.DUPLICATE),
+        ("Duplicate value in index 2", Means.UNKNOWN),
+        ("Duplicate document number in series", Means.UNKNOWN),
+        ("Batch already processed", Means.UNKNOWN),
+        ("The document already exists", Means.UNKNOWN),
+        ("Prepayment already processed", Means.UNKNOWN),
+        ("1234-5678 has already been processed", Means.UNKNOWN),
+        ("Document 1234 already exists", Means.DUPLICATE),
+        ("Duplicate: XeroPaymentID=1234.", Means.DUPLICATE),
+        ("1234 HAS ALREADY BEEN PROCESSED", Means.DUPLICATE),
+        ("Payment 1234 is not a duplicate, but late", Means.FAILED),
+        ("Payment 1234 is in a closed period", Means.FAILED),
         ("Record is locked by user X", Means.RETRY),
         ("Table tfcmg100 is LOCKED", Means.RETRY),
         ("Period is closed", Means.FAILED),
@@ -78,8 +94,102 @@ def test_what_would_fail_for_all_stops_the_run(status: int, cause: str) -> None:
     ],
 )
 def test_a_409_is_judged_by_its_text(message: str, means: Means) -> None:
-    """A conflict is a duplicate, a lock or a failure, as its text says."""
-    assert judge(refused(409, message)).means is means
+    """A conflict is a duplicate only where it is our document that is there; else a lock, a doubt or a no."""
+    verdict = judge(refused(409, message), "1234")
+    assert (verdict.means, message in verdict.reason) == (means, True)
+
+
+@pytest.mark.parametrize("status", [200, 409, 422, 500])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Payment 12-34 was already processed.",
+        "txdbk1024: The payment with id '12-34' has already been posted (txdbk1024)",
+        "Refused; Payment 12-34: already booked on 2026-11-20",
+        "XeroPaymentID 12-34 exists already",
+        "12-34 is already there",
+        'A document with XeroPaymentID "12-34" does already exist',
+        "duplicate key value: Key (xeropaymentid)=(12-34) already exists.",
+        "Payment 12-34 in LN already exists",
+        "There is already a payment with id 12-34",
+        "Document already exists: XeroPprepaymentID = 12-34",
+        "This is a duplicate of payment 12-34.",
+        "Duplicate payment id: 12-34 (txdbk1024)",
+        "Duplicate payment 12-34 ignored",
+        "Payment 12-34 is a duplicate",
+    ],
+)
+def test_a_statement_about_our_own_id_is_a_duplicate(status: int, message: str) -> None:
+    """Where LN says of the document's own id that it is there, that settles it under any status."""
+    assert judge(refused(status, message), "12-34").means is Means.DUPLICATE
+    assert judge(refused(status, message), "12").means is not Means.DUPLICATE
+    assert judge(refused(status, message), "12-34-56").means is not Means.DUPLICATE
+
+
+@pytest.mark.parametrize(
+    ("status", "means"),
+    [(409, Means.UNKNOWN), (422, Means.FAILED), (500, Means.FAILED), (503, Means.UNKNOWN)],
+)
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Duplicate check failed for payment 12-34: no number group, is it there already",
+        "Payment 12-34: already used number group; could not be checked, maybe a duplicate",
+        "Payment 12-34: invoice already posted to a closed period",
+        "Payment 12-34: Duplicate document number in series",
+        "Payment 12-34: its document number already exists",
+        "Document number of payment 12-34 already exists",
+        "Invoice of payment 12-34 was already posted",
+        "Could not check whether payment 12-34 already exists",
+        "If payment 12-34 already exists, discard it",
+        "Payment 12-34 may already exist",
+        "Payment 12-34 is already being processed",
+        "Payment 12-34 already exists with status Rejected",
+        "Is payment 12-34 already processed?",
+        "Possible duplicate of 12-34",
+        "Duplicate payment 12-34 could not be checked",
+        "Duplicate of 12-34 or of another one",
+        "Payment 12-34 is a duplicate number in series",
+        "Invoice already posted: payment 12-34",
+        "Partner 7 already exists. See payment 12-34",
+    ],
+)
+def test_what_is_said_of_something_else_is_no_duplicate(status: int, means: Means, message: str) -> None:
+    """A text with our id and a word of duplicates that does not say that we are there goes by its status."""
+    assert judge(refused(status, message), "12-34").means is means
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "means"),
+    [
+        (500, "Duplicate check failed for payment 12-34: table tfcmg101 locked", Means.FAILED),
+        (422, "Payment 12-34: could not be checked for duplicates, number group missing", Means.FAILED),
+        (422, "Payment 12-34 refused: bank account does not already exist", Means.FAILED),
+        (409, "Payment 12-34: bank account does not already exist", Means.FAILED),
+    ],
+)
+def test_a_check_for_duplicates_is_none(status: int, message: str, means: Means) -> None:
+    """That a check for duplicates failed, or found none, says nothing of the document being there."""
+    assert judge(refused(status, message), "12-34").means is means
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["No duplicate of 12-34", "12-34 booked; duplicate check passed", "12-34 accepted, no duplicates"],
+)
+def test_a_success_that_speaks_of_duplicates_is_sent(message: str) -> None:
+    """A success that tells of its check for duplicates is a success."""
+    assert judge(LNAnswer(201, message=message), "12-34").means is Means.SENT
+
+
+@pytest.mark.parametrize("status", [200, 400, 409, 422, 500])
+def test_the_agreed_text_is_the_connections(status: int) -> None:
+    """Where another text is agreed, that one settles it under any status, and the usual one no more."""
+    other = refused(status, "Betaling is  al VERWERKT: 99")
+    assert judge(other, agreed_text="Betaling is al verwerkt").means is Means.DUPLICATE
+    assert judge(other).means is not Means.DUPLICATE
+    usual = refused(status, "Payment already processed")
+    assert judge(usual, agreed_text="Betaling is al verwerkt").means is not Means.DUPLICATE
 
 
 def test_a_lock_is_waited_for_as_long_as_it_says() -> None:
@@ -106,6 +216,18 @@ def test_a_500_of_lns_own_is_failed() -> None:
     assert judge(refused(500, "No")).means is Means.FAILED
 
 
+@pytest.mark.parametrize("status", [400, 409, 422, 500])
+@pytest.mark.parametrize(
+    "message",
+    ["Backend connection timed out", "Gateway Time-out", "upstream timeout", "Connection to LN was reset"],
+)
+def test_a_time_out_on_the_way_is_unknown_in_whatever_shape(status: int, message: str) -> None:
+    """What speaks of a time-out between the gateway and LN is no refusal of LN's, however it is worded."""
+    assert judge(refused(status, message)).means is Means.UNKNOWN
+    # Waiting for a lock is LN's own, and books nothing.
+    assert judge(refused(409, f"Record is locked: {message}")).means is Means.RETRY
+
+
 @pytest.mark.parametrize("status", [408, 500, 501, 502, 503, 504, 599])
 def test_other_faults_are_unknown(status: int) -> None:
     """Any other fault leaves unknown whether LN booked it, and says so."""
@@ -123,7 +245,7 @@ def test_a_fault_with_an_error_in_it_is_unknown_too(status: int) -> None:
 @given(st.integers(400, 599))
 def test_already_processed_is_a_duplicate_under_any_status(status: int) -> None:
     """«Payment already processed» settles it whatever the status and the letter case."""
-    for text in ("Payment already processed", "x; PAYMENT  ALREADY processed: 1234"):
+    for text in ("Payment already processed", "x; PAYMENT  ALREADY processed: 99"):
         assert judge(refused(status, text)).means is Means.DUPLICATE
 
 
@@ -144,16 +266,13 @@ def test_without_an_answer(error: CallFailed, means: Means) -> None:
     assert str(error) in verdict.reason
 
 
-@given(st.integers(200, 599), st.booleans(), st.booleans(), st.text(max_size=20))
-def test_nothing_but_a_clear_word_counts_as_booked(
-    status: int, from_ln: bool, page: bool, message: str
-) -> None:
+@given(st.integers(200, 599), st.sets(st.sampled_from(["from_ln", "page", "denies"])), st.text(max_size=20))
+def test_nothing_but_a_clear_word_counts_as_booked(status: int, flaws: set[str], message: str) -> None:
     """A document is sent under a clean 2xx only, and each verdict has a reason that is a sentence."""
-    verdict = judge(LNAnswer(status, message=message, from_ln=from_ln, page=page))
+    verdict = judge(LNAnswer(status, message=message, **dict.fromkeys(flaws, True)))  # type: ignore[arg-type]
     if verdict.means is Means.SENT:
         assert status < 300
-        assert not from_ln
-        assert not page
+        assert not flaws
     assert verdict.reason.endswith((".", "?"))
 
 

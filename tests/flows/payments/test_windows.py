@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from blocks.errors import UsageError
-from flows.payments.windows import Window, window
+from flows.payments.start import goes_on
+from flows.payments.windows import LIST_LAG, Window, overlap, window
 from tests.flows.payments.builders import AT, examples
 
 HOUR = dt.timedelta(hours=1)
@@ -76,3 +77,45 @@ def test_windows_leave_no_gap(start: int, collected: int, yesterday: bool, overl
     assert found.asked_from <= found.since <= found.until <= AT
     assert found.since == min(AT - min(start, collected) * minutes, found.until)
     assert found.asked_from >= min(AT - start * minutes, found.until)
+
+
+def test_the_overlap_is_what_the_connection_says_and_no_less_than_lists_lag() -> None:
+    """After a window by Xero's clock as much is read again as is set, and never less than lists lag."""
+    after = {"now": AT, "collected_until": AT - HOUR, "by_xero": True}
+    assert overlap(10, **after) == OVERLAP  # type: ignore[arg-type]
+    assert overlap(0, **after) == LIST_LAG  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("collected", "by_xero"), [(AT - HOUR, False), (AT + HOUR / 60, True)])
+def test_a_window_that_did_not_end_by_xeros_clock_is_gone_back_behind(
+    collected: dt.datetime, by_xero: bool
+) -> None:
+    """After a window that ended by our clock, or lies in Xero's future, a whole day is read again."""
+    day = dt.timedelta(days=1)
+    assert overlap(10, now=AT, collected_until=collected, by_xero=by_xero) == day
+    assert overlap(3 * 24 * 60, now=AT, collected_until=collected, by_xero=by_xero) == 3 * day
+
+
+@given(
+    st.none() | st.integers(-60, 5000),
+    st.none() | st.integers(-60, 5000),
+    st.integers(1, 5000),
+    st.integers(0, 120),
+    st.booleans(),
+)
+@example(5000, 23 * 60 + 55, 0, 10, False)
+@examples
+def test_a_window_by_hand_stands_for_the_usual_one_where_it_reads_as_far_back(
+    start: int | None, collected: int | None, since: int, minutes: int, by_xero: bool
+) -> None:
+    """A window that is asked for moves on exactly where it reads all that the usual one would."""
+    begins, ended = (None if ago is None else AT - dt.timedelta(minutes=ago) for ago in (start, collected))
+    back = overlap(minutes, now=AT, collected_until=ended, by_xero=by_xero)
+    places = {"collected_until": ended, "start": begins, "overlap": back}
+    by_hand = made(**places, since=AT - dt.timedelta(minutes=since))
+    goes = goes_on(by_hand, ended, begins)
+    if ended is None and begins is None:
+        assert goes
+    else:
+        assert goes == (by_hand.asked_from <= made(**places).asked_from)
+        assert goes_on(made(**places), ended, begins)

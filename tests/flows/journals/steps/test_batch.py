@@ -71,6 +71,12 @@ def test_the_line_cap_gives_way_to_a_single_unit_only(lines: list[JournalLine], 
         assert len(rows) <= cap or len({row["unit"] for row in rows}) == 1
 
 
+def test_a_batch_is_filled_up_to_the_cap() -> None:
+    """Units with as many lines together as the cap allows share a batch; one more line does not fit."""
+    three = [Unit(1, 2, 10), Unit(2, 2, 10), Unit(3, 1, 10)]
+    assert list(fill(three, 4)) == [(1, 1), (2, 1), (3, 2)]
+
+
 @given(lines=days_of_lines(), cap=caps)
 @examples
 def test_batches_count_from_one_per_booking_date(lines: list[JournalLine], cap: int) -> None:

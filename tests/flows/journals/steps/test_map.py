@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flows.journals.steps import StepRefusal
-from flows.journals.steps.map import Account, map_accounts
+from flows.journals.steps.map import Account, by_code, map_accounts
 from flows.journals.steps.validate import validate
 from tests.flows.journals.builders import CASH, CHART, DAY, LOANS, line, posting, staged
 
@@ -51,6 +51,27 @@ def test_an_unusable_account_is_named(account: Account, problem: str) -> None:
     assert problem in offender
 
 
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("200 ", '"200 "'),
+        (" 200", '" 200"'),
+        ("200\t", '"200\\t"'),
+        ("2  00", '"2  00"'),
+        ("200\u00a0", '"200\\u00a0"'),
+        ("2\u200b00", '"2\\u200b00"'),
+        ("PETTY CASH", "PETTY CASH"),
+        ("4000", "4000"),
+    ],
+)
+def test_blanks_that_cannot_be_seen_are_shown(code: str, shown: str) -> None:
+    """A code with blanks at an end, or with signs that cannot be seen, stands in quotes; others do not."""
+    with pytest.raises(StepRefusal) as caught:
+        mapped([code], {}, [Account("200", "Sales", "ACTIVE", "REVENUE")])
+    (offender,) = caught.value.offenders
+    assert offender == f"GL account {shown} (1 line): Xero has no account {shown}"
+
+
 def test_a_system_account_that_is_not_refused_is_usable() -> None:
     """A system account is used unless the connection refuses it."""
     assert mapped(["800"], {}, [Account("800", "Rounding", "ACTIVE", "EXPENSE", "ROUNDING")]) == ["800"]
@@ -72,3 +93,15 @@ def test_the_lines_are_the_same() -> None:
     """Mapping adds a column and leaves all others as they were."""
     valid = validate(staged(posting(1, "1", "-1")), DAY.zone, 2).lines
     assert map_accounts(valid, {}, CHART, ()).drop_columns(["account_code"]).equals(valid)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_two_accounts_with_one_code_the_active_one_counts(turn: int) -> None:
+    """A code that an archived account had before is the active account's, in whatever order they come."""
+    chart = [
+        Account(CASH, "New cash", "ACTIVE", "CURRENT"),
+        Account(CASH, "Old cash", "ARCHIVED", "CURRENT"),
+        Account(CASH, "Older cash", "DELETED", "BANK", "DEBTORS"),
+    ][::turn]
+    assert mapped([CASH], {}, chart) == [CASH]
+    assert by_code(chart)[CASH].name == "New cash"

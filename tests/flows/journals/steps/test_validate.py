@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from blocks.mambu import JournalLine, UnreadableLine
+from blocks.mambu import JournalLine, MambuOffsets, UnreadableLine
 from flows.journals.lines import staged_lines
 from flows.journals.steps import StepRefusal
 from flows.journals.steps.validate import LONGEST_TRANSACTION_ID, validate
@@ -19,10 +19,12 @@ from tests.flows.journals.builders import DAY, line, posting, staged
 UTC = ZoneInfo("UTC")
 
 
-def refusal(lines: list[JournalLine], digits: int = 2) -> StepRefusal:
+def refusal(
+    lines: list[JournalLine], digits: int = 2, *, zone: str = "UTC", offsets: MambuOffsets = "zone"
+) -> StepRefusal:
     """Return the refusal that lines meet."""
     with pytest.raises(StepRefusal) as caught:
-        validate(staged(lines), UTC, digits)
+        validate(staged(lines), ZoneInfo(zone), digits, offsets)
     return caught.value
 
 
@@ -49,20 +51,152 @@ def test_zero_lines_are_left_out_and_reported() -> None:
     ("zone", "booked", "date"),
     [
         ("Europe/London", "2026-03-29T00:30:00+00:00", "2026-03-29"),
-        ("Europe/London", "2026-03-29T22:59:59+00:00", "2026-03-29"),
-        ("Europe/London", "2026-03-29T23:00:00+00:00", "2026-03-30"),
-        ("Europe/London", "2026-10-25T23:30:00+00:00", "2026-10-25"),
+        ("Europe/London", "2026-03-29T23:59:59+01:00", "2026-03-29"),
+        ("Europe/London", "2026-03-30T00:00:00+01:00", "2026-03-30"),
+        ("Europe/London", "2026-10-25T23:30:00Z", "2026-10-25"),
         ("Pacific/Auckland", "2026-11-20T00:00:00+13:00", "2026-11-20"),
-        ("Pacific/Auckland", "2026-11-19T11:00:00Z", "2026-11-20"),
-        ("Pacific/Auckland", "2026-11-19T01:30:00-09:30", "2026-11-20"),
-        ("Pacific/Marquesas", "2026-11-20T23:59:59-09:30", "2026-11-20"),
-        ("Pacific/Marquesas", "2026-11-21T09:29:59Z", "2026-11-20"),
+        ("Pacific/Auckland", "2046-07-20T00:00:00+12:00", "2046-07-20"),
+        ("Pacific/Marquesas", "2026-11-20T23:59:59-0930", "2026-11-20"),
+        ("Europe/London", "1970-01-01T00:00:00+01:00", "1970-01-01"),
+        ("Europe/London", "1969-12-31T23:59:59.999999999+01:00", "1969-12-31"),
     ],
 )
 def test_the_booking_date_is_mambus_local_date(zone: str, booked: str, date: str) -> None:
-    """The booking date is the date of its instant in Mambu's zone, whatever offset it is written in."""
-    lines = validate(staged(posting(1, "1", "-1", booked=booked)), ZoneInfo(zone), 2).lines
+    """The booking date is the date of its instant in Mambu's zone, at any time of any year."""
+    lines = validate(staged(in_zone(zone, booked=booked)), ZoneInfo(zone), 2).lines
     assert lines["booking_date"].to_pylist() == [dt.date.fromisoformat(date)] * 2
+
+
+@pytest.mark.parametrize(
+    ("zone", "booked", "date"),
+    [
+        ("Pacific/Auckland", "2026-11-19T11:00:00Z", "2026-11-20"),
+        ("Pacific/Auckland", "2026-11-20T10:59:59+00:00", "2026-11-20"),
+        ("Pacific/Marquesas", "2026-11-21T09:29:59Z", "2026-11-20"),
+        ("Europe/London", "2026-03-29T23:00:00Z", "2026-03-30"),
+    ],
+)
+def test_times_in_utc_have_local_dates(zone: str, booked: str, date: str) -> None:
+    """Where Mambu gives its times in UTC, the booking date is still that of its zone."""
+    lines = validate(staged(posting(1, "1", "-1", booked=booked)), ZoneInfo(zone), 2, "utc").lines
+    assert lines["booking_date"].to_pylist() == [dt.date.fromisoformat(date)] * 2
+
+
+def in_zone(zone: str, *, booked: str | None = None, created: str | None = None) -> list[JournalLine]:
+    """Return a debit and a credit, created and booked in a zone's own offset where nothing else is given."""
+    own = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC).astimezone(ZoneInfo(zone)).isoformat()
+    return [
+        line(number, amount, created=created or own, booked=booked or own)
+        for number, amount in enumerate(("1", "-1"), start=1)
+    ]
+
+
+@pytest.mark.parametrize("moment", ["creation", "booking"])
+@pytest.mark.parametrize(
+    ("zone", "text", "theirs", "ours"),
+    [
+        ("UTC", "2026-11-20T14:00:00+13:00", "+13:00", "+00:00"),
+        ("Pacific/Auckland", "2026-11-20T14:00:00+12:00", "+12:00", "+13:00"),
+        ("Pacific/Auckland", "2026-11-20T02:00:00Z", "+00:00", "+13:00"),
+        ("Pacific/Chatham", "2026-11-20T14:00:00+13:00", "+13:00", "+13:45"),
+        ("Asia/Kathmandu", "2026-11-20T14:00:00+0530", "+05:30", "+05:45"),
+        ("Pacific/Marquesas", "2026-11-20T12:00:00+09:30", "+09:30", "-09:30"),
+        ("Europe/London", "2026-11-20T12:00:00+01:00", "+01:00", "+00:00"),
+    ],
+)
+def test_another_offset_is_a_contradiction(moment: str, zone: str, text: str, theirs: str, ours: str) -> None:
+    """Lines with another offset than the zone's are counted, with both zones, for each moment separately."""
+    lines = in_zone(zone, **{{"creation": "created", "booking": "booked"}[moment]: text})
+    error = refusal(lines, zone=zone)
+    (offender,) = error.offenders
+    assert offender.startswith(
+        f"{moment}: 2 lines with the offset {theirs}, where the time zone {zone} has {ours}"
+    )
+    assert error.summary == f"Mambu's times contradict the time zone {zone} of this run"
+
+
+@pytest.mark.parametrize(
+    ("zone", "right", "wrong"),
+    [
+        # The hour that comes twice, the one that is left out, and the seconds beside them.
+        ("Europe/London", "2026-10-25T01:30:00+01:00", None),
+        ("Europe/London", "2026-10-25T01:30:00+00:00", None),
+        ("Europe/London", "2026-10-25T00:59:59+01:00", "2026-10-25T00:59:59+00:00"),
+        ("Europe/London", "2026-03-29T02:00:00+01:00", "2026-03-29T01:00:00+00:00"),
+        ("Europe/London", "2026-03-29T00:59:59+00:00", "2026-03-29T01:59:59+01:00"),
+        ("Australia/Lord_Howe", "2026-04-05T01:59:59+11:00", "2026-04-05T01:29:59+10:30"),
+        ("Australia/Lord_Howe", "2026-04-05T01:30:00+10:30", "2026-04-05T02:00:00+11:00"),
+        ("America/St_Johns", "2026-07-01T00:00:00-02:30", "2026-07-01T00:00:00-03:30"),
+        # Monrovia was 44 minutes and 30 seconds behind.
+        ("Africa/Monrovia", "1970-01-01T00:00:00-00:44", "1970-01-01T00:00:00-00:43"),
+    ],
+)
+def test_the_offset_is_the_one_of_that_instant(zone: str, right: str, wrong: str | None) -> None:
+    """What counts is the zone's offset at the very instant, also where the clocks change."""
+    assert validate(staged(in_zone(zone, booked=right)), ZoneInfo(zone), 2).lines.num_rows == 2
+    if wrong:
+        assert "booking: 2 lines" in refusal(in_zone(zone, booked=wrong), zone=zone).offenders[0]
+
+
+def test_kinds_of_contradictions_are_counted_apart() -> None:
+    """Each pair of offsets is told once, the most frequent first, and creation and booking apart."""
+    lines = [
+        line(1, "1", created="2026-11-20T02:00:00+02:00", booked="2026-11-20T00:00:00Z"),
+        line(2, "1", created="2026-11-20T02:00:00+01:00", booked="2026-07-20T00:00:00+02:00"),
+        line(3, "-2", created="2026-11-20T02:00:00+02:00", booked="2026-11-20T00:00:00Z"),
+    ]
+    found = refusal(lines)
+    assert [offender.split(",")[0] for offender in found.offenders] == [
+        "creation: 2 lines with the offset +02:00",
+        "creation: 1 line with the offset +01:00",
+        "booking: 1 line with the offset +02:00",
+    ]
+    assert "DAYBOOK_TIMEZONE" in found.remedy
+
+
+def test_times_in_utc_are_known_as_such() -> None:
+    """Where all lines carry +00:00 in another zone, the refusal says what that may be and how to allow it."""
+    lines = posting(1, "1", "-1", booked="2026-11-19T11:00:00+00:00")
+    found = refusal(lines, zone="Pacific/Auckland")
+    assert "Mambu seems to give its times in UTC" in found.remedy
+    assert "set the connection's mambu_offsets to utc" in found.remedy
+    mixed = [*lines, line(3, "1", booked="2026-11-20T00:00:00+13:00")]
+    assert "in UTC" not in refusal(mixed, zone="Pacific/Auckland").remedy
+
+
+def test_times_that_should_be_in_utc_must_be() -> None:
+    """Where the connection says that Mambu's times are in UTC, any other offset stops the run."""
+    found = refusal(in_zone("Pacific/Auckland"), zone="Pacific/Auckland", offsets="utc")
+    assert "mambu_offsets" in found.summary
+    assert found.offenders == tuple(
+        f"{moment}: 2 lines with the offset +13:00, where it should be +00:00 and the time zone "
+        "Pacific/Auckland has +13:00 (the first is EntryID 1)"
+        for moment in ("creation", "booking")
+    )
+
+
+def test_contradictions_and_malformed_lines_are_told_together() -> None:
+    """Both are in one refusal, the contradictions first, for they are few and concern every line."""
+    lines = [line(number, "1", "", booked="2026-11-20T00:00:00+01:00") for number in range(1, 31)]
+    lines += [line(number, "1", booked="?") for number in range(31, 33)]
+    found = refusal(lines)
+    assert found.offenders[0].startswith("booking: 30 lines with the offset +01:00")
+    assert len(found.offenders) == 33
+    assert "UTC of this run, and 32 journal lines from Mambu cannot be used: booking: 30 lines" in found.what
+
+
+@pytest.mark.parametrize("booked", ["0000-01-01T00:00:00Z", "0001-01-01T00:00:00+13:00"])
+def test_a_booking_date_beyond_the_calendar_is_named(booked: str) -> None:
+    """A line booked before the year 1 or after 9999 is refused by name."""
+    (offender,) = refusal([line(1, "1", booked=booked)]).offenders
+    assert "bookingDate is beyond the years 1 to 9999" in offender
+
+
+@pytest.mark.parametrize("transaction", ["a  b", "a   b c", "a\u00a0b"])
+def test_blanks_inside_a_transaction_id_are_kept(transaction: str) -> None:
+    """Two blanks inside a transaction id are no fault."""
+    found = validate(staged(posting(1, "1", "-1", transaction=transaction)), UTC, 2)
+    assert found.lines["transaction_id"].to_pylist() == [transaction] * 2
 
 
 @pytest.mark.parametrize(
@@ -73,8 +207,11 @@ def test_the_booking_date_is_mambus_local_date(zone: str, booked: str, date: str
         ({"amount": Decimal(10**16)}, "more than 18 significant digits"),
         ({"transaction_id": "x" * (LONGEST_TRANSACTION_ID + 1)}, "transactionId is longer"),
         ({"transaction_id": "a\tb"}, "control characters"),
-        ({"transaction_id": "a  b"}, "blanks that Xero would not keep"),
+        ({"transaction_id": "a\x85b"}, "control characters"),
+        ({"transaction_id": "a\x7fb"}, "control characters"),
         ({"transaction_id": " a"}, "blanks that Xero would not keep"),
+        ({"transaction_id": "a "}, "blanks that Xero would not keep"),
+        ({"transaction_id": "a\u00a0"}, "blanks that Xero would not keep"),
         ({"booking_date": "soon"}, "bookingDate is not a date"),
         ({"entry_id": 2**63}, "entryID is not a 64-bit number"),
     ],

@@ -1,0 +1,144 @@
+"""What differs between the day's lines and its journals in Xero, in sentences for people. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from flows.journals.beside import Row, View
+from flows.journals.models import NOT_OURS, LiveJournal, Plan
+from flows.journals.tax import is_taxed
+from flows.money import money_text
+from flows.words import counted, listed
+
+# What takes an edited journal of a status out of Xero.
+_WITHDRAWN_WITH = {"DRAFT": "--include-edited", "POSTED": "--include-edited --include-posted"}
+
+
+def doubled_and_reversed(
+    rows: Sequence[Row], live: Sequence[View]
+) -> tuple[list[tuple[int, str]], list[str]]:
+    """Return sentences on journals that reverse lines of the day, and on lines that are there too often.
+
+    A line that stands there twice with opposite amounts was reversed by a person, and is no duplicate.
+    """
+    if len({row.entry_id for row in rows}) == len(rows):
+        return [], []
+    counts = Counter(row.entry_id for row in rows)
+    net = _net(rows)
+    places: dict[int, list[str]] = {}
+    reversed_by: dict[int, list[int]] = defaultdict(list)
+    for row in rows:
+        if net[row.entry_id] > 1:
+            places.setdefault(row.entry_id, []).append(named(live[row.journal].journal))
+        elif row.reverses and net[row.entry_id] < 1 and counts[row.entry_id] > 1:
+            reversed_by[row.journal].append(row.entry_id)
+    doubled = [
+        f"EntryID {entry} stands in {' and in '.join(names)}" for entry, names in sorted(places.items())
+    ]
+    texts = [
+        (
+            position,
+            _reversal(live[position].journal, sorted(entries)),
+        )
+        for position, entries in sorted(reversed_by.items())
+    ]
+    return texts, doubled
+
+
+def _net(rows: Sequence[Row]) -> Counter[int]:
+    """Return how often each entry stands there, what takes it back subtracted.
+
+    A line that a person split or added to within its journal stands there once.
+    """
+    whole: dict[tuple[int, int], list[bool]] = defaultdict(list)
+    net = Counter[int]()
+    for row in rows:
+        if row.opposite:
+            net[row.entry_id] -= 1
+        else:
+            whole[row.entry_id, row.journal].append(row.agrees)
+    for (entry, _), agree in whole.items():
+        net[entry] += max(1, sum(agree))
+    return net
+
+
+def _reversal(journal: LiveJournal, entries: Sequence[int]) -> str:
+    return (
+        f"{named(journal)}, dated {journal.date}: it reverses "
+        f"{counted(len(entries), 'line')} of this day with opposite amounts (EntryID {listed(entries)}). "
+        "Xero's accounts stand without them, and Mambu's have them: a person decides which is right"
+    )
+
+
+def unequal_lines(plan: Plan, rows: Sequence[Row], live: Sequence[View]) -> Iterator[tuple[int, str]]:
+    def side(minor: int | None, code: str) -> str:
+        amount = "a fraction" if minor is None else money_text(minor, plan.digits)
+        return f"{amount} on {code or 'no account'}"
+
+    # Of a large day nearly every line is as planned.
+    odd = [row for row in rows if row.minor != row.planned.minor or row.code != row.planned.code]
+    counts = Counter(row.entry_id for row in rows) if odd else Counter[int]()
+    for row in odd:
+        if not row.agrees and not (row.reverses and counts[row.entry_id] > 1):
+            sides = f"Mambu {side(row.planned.minor, row.planned.code)}, Xero {side(row.minor, row.code)}"
+            yield row.journal, f"EntryID {row.entry_id} in {named(live[row.journal].journal)}: {sides}"
+
+
+def unequal_journals(plan: Plan, live: Sequence[View], held: Mapping[int, int]) -> Iterator[tuple[int, str]]:
+    lost: dict[int, list[int]] = defaultdict(list)
+    for entry, position in held.items():
+        lost[position].append(entry)
+    for index, view in enumerate(live):
+        journal = view.journal
+        dates = sorted({row.planned.date for row in view.rows if not row.reverses})
+        if dates and dates != [str(journal.date)]:
+            text = f"Mambu's booking date is {', '.join(dates)}, Xero's {journal.date}"
+            yield index, f"{named(journal)}: {text}"
+        taxed = sum(1 for line in journal.lines if is_taxed(line.tax_type))
+        if taxed or journal.line_amount_types not in {None, "NoTax"}:
+            yield index, f"{named(journal)}: it has tax now, and Mambu's lines have none"
+        if index in lost:
+            yield index, _not_told(view, sorted(lost[index]))
+        if view.elsewhere or (view.known is not None and view.known.possible):
+            continue  # what else it holds is another day's, or nobody knows whose
+        others = max(0, view.unread - len(lost.get(index, ())))
+        if view.ours and view.strange:
+            text = (
+                f"{named(journal)}: Mambu shows EntryID {listed(sorted(view.strange))} no more for "
+                f"{plan.day}. Either they were taken back in Mambu, or its API user sees fewer branches than "
+                "before"
+            )
+            yield index, text
+        else:
+            others += len(view.strange)
+        if others:
+            yield index, f"{named(journal)}: {others} of its {len(journal.lines)} lines are not this day's"
+
+
+def _not_told(view: View, entries: Sequence[int]) -> str:
+    if view.known is not None and view.known.possible:
+        return may_be_ours(view.journal, len(entries))
+    told = (
+        f"{named(view.journal)}: people rewrote texts of it. By the record it holds EntryID "
+        f"{listed(entries)}, which are therefore not sent again. "
+    )
+    if view.journal.status not in _WITHDRAWN_WITH:
+        return f"{told}Leave the journal as it is, or void it in Xero"
+    options = _WITHDRAWN_WITH[view.journal.status]
+    return f"{told}Withdraw the day with {options} and run it again, or leave the journal as it is"
+
+
+def may_be_ours(journal: LiveJournal, lines: int) -> str:
+    """Say why lines wait for a person: a journal may hold them that cannot be recognised."""
+    return (
+        f"{named(journal)}, dated {journal.date}, has the sums per account of "
+        f"{counted(lines, 'line')} that seem to be missing: it may be ours, rewritten, so they were not "
+        "sent. If it is, leave it, or take it out in Xero and run the date again; if it is "
+        f"not, write «{NOT_OURS}» into its narration and run the date again"
+    )
+
+
+def named(journal: LiveJournal) -> str:
+    """Return how people are told which journal is meant."""
+    return f"{journal.status.lower()} journal «{journal.narration}»"

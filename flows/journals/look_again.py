@@ -1,0 +1,145 @@
+"""Look again: what came into Xero after a finished day was last compared with Mambu.
+
+A run that stood still between its last look and its request sends when nobody expects it any more. That
+cannot be prevented wholly, so it is looked for: each night what changed in Xero since is listed once for
+all finished days of the look-back, and held against the record. No day is read whole for it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from decimal import Decimal
+from types import MappingProxyType
+from typing import NamedTuple
+
+from blocks.day_records import DayRecord
+from blocks.errors import NotFound
+from flows.journals.differences import named
+from flows.journals.models import GONE, Known, LiveJournal
+from flows.journals.narration import Narration, entry_id_in, has_label
+from flows.journals.night import Night
+from flows.journals.read import MOST_JOURNALS, list_journals, live_journal
+from flows.journals.records import known_from
+from flows.tasks import run_task
+from flows.words import counted, listed
+
+# A request may be carried out, and a list show it, this long after its time; most of it is for clocks.
+LATE = dt.timedelta(minutes=10)
+# So many journals are read singly to tell a reversal from a copy; of more it is a copy until a run compares.
+_ORIGINALS = 20
+# What was recorded by another clock than Xero's may be as far off as anybody would not have noticed.
+_BY_ANOTHER_CLOCK = dt.timedelta(days=1)
+
+
+@run_task("look again")
+async def changed_since(night: Night, besides: Collection[dt.date]) -> dict[dt.date, list[str]]:
+    """Return sentences on what came late or twice, by finished day of the look-back.
+
+    `besides` are days that are run anyway, which compares them whole. Raises CallFailed and StoreError.
+    """
+    today, back = night.day.date, night.connection.look_back_days
+    recorded = await night.store.days.since(night.name, today - dt.timedelta(days=back))
+    days = {day: one for day, one in recorded.items() if day < today and day not in besides}
+    if not days:
+        return {}
+    journals = await list_journals(night, min(map(_compared_at, days.values())) - LATE)
+    if journals is None:
+        text = (
+            f"more than {MOST_JOURNALS:,} manual journals changed in Xero since it was compared, so whether "
+            "anything came late or twice could not be seen"
+        )
+        return {day: [text] for day in days}
+    records = await night.store.journals_of(night.name, list(days))
+    known = known_from(one for one in records if one.organisation == night.organisation)
+    live = list(map(live_journal, journals))
+    shown = {one.journal_id: one for one in live}
+    originals = holders(night.connection.label, live, known)
+    for journal_id in sorted(originals - shown.keys())[:_ORIGINALS]:
+        with suppress(NotFound):
+            shown[journal_id] = live_journal(await night.xero.manual_journal(journal_id))
+    return late_or_twice(days, night.connection.label, live, known, shown)
+
+
+def _compared_at(day: DayRecord) -> dt.datetime:
+    """Return from when on Xero was not compared with a day any more, in Xero's time."""
+    if day.by_xero and day.read_at:
+        return day.read_at
+    return (day.read_at or day.finished_at) - _BY_ANOTHER_CLOCK
+
+
+class _Shared(NamedTuple):
+    """A journal unknown to the record, and which recorded journal was sent with lines that it holds."""
+
+    journal: LiveJournal
+    ours: Narration | None
+    holders: dict[int, str]
+
+
+def _shared(
+    label: str | None, journals: Iterable[LiveJournal], known: Mapping[str, Known]
+) -> Iterator[_Shared]:
+    sent_in = {
+        entry: journal_id
+        for journal_id, one in known.items()
+        for entry in one.entries or ()
+        if not one.possible
+    }
+    for journal in journals:
+        if journal.status in GONE or journal.journal_id in known:
+            continue
+        name = Narration.parse(journal.narration)
+        ours = name if name is not None and name.label == label else None
+        texts = (line.description or "" for line in journal.lines)
+        entries = {entry_id_in(text) for text in texts if ours or has_label(text, label)}
+        yield _Shared(journal, ours, {one: sent_in[one] for one in sorted(sent_in.keys() & entries)})
+
+
+def holders(label: str | None, journals: Iterable[LiveJournal], known: Mapping[str, Known]) -> set[str]:
+    """Return the ids of recorded journals that were sent with lines which a journal not recorded holds."""
+    return {journal_id for one in _shared(label, journals, known) for journal_id in one.holders.values()}
+
+
+def late_or_twice(
+    days: Collection[dt.date],
+    label: str | None,
+    journals: Iterable[LiveJournal],
+    known: Mapping[str, Known],
+    originals: Mapping[str, LiveJournal] = MappingProxyType({}),
+) -> dict[dt.date, list[str]]:
+    """Return sentences on journals that the record does not know and that are, or hold lines, of the days.
+
+    `known` is what the record says of the days' journals, by their Xero ids; `originals` are those of them
+    that were read, which tell a reversal from a second copy.
+    """
+    found: dict[dt.date, list[str]] = defaultdict(list)
+    for journal, name, sent_in in _shared(label, journals, known):
+        by_day: dict[dt.date, list[int]] = defaultdict(list)
+        for entry, journal_id in sent_in.items():
+            by_day[known[journal_id].day].append(entry)
+        for day, its in by_day.items():
+            lines, ids = counted(len(its), "line"), listed(its)
+            if all(_takes_back(journal, originals.get(sent_in[entry]), entry) for entry in its):
+                text = (
+                    f"reverses {lines} of it with opposite amounts (EntryID {ids}): a person decides whether "
+                    "Mambu or Xero is right"
+                )
+            else:
+                text = f"holds {lines} that another journal was sent with: EntryID {ids}"
+            found[day].append(f"{named(journal)} {text}")
+        if name is not None and not by_day and name.created in days:
+            found[name.created].append(f"{named(journal)} is not among those that were compared")
+    return dict(found)
+
+
+def _takes_back(journal: LiveJournal, original: LiveJournal | None, entry: int) -> bool:
+    amount = _amount(journal, entry)
+    return original is not None and amount != 0 and amount == -_amount(original, entry)
+
+
+def _amount(journal: LiveJournal, entry: int) -> Decimal:
+    return sum(
+        (line.amount for line in journal.lines if entry_id_in(line.description or "") == entry), Decimal(0)
+    )

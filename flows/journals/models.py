@@ -1,0 +1,82 @@
+"""Terms of the journals: what Mambu's day asks for, what stands in Xero, what the record says of it. Pure.
+
+What holds a whole day is a struct, since Prefect looks into tuples and dataclasses that tasks exchange.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# A journal in one of these states is gone from the books; any other counts as there.
+WITHDRAWN = "DELETED"
+VOIDED = "VOIDED"
+GONE = frozenset({WITHDRAWN, VOIDED})
+# What a person writes into the narration of a journal that is taken for one of ours, and is not.
+NOT_OURS = "not Mambu"
+
+
+class LiveLine(msgspec.Struct, frozen=True, gc=False):
+    """A line in Xero: debit positive."""
+
+    amount: Decimal
+    account_code: str | None
+    description: str | None
+    tax_type: str | None = None
+    tracked: bool = False
+
+
+class LiveJournal(NamedTuple):
+    """A manual journal as it stands in Xero."""
+
+    journal_id: str
+    narration: str
+    date: dt.date | None
+    status: str
+    lines: Sequence[LiveLine]
+    line_amount_types: str | None = None
+    updated: dt.datetime | None = None
+    cash_basis: bool | None = None
+
+
+class Plan(NamedTuple):
+    """What a day's lines ask for: the batched lines, and what their names and amounts need.
+
+    `lines` has the columns entry_id, transaction_id, booking_date, account_code, unit, minor, rounding and
+    batch. `exact` are Mambu's sums in minor units per account code and booking date, unrounded, worked out
+    from the lines as they were extracted and not from `lines`.
+    """
+
+    day: dt.date
+    lines: pa.Table
+    digits: int
+    label: str | None
+    exact: Mapping[tuple[str, str], Decimal]
+
+
+class Known(NamedTuple):
+    """What the record says of a journal that was in Xero.
+
+    `entries` are the entry ids that it was sent with; None where these are not known. `possible`: the
+    journal only looks like one of ours.
+    """
+
+    day: dt.date
+    booking_date: dt.date
+    entries: frozenset[int] | None
+    possible: bool = False
+
+
+NOTHING_KNOWN: Final[Mapping[str, Known]] = MappingProxyType({})
+
+
+def is_rounded(plan: Plan) -> bool:
+    """Tell whether any line of the day is finer than the currency's decimals."""
+    return bool(pc.any(pc.not_equal(plan.lines["rounding"], 0)).as_py())

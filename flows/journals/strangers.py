@@ -1,0 +1,37 @@
+"""Other people's journals in Xero that cannot be read. Pure.
+
+What cannot hold our lines is passed over; what might is an error, for its lines would be sent again.
+"""
+
+from __future__ import annotations
+
+import re
+
+from blocks.errors import UnusableAnswer
+from blocks.xero import JournalPage
+from flows.journals.models import GONE
+from flows.journals.narration import Narration
+
+# What our journals and lines say of themselves, also where people have added to it.
+_OURS = re.compile(r"EntryID|Mambu journal data", re.IGNORECASE)
+
+
+def passed_over(page: JournalPage, number: int) -> set[str]:
+    """Return what tells apart the journals of a page that are passed over; `number` is the page's.
+
+    Raises UnusableAnswer, naming the journal, where one that cannot be read might hold our lines.
+    """
+    for one in page.unreadable:
+        if any(_OURS.search(text) for text in one.texts):
+            raise UnusableAnswer(
+                f"Xero: {one}. It may hold lines of Mambu's, so nothing further was sent. Put it right in "
+                "Xero, then run the same again."
+            )
+    for journal in page.manual_journals:
+        if not journal.journal_lines and journal.status not in GONE and Narration.parse(journal.narration):
+            raise UnusableAnswer(
+                f"Xero: it shows the journal «{journal.narration}» ({journal.manual_journal_id}) without "
+                "lines, so what it holds cannot be told. Nothing further was sent. Look at it in Xero, then "
+                "run the same again."
+            )
+    return {one.journal_id or f"{number}/{index}" for index, one in enumerate(page.unreadable)}

@@ -1,0 +1,207 @@
+"""The verdict on a day: Mambu's exact sums against all that stands in the day's journals in Xero.
+
+Neither side is the plan: Mambu's is worked out from the lines as they were extracted, before anything
+was rounded, and Xero's from everything in the journals, whether it was recognised or not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Context, Decimal, localcontext
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flows.journals.books import Match
+from flows.journals.differences import may_be_ours
+from flows.journals.models import LiveJournal, Plan, is_rounded
+from flows.journals.offsets import local_dates, zone_offsets
+from flows.money import SUMS_PRECISION
+from flows.words import listed
+
+# Sums of a day's amounts fit into this, whatever their size.
+_SUM = pa.decimal256(76, 18)
+
+
+def exact_sums(
+    staged: pa.Table, zone: ZoneInfo, account_map: Mapping[str, str], digits: int
+) -> dict[tuple[str, str], Decimal]:
+    """Return the sums of a day's extracted lines, in minor units, per Xero account code and booking date.
+
+    Debits are positive; nothing is rounded. `staged` is a table of flows.journals.lines.STAGED without
+    malformed lines.
+    """
+    booked = staged["booked"]
+    amount = pc.cast(staged["amount"], _SUM)
+    signed = pc.if_else(pc.equal(staged["type"], "DEBIT"), amount, pc.negate(amount))
+    dates = pc.cast(local_dates(booked, zone_offsets(booked, zone)), pa.string())
+    lines = pa.table({"gl_code": staged["gl_code"], "date": dates, "amount": signed})
+    lines = lines.filter(pc.not_equal(signed, pa.scalar(Decimal(0), _SUM)))
+    sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    with localcontext(Context(prec=SUMS_PRECISION)):
+        for row in lines.group_by(["gl_code", "date"]).aggregate([("amount", "sum")]).to_pylist():
+            code = account_map.get(row["gl_code"], row["gl_code"])
+            sums[code, row["date"]] += row["amount_sum"].scaleb(digits)
+    return dict(sums)
+
+
+class TieOutRow(NamedTuple):
+    """One account and booking date: Mambu's exact sum and Xero's, in minor units.
+
+    `allowed` is what the rounding of its lines may come to, exclusive: 0 where no line was rounded.
+    """
+
+    account_code: str
+    booking_date: str
+    mambu: Decimal
+    xero: Decimal
+    allowed: int = 0
+
+    @property
+    def rounding(self) -> Decimal:
+        """Return what Xero has more than Mambu."""
+        return self.xero - self.mambu
+
+    @property
+    def agrees(self) -> bool:
+        """Return whether both sides are equal, but for rounding."""
+        return self.rounding == 0 or abs(self.rounding) < self.allowed
+
+
+def tie_out(plan: Plan, matched: Match) -> list[TieOutRow]:
+    """Return the sums per account and booking date on both sides.
+
+    What was sent at one time differs by less than one minor unit per account and booking date; each
+    sending that came later, in journals of its own, may add less than one. A journal that holds no line of
+    the day, or only takes some back, was no sending.
+    """
+    rounded = _rounded_accounts(plan)
+    holding = {*matched.found.values(), *matched.held.values()}
+    sendings = Counter(str(matched.journals[position].date) for position in holding)
+    again = {str(date) for date in matched.rerounded}
+    keys = sorted(plan.exact.keys() | matched.totals.keys())
+    nothing = Decimal(0)
+    return [
+        TieOutRow(
+            code,
+            date,
+            plan.exact.get((code, date), nothing),
+            matched.totals.get((code, date), nothing),
+            (max(sendings[date], 1) if date in again else 1) if (code, date) in rounded else 0,
+        )
+        for code, date in keys
+    ]
+
+
+def _rounded_accounts(plan: Plan) -> set[tuple[str, str]]:
+    if not is_rounded(plan):
+        return set()
+    lines = plan.lines.filter(pc.not_equal(plan.lines["rounding"], 0))
+    dates = lines["booking_date"].cast(pa.string()).to_pylist()
+    return set(zip(lines["account_code"].to_pylist(), dates, strict=True))
+
+
+class Confirmed(msgspec.Struct, frozen=True):
+    """The day as Xero holds it: `rows` per account and booking date, `open` what does not agree.
+
+    `left_out` are the sums of the lines that people took out of Xero and that are not to be sent again, as
+    they had been sent. `held` counts the batches that wait for a person.
+    """
+
+    matched: Match
+    rows: list[TieOutRow]
+    open: list[str]
+    left_out: dict[tuple[str, str], int]
+    held: int
+
+    @property
+    def tied_out(self) -> bool:
+        """Return whether every line is in Xero once, nothing else is, and every account agrees."""
+        return not self.open and not self.matched.withheld and all(row.agrees for row in self.rows)
+
+    @property
+    def settled(self) -> bool:
+        """Return whether nothing is left to do: it ties out, but for what people took out on purpose."""
+        return not self.open and all(row.agrees for row in without(self.rows, self.left_out))
+
+    def vanished(self, sent: Collection[str]) -> bool:
+        """Tell whether a journal that Xero just said it took is deleted: the answer was an old one.
+
+        `sent` are the journals' ids.
+        """
+        return bool(self.matched.missing) and not self.matched.gone.isdisjoint(sent)
+
+
+def without(rows: Sequence[TieOutRow], sums: Mapping[tuple[str, str], int]) -> list[TieOutRow]:
+    """Return rows with sums taken off Mambu's side."""
+    return [row._replace(mambu=row.mambu - sums.get((row.account_code, row.booking_date), 0)) for row in rows]
+
+
+def confirmed(plan: Plan, matched: Match, torn: Sequence[str]) -> Confirmed:
+    """Return how the day stands, with a sentence for whatever does not agree.
+
+    `torn` are sentences about units that cannot be sent since people changed their journals.
+    """
+    rows, left_out = tie_out(plan, matched), _sent_sums(plan, matched.withheld)
+    points = open_points(matched, torn)
+    if not points:
+        # Every line seems to be in its place, and yet the sums say otherwise: they have the last word.
+        points = [_off(plan, row) for row in without(rows, left_out) if not row.agrees]
+    return Confirmed(matched, rows, points, left_out, held_batches(plan, matched))
+
+
+def held_batches(plan: Plan, matched: Match) -> int:
+    """Return how many batches wait for a person, since a journal in Xero may hold what is missing of them."""
+    if not matched.waiting and not (matched.missing and matched.changed_dates):
+        return 0
+    lines = _lines_of(plan, matched.missing | matched.waiting)
+    doubtful = pc.is_in(lines["booking_date"], pa.array(sorted(matched.changed_dates), pa.date32()))
+    waiting = pc.is_in(lines["entry_id"], pa.array(list(matched.waiting), pa.int64()))
+    held = lines.filter(pc.or_(doubtful, waiting))
+    return int(held.group_by(["booking_date", "batch"]).aggregate([]).num_rows)
+
+
+def _lines_of(plan: Plan, entries: Collection[int]) -> pa.Table:
+    return plan.lines.filter(pc.is_in(plan.lines["entry_id"], pa.array(list(entries), pa.int64())))
+
+
+def _sent_sums(plan: Plan, entries: Collection[int]) -> dict[tuple[str, str], int]:
+    """Return the sums of lines as they are planned: what their rounding came to stays in the rest."""
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    if entries:
+        lines = _lines_of(plan, entries)
+        columns = ("account_code", "booking_date", "minor")
+        for code, date, minor in zip(*(lines[one].to_pylist() for one in columns), strict=True):
+            sums[code, str(date)] += minor
+    return sums
+
+
+def _off(plan: Plan, row: TieOutRow) -> str:
+    scale = -plan.digits
+    return (
+        f"account {row.account_code or '(none)'}, booking date {row.booking_date}: Mambu "
+        f"{row.mambu.scaleb(scale):f}, Xero {row.xero.scaleb(scale):f}"
+    )
+
+
+def open_points(matched: Match, torn: Sequence[str]) -> list[str]:
+    """Return a sentence for whatever does not agree line by line."""
+    texts = [*matched.doubled, *(text for _, text in matched.differences), *torn]
+    texts.extend(_repeated_names(matched.journals))
+    texts.extend(may_be_ours(one.journal, len(one.entries)) for one in matched.lookalikes)
+    for entries, what in (
+        (matched.voided, "stand only in journals that were voided in Xero, and are not sent again"),
+        (matched.missing, "are not in Xero"),
+    ):
+        if entries:
+            texts.append(f"{len(entries)} lines {what}: EntryID {listed(sorted(entries))}")
+    return texts
+
+
+def _repeated_names(journals: Sequence[LiveJournal]) -> list[str]:
+    names = [journal.narration for journal in journals]
+    return [f"{count} journals are named «{name}»" for name, count in Counter(names).items() if count > 1]

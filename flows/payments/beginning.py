@@ -1,0 +1,91 @@
+"""Whether the record may be gone by: one that may be new, or set back, lets nothing be sent.
+
+What people booked in LN by hand, and discarded, the record alone knows; LN never saw its id, and would book
+it again. So a record without a window of a connection that began long ago, or one that LN knows more than,
+waits until a person confirms it: from then on LN's word for what it has is an answer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+from blocks.audit_rows import Key
+from blocks.errors import UsageError
+from flows.payments import run_counts
+from flows.payments.exchange import Exchange
+from flows.payments.start import sending_since
+
+# A connection that began within this time has nothing yet that a record could have lost.
+_NEWLY = dt.timedelta(days=1)
+
+
+class NotConfirmed(UsageError):
+    """Nothing is sent before a person has confirmed that the record may be gone by."""
+
+
+async def require_sure_beginning(exchange: Exchange) -> None:
+    """Raise NotConfirmed where the record may be new, or set back, and no person has confirmed it.
+
+    Counts the run otherwise, in the record and beside it.
+    """
+    if reason := await against(exchange):
+        raise not_confirmed(exchange, reason)
+    known = run_counts.seen(exchange.run_count).runs
+    runs = await exchange.store.beginnings.count_run(exchange.name, known)
+    run_counts.note(exchange.run_count, run_counts.Seen(runs, exchange.clock.now()))
+
+
+async def against(exchange: Exchange) -> str:
+    """Return what speaks against the record: that it may be new, or set back, as far as nobody confirmed it.
+
+    Empty for nothing. The sandbox's own record counts as confirmed.
+    """
+    if exchange.sandbox is not None:
+        return ""
+    said = await exchange.store.beginnings.of(exchange.name)
+    there = exchange.xero.transport.there
+    if said.confirmed_at:
+        exchange.confirmed_at = there.at(said.confirmed_at)
+        confirmed_on = exchange.confirmed_at.astimezone(dt.UTC).date()
+        exchange.policy = replace(exchange.policy, confirmed_on=confirmed_on)
+    if said.doubt:
+        return said.doubt
+    store, seen = f"The store of the connection {exchange.name}", run_counts.seen(exchange.run_count)
+    if seen.runs > said.runs and not (said.confirmed_at and said.confirmed_at >= seen.at):
+        begun = f"the run that began here at {seen.at:%Y-%m-%d %H:%M} UTC"
+        return f"{store} knows nothing of {begun}: it was lost, or set back to an older copy."
+    if exchange.last_window or said.confirmed_at or not await _began_long_ago(exchange):
+        return ""
+    begins = f"though they begin at {await _began(exchange):%Y-%m-%d %H:%M} UTC"
+    return f"{store} knows of no run of these payments, {begins}: it may be new, or was lost."
+
+
+def doubtful(exchange: Exchange, key: Key) -> str:
+    """Return what it means that LN has a document which the record has as never sent."""
+    return (
+        f"LN has {key} already, and the store of the connection {exchange.name} has it as never sent: the "
+        "store may have been set back to an older copy, or payments are sent from another one as well."
+    )
+
+
+def not_confirmed(exchange: Exchange, reason: str) -> NotConfirmed:
+    """Return the error that says what to do about a record that may be new, or set back."""
+    last, audit = exchange.last_window, exchange.audit_command
+    known = f"ended {last.until:%Y-%m-%d %H:%M:%S} UTC" if last else "none"
+    return NotConfirmed(
+        f"{reason} The last window it knows: {known}. What people booked in LN by hand and discarded is "
+        "then not known, and would be booked twice; so nothing more is sent. Restore its newest copy, "
+        f"carry people's decisions over from an export ({audit} import FILE), or move the connection's start "
+        "to after what was booked by hand. Then confirm that the payments may begin from this store: "
+        f"{audit} begin"
+    )
+
+
+async def _began_long_ago(exchange: Exchange) -> bool:
+    now = exchange.xero.transport.there.said or exchange.clock.now()
+    return now - await _began(exchange) > _NEWLY
+
+
+async def _began(exchange: Exchange) -> dt.datetime:
+    return min(await sending_since(exchange), exchange.window.since)

@@ -1,0 +1,7 @@
+"""What tests of flows share beside the rest: a store of each kind."""
+
+from __future__ import annotations
+
+from tests.blocks.conftest import database, postgres_schema
+
+__all__ = ["database", "postgres_schema"]

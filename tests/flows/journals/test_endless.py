@@ -1,0 +1,95 @@
+"""What would never end: a run gives it up, says so, and leaves an incident."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from blocks import mambu
+from blocks.errors import UnusableAnswer
+from blocks.mambu import PAGE_LINES
+from flows.journals.extract import extract_window
+from flows.journals.windows import whole
+from tests.blocks.scripted import Script, answer
+from tests.dripping import dripping
+from tests.flows.journals.aftermath import MAMBU_LINES, ended, entries, reads, searches, told, units
+from tests.flows.journals.nights import desk
+from tests.sandboxed import Sandboxed, line
+
+SEARCH: dict[str, Any] = {"system": "mambu", "path": MAMBU_LINES, "kind": "status", "status": 200}
+JOURNALS: dict[str, Any] = {"system": "xero", "method": "GET", "path": "ManualJournals$", "kind": "status"}
+
+
+async def test_cursors_that_come_again_stop_the_run(sandbox: Sandboxed) -> None:
+    """Where Mambu's cursors go round in a circle, extract stops; nothing is sent until they have an end."""
+    sandbox.plant(units(1, 2))
+    # The first call is the count.
+    circle = [
+        {**SEARCH, "nth": 2, "body": [], "headers": {"Items-Next-Cursor": name, "Items-Total": "4"}}
+        for name in ("A", "B", "A")
+    ]
+    sandbox.fault(*circle)
+
+    failed = await sandbox.run()
+
+    await told(sandbox, failed, "extract", "a cursor that was there before")
+    assert len(searches(sandbox)) == 4
+    assert sandbox.xero_journals() == []
+    sandbox.http.delete("/control/faults")
+    await ended(sandbox, await sandbox.run())
+    assert entries(sandbox) == [1, 2, 3, 4]
+
+
+async def test_far_more_lines_than_stated_end_the_reading(tmp_path: Path) -> None:
+    """Full pages with cursors ever new end once far more lines came than Mambu states."""
+    numbers = itertools.count()
+
+    def full(request: httpx.Request) -> httpx.Response:
+        lines = [line(next(numbers), 1) for _ in range(PAGE_LINES)]
+        return answer(200, lines, items_next_cursor=f"c{next(numbers)}")(request)
+
+    script = Script(full)
+    async with desk(tmp_path) as there:
+        credentials = there.night.connection.mambu
+        async with credentials.get_client(clock=there.clock, http=script) as there.night.mambu:
+            with pytest.raises(UnusableAnswer, match="far more than were stated"):
+                await extract_window.fn(there.night, whole(there.night.day), 3)
+    assert len(script.requests) == 11
+
+
+async def test_an_answer_that_trickles_in_stops_the_run(
+    sandbox: Sandboxed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Mambu answers a few bytes at a time for ever, extract stops after the total time of a call."""
+    monkeypatch.setattr(mambu, "MANNERS", replace(mambu.MANNERS, total_seconds=0.5))
+    connection = sandbox.connection(retries=0)
+    own = connection.mambu.base_url
+    async with dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n[", b" ") as url:
+        connection.mambu.base_url = url
+        failed = await asyncio.wait_for(sandbox.run(connection=connection), 60)
+    connection.mambu.base_url = own
+
+    assert failed.state.is_failed()
+    assert "not complete after 0.5 seconds" in failed.message
+
+
+@pytest.mark.parametrize("pages", [10**9, None])
+async def test_pages_of_journals_that_come_again_stop_the_run(sandbox: Sandboxed, pages: int | None) -> None:
+    """Where Xero gives the same page of journals for ever, send stops before anything is written."""
+    sandbox.plant(units(1, 2))
+    body: dict[str, Any] = {"ManualJournals": [{"ManualJournalID": "m-1", "Narration": "Rent"}]}
+    if pages is not None:
+        body["pagination"] = {"page": 1, "pageSize": 100, "pageCount": pages, "itemCount": 1}
+    sandbox.fault({**JOURNALS, "status": 200, "body": body, "times": 0})
+
+    failed = await sandbox.run()
+
+    await told(sandbox, failed, "send/hand-over", "repeat or never end")
+    assert len(reads(sandbox, "ManualJournals")) == 8
+    assert sandbox.requests("xero", "PUT") == []

@@ -1,0 +1,191 @@
+"""Reading Xero's journals page by page."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from blocks.day_records import DayRecord
+from blocks.errors import Refusal
+from blocks.store import JournalState
+from flows.journals import read
+from flows.journals.read import list_journals, read_journals
+from tests.blocks.scripted import Step, answer
+from tests.clocks import START
+from tests.flows.journals.builders import DAY, id_of, sent, transfers
+from tests.flows.journals.nights import desk, drafts_of, listed
+
+SINCE = START - dt.timedelta(days=1)
+
+
+def page(*ids: str, pages: int | None = None, items: int = 0) -> Step:
+    """Return a page of journals, with what Xero states of the list where `pages` is given."""
+    found: dict[str, Any] = {"ManualJournals": [{"ManualJournalID": one, "Narration": one} for one in ids]}
+    if pages is not None:
+        found["pagination"] = {"page": 1, "pageSize": 100, "pageCount": pages, "itemCount": items}
+    return answer(200, found)
+
+
+def new_each_time(pages: int | None, items: int) -> Step:
+    """Return a step that answers with a journal never seen before."""
+    numbers = itertools.count()
+
+    def give(request: httpx.Request) -> httpx.Response:
+        return page(f"{next(numbers)}", pages=pages, items=items)(request)
+
+    return give
+
+
+@pytest.mark.parametrize(
+    ("endless", "calls"),
+    [
+        (page("a", pages=10**9, items=1), 2),
+        (page("a"), 2),
+        (page(pages=10**9, items=0), 1),
+        (new_each_time(10**9, 5), 6),
+    ],
+    ids=["same page", "same page, none stated", "empty pages", "more than stated"],
+)
+async def test_a_list_without_an_end_is_refused(endless: Step, calls: int, tmp_path: Path) -> None:
+    """A list whose pages repeat, bring nothing or never end is read four times at most, and not taken."""
+    async with desk(tmp_path, endless) as there:
+        with pytest.raises(Refusal, match="repeat or never end"):
+            await list_journals(there.night, SINCE)
+    assert len(there.script.requests) == 4 * calls
+
+
+@pytest.mark.parametrize("endless", [new_each_time(10**9, 10**9), new_each_time(None, 0)])
+async def test_a_list_of_ever_new_journals_is_too_long(
+    endless: Step, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that brings new journals for ever is told to be too long to take."""
+    monkeypatch.setattr(read, "MOST_JOURNALS", 20)
+    async with desk(tmp_path, endless) as there:
+        assert await list_journals(there.night, SINCE) is None
+    assert len(there.script.requests) <= 21
+
+
+async def test_a_list_that_stood_still_is_taken(tmp_path: Path) -> None:
+    """A list is whole behind its last page, where as many came as were stated, or behind an empty page."""
+    async with desk(tmp_path, page("a", "b", pages=2, items=3), page("c", pages=2, items=3)) as there:
+        found = await list_journals(there.night, SINCE) or []
+    assert [one.manual_journal_id for one in found] == ["a", "b", "c"]
+    async with desk(tmp_path / "other", page("a"), page("b"), page()) as there:
+        found = await list_journals(there.night, SINCE) or []
+    assert [one.manual_journal_id for one in found] == ["a", "b"]
+
+
+async def test_a_list_that_moved_is_read_again(tmp_path: Path) -> None:
+    """Where fewer journals came than Xero states, or its pages state different numbers, all is read again."""
+    fewer = [page("a", pages=2, items=3), page("b", pages=2, items=3)]
+    grown = [page("a", pages=2, items=2), page("b", "c", pages=2, items=3)]
+    still = [page("a", "b", pages=2, items=3), page("c", pages=2, items=3)]
+    async with desk(tmp_path, *fewer, *grown, *still) as there:
+        found = await list_journals(there.night, SINCE) or []
+    assert [one.manual_journal_id for one in found] == ["a", "b", "c"]
+    assert len(there.script.requests) == 6
+
+
+async def test_a_list_that_never_stands_still_is_refused(tmp_path: Path) -> None:
+    """A list that always brings fewer journals than it states is not taken: what it lacks would be sent."""
+    async with desk(tmp_path, page("a", pages=1, items=2)) as there:
+        with pytest.raises(Refusal, match="coming and going"):
+            await list_journals(there.night, SINCE)
+    assert len(there.script.requests) == 4
+
+
+@pytest.mark.parametrize("state", [JournalState.WITHDRAWING, JournalState.WITHDRAWN])
+@pytest.mark.parametrize("status", ["DELETED", "VOIDED"])
+async def test_a_withdrawn_journal_that_a_list_shows_alive_is_looked_at(
+    tmp_path: Path, state: JournalState, status: str
+) -> None:
+    """Where a list lags behind a withdrawal, the journal itself is read, and its lines count as missing."""
+    one = sent(transfers(1))
+    (request,) = one.sealing.requests
+    (draft,) = drafts_of(request)
+    gone = answer(200, {"ManualJournals": [{**draft, "Status": status}]})
+    async with desk(tmp_path, listed(draft), gone) as there:
+        await there.keep([request], state, manual_journal_id=id_of(draft["Narration"]))
+        found = (await read_journals(there.night, one.plan, [])).matched
+    assert there.methods == ["GET", "GET"]
+    assert (found.missing, found.found, found.voided) == ({1, 2}, {}, set())
+
+
+# What is read of a day of one journal, of two lines.
+
+ONE = sent(transfers(1))
+(REQUEST,) = ONE.sealing.requests
+(DRAFT,) = drafts_of(REQUEST)
+BOTH = {1, 2}
+
+
+def single(**changed: Any) -> Step:
+    """Return a step: Xero shows the day's journal by its id, with changes."""
+    return answer(200, {"ManualJournals": [{**DRAFT, **changed}]})
+
+
+async def test_a_recorded_journal_that_a_list_does_not_show_is_read_by_its_id(tmp_path: Path) -> None:
+    """Where the list lags behind what was sent, the journal itself tells that its lines are there."""
+    async with desk(tmp_path, listed(), single()) as there:
+        await there.keep([REQUEST], JournalState.CREATED, manual_journal_id=DRAFT["ManualJournalID"])
+        found = (await read_journals(there.night, ONE.plan, [])).matched
+    assert (found.missing, set(found.found)) == (set(), BOTH)
+
+
+async def test_what_was_sent_under_another_day_is_not_missing(tmp_path: Path) -> None:
+    """Lines that the record has under another day are looked for there, and are not sent a second time."""
+    eve = DAY.date - dt.timedelta(days=1)
+    async with desk(tmp_path, listed(), single()) as there:
+        known = {"manual_journal_id": DRAFT["ManualJournalID"], "day": eve}
+        await there.keep([REQUEST], JournalState.CONFIRMED, **known)
+        found = (await read_journals(there.night, ONE.plan, [])).matched
+    assert (found.missing, set(found.found)) == (set(), BOTH)
+
+
+async def test_a_journal_of_another_day_that_holds_more_than_the_lines_counts(tmp_path: Path) -> None:
+    """A journal that the record has under another day counts where it also holds lines of this one."""
+    two = sent(transfers(2))
+    (request,) = two.sealing.requests
+    (draft,) = drafts_of(request)
+    shown = answer(200, {"ManualJournals": [draft]})
+    async with desk(tmp_path, listed(), shown) as there:
+        known = {"manual_journal_id": draft["ManualJournalID"], "day": DAY.date - dt.timedelta(days=1)}
+        await there.keep([request], JournalState.CONFIRMED, **known)
+        found = (await read_journals(there.night, ONE.plan, [])).matched
+    assert (found.missing, set(found.found)) == (set(), BOTH)
+
+
+@pytest.mark.parametrize("looking_back", [True, False])
+async def test_a_deleted_draft_is_missing_unless_a_run_looks_back(
+    tmp_path: Path, *, looking_back: bool
+) -> None:
+    """What a person deleted is sent again by a run of its date, and is left alone by one that looks back."""
+    async with desk(tmp_path, listed(), single(Status="DELETED")) as there:
+        there.night.looking_back = looking_back
+        await there.keep([REQUEST], JournalState.CONFIRMED, manual_journal_id=DRAFT["ManualJournalID"])
+        found = (await read_journals(there.night, ONE.plan, [])).matched
+    assert found.withheld == (BOTH if looking_back else set())
+    assert found.missing == (set() if looking_back else BOTH)
+
+
+async def test_journals_are_listed_from_before_the_days_end(tmp_path: Path) -> None:
+    """Of a day whose eve was sent by the same settings, what changed since just before its end is listed."""
+    async with desk(tmp_path, listed()) as there:
+        now, eve = there.clock.now(), DAY.date - dt.timedelta(days=1)
+        await there.night.store.days.finished(DayRecord("default", eve, "UTC", 0, now, now))
+        await read_journals(there.night, ONE.plan, [])
+    (request,) = there.script.requests
+    assert request.headers["if-modified-since"] == "2026-11-20T23:50:00"
+
+
+async def test_without_a_record_a_rewritten_journal_is_waited_for(tmp_path: Path) -> None:
+    """Where the store was lost, a journal that has the day's sums and none of its texts may be the day's."""
+    lines = [{**one, "Description": "rent"} for one in DRAFT["JournalLines"]]
+    async with desk(tmp_path, listed({**DRAFT, "Narration": "November", "JournalLines": lines})) as there:
+        found = (await read_journals(there.night, ONE.plan, [])).matched
+    assert (found.missing, found.waiting) == (set(), BOTH)

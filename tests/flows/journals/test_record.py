@@ -1,0 +1,27 @@
+"""How a run of a day is recorded once it has come to its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from blocks.day_records import DayRecord
+from flows.journals.record import end
+from flows.journals.summary import Summary
+from tests.flows.journals.builders import DAY
+from tests.flows.journals.nights import desk
+
+
+@pytest.mark.parametrize("status", ["failed", "completed"])
+async def test_only_a_day_that_ties_out_is_finished(tmp_path: Path, home: Path, status: str) -> None:
+    """A day that does not tie out is finished no more, and an incident; one that does is finished."""
+    summary = Summary(DAY.date, "default")
+    summary.status, summary.currency, summary.open = status, "GBP", ["EntryID 1 is not in Xero"]
+    async with desk(tmp_path) as at:
+        store, now = at.night.store, at.clock.now()
+        await store.days.finished(DayRecord("default", DAY.date, "UTC", 2, now))
+        await end(at.night, summary)
+        finished = await store.days.since("default", DAY.date)
+        open_ones = await store.incidents.all("default", only_open=True)
+    assert (len(finished), len(open_ones)) == ((0, 1) if status == "failed" else (1, 0))

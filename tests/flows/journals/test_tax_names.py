@@ -1,0 +1,102 @@
+"""What Xero changes by itself in a draft, over the sandbox: the name of no tax, the order of the lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from flows.journals.tax import is_taxed
+from tests.flows.journals.test_flow import live_lines
+from tests.flows.journals.test_people import journal_with, two_units
+from tests.flows.journals.test_withdraw import changes, statuses, two_journals, two_lines_each, withdraw
+from tests.sandboxed import DATE, Sandboxed, line
+
+BY_ITSELF: dict[str, object] = {"no_tax": "BASEXCLUDED", "reverse_lines": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "taxed"),
+    [
+        *((name, False) for name in (None, "", "NONE", "BASEXCLUDED", "EXEMPTEXPENSES", "EXEMPTINCOME")),
+        *((name, False) for name in ("EXEMPTOUTPUT", "EXEMPTINPUT", "none")),
+        *((name, True) for name in ("INPUT", "OUTPUT2", "ZERORATEDINPUT", "INPUTTAXED", "GSTONIMPORTS")),
+        *((name, True) for name in ("CAPEXINPUT", "TAX001", "NONETHELESS", "EXEMPT")),
+    ],
+)
+def test_names_of_no_tax(name: str | None, *, taxed: bool) -> None:
+    """The names of no tax mean one thing; any other tax type is tax."""
+    assert is_taxed(name) is taxed
+
+
+@pytest.mark.parametrize("options", [{"no_tax": "EXEMPTEXPENSES"}, BY_ITSELF])
+async def test_what_xero_changes_by_itself_is_no_drift(
+    sandbox: Sandboxed, options: dict[str, object]
+) -> None:
+    """A day ties out, and does so again, also where Xero shows the drafts in its own way."""
+    sandbox.control("xero/options", options)
+    two_units(sandbox)
+    for created in (1, 0):
+        outcome = await sandbox.run()
+        assert outcome.state.is_completed(), outcome.message
+        assert outcome.summary.tied_out is True
+        assert outcome.summary.journals_created == created
+
+
+@pytest.mark.parametrize("options", [{"no_tax": "BASEXCLUDED"}, {"reverse_lines": True}])
+async def test_an_untouched_draft_is_withdrawn(sandbox: Sandboxed, options: dict[str, object]) -> None:
+    """A draft that only Xero has changed since it was sent is no edited one: it is withdrawn."""
+    await two_journals(sandbox)
+    sandbox.control("xero/options", options)
+
+    outcome = await withdraw(sandbox)
+
+    assert outcome.state.is_completed(), outcome.message
+    assert {journal["Status"] for journal in sandbox.xero_journals()} == {"DELETED"}
+
+
+async def test_an_untouched_draft_is_withdrawn_as_a_whole(sandbox: Sandboxed) -> None:
+    """Where Xero wants the whole journal back, it takes its own name of no tax."""
+    sandbox.control("xero/options", {**BY_ITSELF, "status_only_updates": False})
+    await two_journals(sandbox)
+    outcome = await withdraw(sandbox)
+    assert outcome.state.is_completed(), outcome.message
+    assert {journal["Status"] for journal in sandbox.xero_journals()} == {"DELETED"}
+
+
+async def test_real_tax_stays_reported(sandbox: Sandboxed) -> None:
+    """Tax that a person puts on a line is drift, and the draft an edited one, in Australia too."""
+    sandbox.control("xero/options", {"no_tax": "BASEXCLUDED"})
+    cost = {"transaction": "T1", "gl_code": "5400"}
+    sandbox.plant([line(1, 5, **cost), line(2, 5, "CREDIT", transaction="T1")])
+    await sandbox.run(connection=two_lines_each(sandbox))
+    journal = journal_with(sandbox, 1)
+    lines = [
+        {name: one[name] for name in ("AccountCode", "Description", "TaxType", "LineAmount")}
+        | {"LineAmount": float(one["LineAmount"])}
+        for one in journal["JournalLines"]
+    ]
+    lines[0]["TaxType"] = "INPUT2"
+    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": lines})
+
+    again = await sandbox.run(connection=two_lines_each(sandbox))
+    withdrawn = await withdraw(sandbox)
+
+    assert again.state.is_failed()
+    assert "it has tax now" in again.message
+    assert "not as Daybook sent it" in withdrawn.message
+    assert statuses(sandbox) == {1: "DRAFT"}
+
+
+async def test_the_first_of_january_1970_is_a_booking_date(sandbox: Sandboxed) -> None:
+    """Lines booked on 1 January 1970 tie out under that date, again on the next run, and are withdrawn."""
+    # London was an hour ahead all that winter.
+    long_ago = {"booked": "1970-01-01T00:00:00+01:00", "transaction": "T1"}
+    sandbox.plant([line(1, 5, **long_ago), line(2, 5, "CREDIT", **long_ago)])
+    for _ in range(2):
+        outcome = await sandbox.run(DATE)
+        assert outcome.state.is_completed(), outcome.message
+        assert outcome.summary.tied_out is True
+    assert [date for _, date, *_ in live_lines(sandbox)] == ["1970-01-01"] * 2
+    withdrawn = await withdraw(sandbox)
+    assert withdrawn.state.is_completed(), withdrawn.message
+    assert statuses(sandbox) == {1: "DELETED"}
+    assert len(changes(sandbox)) == 2

@@ -1,0 +1,206 @@
+"""A store that may be new or set back sends nothing before a person has confirmed it."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import shutil
+import stat
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from blocks import connections
+from blocks.audit_rows import Status
+from flows.main import main
+from flows.payments.beginning import NotConfirmed
+from tests.flows.payments.test_payments_flow import collected_until, forget, incidents
+from tests.flows.payments.trading import LN_CALL, of_ln, pay, statuses
+from tests.sandboxed import Outcome, Sandboxed
+
+Audit = Callable[..., Awaitable[Result]]
+
+
+@pytest.fixture
+def audit(quiet: Sandboxed) -> Audit:
+    """Give the test the command `audit` for the connection that leads to the sandbox."""
+
+    def invoked(*arguments: str) -> Result:
+        with connections.provided({"default": quiet.payment_connection()}):
+            return CliRunner().invoke(main, ["audit", *arguments])
+
+    async def run(*arguments: str) -> Result:
+        # A command has an event loop of its own.
+        return await asyncio.to_thread(invoked, *arguments)
+
+    return run
+
+
+def refused(outcome: Outcome, *words: str) -> None:
+    """Require that a run sent nothing further, and says what to do: exit code 2."""
+    assert outcome.state.is_failed()
+    assert isinstance(outcome.error, NotConfirmed), outcome.message
+    assert outcome.error.exit_code == 2
+    for word in (*words, "python -m flows.main audit begin", "python -m flows.main audit import FILE"):
+        assert word in outcome.message
+
+
+async def booked_by_hand(sandbox: Sandboxed, audit: Audit, **run: Any) -> str:
+    """Leave a payment that LN refused, and that a person booked there by hand and discarded."""
+    key = pay(sandbox)
+    sandbox.fault({**LN_CALL, "kind": "422"})
+    await sandbox.pay_run(**run)
+    assert (await audit("discard", key, "--reason", "booked by hand")).exit_code == 0
+    return key
+
+
+async def test_a_new_store_of_a_connection_that_began_long_ago(quiet: Sandboxed, audit: Audit) -> None:
+    """Without a window, and with a start days back, nothing is posted until a person confirms that."""
+    payment = pay(quiet)
+
+    for _ in range(2):
+        stopped = await quiet.pay_run(confirmed=False)
+        refused(stopped, "The last window it knows: none")
+
+    assert quiet.requests("ln", "POST") == []
+    assert await collected_until(quiet) is None
+    (incident,) = await incidents(quiet)
+    assert "audit begin" in incident.error
+
+    told = await audit("begin")
+    assert told.exit_code == 0, told.output
+    outcome = await quiet.pay_run(confirmed=False)
+
+    assert outcome.state.is_completed(), outcome.message
+    assert await statuses(quiet) == {payment: "sent"}
+    assert await incidents(quiet) == []
+
+
+async def test_a_connection_that_has_just_begun_needs_no_confirmation(quiet: Sandboxed) -> None:
+    """A connection whose start lies less than a day back sends from a new store at once."""
+    payment = pay(quiet)
+    start = dt.datetime.now(dt.UTC) - dt.timedelta(hours=23)
+
+    outcome = await quiet.pay_run(connection=quiet.payment_connection(start=start), confirmed=False)
+
+    assert outcome.state.is_completed(), outcome.message
+    assert await statuses(quiet) == {payment: "sent"}
+
+
+async def test_who_asks_for_days_long_past_begins_there(quiet: Sandboxed) -> None:
+    """Without a start, a window from days back in a new store is confirmed first, too; a dry run is not."""
+    pay(quiet)
+    connection = quiet.payment_connection(start=None)
+    since = dt.datetime.now(dt.UTC) - dt.timedelta(days=2)
+
+    refused(await quiet.pay_run(connection=connection, since=since, confirmed=False))
+    dry = await quiet.pay_run(connection=connection, since=since, confirmed=False, dry_run=True)
+
+    assert dry.state.is_completed(), dry.message
+    assert "may be new" in " ".join(dry.summary.notes)
+    assert quiet.requests("ln", "POST") == []
+
+
+async def test_a_lost_store_does_not_book_again_what_a_person_booked(
+    quiet: Sandboxed, home: Path, audit: Audit, tmp_path: Path
+) -> None:
+    """After a loss of the store nothing is posted; with the exported decisions what was closed stays so."""
+    sent = pay(quiet)
+    await quiet.pay_run()
+    by_hand = await booked_by_hand(quiet, audit)
+    file = tmp_path / "decisions.json"
+    exported = await audit("export", str(file))
+    assert exported.exit_code == 0, exported.output
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    forget(home)
+    quiet.http.delete("/control/requests")
+
+    refused(await quiet.pay_run(confirmed=False), "The last window it knows: none")
+    assert quiet.requests("ln", "POST") == []
+
+    assert "1 document" in (await audit("import", str(file))).output
+    assert (await audit("begin")).exit_code == 0
+    outcome = await quiet.pay_run(confirmed=False)
+
+    assert outcome.state.is_completed(), outcome.message
+    assert await statuses(quiet) == {sent: "duplicate", by_hand: "discarded"}
+    assert of_ln(quiet, by_hand) == []
+    assert "0 documents" in (await audit("import", str(file))).output
+
+
+async def test_a_store_that_was_set_back_is_known_where_it_was_used(
+    quiet: Sandboxed, home: Path, audit: Audit
+) -> None:
+    """Where this machine remembers a later run than the store, nothing leaves until a person confirms."""
+    young = {
+        "connection": quiet.payment_connection(start=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)),
+        "confirmed": False,
+    }
+    await quiet.pay_run(**young)
+    copy = home / "copy"
+    shutil.copy(home / "daybook.sqlite3", copy)
+    by_hand = await booked_by_hand(quiet, audit, **young)
+    sent = pay(quiet)
+    await quiet.pay_run(**young)
+    forget(home)
+    shutil.move(copy, home / "daybook.sqlite3")
+    posts = len(quiet.ln_posts())
+
+    refused(await quiet.pay_run(**young), "set back")
+
+    assert len(quiet.ln_posts()) == posts
+    assert of_ln(quiet, by_hand) == []
+    assert (await audit("begin")).exit_code == 0
+    assert (await quiet.pay_run(**young)).state.is_completed()
+    assert await statuses(quiet) == {sent: "duplicate", by_hand: "sent"}
+
+
+async def test_a_store_that_was_set_back_stops_at_the_first_sign(
+    quiet: Sandboxed, home: Path, audit: Audit
+) -> None:
+    """On another machine: where LN has what the record has as never sent, nothing else leaves."""
+    young = {
+        "connection": quiet.payment_connection(start=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)),
+        "confirmed": False,
+    }
+    await quiet.pay_run(**young)
+    last = await collected_until(quiet)
+    copy = home / "copy"
+    shutil.copy(home / "daybook.sqlite3", copy)
+    sent = pay(quiet)
+    await quiet.pay_run(**young)
+    by_hand = await booked_by_hand(quiet, audit, **young)
+    forget(home)
+    shutil.rmtree(home / "stores")
+    shutil.move(copy, home / "daybook.sqlite3")
+
+    known = f"The last window it knows: ended {last:%Y-%m-%d %H:%M:%S} UTC"
+    refused(await quiet.pay_run(**young), "set back", known)
+    assert await statuses(quiet) == {sent: "duplicate"}
+    posts = len(quiet.ln_posts())
+    refused(await quiet.pay_run(**young), "set back", known)
+    assert len(quiet.ln_posts()) == posts
+    assert of_ln(quiet, by_hand) == []
+    assert await collected_until(quiet) == last
+
+    assert (await audit("begin")).exit_code == 0
+    outcome = await quiet.pay_run(**young)
+
+    assert outcome.state.is_completed(), outcome.message
+    assert await statuses(quiet) == {sent: "duplicate", by_hand: "sent"}
+
+
+async def test_after_a_confirmation_duplicates_are_answers(quiet: Sandboxed, home: Path) -> None:
+    """Of what is older than a person's confirmation, LN's word that it has it ends the matter."""
+    keys = {pay(quiet) for _ in range(3)}
+    await quiet.pay_run()
+    forget(home)
+
+    outcome = await quiet.pay_run()
+
+    assert outcome.state.is_completed(), outcome.message
+    assert outcome.summary.counts[Status.DUPLICATE] == 3
+    assert await statuses(quiet) == dict.fromkeys(keys, "duplicate")
