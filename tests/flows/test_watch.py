@@ -254,6 +254,10 @@ def _today() -> dt.date:
     return dt.datetime.now(dt.UTC).date()
 
 
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), dt.UTC)
+
+
 def _at(*time: int) -> State[Any]:
     return Scheduled(scheduled_time=dt.datetime.combine(_today(), dt.time(*time), dt.UTC))
 
@@ -320,11 +324,14 @@ class Renewing(VirtualClock):
 
 async def test_a_night_that_looks_back(due: JournalConnection, planned: Planned) -> None:
     """While the night's run holds an earlier day its own is not unfinished, but it is once that run died."""
-    await planned(_at(0, 0), Running(), connection="default")
     clock = Renewing(due)
+    # By that clock: it may be past midnight there already.
+    today = clock.now().date()
+    connection = due.model_copy(update={"first_day": today - dt.timedelta(days=1)})
+    await planned(Scheduled(scheduled_time=_midnight(today)), Running(), connection="default")
     await clock.hold()
-    assert await looked(due, clock) == []
-    assert await looked(due, VirtualClock(clock.now())) == [DATE, _today() - dt.timedelta(days=1)]
+    assert await looked(connection, clock) == []
+    assert await looked(connection, VirtualClock(clock.now())) == [DATE, today - dt.timedelta(days=1)]
 
 
 @pytest.mark.usefixtures("switched_off")
