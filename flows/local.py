@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
     from blocks.store import Store
+    from flows.journals.summary import Summary
     from flows.terminal import Bars
 
 SANDBOX = "sandbox"
@@ -40,9 +41,14 @@ def run_journals(parameters: dict[str, Any], connection: str, sandbox: Path | No
     if screen.summary is None:
         raise DaybookError(f"The run ended before it began: {state.message}")
     screen.show(sandbox)
-    if screen.error is not None:
-        return screen.error.exit_code
-    return 1 if screen.summary.open or screen.summary.status == "failed" else 0
+    return exit_code(screen.summary, screen.error)
+
+
+def exit_code(summary: Summary, error: DaybookError | None) -> int:
+    """Return what the command line ends with after a run of the journals."""
+    if error is not None:
+        return error.exit_code
+    return 1 if summary.open or summary.status == "failed" else 0
 
 
 def show_incidents(

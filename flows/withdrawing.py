@@ -53,6 +53,11 @@ def run(
     if pending:
         click.echo("Nothing was changed in Xero: give --yes to do it.", err=True)
         return WRONG_USE
+    return exit_code(told)
+
+
+def exit_code(told: Withdrawal) -> int:
+    """Return what the command line ends with after a withdrawal that nothing is to be asked about."""
     if told.error is not None:
         return told.error.exit_code
     return 1 if told.left else 0

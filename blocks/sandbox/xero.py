@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 from blocks.sandbox import xero_files as files
 from blocks.sandbox.exact_json import dumps
 from blocks.sandbox.faults import read_body
-from blocks.sandbox.xero_chart import TENANT_ID, Account, organisation
+from blocks.sandbox.xero_chart import ORGANISATION, TENANT_ID, Account, Named, organisation
 from blocks.sandbox.xero_identity import CLIENT_ID, CLIENT_SECRET, Identity
 from blocks.sandbox.xero_journals import ManualJournals
 from blocks.sandbox.xero_limits import Limits
@@ -85,17 +85,26 @@ class _Call:
 
 
 class XeroStandIn:
-    """The application; `directory` keeps its state, None means memory only."""
+    """The application; `directory` keeps its state, None means memory only.
+
+    It is one organisation. Another one is another stand-in, whose tokens do not open this one.
+    """
 
     def __init__(
-        self, directory: Path | None, clock: TellsTime, options: XeroOptions = _DEFAULT_OPTIONS
+        self,
+        directory: Path | None,
+        clock: TellsTime,
+        options: XeroOptions = _DEFAULT_OPTIONS,
+        named: Named = ORGANISATION,
     ) -> None:
         self.options = options
+        self.named = named
         self._first_options = options
         self._clock = clock
-        self.state = State(directory, clock.now)
+        # No two organisations of Xero's have a journal of the same id.
+        self.state = State(directory, clock.now, ids="2026" if named is ORGANISATION else named.tenant_id)
         self.people = People(self.state, lambda: self.options)
-        self._identity = Identity()
+        self._identity = Identity(named)
         self._limits = Limits()
         self._journals = ManualJournals(self.state)
         self.payments = PaymentReads(self.state, lambda: self.options)
@@ -188,7 +197,7 @@ class XeroStandIn:
 
     def _organisation(self, _call: _Call) -> bytes:
         period, year = (self._lock(name) for name in ("period_lock", "year_lock"))
-        return envelope(self._clock.now(), "Organisations", [organisation(period, year)])
+        return envelope(self._clock.now(), "Organisations", [organisation(period, year, self.named)])
 
     def _lock(self, name: str) -> date | None:
         value = self.state.settings.get(name)

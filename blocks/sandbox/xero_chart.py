@@ -24,6 +24,19 @@ CONNECTION_ID: Final = str(uuid.uuid5(_NAMES, "connection"))
 SHORT_CODE: Final = "!23eYt"
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What an organisation is called, and the id by which Xero tells it from others."""
+
+    tenant_id: str
+    name: str
+    short_code: str
+
+
+ORGANISATION: Final = Named(TENANT_ID, chart.ORGANISATION_NAME, SHORT_CODE)
+OTHER_ORGANISATION: Final = Named(str(uuid.uuid5(_NAMES, "other tenant")), "Another Organisation", "!99zZz")
+
+
 def _id(kind: str, name: str) -> str:
     # The same in every sandbox, so that configuration written down once keeps working.
     return str(uuid.uuid5(_NAMES, f"{kind}:{name}"))
@@ -193,12 +206,12 @@ CATEGORIES: Final[tuple[Category, ...]] = (
 )
 
 
-def organisation(period_lock: date | None, year_lock: date | None) -> bytes:
+def organisation(period_lock: date | None, year_lock: date | None, named: Named = ORGANISATION) -> bytes:
     """Return the element of `GET /Organisation`; lock dates appear only where they are set."""
     row: dict[str, object] = {
-        "OrganisationID": TENANT_ID,
-        "Name": chart.ORGANISATION_NAME,
-        "LegalName": chart.ORGANISATION_NAME,
+        "OrganisationID": named.tenant_id,
+        "Name": named.name,
+        "LegalName": named.name,
         "Version": "UK",
         "OrganisationType": "COMPANY",
         "BaseCurrency": chart.CURRENCY,
@@ -209,7 +222,7 @@ def organisation(period_lock: date | None, year_lock: date | None) -> bytes:
         "FinancialYearEndMonth": 12,
         "Timezone": "GMTSTANDARDTIME",
         "OrganisationEntityType": "COMPANY",
-        "ShortCode": SHORT_CODE,
+        "ShortCode": named.short_code,
         "Class": "DEMO",
         "Edition": "BUSINESS",
     }

@@ -11,9 +11,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qs
 
-from blocks.sandbox import chart
 from blocks.sandbox.exact_json import dumps
-from blocks.sandbox.xero_chart import CONNECTION_ID, TENANT_ID
+from blocks.sandbox.xero_chart import CONNECTION_ID, ORGANISATION, Named
 from blocks.sandbox.xero_options import XeroOptions
 from blocks.sandbox.xero_wire import Answer, Refused, problem
 
@@ -53,7 +52,8 @@ class _Token:
 class Identity:
     """Hands out tokens and checks them. Tokens do not outlive the process, as they would Xero's half hour."""
 
-    def __init__(self) -> None:
+    def __init__(self, organisation: Named = ORGANISATION) -> None:
+        self._organisation = organisation
         self._tokens: dict[str, _Token] = {}
 
     def token(
@@ -91,9 +91,9 @@ class Identity:
         self._valid(headers, now)
         row = {
             "id": CONNECTION_ID,
-            "tenantId": TENANT_ID,
+            "tenantId": self._organisation.tenant_id,
             "tenantType": "ORGANISATION",
-            "tenantName": chart.ORGANISATION_NAME,
+            "tenantName": self._organisation.name,
         }
         return Answer(200, dumps([row]).encode())
 
@@ -104,7 +104,7 @@ class Identity:
         token = self._valid(headers, now)
         tenant = headers.get(b"xero-tenant-id")
         # A custom connection leads to one organisation, so the header may be left out.
-        if tenant is not None and tenant.decode("latin-1").lower() != TENANT_ID:
+        if tenant is not None and tenant.decode("latin-1").lower() != self._organisation.tenant_id:
             raise Refused(problem(403, "Forbidden", "AuthenticationUnsuccessful"))
         scope = _scope_for(path)
         reading = method == "GET"

@@ -108,12 +108,12 @@ class State:
     Nothing is on disk before `commit`; after it, it survives the end of the process, however sudden.
     """
 
-    def __init__(self, directory: Path | None, now: Callable[[], datetime]) -> None:
+    def __init__(self, directory: Path | None, now: Callable[[], datetime], ids: str = "2026") -> None:
         self._now = now
         self._db = None if directory is None else _open(directory)
         self._clear()
         # In memory the ids repeat from one run to the next, so that a simulation can be repeated.
-        self._ids = random.Random(2026 if directory is None else None)  # noqa: S311
+        self._ids = random.Random(ids if directory is None else None)  # noqa: S311
         if self._db is not None:
             self._load(self._db)
 
