@@ -25,6 +25,7 @@ _days = Table(
     Column("label", String(40)),
     Column("first_day", Date),
     Column("by_xero", Boolean),
+    Column("organisation", String(200)),
 )
 
 
@@ -35,7 +36,8 @@ class DayRecord:
     `stated_lines` is what Mambu stated for it, and for the edges around it that are asked for as well.
     `read_at` is when Xero was read to confirm it, None where that is not known: by Xero's clock, or, where
     `by_xero` is False, as in records of older versions, by the machine's. `label` and `first_day` are what
-    the connection said at that time.
+    the connection said at that time, `organisation` the one of Xero's that the day was brought into: None
+    where that was not recorded yet.
     """
 
     connection: str
@@ -47,6 +49,7 @@ class DayRecord:
     label: str | None = None
     first_day: date | None = None
     by_xero: bool = True
+    organisation: str | None = None
 
 
 class Days:
@@ -72,11 +75,15 @@ class Days:
             await database.execute(_delete(connection, day))
 
     @to_its_end
-    async def since(self, connection: str, first: date) -> dict[date, DayRecord]:
-        """Return the finished days from one on."""
+    async def since(
+        self, connection: str, first: date, organisation: str | None = None
+    ) -> dict[date, DayRecord]:
+        """Return the finished days from one on; of an organisation, those that another one has are not."""
         query = select(_days).where(_days.c.connection == connection, _days.c.day >= first)
         async with self._database.begin() as database:
-            return {one.day: one for one in await rows(database, query, _days, _record)}
+            found = await rows(database, query, _days, _record)
+        known = (None, organisation)
+        return {one.day: one for one in found if organisation is None or one.organisation in known}
 
     @to_its_end
     async def last_zone(self, connection: str) -> str | None:

@@ -41,7 +41,8 @@ async def changed_since(night: Night, besides: Collection[dt.date]) -> dict[dt.d
     `besides` are days that are run anyway, which compares them whole. Raises CallFailed and StoreError.
     """
     today, back = night.day.date, night.connection.look_back_days
-    recorded = await night.store.days.since(night.name, today - dt.timedelta(days=back))
+    first = today - dt.timedelta(days=back)
+    recorded = await night.store.days.since(night.name, first, night.organisation)
     days = {day: one for day, one in recorded.items() if day < today and day not in besides}
     if not days:
         return {}

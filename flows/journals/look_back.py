@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from blocks.day_records import DayRecord
 from blocks.xero import ManualJournal, xero_instant
 from flows.days import Day
 from flows.journals.extract import count_lines_of
@@ -32,13 +33,30 @@ async def unfinished_days(night: Night) -> list[dt.date]:
     if first is None or back == 0:
         return sorted(found)
     start = max(first, today - dt.timedelta(days=back))
-    finished = await night.store.days.since(night.name, start)
+    finished = await _finished(night, start)
     for offset in range((today - start).days):
         date = start + dt.timedelta(days=offset)
         record = finished.get(date)
         if record is None or record.stated_lines != await count_lines_of(night, Day(date, night.day.zone)):
             found.add(date)
     return sorted(found)
+
+
+async def _finished(night: Night, start: dt.date) -> dict[dt.date, DayRecord]:
+    """Return the finished days. One that another organisation of Xero's has is not finished in this one.
+
+    It counts all the same where this one had nothing of the connection's by then: a connection that was
+    moved does not bring along what the former organisation has.
+    """
+    finished = await night.store.days.since(night.name, start)
+    elsewhere = {day for day, one in finished.items() if one.organisation not in (None, night.organisation)}
+    if not elsewhere:
+        return finished
+    last, back = max(elsewhere), night.connection.look_back_days + _WITHIN.days
+    days = [last - dt.timedelta(days=number) for number in range(back)]
+    sent = await night.store.journals_of(night.name, days)
+    first = min((one.day for one in sent if one.organisation == night.organisation), default=dt.date.max)
+    return {day: one for day, one in finished.items() if day not in elsewhere or day < first}
 
 
 async def _first_day(night: Night) -> dt.date | None:

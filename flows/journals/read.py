@@ -92,7 +92,7 @@ async def _since(night: Night, others: Sequence[JournalRecord]) -> dt.datetime:
     day = night.day
     since = day.end - BEFORE_DAY_END
     eve = day.date - dt.timedelta(days=1)
-    before = (await night.store.days.since(night.name, eve)).get(eve)
+    before = (await night.store.days.since(night.name, eve, night.organisation)).get(eve)
     settings = (day.zone.key, night.connection.label, night.connection.first_day)
     if others or before is None or (before.zone, before.label, before.first_day) != settings:
         first = min([eve, *(record.day for record in others)])

@@ -118,6 +118,7 @@ async def end(night: Night, summary: Summary) -> None:
                 night.read_at,
                 night.connection.label,
                 night.connection.first_day,
+                organisation=night.organisation,
             )
         )
         await desk.resolve(day, zone)

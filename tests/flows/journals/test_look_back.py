@@ -13,6 +13,7 @@ from blocks.connections import JournalConnection
 from blocks.day_records import DayRecord
 from blocks.incidents import Incident
 from blocks.sandbox.mambu import ASSIGNED_USER_KEY
+from blocks.store import JournalState
 from flows.journals.look_back import unfinished_days
 from tests.blocks.scripted import Script, answer
 from tests.flows.journals.aftermath import (
@@ -26,7 +27,7 @@ from tests.flows.journals.aftermath import (
     tasks,
     units,
 )
-from tests.flows.journals.builders import DAY
+from tests.flows.journals.builders import DAY, sent, transfers
 from tests.flows.journals.nights import desk
 from tests.flows.journals.test_people import journal_with
 from tests.sandboxed import DATE, Outcome, Sandboxed
@@ -314,5 +315,38 @@ async def test_the_days_that_are_run_first(
             record = DayRecord("default", dt.date(2026, 11, number), "UTC", 5, there.clock.now())
             await there.night.store.days.finished(record)
         script = Script(six_of_the_18th)
+        async with credentials.get_client(clock=there.clock, http=script) as there.night.mambu:
+            assert await unfinished_days(there.night) == [DAY.date.replace(day=number) for number in due]
+
+
+@pytest.mark.parametrize(
+    ("organisation", "sent_here", "due"),
+    [
+        ("organisation", 17, [17]),
+        (None, 17, [17]),
+        ("another", 17, [17, 18, 19]),
+        ("another", 19, [17, 19]),
+        ("another", 0, [17]),
+    ],
+    ids=["this one", "not recorded", "led astray", "from the second day on", "moved"],
+)
+async def test_what_was_finished_in_another_organisation_is_run(
+    tmp_path: Path, organisation: str | None, sent_here: int, due: list[int]
+) -> None:
+    """A day that another organisation of Xero's has is not finished in one that was sent days before it."""
+    async with desk(tmp_path, first_day=dt.date(2026, 11, 17), look_back_days=3) as there:
+        store, now = there.night.store, there.clock.now()
+        if sent_here:
+            requests = sent(transfers(1)).sealing.requests
+            await there.keep(
+                requests,
+                JournalState.SEALED,
+                day=dt.date(2026, 11, sent_here),
+                manual_journal_id="id",
+            )
+        for number, lines in ((18, 6), (19, 5)):
+            day = dt.date(2026, 11, number)
+            await store.days.finished(DayRecord("default", day, "UTC", lines, now, organisation=organisation))
+        credentials, script = there.night.connection.mambu, Script(six_of_the_18th)
         async with credentials.get_client(clock=there.clock, http=script) as there.night.mambu:
             assert await unfinished_days(there.night) == [DAY.date.replace(day=number) for number in due]
