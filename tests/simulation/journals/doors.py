@@ -122,7 +122,9 @@ class XeroDoor(Door):
 
     def __init__(self, world: World, run: Run) -> None:
         super().__init__(world, run)
-        self._stand_in = world.xero
+        self._stand_in = run.office.xero
+        # By how much the list that is being read lags for each journal.
+        self._lags: dict[str, float] = {}
         self._behaviours = {
             **self._behaviours,
             Fault.LIMIT_MINUTE: lambda _: self._say(limit("minute", self._rng.randint(1, 60))),
@@ -141,7 +143,7 @@ class XeroDoor(Door):
         """Let the judge know of a request that was not taken at all."""
         if place == PUT and fault in NOT_TAKEN:
             key = str(request.headers.get("idempotency-key", ""))
-            self._world.judge.not_taken(self._play.loop.time(), self._here.number, key)
+            self._here.office.judge.not_taken(self._play.loop.time(), self._here.number, key)
 
     def place(self, request: httpx.Request) -> str:
         """Return what kind of a point a request is."""
@@ -156,6 +158,7 @@ class XeroDoor(Door):
 
     async def carried_out(self, request: httpx.Request) -> Reply:
         """Let the stand-in answer, at this very instant; lists are as stale as chance has it."""
+        self._world.require_own(self._here, request.headers.get("xero-tenant-id"))
         place = self.place(request)
         if place in {LIST, MORE}:
             return await self._listed(request)
@@ -173,17 +176,27 @@ class XeroDoor(Door):
     async def _listed(self, request: httpx.Request) -> Reply:
         if _is_first(request):
             self._here.facts.listed = self._play.loop.time()
+            self._lags.clear()
         stale, stand_in = self._world.script.stale, self._stand_in
         if not stale:
             return await asked(stand_in, request)
         options, superseded = stand_in.options, stand_in.state.superseded
-        stand_in.options = replace(options, read_lag_seconds=max(self._some(stale), 0.001))
-        stand_in.state.superseded = deque(superseded)
+        uneven = self._world.script.uneven
+        lag = stale if uneven else max(self._some(stale), 0.001)
+        stand_in.options = replace(options, read_lag_seconds=lag)
+        stand_in.state.superseded = deque(filter(self._still_shown, superseded) if uneven else superseded)
         reply = await asked(stand_in, request)
         stand_in.options, stand_in.state.superseded = options, superseded
         while superseded and superseded[0][0] < stand_in.state.now_ms() - 1000 * stale:
             superseded.popleft()
         return reply
+
+    def _still_shown(self, change: tuple[int, str, Any]) -> bool:
+        """Tell whether a list shows a journal as it was before a change: it lags for each by another time."""
+        at_ms, journal_id, _ = change
+        if journal_id not in self._lags:
+            self._lags[journal_id] = self._some(self._world.script.stale)
+        return at_ms > self._stand_in.state.now_ms() - 1000 * self._lags[journal_id]
 
     def _answers_already(self, request: httpx.Request) -> bool:
         state = self._stand_in.state

@@ -16,6 +16,9 @@ GONE = frozenset({"DELETED", "VOIDED"})
 JOURNALS, WITHDRAWAL = "journals", "withdrawal"
 _NAME = re.compile(r"Mambu journal data with creation date: (\d{4}-\d\d-\d\d) \| booking date (\S+) \| \d+")
 _JUST_NOW = 1.0
+# What a command says where its use or its configuration is wrong, and words of which none is of a success.
+_WRONG = "wrong organisation"
+_NOT_DONE = ("stopped at", "do not agree", "is not finished", "did not start", "is not known yet")
 # The stages of withdrawals, whose incidents a run of the date does not end.
 _OF_WITHDRAWALS = ("read", "remove", "verify")
 # A key is relied on for so long after its first use, and used anew once whatever it carried has surely ended:
@@ -86,7 +89,9 @@ class Run:
     """What is known of a run: what it was asked, with which store, and when it read Xero.
 
     `listed` is when it last began to read the list, `read` when it last read each journal by its id, and
-    `read_before` the same before the request to change a journal that is carried out just now.
+    `read_before` the same before the request to change a journal that is carried out just now. `refused`:
+    its connection is for another organisation than the one it leads to. `answers_for` are the days that a
+    night has to have finished, or to name.
     """
 
     number: int
@@ -97,6 +102,8 @@ class Run:
     dry: bool = False
     include_posted: bool = False
     include_edited: bool = False
+    refused: bool = False
+    answers_for: tuple[str, ...] = ()
     day: str | None = None
     listed: float | None = None
     read: dict[str, float] = field(default_factory=dict)
@@ -116,6 +123,22 @@ class Word(NamedTuple):
     text: str
     at: float
     incident: bool = False
+
+
+class End(NamedTuple):
+    """How a run ended: the exit code of its command, and what people read of it.
+
+    `completed`: it counts as done; `open` is what its page names open, `differs`: what it compared did not
+    tie out. `calm`: nothing struck, and no other run was under way.
+    """
+
+    run: int
+    code: int
+    completed: bool
+    sentence: str
+    open: tuple[str, ...] = ()
+    differs: bool = False
+    calm: bool = True
 
 
 class Problem(NamedTuple):
@@ -167,9 +190,13 @@ class _Held:
 
 
 class Judge:
-    """The judge of one schedule. `broken` are the rules that were broken, in sentences."""
+    """The judge of one schedule, for one organisation of Xero's.
 
-    def __init__(self, *, stale: float, shows_deleted: bool) -> None:
+    `broken` are the rules that were broken, in sentences. `moves`: the connection leads to another
+    organisation at times.
+    """
+
+    def __init__(self, *, stale: float, shows_deleted: bool, moves: bool = False) -> None:
         self.broken: list[str] = []
         self.runs: dict[int, Run] = {}
         self.words: list[Word] = []
@@ -178,7 +205,7 @@ class Judge:
         self.to_be_said: dict[int, str] = {}
         # Days on which people, or Xero, did something that a run may rightly be unhappy with.
         self.touched: dict[str, str] = {}
-        self._stale, self._shows_deleted = stale, shows_deleted
+        self._stale, self._shows_deleted, self._moves = stale, shows_deleted, moves
         self._lines: list[tuple[float, dict[int, Line]]] = []
         self._known: dict[int, Line] = {}
         self._held: dict[str, _Held] = {}
@@ -298,6 +325,8 @@ class Judge:
     def _sent(self, change: Change, held: _Held, run: Run) -> None:
         journal = change.now
         # A withdrawal repeats requests that got no answer, so as to know their end.
+        if run.refused:
+            self._break(f"a run sends «{journal.name}» into an organisation that its connection is not for")
         if run.kind not in {JOURNALS, WITHDRAWAL} or run.dry:
             self._break(f"a run that sends nothing sends «{journal.name}»")
         done_at, store = self._withdrawn.get(held.day or "", (0.0, -1))
@@ -373,6 +402,8 @@ class Judge:
 
     def _changed_by_run(self, change: Change, held: _Held, before: Journal, run: Run) -> None:
         now = change.now
+        if run.refused:
+            self._break(f"a run changes «{now.name}» in an organisation that its connection is not for")
         if now._replace(status=before.status, rows=before.rows) != before or [
             row[1:3] for row in now.rows
         ] != [row[1:3] for row in before.rows]:
@@ -437,6 +468,36 @@ class Judge:
                     return
         what = next(iter(always or {"": None}))
         self._break(f"a run says of {word.day} «{word.text[:160]}», and {what}")
+
+    def ended(self, end: End) -> None:
+        """Check that the exit code of a run says what its words say, and what it said of each day."""
+        run, code = self.runs[end.run], end.code
+        said = f"a run ends with {code}, and"
+        last = {word.day: word for word in self.words if word.run == end.run}
+        failed = [word for word in last.values() if word.status != "completed"]
+        amiss = [*end.open, *(word.text[:160] for word in failed)]
+        if not end.completed:
+            amiss.append(end.sentence[:160])
+        if end.differs:
+            amiss.append("it does not tie out")
+        if code not in {0, 1, 2}:
+            self._break(f"{said} no command does")
+        if code == 0 and (amiss or any(words in end.sentence for words in _NOT_DONE)):
+            self._break(f"{said} something is open: {(amiss or [end.sentence])[0]}")
+        if code != 0 and not amiss:
+            self._break(f"{said} nothing is amiss: {end.sentence[:160]}")
+        if (code == 2) != (_WRONG in end.sentence) or (run.refused and end.calm and code != 2):
+            self._break(f"{said} says: {end.sentence[:160]}")
+        done = {
+            word.day
+            for word in self.words
+            if word.status == "completed" and self.runs[word.run].kind == JOURNALS
+        }
+        # A connection that is moved does not bring along what the organisation that it led to before has.
+        first = min(done, default="") if self._moves else ""
+        due = [day for day in run.answers_for if day >= first]
+        if code == 0 and (missing := [day for day in due if day not in done]):
+            self._break(f"a night ends with 0, and no run has finished {missing[0]} in its organisation")
 
     def told(self, word: Word, titles: Iterable[str]) -> None:
         """Check what a run that nothing disturbed has left in Mambu: the titles of all open tasks."""
@@ -516,7 +577,7 @@ class Judge:
             found.extend(_of_line(line, run.account(line), held[entry], back[entry]))
         for one, now in live:
             if one.day == day or (one.day is None and any(row.entry in lines for row in now.rows)):
-                found.extend(self._strange(now, lines))
+                found.extend(self._strange(now, lines, self._all_lines(lines_at)))
         return found
 
     def _at(self, held: _Held, at: float, reader: Run, read: float) -> Journal | None:
@@ -531,15 +592,19 @@ class Judge:
     def _was_lost(self, store: int, since: float) -> bool:
         return any(one == store and at >= since for at, one in self._lost)
 
-    def _lines_of(self, day: str, at: float | None) -> dict[int, Line]:
+    def _all_lines(self, at: float | None) -> dict[int, Line]:
         now: dict[int, Line] = {}
         for since, lines in self._lines:
             if at is None or since <= at:
                 now = lines
-        return {entry: line for entry, line in now.items() if line.day == day and line.pence}
+        return now
 
-    def _strange(self, now: Journal, lines: Mapping[int, Line]) -> Iterator[Problem]:
-        everywhere = self._lines[-1][1]
+    def _lines_of(self, day: str, at: float | None) -> dict[int, Line]:
+        return {e: line for e, line in self._all_lines(at).items() if line.day == day and line.pence}
+
+    def _strange(
+        self, now: Journal, lines: Mapping[int, Line], everywhere: Mapping[int, Line]
+    ) -> Iterator[Problem]:
         for row in now.rows:
             if row.entry is None:
                 yield Problem(f"«{now.name}» has a line that is not Mambu's", None, (now.name,))

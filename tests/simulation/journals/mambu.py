@@ -18,6 +18,7 @@ CASH, LOANS, FRAGILE = "1100", "1200", "4100"
 _ACCOUNTS = (LOANS, LOANS, FRAGILE, "1020")
 # The stand-in has seeded days besides, but for those that are replaced: all that a run may ask for.
 _EMPTY_DAYS = 9
+_BRANCHES = 2
 
 
 class Kind(NamedTuple):
@@ -44,6 +45,7 @@ class _Made(NamedTuple):
     pence: int
     account: str
     transaction: str | None
+    branch: int
 
 
 class Ledger:
@@ -67,6 +69,7 @@ class Ledger:
         self._tell, self._clock = tell, clock
         self._lines: dict[int, _Made] = {}
         self._hidden: set[int] = set()
+        self._hidden_branch: int | None = None
         self._had: dict[dt.date, dict[int, frozenset[int]]] = defaultdict(dict)
         self._next = 0
         for number in range(days):
@@ -88,9 +91,12 @@ class Ledger:
         name = None if rng.random() < 0.12 else f"T{first}"
         parts = [100 * first + 25 + 7 * turn for turn in range(count - 1)]
         amounts = [sum(parts), *(-part for part in parts)]
+        branch = rng.randrange(_BRANCHES)
+        if branch == self._hidden_branch:
+            branch = (branch + 1) % _BRANCHES
         for turn, pence in enumerate(amounts):
             account = CASH if turn == 0 else rng.choice(_ACCOUNTS)
-            self._lines[first + turn] = _Made(first + turn, created, booked, pence, account, name)
+            self._lines[first + turn] = _Made(first + turn, created, booked, pence, account, name, branch)
 
     # What the world sees
 
@@ -210,21 +216,32 @@ class Ledger:
         return None
 
     def _hide(self, rng: random.Random) -> str | None:
-        for date, entries in self._some(rng):
-            self._hidden.update(entries)
-            self._plant()
-            return f"Mambu does not show entries {entries} of {date} any more"
+        """Take a branch from what the API user may see: its lines are in no answer and no count any more.
+
+        Of each day it leaves a count that the day has not had.
+        """
+        if self._hidden:
+            return None
+        before = {date: self._entries(date) for date in self._over()}
+        for branch in rng.sample(range(_BRANCHES), _BRANCHES):
+            gone = {entry for entry, one in self._lines.items() if one.branch == branch}
+            left = {date: entries - gone for date, entries in before.items() if entries & gone}
+            if left and all(self._had[date].get(len(rest), rest) == rest for date, rest in left.items()):
+                self._hidden, self._hidden_branch = gone, branch
+                self._plant()
+                return f"the API user does not see a branch of Mambu's any more: entries {sorted(gone)}"
         return None
 
     def _show(self, _rng: random.Random) -> str | None:
         hidden, self._hidden = self._hidden, set()
-        dates = {self.day_of(self._lines[entry]) for entry in hidden}
+        dates = {self.day_of(self._lines[entry]) for entry in hidden if entry in self._lines}
         known = [(self._entries(date), self._had[date]) for date in sorted(dates)]
         if not hidden or any(had.get(len(entries), entries) != entries for entries, had in known):
             self._hidden = hidden
             return None
+        self._hidden_branch = None
         self._plant()
-        return "Mambu shows all its branches again"
+        return "the API user sees all branches of Mambu's again"
 
     def _other_zone(self, _rng: random.Random) -> str | None:
         self.zone = "Europe/Berlin" if self.zone == "Europe/London" else "Europe/London"

@@ -19,6 +19,7 @@ from tests.simulation.journals.faults import (
     CLOCKS_JUMP,
     DEATHS,
     FAULTS,
+    LINES,
     LIST,
     MORE,
     OBJECTIONS,
@@ -54,7 +55,7 @@ LATE, TAKEN_BACK, REVERSED, HIDE, SHOW, ZONE = (
     "the branch is shown",
     "another zone",
 )
-LABEL, MAP = "another label", "another account map"
+LABEL, MAP, ORGANISATION = "another label", "another account map", "another organisation"
 
 
 class Visit(NamedTuple):
@@ -91,6 +92,9 @@ class Script(NamedTuple):
     parallel: int = 2
     stale: float = 0.0
     page_size: int = 0  # of the lists of both systems; 0 leaves it as it is
+    block: int = 0  # how many journals a request holds, from one more than these on; 0 leaves it as it is
+    uneven: bool = False  # whether lists lag for each journal by another time
+    other: str = ""  # whether the connection can lead to another organisation: "", "refused" or "served"
     shows_deleted: bool = True
     reverses: bool = False
     zone: str = "Europe/London"
@@ -236,6 +240,75 @@ def _meeting(seed: int, rng: random.Random) -> Script:
         parallel=rng.choice((1, 2)),
         stale=_stale(rng),
         fresh_at_end=rng.random() < 0.3,
+    )
+
+
+def _blocks(seed: int, rng: random.Random) -> Script:
+    """A request holds several journals, and lists show some of them before others while others look.
+
+    The lines stay as they are: a day that grows to more than one request is sent by other keys.
+    """
+    beside = rng.random() < 0.7
+    visits = [
+        Visit(0, DATE),
+        Visit(0, DATE, 1 if beside else 0, rng.uniform(0, 50), beside, store="" if beside else "lost"),
+    ]
+    if rng.random() < 0.4:
+        visits.append(Visit(0, rng.choice((DATE, NIGHT)), rng.randrange(MACHINES), _gap(rng)))
+    return Script(
+        seed,
+        "",
+        _numbered(visits),
+        _rates(rng, rng.choice((_NONE, _NONE, SILENCE, DEATHS, SLOWNESS)), person=0.0),
+        kind=SINGLE_ONES,
+        stores=SEPARATE,
+        parallel=rng.choice((1, 1, 2)),
+        stale=rng.choice((rng.uniform(0.2, 1), 1.0)),
+        block=rng.choice((2, 3)),
+        uneven=True,
+    )
+
+
+def _organisations(seed: int, rng: random.Random) -> Script:
+    """The connection leads to another organisation of Xero's for some runs, and then back."""
+    visits = [_first(rng)]
+    for turn in range(rng.choice((2, 2, 3))):
+        kind = rng.choices((DATE, NIGHT, WITHDRAW, REHEARSAL), (5, 6, 2, 1))[0]
+        acts = (ORGANISATION,) if turn == 0 or rng.random() < 0.7 else ()
+        if rng.random() < 0.3:
+            acts = (*acts, rng.choice((LATE, "post", "add to the name")))
+        visits.append(Visit(0, kind, rng.randrange(2), _gap(rng), acts=acts, back=rng.choice((1, 1, 2))))
+    return Script(
+        seed,
+        "",
+        _numbered(visits),
+        _rates(rng, rng.choice((_NONE, _NONE, SILENCE, DEATHS, SLOWNESS)), person=rng.choice((0.0, 0.01))),
+        kind=rng.choice((SMALL, TINY)),
+        stores=rng.choice((ONE_STORE, SHARED)),
+        stale=_stale(rng),
+        other=rng.choice(("served", "served", "refused")),
+        acts=HARMLESS,
+    )
+
+
+def _branch(seed: int, rng: random.Random) -> Script:
+    """The API user may see some of Mambu's branches only, from any page of a run on, and then all again."""
+    visits = [Visit(0, rng.choice((NIGHT, DATE)))]
+    for _ in range(rng.choice((1, 2, 2))):
+        acts = (rng.choice((HIDE, SHOW, SHOW, LATE)),) if rng.random() < 0.6 else ()
+        kind = rng.choices((DATE, NIGHT, REFRESH, REHEARSAL), (4, 4, 1, 1))[0]
+        visits.append(Visit(0, kind, after=_gap(rng), acts=acts, store=rng.choice(("", "", "", "lost"))))
+    return Script(
+        seed,
+        "",
+        _numbered(visits),
+        _rates(rng, rng.choice((_NONE, _NONE, SLOWNESS, DEATHS)), person=0.004),
+        kind=rng.choice((SMALL, SINGLE_ONES)),
+        days=4,
+        page_size=2,
+        stale=_stale(rng),
+        acts=(HIDE, SHOW),
+        acting=MappingProxyType({LINES: 40.0}),
     )
 
 
@@ -527,6 +600,9 @@ THEMES: Mapping[str, tuple[float, Callable[[int, random.Random], Script]]] = Map
         "one store": (22, _one_store),
         "separate stores": (16, _separate),
         "a meeting": (9, _meeting),
+        "blocks": (4, _blocks),
+        "organisations": (5, _organisations),
+        "a branch": (4, _branch),
         "ghosts": (4, _ghosts),
         "unanswered": (4, _unanswered),
         "pages": (6, _pages),

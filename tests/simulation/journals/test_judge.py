@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.journals import judge as judging
-from tests.simulation.journals.judge import JOURNALS, WITHDRAWAL, Change, Journal, Judge, Line, Row, Run, Word
+from tests.simulation.journals.judge import (
+    JOURNALS,
+    WITHDRAWAL,
+    Change,
+    End,
+    Journal,
+    Judge,
+    Line,
+    Row,
+    Run,
+    Word,
+)
 
 DAY = "2026-11-20"
 NAME = "Mambu journal data with creation date: 2026-11-20 | booking date 2026-11-20 | {}"
@@ -306,3 +317,74 @@ def test_a_request_under_a_key_that_may_be_forgotten(history: History) -> None:
     assert not history.broken
     history.judge.leaves(760.0, 1, "key")
     assert "when its key may be forgotten" in history.broken
+
+
+STOPPED = "The journals of 2026-11-20 stopped at send: Xero does not answer."
+WRONG = "The journals stopped at day: This is the wrong organisation: the credentials lead to another."
+
+
+@pytest.mark.parametrize(
+    ("end", "rule"),
+    [
+        (End(1, 0, True, ALL_THERE), ""),
+        (End(1, 1, False, STOPPED), ""),
+        (End(1, 1, True, "in part", ("- one line",)), ""),
+        (End(1, 2, False, WRONG), ""),
+        (End(1, 3, False, STOPPED), "no command does"),
+        (End(1, 0, False, STOPPED), "something is open"),
+        (End(1, 0, True, STOPPED), "something is open"),
+        (End(1, 0, True, ALL_THERE, ("- one line",)), "something is open"),
+        (End(1, 0, True, ALL_THERE, differs=True), "it does not tie out"),
+        (End(1, 1, True, ALL_THERE), "nothing is amiss"),
+        (End(1, 2, False, STOPPED), "ends with 2, and says"),
+        (End(1, 1, False, WRONG), "ends with 1, and says"),
+    ],
+)
+def test_exit_codes(history: History, end: End, rule: str) -> None:
+    """A command ends with 0 where nothing is open, with 2 where the configuration is wrong, else with 1."""
+    history.judge.ended(end)
+    assert history.broken if rule else not history.broken
+    assert rule in history.broken
+
+
+def test_an_exit_code_that_a_word_gainsays(history: History) -> None:
+    """A command does not end with 0 where it said of one of its days that it failed."""
+    history.say(1, "something is wrong", "failed")
+    history.judge.ended(End(1, 0, True, ALL_THERE))
+    assert "ends with 0, and something is open" in history.broken
+
+
+@pytest.mark.parametrize(("moves", "rule"), [(False, "no run has finished 2026-11-19"), (True, "")])
+def test_a_night_that_passes_over_a_day(moves: bool, rule: str) -> None:
+    """A night that ends with 0 has finished its days, but for those from before the connection was moved."""
+    told = History()
+    told.judge = Judge(stale=0.0, shows_deleted=True, moves=moves)
+    told.judge.mambu_has(0.0, LINES)
+    told.run().answers_for = ("2026-11-19", DAY)
+    told.change(sent(), 1)
+    told.say(1, ALL_THERE)
+    told.judge.ended(End(1, 0, True, ALL_THERE))
+    assert rule in told.broken
+    assert bool(rule) == bool(told.broken)
+
+
+def test_a_day_that_is_missing_once_the_connection_leads_back() -> None:
+    """A night does not pass over a day between two that were finished in its organisation."""
+    told = History()
+    told.judge = Judge(stale=0.0, shows_deleted=True, moves=True)
+    told.judge.mambu_has(0.0, LINES)
+    told.run()
+    told.change(sent(), 1)
+    told.say(1, ALL_THERE)
+    told.run(2, day="2026-11-22").answers_for = (DAY, "2026-11-21", "2026-11-22")
+    told.judge.said(Word(2, "2026-11-22", "completed", ALL_THERE, told.now))
+    told.judge.ended(End(2, 0, True, ALL_THERE))
+    assert "no run has finished 2026-11-21 in its organisation" in told.broken
+
+
+@pytest.mark.parametrize("kind", [JOURNALS, WITHDRAWAL])
+def test_the_books_of_another_organisation(history: History, kind: str) -> None:
+    """A run of a connection that is for another organisation neither sends nor changes anything."""
+    history.run(2, kind).refused = True
+    history.change(sent(2, rows=()) if kind == JOURNALS else sent(status="DELETED"), 2)
+    assert "an organisation that its connection is not for" in history.broken

@@ -7,7 +7,7 @@ import datetime as dt
 import random
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -22,13 +22,17 @@ from blocks.connections import JournalConnection
 from blocks.database import metadata
 from blocks.mambu import MambuCredentials
 from blocks.sandbox.mambu import API_KEYS, ASSIGNED_USER_KEY
-from blocks.sandbox.xero import CLIENT_ID, CLIENT_SECRET, TENANT_ID, XeroOptions, XeroStandIn
+from blocks.sandbox.xero import CLIENT_ID, CLIENT_SECRET, XeroOptions, XeroStandIn
+from blocks.sandbox.xero_chart import ORGANISATION as FIRST_ORGANISATION
+from blocks.sandbox.xero_chart import OTHER_ORGANISATION, Named
 from blocks.sandbox.xero_state import Journal as HeldJournal
 from blocks.xero import XeroCredentials
+from flows import local, withdrawing
 from flows import watch as watching
 from flows.journals import extract as extracting
 from flows.journals import read as reading
-from flows.journals import withdraw as withdrawing
+from flows.journals import sealing
+from flows.journals import withdraw as withdrawals
 from flows.journals.flow import journals
 from tests.simulation.apart import Machine, Process, ProcessClock, Said, apart, run_flow
 from tests.simulation.chance import Calm, Chance, Point
@@ -39,6 +43,7 @@ from tests.simulation.journals.judge import (
     JOURNALS,
     WITHDRAWAL,
     Change,
+    End,
     Journal,
     Judge,
     Line,
@@ -57,6 +62,7 @@ from tests.simulation.journals.script import (
     MACHINES,
     MAP,
     NIGHT,
+    ORGANISATION,
     REFRESH,
     REHEARSAL,
     REVERSED,
@@ -93,6 +99,32 @@ class Settings:
     def __init__(self) -> None:
         self.label: str | None = None
         self.account_map: tuple[tuple[str, str], ...] = ()
+        # Which of the two organisations it leads to.
+        self.organisation = 0
+
+
+class Office:
+    """An organisation of Xero's: its books, the people at them, its judge, and what was said of it last."""
+
+    def __init__(self, world: World, named: Named) -> None:
+        script = world.script
+        self.judge = Judge(stale=script.stale, shows_deleted=script.shows_deleted, moves=bool(script.other))
+        self.xero = XeroStandIn(
+            None,
+            world.clock,
+            XeroOptions(
+                # Anything above nothing lets it remember what was.
+                read_lag_seconds=script.stale,
+                list_deleted=script.shows_deleted,
+                reverse_elements=script.reverses,
+                payments_per_day=0,
+            ),
+            named,
+        )
+        self.person = Accountant(self.xero)
+        self.last_words: dict[str, Word] = {}
+        self.seen: dict[str, HeldJournal] = {}
+        self.version = -1
 
 
 @lru_cache
@@ -102,13 +134,15 @@ def _connection(
     first_day: dt.date | None,
     label: str | None,
     account_map: tuple[tuple[str, str], ...],
+    tenant_id: str,
+    organisation: str | None,
 ) -> JournalConnection:
     return JournalConnection(
         mambu=MambuCredentials(base_url=f"{_ADDRESS}/api", api_key=API_KEYS["admin"]),
         xero=XeroCredentials(
             client_id=CLIENT_ID,
             client_secret=CLIENT_SECRET,
-            tenant_id=TENANT_ID,
+            tenant_id=tenant_id,
             base_url=f"{_ADDRESS}/api.xro/2.0",
             token_url=f"{_ADDRESS}/connect/token",
         ),
@@ -117,6 +151,7 @@ def _connection(
         mambu_concurrency=1,
         first_day=first_day,
         label=label,
+        organisation=organisation,
         account_map=dict(account_map),
         assigned_user_key=ASSIGNED_USER_KEY,
     )
@@ -129,11 +164,15 @@ class Run(Runner):
         super().__init__(world, number, visit.machine)
         store = world.script.stores[visit.machine]
         self.file = world.files[store]
+        # Whatever becomes of the connection meanwhile: a run reads it as it begins.
+        self.office = world.office
+        self.process: RunProcess | None = None
         kind = WITHDRAWAL if visit.kind == WITHDRAW else WATCH if visit.kind == WATCH else JOURNALS
         accounts = dict(world.settings.account_map)
         self.facts = Facts(number, kind, store, world.loop.time(), accounts, dry=visit.kind == REHEARSAL)
         self.facts.include_posted = "posted" in visit.options
         self.facts.include_edited = "edited" in visit.options
+        self.facts.refused = world.script.other == "refused" and self.office is not world.offices[0]
         # The requests before which the process stood still beyond the bound.
         self.late: set[bytes] = set()
         # When it had read each journal, as of each request to change one, and when that left.
@@ -147,7 +186,7 @@ class Run(Runner):
         world = self.play
         assert isinstance(world, World)
         if place == PUT and body + key.encode() not in self.late and world.clocks_are_right:
-            world.judge.leaves(world.loop.time(), self.number, key)
+            self.office.judge.leaves(world.loop.time(), self.number, key)
             world.judged()
 
 
@@ -176,19 +215,8 @@ class World(Play):
         super().__init__(loop, files, script, chance, trace, START)
         self.script: Script = script
         self.settings = Settings()
-        self.judge = Judge(stale=script.stale, shows_deleted=script.shows_deleted)
-        self.xero = XeroStandIn(
-            None,
-            self.clock,
-            XeroOptions(
-                # Anything above nothing lets it remember what was.
-                read_lag_seconds=script.stale,
-                list_deleted=script.shows_deleted,
-                reverse_elements=script.reverses,
-                payments_per_day=0,
-            ),
-        )
-        self.person = Accountant(self.xero)
+        names = (FIRST_ORGANISATION, OTHER_ORGANISATION) if script.other else (FIRST_ORGANISATION,)
+        self.offices = [Office(self, named) for named in names]
         self.mambu = Ledger(
             random.Random(f"ledger {script.seed}"),  # noqa: S311
             self.clock,
@@ -203,11 +231,18 @@ class World(Play):
         self.machines = [Machine(folder / f"machine {number}") for number in range(MACHINES)]
         self.warns = False
         self.writes = self.under_way = 0
-        self._seen: dict[str, HeldJournal] = {}
-        self._version = -1
         self._copies: dict[int, list[tuple[float, Copy]]] = {}
         self._ids = random.Random(f"ids {script.seed}")  # noqa: S311
-        self._last_words: dict[str, Word] = {}
+
+    @property
+    def office(self) -> Office:
+        """Return the organisation that the connection leads to just now."""
+        return self.offices[self.settings.organisation]
+
+    @property
+    def judge(self) -> Judge:
+        """Return the judge of that organisation."""
+        return self.office.judge
 
     @property
     def clocks_are_right(self) -> bool:
@@ -218,61 +253,48 @@ class World(Play):
     # What the judge is told
 
     def _mambu_has(self, lines: list[Line]) -> None:
-        self.person.transactions = {line.entry: line.transaction for line in lines}
-        self.judge.mambu_has(self.loop.time(), lines)
+        for office in self.offices:
+            office.person.transactions = {line.entry: line.transaction for line in lines}
+            office.judge.mambu_has(self.loop.time(), lines)
 
     def look(self) -> None:
-        """Let the judge see what a person has done."""
-        self.observe(None)
+        """Let the judges see what a person has done."""
+        for office in self.offices:
+            self._observe(office, None)
 
-    def observe(self, run: Run | None, *, late: bool = False, left: float | None = None) -> None:
-        """Let the judge see what has changed in Xero, by a run or by a person."""
-        if self.xero.state.version == self._version:
+    def observe(self, run: Run, *, late: bool = False, left: float | None = None) -> None:
+        """Let the judge see what a run has changed in Xero."""
+        self._observe(run.office, run, late=late, left=left)
+
+    def _observe(
+        self, office: Office, run: Run | None, *, late: bool = False, left: float | None = None
+    ) -> None:
+        state = office.xero.state
+        if state.version == office.version:
             return
-        self._version = self.xero.state.version
+        office.version = state.version
         changes: list[Change] = []
-        for journal_id, journal in self.xero.state.journals.items():
-            if self._seen.get(journal_id) is not journal:
-                self._seen[journal_id] = journal
-                shown = self._shown(journal)
+        for journal_id, journal in state.journals.items():
+            if office.seen.get(journal_id) is not journal:
+                office.seen[journal_id] = journal
+                shown = _shown(office, journal)
                 number = run.number if run else None
                 changes.append(Change(self.loop.time(), shown, number, late, self.warns, left))
         if run is not None:
             self.writes += len(changes)
-        self.judge.changed(changes)
+        office.judge.changed(changes)
         self.judged()
 
-    def _shown(self, journal: HeldJournal) -> Journal:
-        rows = journal.rows()
-        carried = self.person.carried.get(journal.journal_id)
-        if carried is None:
-            carried = tuple(_entry(row["Description"]) for row in rows)
-            self.person.carried[journal.journal_id] = carried
-        return Journal(
-            journal.journal_id,
-            journal.narration,
-            str(journal.day),
-            journal.status,
-            tuple(
-                Row(
-                    entry,
-                    int(row["LineAmount"] * 100),
-                    row.get("AccountCode", ""),
-                    entry is None or _entry(row["Description"]) == entry,
-                )
-                for row, entry in zip(rows, carried, strict=True)
-            ),
-        )
+    def require_own(self, run: Run, tenant: str | None) -> None:
+        """Require that a request names no other organisation than the one its run is for."""
+        if tenant is not None and tenant != run.office.xero.named.tenant_id:
+            self._fail(f"run {run.number} asks another organisation than the one it is for")
 
     def judged(self) -> None:
-        """Keep the first rule that the judge has found broken."""
-        if self.judge.broken:
-            text = self.judge.broken[0]
-
-            def broken() -> None:
-                raise Violation(text)
-
-            self.check(broken)
+        """Keep the first rule that a judge has found broken."""
+        for office in self.offices:
+            if office.judge.broken:
+                self._fail(office.judge.broken[0])
 
     def heard(self, run: Runner, said: Said) -> None:
         """Let the judge hear what a run said of a day."""
@@ -295,8 +317,8 @@ class World(Play):
         word = Word(run.number, day, status, " ".join(texts), self.loop.time(), incident)
         run.words.append(word)
         if run.facts.kind == JOURNALS:
-            self._last_words[day] = word
-        self.judge.said(word)
+            run.office.last_words[day] = word
+        run.office.judge.said(word)
         self.judged()
 
     # What people, Mambu and the connection do
@@ -312,15 +334,19 @@ class World(Play):
             if done and name in {TAKEN_BACK, HIDE, ZONE}:
                 self._touch_all(done)
             return done
-        if name in {LABEL, MAP}:
+        if name in {LABEL, MAP, ORGANISATION}:
             return self._other_settings(name)
-        done = self.person.act(name, rng)
+        done = self.office.person.act(name, rng)
         if done and name == "archive an account":
             self._touch_all(done)
         return done
 
     def _other_settings(self, name: str) -> str:
         settings = self.settings
+        if name == ORGANISATION:
+            # No reason for a run to be unhappy with a day of the one or of the other.
+            settings.organisation = 1 - settings.organisation
+            return f"the connection leads to {self.office.xero.named.name!r}"
         if name == LABEL:
             settings.label = None if settings.label else "acme"
         else:
@@ -330,7 +356,8 @@ class World(Play):
 
     def _touch_all(self, why: str) -> None:
         for number in range(self.script.days + 2):
-            self.judge.touch(str(FIRST + dt.timedelta(days=number)), why)
+            for office in self.offices:
+                office.judge.touch(str(FIRST + dt.timedelta(days=number)), why)
 
     def reached(self, run: Runner, place: str, name: str) -> Any:
         """Count a touch of the outside, and return the fault that strikes, if it is one of the way there."""
@@ -365,6 +392,9 @@ class World(Play):
                 stack.enter_context(patch.object(mambu, "PAGE_LINES", size))
                 stack.enter_context(patch.object(extracting, "PAGE_LINES", size))
                 stack.enter_context(patch.object(reading, "page_size", lambda _: size))
+            if block := self.script.block:
+                stack.enter_context(patch.object(sealing, "SINGLE_JOURNALS", block))
+                stack.enter_context(patch.object(sealing, "BLOCK_JOURNALS", block))
             yield
 
     def _uuid(self) -> uuid.UUID:
@@ -421,9 +451,13 @@ class World(Play):
             self.files[store].restore(copy)
         else:
             self.files[store].lose()
-        self.judge.store_lost(self.loop.time(), store, since)
+        self._store_lost(store, since)
         self.note(f"store {store}: it is {visit.store} ({since:.0f} s)")
         self.faults[f"store {visit.store}"] += 1
+
+    def _store_lost(self, store: int, since: float = -1.0) -> None:
+        for office in self.offices:
+            office.judge.store_lost(self.loop.time(), store, since)
 
     def _keep_copy(self, store: int) -> None:
         if any(visit.store == "old" for visit in self.script.visits):
@@ -450,6 +484,7 @@ class World(Play):
             self.under_way -= 1
         if state is not None:
             self.note(f"run {run.number}: {state.type.value}: {state.message}")
+            self._tell_end(run, state)
             self._check_tasks(run)
         return state is not None and state.is_completed()
 
@@ -461,8 +496,6 @@ class World(Play):
         scheduled = night if visit.kind == NIGHT else now
         run.facts.day = str(scheduled.date() - dt.timedelta(days=1) if visit.kind == NIGHT else asked)
         self.note(f"run {run.number}: begins on machine {run.machine}: {visit.kind} of {run.facts.day}")
-        self.judge.begins(run.facts)
-        process = self._process(run)
         script, settings = self.script, self.settings
         connection = _connection(
             script.kind.lines_per_journal,
@@ -470,7 +503,15 @@ class World(Play):
             FIRST if script.first_day else None,
             settings.label,
             settings.account_map,
+            run.office.xero.named.tenant_id,
+            FIRST_ORGANISATION.name if script.other == "refused" else None,
         )
+        if visit.kind == NIGHT and script.first_day:
+            own = scheduled.date() - dt.timedelta(days=1)
+            back = dt.timedelta(days=connection.look_back_days)
+            run.facts.answers_for = tuple(str(day) for day in over if own - back <= day <= own)
+        run.office.judge.begins(run.facts)
+        process = run.process = self._process(run)
         with connections.provided({"default": connection}):
             if visit.kind == WATCH:
                 return await run_flow(process, watching.watch, scheduled)
@@ -480,7 +521,7 @@ class World(Play):
                     "include_edited": run.facts.include_edited,
                 }
                 return await run_flow(
-                    process, withdrawing.withdraw, scheduled, date=asked, confirmed=True, **asks
+                    process, withdrawals.withdraw, scheduled, date=asked, confirmed=True, **asks
                 )
             parameters: dict[str, Any] = {} if visit.kind == NIGHT else {"date": asked}
             parameters["dry_run"] = visit.kind == REHEARSAL
@@ -496,6 +537,25 @@ class World(Play):
         store = WatchedStore(run.file.store, around)
         return RunProcess(run, self.machines[run.machine], clock, store, wires)
 
+    # How runs end
+
+    def _tell_end(self, run: Run, state: Any) -> None:
+        """Let the judge hear what the command line would have ended with."""
+        if run.process is None or not run.process.said or run.facts.kind == WATCH:
+            return
+        told, error = run.process.said[-1]
+        if run.facts.kind == WITHDRAWAL:
+            code, open_, differs = withdrawing.exit_code(told), tuple(why for _, why in told.left), False
+        else:
+            code, differs = local.exit_code(told, error), told.tied_out is False
+            open_ = _named_open(run.process.artifacts, f"journals-{told.date}")
+        self.note(f"run {run.number}: exit code {code}")
+        calm = not run.disturbed and not self.under_way
+        run.office.judge.ended(
+            End(run.number, code, state.is_completed(), state.message or "", open_, differs, calm)
+        )
+        self.judged()
+
     # Tasks
 
     def _check_tasks(self, run: Run) -> None:
@@ -505,7 +565,7 @@ class World(Play):
         titles = self._open_titles()
         # Of a day that the run came back to, its last word counts.
         for word in {word.day: word for word in run.words}.values():
-            self.judge.told(word, titles)
+            run.office.judge.told(word, titles)
         self.judged()
 
     def _open_titles(self) -> list[str]:
@@ -542,7 +602,7 @@ class World(Play):
                 await self._heal_run(Visit(110 + number, DATE, self.script.healer, back=back))
         titles = self._open_titles()
         for date in self.days_over():
-            word = self._last_words.get(str(date))
+            word = self.office.last_words.get(str(date))
             self.judge.healed(str(date), word)
             if word is not None:
                 self.judge.told(word, titles)
@@ -552,9 +612,11 @@ class World(Play):
 
     def _put_right(self) -> None:
         self.settings.label = None
+        if self.script.other == "refused":
+            self.settings.organisation = 0
         if self.mambu.act(SHOW, self.rng):
             self.note("Mambu shows all again")
-        for what in self.person.put_right():
+        for what in (done for office in self.offices for done in office.person.put_right()):
             self.acted(what)
 
     def _night_said(self) -> None:
@@ -567,11 +629,11 @@ class World(Play):
 
     def _take_doubles_out(self) -> None:
         for journal_id in self.judge.second_ones():
-            for what in self.person.remove(journal_id):
+            for what in self.office.person.remove(journal_id):
                 self.acted(what)
 
     def _is_open(self, day: str) -> bool:
-        word = self._last_words.get(day)
+        word = self.office.last_words.get(day)
         if word is None or word.status != "completed":
             return True
         # Where a task is open, somebody runs the date again, as it says.
@@ -586,23 +648,46 @@ class World(Play):
     async def _rerun(self) -> None:
         """Require that one more run, of a store that is lost in some schedules, writes nothing."""
         date = self.days_over()[0]
-        word = self._last_words[str(date)]
+        word = self.office.last_words[str(date)]
         writes = self.writes
         machine = 2 if self.script.fresh_at_end else self.script.healer
         if self.script.fresh_at_end:
             store = self.script.stores[machine]
             self.files[store].lose()
-            self.judge.store_lost(self.loop.time(), store)
+            self._store_lost(store)
         ended = await self._heal_run(Visit(199, DATE, machine, back=len(self.days_over())))
         if (
             word.status == "completed"
-            and self._last_words[str(date)].status == "completed"
+            and self.office.last_words[str(date)].status == "completed"
             and self.writes != writes
         ):
             self._fail("a further run writes to Xero")
         if word.status == "completed" and not ended and not self.judge.touched.get(str(date)):
             self._fail("a further run fails")
         self.require_none()
+
+
+def _shown(office: Office, journal: HeldJournal) -> Journal:
+    rows = journal.rows()
+    carried = office.person.carried.get(journal.journal_id)
+    if carried is None:
+        carried = tuple(_entry(row["Description"]) for row in rows)
+        office.person.carried[journal.journal_id] = carried
+    return Journal(
+        journal.journal_id,
+        journal.narration,
+        str(journal.day),
+        journal.status,
+        tuple(
+            Row(
+                entry,
+                int(row["LineAmount"] * 100),
+                row.get("AccountCode", ""),
+                entry is None or _entry(row["Description"]) == entry,
+            )
+            for row, entry in zip(rows, carried, strict=True)
+        ),
+    )
 
 
 def _read_here(path: Path) -> pa.Table:
@@ -615,6 +700,13 @@ def _entry(text: str) -> int | None:
     del head
     digits = rest.split(",")[0].split(" ")[0]
     return int(digits) if digits.isdigit() else None
+
+
+def _named_open(artifacts: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Return what the page of a day says that does not agree."""
+    pages = [text for name, text in artifacts.items() if name.startswith(key)]
+    _, _, rest = (pages[0] if pages else "").partition("## What does not agree\n\n")
+    return tuple(line for line in rest.partition("\n\n")[0].splitlines() if line.startswith("- "))
 
 
 def _texts(told: Any) -> list[str]:
