@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from blocks.sandbox.xero import CLIENT_ID, CLIENT_SECRET, SCOPES, TENANT_ID
+from blocks.sandbox.xero_chart import OTHER_ORGANISATION
 from tests.blocks.sandbox.xero_helper import BASE, basic, exact, journal, xero
 
 READS = "accounting.manualjournals.read accounting.settings.read"
@@ -101,6 +102,15 @@ async def test_connections_name_the_tenant() -> None:
         (row,) = (await standin.http.get("/connections")).json()
     assert (row["tenantId"], row["tenantName"]) == (TENANT_ID, "Harbour Lending Ltd")
     assert row["id"] != TENANT_ID
+
+
+async def test_another_organisation_is_another_stand_in() -> None:
+    """A stand-in can be another organisation, with an id of its own; the first one's id is a 403 there."""
+    async with xero(named=OTHER_ORGANISATION) as standin:
+        (row,) = exact(await standin.get("Organisation"))["Organisations"]
+        foreign = await standin.get(headers={"xero-tenant-id": TENANT_ID})
+    assert (row["OrganisationID"], row["Name"]) == (OTHER_ORGANISATION.tenant_id, OTHER_ORGANISATION.name)
+    assert foreign.status_code == 403
 
 
 async def test_the_broad_scope_opens_what_it_includes() -> None:

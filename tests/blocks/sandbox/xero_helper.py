@@ -17,6 +17,7 @@ import httpx
 from blocks.sandbox.clock import SandboxClock
 from blocks.sandbox.exact_json import dumps
 from blocks.sandbox.xero import CLIENT_ID, CLIENT_SECRET, SCOPES, XeroOptions, XeroStandIn
+from blocks.sandbox.xero_chart import ORGANISATION, Named
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
 DAY = date(2026, 11, 1)
@@ -144,12 +145,16 @@ class Xero:
 
 @asynccontextmanager
 async def xero(
-    directory: Path | None = None, scopes: str = SCOPES, now: datetime = NOW, **options: Any
+    directory: Path | None = None,
+    scopes: str = SCOPES,
+    now: datetime = NOW,
+    named: Named = ORGANISATION,
+    **options: Any,
 ) -> AsyncIterator[Xero]:
     """Run a stand-in, signed in."""
     clock = SandboxClock()
     clock.freeze(now)
-    app = XeroStandIn(directory, clock, XeroOptions(**options))
+    app = XeroStandIn(directory, clock, XeroOptions(**options), named)
     headers = {"Accept": "application/json"}
     transport = httpx.ASGITransport(app)
     try:

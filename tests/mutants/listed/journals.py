@@ -21,6 +21,7 @@ _LOOK_BACK = Place(
     JOURNALS,
     "flows/journals/look_back.py",
     (f"{_TESTS}/test_look_back.py::test_the_days_that_are_run_first",),
+    "journals",
 )
 _LOOK_AGAIN = Place(JOURNALS, "flows/journals/look_again.py", (f"{_TESTS}/test_look_again.py",), "journals")
 _AGAIN = f"{_TESTS}/test_look_again.py"
@@ -246,6 +247,12 @@ MUTANTS = (
         "days before the connection's first are run",
         "start = max(first, today - dt.timedelta(days=back))",
         "start = today - dt.timedelta(days=back)",
+    ),
+    _LOOK_BACK.broken(
+        "what another organisation has finished is not run in this one",
+        "if day not in elsewhere or day < first}",
+        "if True}",
+        tests=(f"{_TESTS}/test_look_back.py::test_what_was_finished_in_another_organisation_is_run",),
     ),
     _LOOK_BACK.broken(
         "the look-back is a day short",
