@@ -218,6 +218,8 @@ class Judge:
         self._lost: list[tuple[float, int]] = []
         self._first_left: dict[tuple[int, str], float] = {}
         self._withdrawn: dict[str, tuple[float, int]] = {}
+        # Days that a run may have recorded as finished before it died without a word.
+        self._maybe_finished: set[str] = set()
 
     # What it is told
 
@@ -469,6 +471,19 @@ class Judge:
         what = next(iter(always or {"": None}))
         self._break(f"a run says of {word.day} «{word.text[:160]}», and {what}")
 
+    def died(self, number: int) -> None:
+        """Know that a run ended without a word: what was all there it may have recorded as finished."""
+        run = self.runs[number]
+        changed = {change.at for one in self._held.values() for change in one.changes}
+        cuts = [(at - 1e-6, run, run.began) for at in sorted(changed) if at >= run.began]
+        gone = self._taken_out.keys() | self._withdrawn_entries
+        for day in {run.day or "", *run.answers_for}:
+            for cut in (None, *cuts):
+                found = self.problems(day, run, cut, cut[0] if cut else None)
+                if all(one.entry in gone for one in found if one.grave):
+                    self._maybe_finished.add(day)
+                    break
+
     def ended(self, end: End) -> None:
         """Check that the exit code of a run says what its words say, and what it said of each day."""
         run, code = self.runs[end.run], end.code
@@ -488,7 +503,7 @@ class Judge:
             self._break(f"{said} nothing is amiss: {end.sentence[:160]}")
         if (code == 2) != (_WRONG in end.sentence) or (run.refused and end.calm and code != 2):
             self._break(f"{said} says: {end.sentence[:160]}")
-        done = {
+        done = self._maybe_finished | {
             word.day
             for word in self.words
             if word.status == "completed" and self.runs[word.run].kind == JOURNALS

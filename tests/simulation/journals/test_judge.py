@@ -368,6 +368,19 @@ def test_a_night_that_passes_over_a_day(moves: bool, rule: str) -> None:
     assert bool(rule) == bool(told.broken)
 
 
+@pytest.mark.parametrize(("rows", "rule"), [(ROWS, ""), (ROWS[:0], "no run has finished")])
+def test_a_run_that_died_may_have_finished_its_day(rows: tuple[Row, ...], rule: str) -> None:
+    """A day that was all there when a run of it died without a word may be recorded as finished."""
+    told = History()
+    told.run()
+    told.change(sent(rows=rows), 1)
+    told.judge.died(1)
+    told.run(2).answers_for = (DAY,)
+    told.judge.ended(End(2, 0, True, ALL_THERE))
+    assert rule in told.broken
+    assert bool(rule) == bool(told.broken)
+
+
 def test_a_day_that_is_missing_once_the_connection_leads_back() -> None:
     """A night does not pass over a day between two that were finished in its organisation."""
     told = History()

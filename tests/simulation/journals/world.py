@@ -486,6 +486,8 @@ class World(Play):
             self.note(f"run {run.number}: {state.type.value}: {state.message}")
             self._tell_end(run, state)
             self._check_tasks(run)
+        elif run.facts.kind == JOURNALS and not run.facts.dry:
+            run.office.judge.died(run.number)
         return state is not None and state.is_completed()
 
     async def _flow(self, run: Run, visit: Visit) -> Any:
