@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 5
 metadata = MetaData()
 _meta = Table("daybook", metadata, Column("schema_version", Integer, primary_key=True))
 
@@ -54,7 +54,7 @@ _meta = Table("daybook", metadata, Column("schema_version", Integer, primary_key
 _PAUSES: Final = (0.1, 1.0, 2.0, 4.0, 8.0)
 
 # Older versions that can be brought up to date: all they lack are tables, and columns that may be empty.
-_OLDER: Final = frozenset({1, 2, 3, 4, 5})
+_OLDER: Final = frozenset({1, 2, 3, 4})
 
 
 class NotKept(StoreError):
