@@ -318,12 +318,13 @@ class Audit:
             return await _selected(database, wanted)
 
     @to_its_end
-    async def prepayments_sent(self, organisation: str) -> list[AuditRow]:
-        """Return the rows of the prepayments that LN has, whatever became of them since."""
+    async def prepayments_seen_to(self, organisation: str) -> list[AuditRow]:
+        """Return the rows of the prepayments that LN has, whatever became of them since, or people closed."""
+        closed = and_(_audit.c.discarded.is_(True), _audit.c.discarded_by != rules.CONNECTOR)
         wanted = and_(
             _audit.c.organisation == organisation,
             _audit.c.kind == Kind.PREPAYMENT,
-            _audit.c.sent_at.is_not(None),
+            or_(_audit.c.sent_at.is_not(None), closed),
         )
         async with self._database.begin() as database:
             return await _selected(database, wanted)
