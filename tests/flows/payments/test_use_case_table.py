@@ -444,7 +444,7 @@ async def test_allocation_that_moves_no_time_of_change(quiet: Sandboxed) -> None
 
 
 async def test_allocation_of_a_closed_prepayment_that_moves_no_time_of_change(quiet: Sandboxed) -> None:
-    """What is applied of a prepayment that a person has closed is told, though Xero shows no change for it."""
+    """What is applied of a prepayment that a person closed is told, though Xero shows no change for it."""
     quiet.control("xero/options", {"allocation_touches": False})
     exact = quiet.payment_connection(overlap_minutes=0)
     with quiet.earlier(hours=5):
