@@ -207,6 +207,7 @@ class Judge:
         self._in_the_dark: defaultdict[int, set[Item]] = defaultdict(set)
         self._forgot: dict[int, datetime] = {}  # by store, when it was last lost or set back
         self._contact: dict[int, datetime] = {}  # when runs were last at a door
+        self._saw: dict[int, datetime] = {}  # when runs last read lists
         self._store_of: dict[int, int] = {}
         self._began: dict[int, datetime] = {}
         self._stood: dict[int, datetime] = {}  # since when a run has stood still that held the payments
@@ -292,6 +293,10 @@ class Judge:
         """A run asks Xero or LN for something: unless it is dry, it holds the payments of its store."""
         if run not in self._dry:
             self._contact[run] = at
+
+    def sees(self, run: int, at: datetime) -> None:
+        """A run reads Xero's lists, and writes down what it sees."""
+        self._saw[run] = at
 
     def tells_mambu(self, run: int) -> None:
         """A run is about to change something in Mambu."""
@@ -505,9 +510,8 @@ class Judge:
 
     def _met_before(self, item: Item, told: Told) -> bool:
         """Tell whether an earlier run of the store may have seen a document."""
-        whole = item.prepayment or item
-        others = (run for run in self._contact if run != told.run and self._store_of[run] == told.store)
-        return any(self._contact[run] >= min(item.made_at, whole.made_at) for run in others)
+        others = (run for run in self._saw if run != told.run and self._store_of[run] == told.store)
+        return any(self._saw[run] >= item.made_at for run in others)
 
     def _require_said(self, item: Item, told: Told) -> None:
         if item.is_closed or item.closed_in not in {None, told.store}:

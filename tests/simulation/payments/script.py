@@ -273,7 +273,9 @@ def _by_hand(rng: random.Random, made: Script) -> Script:
 def _earlier(rng: random.Random, made: Script) -> Script:
     """Somebody asks for a window from before the start, and scheduled runs go on behind it."""
     window = rng.choice((((SINCE, _LONG_AGO),), ((SINCE, _LONG_AGO), (UNTIL, rng.choice((1, 500))))))
-    visits = (Visit(0, 400.0, asked=window), Visit(0, 400.0, acts=("receive",)))
+    # The first such run asks whether the store may be new, and a person confirms it.
+    asked = Visit(0, 400.0, asked=window)
+    visits = (asked, asked, Visit(0, 400.0, acts=("receive",)))
     before = Visit(0, 0.0, asked=((DRY, 1),)) if rng.random() < 0.5 else Visit(0, 0.0)
     return _calmly(made)._replace(
         theme="from before the start",

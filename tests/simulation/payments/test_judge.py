@@ -419,7 +419,7 @@ def test_a_window_from_before_the_start_that_holds_back_what_is_dated_in_it() ->
     asked = told(by_hand=True, since=since, page=page, exit_code=1)
     broken(lambda: books.ended(asked), "by its date, and leaves it")
     # What an earlier run may have told people of waits for them.
-    books.at_a_door(2, BEGAN)
+    books.sees(2, BEGAN)
     books.ended(asked)
 
 

@@ -214,6 +214,7 @@ class World(Play):
 
     def _reads_lists(self, run: Run) -> None:
         """Count a run that has come so far as to read Xero's lists, which it does with a store it trusts."""
+        self.judge.sees(run.number, self.clock.now())
         if run.number not in self._counted:
             self._counted.add(run.number)
             self._reads[run.machine] += 1
