@@ -100,8 +100,9 @@ _windows = Table(
     Column("since", String(40), nullable=False),
     Column("run_id", String(36), nullable=False),
     Column("advanced_at", String(40), nullable=False),
-    # Null where it was not recorded yet.
+    # Null where these were not recorded yet.
     Column("by_xero", Boolean),
+    Column("organisation", String(200)),
 )
 _INSTANTS = ("first_seen", "changed_at", "last_try", "sent_at", "discarded_at", "undiscarded_at")
 _ENTRY = tuple(name for name in Entry.__dataclass_fields__ if name != "key")
@@ -116,6 +117,7 @@ class Window:
     """A stretch of Xero's changes that a run has collected whole; `until` itself is not in it.
 
     `by_xero`: it ended by Xero's clock, and not, as those of older versions, by that of the machine.
+    `organisation` is Xero's; older versions did not record it.
     """
 
     connection: str
@@ -123,6 +125,7 @@ class Window:
     until: datetime
     run_id: str
     by_xero: bool = True
+    organisation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,12 +318,13 @@ class Audit:
             return await _selected(database, wanted)
 
     @to_its_end
-    async def prepayments_sent(self, organisation: str) -> list[AuditRow]:
-        """Return the rows of the prepayments that LN has, whatever became of them since."""
+    async def prepayments_seen_to(self, organisation: str) -> list[AuditRow]:
+        """Return the rows of the prepayments that LN has, whatever became of them since, or people closed."""
+        closed = and_(_audit.c.discarded.is_(True), _audit.c.discarded_by != rules.CONNECTOR)
         wanted = and_(
             _audit.c.organisation == organisation,
             _audit.c.kind == Kind.PREPAYMENT,
-            _audit.c.sent_at.is_not(None),
+            or_(_audit.c.sent_at.is_not(None), closed),
         )
         async with self._database.begin() as database:
             return await _selected(database, wanted)
@@ -338,9 +342,14 @@ class Audit:
         return found
 
     @to_its_end
-    async def last_window(self, connection: str) -> Window | None:
-        """Return the window up to whose end a connection's changes in Xero were collected."""
+    async def last_window(self, connection: str, organisation: str = "") -> Window | None:
+        """Return the window up to whose end a connection's changes in Xero were collected.
+
+        Of an organisation that is named, its own windows alone; else of whatever organisation.
+        """
         query = select(_windows).where(_windows.c.connection == connection).order_by(_windows.c.until.desc())
+        if organisation:
+            query = query.where(_windows.c.organisation == organisation)
         async with self._database.begin() as database:
             found = await rows(database, query.limit(1), _windows, _window)
         return found[0] if found else None
@@ -351,9 +360,15 @@ class Audit:
         return last.until if last else None
 
     @to_its_end
-    async def first_since(self, connection: str) -> datetime | None:
-        """Return where the first of a connection's windows began; None before there was one."""
+    async def first_since(self, connection: str, organisation: str = "") -> datetime | None:
+        """Return where the first of a connection's windows began; None before there was one.
+
+        Of an organisation that is named, its own, and those of which no organisation is recorded.
+        """
         query = select(_windows).where(_windows.c.connection == connection).order_by(_windows.c.since)
+        if organisation:
+            own = _windows.c.organisation == organisation
+            query = query.where(or_(own, _windows.c.organisation.is_(None)))
         async with self._database.begin() as database:
             found = await rows(database, query.limit(1), _windows, _window)
         return found[0].since if found else None
@@ -381,6 +396,7 @@ class Audit:
             "run_id": window.run_id,
             "advanced_at": instant_text(at),
             "by_xero": window.by_xero,
+            "organisation": window.organisation or None,
         }
         same = and_(_windows.c.connection == window.connection, _windows.c.until == row["until"])
         async with self._database.begin() as database:
@@ -490,7 +506,8 @@ def _values(row: AuditRow) -> dict[str, Any]:
 
 def _window(row: Mapping[str, Any]) -> Window:
     since, until = instant(row["since"]), instant(row["until"])
-    return Window(row["connection"], since, until, row["run_id"], bool(row["by_xero"]))
+    by_xero, organisation = bool(row["by_xero"]), row["organisation"] or ""
+    return Window(row["connection"], since, until, row["run_id"], by_xero, organisation)
 
 
 def _read(row: Mapping[str, Any]) -> AuditRow:

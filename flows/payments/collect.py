@@ -159,7 +159,7 @@ async def read_unfinished(exchange: Exchange, changed: Changed, again: Iterable[
 
 async def _open_by_the_record(exchange: Exchange) -> set[str]:
     """Return the prepayments of which, by the audit table, something was left to be applied."""
-    held = await exchange.store.audit.prepayments_sent(exchange.organisation)
+    held = await exchange.store.audit.prepayments_seen_to(exchange.organisation)
     applied: dict[str, Decimal] = defaultdict(Decimal)
     for row in await exchange.store.audit.allocations_of(
         exchange.organisation, [one.key.xero_id for one in held]

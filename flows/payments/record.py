@@ -24,7 +24,7 @@ from flows.payments.failure import (
     stopped_sentence,
     unanswered,
 )
-from flows.payments.start import goes_on, sending_since
+from flows.payments.start import goes_on, last_window_of, sending_since
 from flows.payments.summary import OPEN, PaymentsSummary
 from flows.tasks import run_task
 from flows.words import counted, fault_of
@@ -54,15 +54,21 @@ async def begin(exchange: Exchange, summary: PaymentsSummary, dead: Lease | None
 async def advance(exchange: Exchange, summary: PaymentsSummary, deliveries: Deliveries) -> None:
     """Move on to the window's end. Raises Refusal where something that was collected has no row."""
     window, store = exchange.window, exchange.store.audit
-    collected = await store.collected_until(exchange.name)
-    if not goes_on(window, collected, exchange.connection.start):
+    last = await last_window_of(exchange)
+    if not goes_on(window, last.until if last else None, exchange.connection.start):
         summary.notes.append(
             "This window begins later than where complete ones have come to, so the next scheduled run "
             "still goes over what lies between."
         )
         return
     keys = [deliveries.decisions[key].entry.key for key in deliveries.collected.of_window]
-    whole = audit.Window(exchange.name, window.since, window.until, exchange.run_id)
+    whole = audit.Window(
+        exchange.name,
+        window.since,
+        window.until,
+        exchange.run_id,
+        organisation=exchange.organisation,
+    )
     await store.advance(whole, keys, exchange.clock.now())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
+from blocks import audit as record
 from blocks.errors import UnusableAnswer, UsageError
 from blocks.xero import PAYMENT_SCOPES, XeroOrganisation
 from flows.payments.exchange import Exchange
@@ -36,8 +37,9 @@ async def settle_window(
     since = _midnight(date) if date else since
     if since is None:
         beginning(collected, connection.start)
-    exchange.last_window = last
     _take_organisation(exchange, await ask_xero(exchange))
+    exchange.last_window = last = await _of_this_organisation(exchange, last)
+    collected = last.until if last else None
     now = _time_in_xero(exchange)
     if date:
         until = _end_of(date, now)
@@ -94,9 +96,23 @@ def _take_organisation(exchange: Exchange, xero: XeroOrganisation) -> None:
     exchange.base_currency = xero.base_currency
 
 
+async def last_window_of(exchange: Exchange) -> record.Window | None:
+    """Return the last window of the organisation that the credentials lead to.
+
+    Those of another one, to which they led before, say nothing of what was collected of this.
+    """
+    return await _of_this_organisation(exchange, await exchange.store.audit.last_window(exchange.name))
+
+
+async def _of_this_organisation(exchange: Exchange, last: record.Window | None) -> record.Window | None:
+    if last is None or last.organisation in {"", exchange.organisation}:
+        return last
+    return await exchange.store.audit.last_window(exchange.name, exchange.organisation)
+
+
 async def sending_since(exchange: Exchange) -> dt.datetime:
     """Return from when on changes are this connection's: its start, else where its first window began."""
-    first = await exchange.store.audit.first_since(exchange.name)
+    first = await exchange.store.audit.first_since(exchange.name, exchange.organisation)
     return exchange.connection.start or first or exchange.window.since
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from blocks.audit import Audit
+from blocks.audit import Audit, Window
 from blocks.audit_rows import AuditRow, Entry, Status
 from blocks.errors import UsageError
 from blocks.incidents import Incident
@@ -438,6 +438,20 @@ async def test_a_later_page_that_cannot_be_read(quiet: Sandboxed, monkeypatch: p
     await quiet.pay_run()
 
     assert await statuses(quiet) == dict.fromkeys(keys, "sent")
+
+
+async def test_windows_of_another_organisation_leave_nothing_out(quiet: Sandboxed) -> None:
+    """What changed while the credentials led to another organisation is sent once they lead back."""
+    with quiet.earlier(hours=5):
+        key = pay(quiet)
+    now = dt.datetime.now(dt.UTC)
+    async with quiet.payment_connection().store.open() as store:
+        whole = Window("default", now - dt.timedelta(hours=9), now, "run-1", organisation="another")
+        await store.audit.advance(whole, [], now)
+
+    await quiet.pay_run()
+
+    assert await statuses(quiet) == {key: "sent"}
 
 
 async def test_a_window_that_leaves_a_gap_moves_nothing(quiet: Sandboxed) -> None:

@@ -443,6 +443,24 @@ async def test_allocation_that_moves_no_time_of_change(quiet: Sandboxed) -> None
     assert await statuses(quiet) == {prepayment: "sent", allocation: "exception"}
 
 
+async def test_allocation_of_a_closed_prepayment_that_moves_no_time_of_change(quiet: Sandboxed) -> None:
+    """What is applied of a prepayment that a person closed is told, though Xero shows no change for it."""
+    quiet.control("xero/options", {"allocation_touches": False})
+    exact = quiet.payment_connection(overlap_minutes=0)
+    with quiet.earlier(hours=5):
+        prepayment = prepay(quiet)
+    quiet.fault({**REFUSED, "times": 1})
+    await quiet.pay_run(connection=exact)
+    now = dt.datetime.now(dt.UTC)
+    async with exact.store.open() as store:
+        await store.audit.discard((await quiet.audit())[prepayment].key, "Ann", "by hand", now)
+    allocation = allocate(quiet, prepayment, amount="120.00")  # all of it
+
+    await quiet.pay_run(connection=exact)
+
+    assert await statuses(quiet) == {prepayment: "discarded", allocation: "exception"}
+
+
 def undo(quiet: Sandboxed, payment: str, prepayment: str, whole: str) -> None:
     """Delete a payment, void a prepayment, and remove what was applied of another."""
     delete(quiet, payment)

@@ -84,6 +84,12 @@ MUTANTS = (
         "behind_last = collected_until is not None and window_.until > collected_until",
         tests=(f"{_TESTS}/test_windows.py", f"{_FLOW_TESTS}::test_a_window_that_leaves_a_gap_moves_nothing"),
     ),
+    _START.broken(
+        "windows of another organisation tell what was collected of this one",
+        '    if last is None or last.organisation in {"", exchange.organisation}:\n',
+        '    if last is None or last.organisation != "this one":\n',
+        tests=(f"{_FLOW_TESTS}::test_windows_of_another_organisation_leave_nothing_out",),
+    ),
     _COLLECT.broken(
         "what a window reads a second time is passed over",
         "return at is None or window.asked_from <= at < window.until",
@@ -111,6 +117,7 @@ MUTANTS = (
         "prepayments that the record has as open are not read again",
         "    wanted[Kind.PREPAYMENT] |= await _open_by_the_record(exchange)\n",
         "",
+        tests=(f"{_TESTS}/test_use_case_table.py::test_allocation_that_moves_no_time_of_change",),
     ),
     _DOCUMENTS.broken(
         "a part that was taken back goes out",
@@ -267,6 +274,7 @@ MUTANTS = (
         "what is applied is not decided on again once its prepayment was sent",
         "                self._decide(kinds)\n",
         "                pass\n",
+        tests=(f"{_TESTS}/test_use_case_table.py::test_allocation_of_a_prepayment_that_ln_refuses_waits",),
     ),
     _DELIVERIES.broken(
         "the oldest document does not go out alone, before all others",

@@ -68,6 +68,7 @@ class Administrator:
 
     async def _export(self) -> None:
         """Keep a copy of the store, and of people's decisions, as often as something was decided."""
+        self._world.said += 1
         self._exported = await self._asks(lambda: self._bare("audit", "decided")(self._name))
         self.keep_copy()
 
@@ -104,6 +105,7 @@ class Administrator:
         """
         world = self._world
         world.faults["a beginning is confirmed"] += 1
+        world.said += 1
         if self.spoilt and self._newest is not None and (not world.checked or self._rng.random() < 0.3):
             self._file.restore(self._newest)
             self.spoilt = False

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from pydantic import SecretStr
 
@@ -20,22 +21,28 @@ from blocks.sandbox.xero import CLIENT_ID, CLIENT_SECRET, PAYMENT_SCOPES, TENANT
 from blocks.store import DaybookStore
 from blocks.xero import XeroCredentials
 
+# Those of the organisations that the credentials can lead to.
+TENANTS = (TENANT_ID, str(UUID(int=2, version=4)))
 # A loopback address, so that no proxy of the machine is asked about; nothing listens there.
 _ADDRESS = "http://127.0.0.1:9"
 
 
-def connection(start: datetime, store: int, settings: Mapping[str, str | int]) -> PaymentConnection:
-    """Return the connection of a store, by its number, with some settings."""
-    return _made(start, store, tuple(sorted(settings.items())))
+def connection(
+    start: datetime, store: int, settings: Mapping[str, str | int], organisation: int = 0
+) -> PaymentConnection:
+    """Return the connection of a store, by its number, with some settings, to a Xero organisation."""
+    return _made(start, store, tuple(sorted(settings.items())), organisation)
 
 
 @lru_cache
-def _made(start: datetime, store: int, settings: tuple[tuple[str, Any], ...]) -> PaymentConnection:
+def _made(
+    start: datetime, store: int, settings: tuple[tuple[str, Any], ...], organisation: int
+) -> PaymentConnection:
     return PaymentConnection(
         xero=XeroCredentials(
             client_id=CLIENT_ID,
             client_secret=CLIENT_SECRET,
-            tenant_id=TENANT_ID,
+            tenant_id=TENANTS[organisation],
             base_url=f"{_ADDRESS}/api.xro/2.0",
             token_url=f"{_ADDRESS}/connect/token",
             scopes=PAYMENT_SCOPES,

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from blocks.sandbox.chart import ORGANISATION_NAME
 from blocks.sandbox.fault_presets import PRESETS
 from tests.simulation.payments import assumptions
 from tests.simulation.payments.assumptions import LN_PATIENCE, XERO_PATIENCE
+from tests.simulation.payments.connection import TENANTS
 from tests.simulation.payments.faults import IN_THE_DARK, LN_TOKEN, MAMBU, POST, READ, XERO_TOKEN, Fault
 from tests.simulation.wire import PAGE, Behaviour, Reply, Wire, asked, reply
 
@@ -83,11 +85,24 @@ class XeroDoor(_Door):
         return READ if request.method == "GET" else XERO_TOKEN
 
     async def carried_out(self, request: httpx.Request) -> Reply:
-        """Let Xero answer, at this very instant."""
-        return await asked(self._world.xero, request)
+        """Let Xero answer, at this very instant; its lists are as far behind as they are just now."""
+        organisation = self._of.organisation
+        xero = self._world.xeros[organisation]
+        if request.method == "GET":
+            self._world.lags.set(xero)
+        if not organisation:
+            return await asked(xero, request)
+        # Another organisation is a Xero by itself, which calls itself by another name.
+        if "xero-tenant-id" in request.headers:
+            request.headers["xero-tenant-id"] = TENANTS[0]
+        answer = await asked(xero, request)
+        if not request.url.path.endswith("/Organisation"):
+            return answer
+        body = answer.body.replace(TENANTS[0].encode(), TENANTS[organisation].encode())
+        return answer._replace(body=body.replace(ORGANISATION_NAME.encode(), b"Another Ltd"))
 
     async def _expired(self, request: httpx.Request) -> httpx.Response:
-        await self._world.xero.control("expire_tokens", {})
+        await self._world.xeros[self._of.organisation].control("expire_tokens", {})
         return await self._say(await self.carried_out(request))
 
     async def _limit(self, problem: str, seconds: int) -> httpx.Response:
@@ -174,6 +189,8 @@ class MambuDoor(_Door):
 
     async def carried_out(self, request: httpx.Request) -> Reply:
         """Let Mambu answer, at this very instant."""
+        if request.method != "GET":
+            self._world.check(lambda: self._world.judge.tells_mambu(self._of.number))
         answer = await asked(self._world.mambu, request)
         if request.method != "GET":
             self._world.check(self._world.look_at_tasks)

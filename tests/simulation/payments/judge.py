@@ -19,7 +19,10 @@ from tests.simulation.play import Violation
 
 SALES, PURCHASE, MADE, RECEIVED = 1, 2, 3, 4
 PAYMENT, PREPAYMENT, ALLOCATION, OVERPAYMENT = "payment", "prepayment", "allocation", "overpayment"
-_OPEN_SECTIONS = ("What is open", "From before the start")
+_OLD = "From before the start"
+_OPEN_SECTIONS = ("What is open", _OLD)
+# The exit code of a run that was asked for what it cannot do.
+_WRONG_USE = 2
 _RECORDED = "Incident open since"
 # The incidents that outlast runs which come through.
 _LASTING = ("/unanswered]", "/before start]")
@@ -67,7 +70,7 @@ class Item:
     """Something paid in Xero. `content.document_type` is None where LN has no counterpart.
 
     `old`: it is dated before the connection's start. `odd`: something was done to it after which it may rest
-    open for a person for ever.
+    open for a person for ever. `organisation` is the number of the Xero organisation that it is in.
     """
 
     kind: str
@@ -90,10 +93,13 @@ class Item:
     denied: bool = False  # LN booked it, and said that it did not
     named: bool = False  # people were told of it as open, and may have booked it by hand since
     told_gone: bool = False  # and then that it went
+    organisation: int = 0
+    made_at: datetime = field(init=False)
     contents: list[Content] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.contents.append(self.content)
+        self.made_at = self.moved_at
 
     @property
     def name(self) -> str:
@@ -120,8 +126,13 @@ class Item:
     @property
     def plain(self) -> bool:
         """Tell whether LN must come to have it, and nobody else can be asked for anything first."""
+        return not self.old and self.due
+
+    @property
+    def due(self) -> bool:
+        """Tell the same of one that may be older than the connection's start."""
         who = self.who.now
-        if self.gone or self.content.document_type is None or self.old or self.odd or self.closed is not None:
+        if self.gone or self.content.document_type is None or self.odd or self.closed is not None:
             return False
         if self.prepayment is not None and not self.prepayment.plain:
             return False
@@ -137,7 +148,8 @@ class Item:
 class Told(NamedTuple):
     """What a run said at its end, and which store and place it was of.
 
-    `since` and `until` are its window; `page` is the page that it left. `calm`: nothing struck it.
+    `since` and `until` are its window, which somebody asked for `by_hand`, or not; `page` is the page that it
+    left. `calm`: nothing struck it. `organisation` is the number of the one it read.
     """
 
     run: int
@@ -151,11 +163,23 @@ class Told(NamedTuple):
     until: datetime | None
     page: str
     calm: bool
+    by_hand: bool = False
+    organisation: int = 0
 
     @property
     def open(self) -> str:
         """Return what the page says of what is open."""
         return "\n".join(_section(self.page, title) for title in _OPEN_SECTIONS).strip()
+
+    @property
+    def open_but_old(self) -> str:
+        """Return the same without what waits for a person because it is older than the start."""
+        return _section(self.page, _OPEN_SECTIONS[0])
+
+    @property
+    def waits_from_before(self) -> bool:
+        """Tell whether something so waits."""
+        return bool(_section(self.page, _OLD))
 
 
 def _section(page: str, title: str) -> str:
@@ -183,15 +207,22 @@ class Judge:
         self._in_the_dark: defaultdict[int, set[Item]] = defaultdict(set)
         self._forgot: dict[int, datetime] = {}  # by store, when it was last lost or set back
         self._contact: dict[int, datetime] = {}  # when runs were last at a door
+        self._saw: dict[int, datetime] = {}  # when runs last read lists
         self._store_of: dict[int, int] = {}
         self._began: dict[int, datetime] = {}
         self._stood: dict[int, datetime] = {}  # since when a run has stood still that held the payments
         self._seen: defaultdict[int, set[Item]] = defaultdict(set)  # by store, what is for LN by hand
+        # By store, when its runs that came through began.
+        self._through: defaultdict[int, list[datetime]] = defaultdict(list)
         self._silent: dict[int, datetime] = {}  # by store, when a run last ended without a whole word
         self._dead: dict[int, int] = {}  # by store, its last run where that died
         self._overtaken: Counter[int] = Counter()  # documents that left a run after others took over
         self.tasks: list[Mapping[str, Any]] = []
-        self.told: dict[int, Told] = {}  # the last word of each store's runs
+        # The last word of each store's runs, by the Xero organisation that they read.
+        self.told: dict[tuple[int, int], Told] = {}
+        self._reads: dict[int, int] = {}  # which organisation a run reads
+        self._dry: set[int] = set()
+        self._astray: set[int] = set()  # runs whose credentials lead to another organisation than is named
 
     # What people and the world do
 
@@ -222,11 +253,28 @@ class Judge:
         self._seen.pop(store, None)
         self._dead.pop(store, None)
 
-    def began(self, run: int, store: int, at: datetime) -> None:
-        """A run begins with a store."""
-        self._store_of[run], self._began[run] = store, at
-        # It sees to what a dead one left.
-        self._dead.pop(store, None)
+    def began(
+        self,
+        run: int,
+        store: int,
+        at: datetime,
+        *,
+        organisation: int = 0,
+        dry: bool = False,
+        astray: bool = False,
+    ) -> None:
+        """A run begins with a store, whose credentials lead to an organisation.
+
+        `dry`: it is to show what it would do. `astray`: the connection names another organisation.
+        """
+        self._store_of[run], self._began[run], self._reads[run] = store, at, organisation
+        if astray:
+            self._astray.add(run)
+        if dry:
+            self._dry.add(run)
+        else:
+            # It sees to what a dead one left.
+            self._dead.pop(store, None)
 
     def stands_still(self, run: int, at: datetime) -> None:
         """The process of a run stands still from now on, which others know no more of than of its death."""
@@ -242,8 +290,18 @@ class Judge:
     # At the doors
 
     def at_a_door(self, run: int, at: datetime) -> None:
-        """A run asks Xero or LN for something, so that it holds the payments of its store."""
-        self._contact[run] = at
+        """A run asks Xero or LN for something: unless it is dry, it holds the payments of its store."""
+        if run not in self._dry:
+            self._contact[run] = at
+
+    def sees(self, run: int, at: datetime) -> None:
+        """A run reads Xero's lists, and writes down what it sees."""
+        self._saw[run] = at
+
+    def tells_mambu(self, run: int) -> None:
+        """A run is about to change something in Mambu."""
+        if run in self._dry:
+            raise Violation(f"run {run} is dry, and changes something in Mambu")
 
     def sets_out(self, body: bytes) -> None:
         """A run is about to post a document; whether it left, it will not know where it stands still."""
@@ -252,6 +310,10 @@ class Judge:
     def leaves(self, run: int, body: bytes, at: datetime) -> None:
         """A document leaves for LN."""
         item = self._posted(body)
+        if run in self._dry or run in self._astray:
+            raise Violation(f"run {run} posts, and is dry, or of another organisation than is named")
+        if item.organisation != self._reads[run]:
+            raise Violation(f"{item.name} is posted by a run that reads another organisation")
         if item in self._in_the_dark[run]:
             raise Violation(f"{item.name} is posted again by the run that does not know whether it is booked")
         closed_here = item.closed_in == self._store_of[run]
@@ -374,7 +436,13 @@ class Judge:
 
     def ended(self, told: Told) -> None:
         """A run has come to its end, and said so."""
-        self.told[told.store] = told
+        if told.completed and told.run in self._astray:
+            raise Violation(f"run {told.run} comes through in another organisation than is named")
+        self.told[told.store, told.organisation] = told
+        if told.completed:
+            self._through[told.store].append(told.began)
+        if told.completed and told.by_hand:
+            self._require_sent_by_hand(told)
         for item in self.items:
             self._take_note(item, told)
         if told.completed:
@@ -383,6 +451,11 @@ class Judge:
             self._require_task(told)
         if told.completed and told.exit_code == 0 and told.calm and told.open:
             raise Violation(f"run {told.run} ends with 0, and its page names something open")
+
+    def left_as_it_was(self, run: int, *, same: bool) -> None:
+        """A run that is dry has ended, before and after which its store was the `same`, or was not."""
+        if not same:
+            raise Violation(f"run {run} is dry, and changes what is on record")
 
     def silent(self, store: int, at: datetime) -> None:
         """A run of a store has ended, and what it said could not be heard, or is not whole."""
@@ -401,6 +474,9 @@ class Judge:
 
     def _require_task(self, told: Told) -> None:
         markers = [one for one in self._open_markers() if f" {told.connection} " in one]
+        if told.by_hand and told.exit_code == _WRONG_USE:
+            # Who asks for it is told at once.
+            return
         if not told.completed and "taken over" not in told.sentence and not markers:
             raise Violation(f"run {told.run} failed, and no task tells of it: {told.sentence}")
         if not told.completed and "taken over" not in told.sentence and _RECORDED not in told.page:
@@ -413,9 +489,29 @@ class Judge:
         if told.until is None:
             return
         before, still = told.until - self._lag, told.began - self._lag
+        # Who asks for a window asks for nothing else.
+        since = told.since if told.by_hand else None
         for item in self.items:
-            if item.changed_at < before and item.still_since < still:
+            covered = item.organisation == told.organisation and item.changed_at < before
+            if covered and (since is None or item.changed_at >= since) and item.still_since < still:
                 self._require_said(item, told)
+
+    def _require_sent_by_hand(self, told: Told) -> None:
+        """Require that a window from before the start sends what is dated in it and nobody was told of."""
+        since, until = told.since, told.until
+        if since is None or until is None:
+            return
+        for item in self.items:
+            dated = item.old and item.due and item.content.day >= since.date()
+            covered = since <= item.changed_at < until - self._lag and item.organisation == told.organisation
+            new = item.still_since < told.began - self._lag and not self._met_before(item, told)
+            if dated and covered and new and not (self.booked[item] or self._names(told.open_but_old, item)):
+                raise Violation(f"run {told.run} was asked for {item.name} by its date, and leaves it")
+
+    def _met_before(self, item: Item, told: Told) -> bool:
+        """Tell whether an earlier run of the store may have seen a document."""
+        others = (run for run in self._saw if run != told.run and self._store_of[run] == told.store)
+        return any(self._saw[run] >= item.made_at for run in others)
 
     def _require_said(self, item: Item, told: Told) -> None:
         if item.is_closed or item.closed_in not in {None, told.store}:
@@ -470,8 +566,10 @@ class Judge:
             return True
         if item.old and item.by_hand:
             return item.kind != ALLOCATION
+        # A store that was set back and has not seen a removed allocation since cannot know of it.
         forgot = self._forgot.get(told.store)
-        lost = not item.shown and forgot is not None and forgot > item.moved_at
+        again = (at for at in self._through[told.store] if forgot and forgot < at < item.moved_at)
+        lost = not item.shown and forgot is not None and not any(again)
         return bool(self.booked[item]) and told.store in self._stores[item] and not (item.denied or lost)
 
     def _names(self, text: str, item: Item) -> bool:
@@ -481,7 +579,8 @@ class Judge:
 
     def all_is_well(self, stores: Iterable[int]) -> None:
         """Require that all is there once, or named open with its reason."""
-        told = [self.told[store] for store in stores]
+        wanted = set(stores)
+        told = [one for (store, _), one in self.told.items() if store in wanted]
         open_ = "\n".join(one.open for one in told)
         for item in self.items:
             if item.plain and not self.booked[item]:
@@ -491,6 +590,20 @@ class Judge:
                 raise Violation(f"in the end {item.name} is neither in LN nor named as open")
         for one in told:
             self._require_nothing_hidden(one)
+        # Of both organisations the last run's page tells what is open, and so do the tasks.
+        for one in {said.store: said for said in sorted(told, key=lambda said: said.began)}.values():
+            self._require_no_other_task(one)
+
+    def _require_no_other_task(self, told: Told) -> None:
+        """Require that people have one task of each thing that lasts, and none of what has passed."""
+        markers = [one for one in self._open_markers() if f" {told.connection} " in one]
+        lasting = {"/before start]": told.waits_from_before, "/unanswered]": "### Unknown" in told.open}
+        for end, there in lasting.items():
+            found = [one for one in markers if one.endswith(end)]
+            if len(found) > 1 or (found and not there):
+                raise Violation(f"in the end tasks are open of what has passed: {', '.join(found)}")
+        if told.waits_from_before and not any(one.endswith("/before start]") for one in markers):
+            raise Violation("in the end no task tells of what waits from before the start")
 
     def posts_again(self, body: bytes, before: Told | None) -> None:
         """A further run posts a document though nothing happened since: only what was named as open."""

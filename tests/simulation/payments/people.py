@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -35,6 +35,8 @@ _NEVER = ("edit what", "take back", "apply what")
 _BANKS = {"GBP": ("settlement", "55779911"), "EUR": ("euro", "31926819")}
 _OTHER_BANK = ("reserve", "55779922")
 _RATES = {"GBP": Decimal(1), "EUR": Decimal("1.09177")}
+# Each organisation has invoice numbers of its own.
+_NUMBERS = 10_000
 # What is from before the start is so much older.
 _BEFORE = timedelta(days=2)
 
@@ -52,10 +54,12 @@ class Bookkeeper:
         start: datetime,
         *,
         by_hand: bool,
+        organisation: int = 0,
     ) -> None:
         self._rng, self._clock, self._xero, self._ln, self._judge = rng, clock, xero, ln, judge
         self._start, self._by_hand = start, by_hand
-        self._numbers = 0
+        self._organisation = organisation
+        self._numbers = _NUMBERS * organisation
         self.client = Who(trade.CUSTOMERS[6].name, True, trade.CUSTOMERS[6].number)
         self.supplier = Who(trade.SUPPLIERS[0].name, False, trade.SUPPLIERS[0].number)
         self.stranger = Who(trade.CUSTOMERS_WITHOUT_CODE[0].name, True, "")
@@ -157,8 +161,16 @@ class Bookkeeper:
     def _made(
         self, kind: str, xero_id: str, content: Content, who: Who, prepayment: Item | None = None
     ) -> Item:
+        old = content.day < self._start.date()
         item = Item(
-            kind, xero_id, content, who, self._now(), prepayment, old=content.day < self._start.date()
+            kind,
+            xero_id,
+            content,
+            who,
+            self._now(),
+            prepayment,
+            old=old,
+            organisation=self._organisation,
         )
         self._judge.made(item)
         if item.old and self._by_hand and self._rng.random() < 0.7:
@@ -282,7 +294,7 @@ class Bookkeeper:
         )
 
     def _closed(self) -> list[Item]:
-        return [one for one in self._judge.items if one.closed is not None and not one.gone]
+        return [one for one in self._mine() if one.closed is not None and not one.gone]
 
     def _free(self, items: Iterable[Item]) -> Item | None:
         """Return a prepayment that Xero lets people edit: nothing was ever applied of it."""
@@ -303,7 +315,10 @@ class Bookkeeper:
             prepayment.moved_at = self._now()
 
     def _items(self, kind: str) -> list[Item]:
-        return [one for one in self._judge.items if one.kind == kind and not one.gone]
+        return [one for one in self._mine() if one.kind == kind and not one.gone]
+
+    def _mine(self) -> Iterator[Item]:
+        return (one for one in self._judge.items if one.organisation == self._organisation)
 
     def _left(self, prepayment: Item) -> Decimal:
         applied = sum(one.content.amount for one in self._items(ALLOCATION) if one.prepayment is prepayment)

@@ -34,6 +34,11 @@ ANY, DECIDE = "anything", "decide"
 WAIT = "wait"
 LOST, OLD, ELSEWHERE = "lost", "old", "old, and elsewhere"
 PAYMENTS, WATCH = "payments", "watch"
+# How far lists are behind: always by as much, by less or more with each answer, or for stretches of time.
+STEADY, EACH, STRETCHES = "always the same", "with each answer", "for stretches"
+# What a run is asked for: times in seconds before it begins, a date in days before.
+SINCE, UNTIL, DATE, DRY = "since", "until", "date", "dry run"
+_LONG_AGO = 3 * 86_400
 
 
 class Visit(NamedTuple):
@@ -42,7 +47,8 @@ class Visit(NamedTuple):
     It begins `after` seconds after the run before it ended, or, `beside` it, after that one began; people do
     `acts` a little before. `store` says what happened to the place's store before: nothing, LOST, OLD (an
     earlier copy put back), or ELSEWHERE (the same, in a place that has not seen a later one). `settings` of
-    the connection change before it. `flow` is PAYMENTS or WATCH.
+    the connection change before it. `flow` is PAYMENTS or WATCH. `asked` is what somebody asks for by hand.
+    The credentials lead to the Xero `organisation`, by its number; `named`: the connection names the first.
     """
 
     place: int
@@ -52,6 +58,9 @@ class Visit(NamedTuple):
     store: str = ""
     settings: tuple[tuple[str, str | int], ...] = ()
     flow: str = PAYMENTS
+    asked: tuple[tuple[str, int], ...] = ()
+    organisation: int = 0
+    named: bool = False
 
 
 class Script(NamedTuple):
@@ -70,12 +79,15 @@ class Script(NamedTuple):
     parallel: int
     page_size: int
     overlap: int
-    lag: float  # by so many seconds Xero's lists are behind
+    lag: float  # by so many seconds Xero's lists are behind, at most
     ahead: tuple[float, ...]  # the clocks, by place
     touches: bool  # an allocation moves the time of its prepayment
     ids: str  # of allocations: "shown", "hidden", or "appear" before the second run
     decides: float  # how often, of their acts, people see to the audit table
     rates: Rates
+    lags: str = STEADY  # how the lists are behind by `lag` at most
+    organisations: int = 1  # of Xero, in each of which people are at work
+    earlier: bool = False  # people ask for windows from before the start: nothing of then is in LN yet
 
     def chance(self) -> Chance:
         """Return what decides about the faults."""
@@ -101,7 +113,7 @@ _KINDS = ("unknown_payments", "unknown_prepayments", "unknown_allocations")
 def script(seed: int) -> Script:
     """Return the schedule of a seed."""
     rng = random.Random(f"payments {seed}")  # noqa: S311
-    themed = rng.random() < 0.45
+    themed = rng.random() < 0.55
     theme = rng.choice(tuple(THEMES.values())) if themed else None
     made = _anything(rng, seed)
     made = theme(rng, made) if theme else made
@@ -142,6 +154,7 @@ def _anything(rng: random.Random, seed: int) -> Script:
             person=rng.choice((0.0, 0.01, 0.03)),
             kinds=_that_may(kinds, check),
         ),
+        lags=rng.choice((STEADY, EACH, STRETCHES)),
     )
 
 
@@ -162,9 +175,20 @@ def _visits(rng: random.Random, *, spoilt: bool, settles: bool) -> tuple[Visit, 
                 store=rng.choice(("", LOST, OLD)) if spoilt and not beside else "",
                 settings=_settings(rng) if settles and rng.random() < 0.2 else (),
                 flow=WATCH if rng.random() < 0.15 else PAYMENTS,
+                asked=_asked(rng) if rng.random() < 0.15 else (),
             )
         )
     return tuple(visits)
+
+
+def _asked(rng: random.Random) -> tuple[tuple[str, int], ...]:
+    """Return what somebody asks for: a window of their own, a dry run, or a dry run of such a window."""
+    since = rng.choice((600, 3600, 100_000))
+    until = rng.choice((1, 30, 200, 599))
+    window = rng.choice(
+        (((SINCE, since),), ((UNTIL, until),), ((SINCE, since), (UNTIL, until)), ((DATE, rng.randrange(2)),))
+    )
+    return rng.choice((window, window, ((DRY, 1),), (*window, (DRY, 1))))
 
 
 def _settings(rng: random.Random) -> tuple[tuple[str, str | int], ...]:
@@ -200,6 +224,88 @@ def _lists_lag(rng: random.Random, made: Script) -> Script:
     )
     return _calmly(made)._replace(
         theme="lists lag", visits=visits, lag=assumptions.bounds.lag * rng.uniform(0.7, 1.0), overlap=0
+    )
+
+
+def _lists_lag_unevenly(rng: random.Random, made: Script) -> Script:
+    """One answer shows Xero as it is, and the next as it was, while things are made and undone."""
+    first = rng.choices(("receive", "apply all", "receive a prepayment", "edit a prepayment"), k=2)
+    then = rng.choice(("delete a payment", "remove an allocation", "apply a part", "void a prepayment"))
+    visits = (
+        Visit(0, 0.0),
+        Visit(0, rng.choice((200.0, 400.0)), acts=tuple(first)),
+        Visit(0, rng.choice((10.0, 100.0, 310.0)), acts=(then,)),
+    )
+    return _calmly(made)._replace(
+        theme="lists lag unevenly",
+        visits=visits,
+        lag=assumptions.bounds.lag * rng.uniform(0.7, 1.0),
+        lags=rng.choice((EACH, STRETCHES)),
+    )
+
+
+def _other_organisation(rng: random.Random, made: Script) -> Script:
+    """The credentials lead to another organisation of Xero for a while, and people go on in both."""
+    acts = ("receive", "pay a supplier", ANY, ANY)
+    gap = rng.choice((0.0, 400.0, 4000.0))
+    there = Visit(0, gap, acts=acts, organisation=1, named=rng.random() < 0.3)
+    return _calmly(made)._replace(
+        theme="another organisation",
+        # The way back comes once faults have ended.
+        visits=(Visit(0, 0.0), there),
+        organisations=2,
+        check=CHECK_FIRST,
+    )
+
+
+def _by_hand(rng: random.Random, made: Script) -> Script:
+    """Somebody asks for windows of their own, and for dry runs, between those of the scheduled runs."""
+    asked = [_asked(rng) for _ in range(2)]
+    acts = (("receive", "pay a supplier"), ("receive a prepayment", "receive"))
+    gaps = [rng.choice((30.0, 400.0, 4000.0, 100_000.0)) for _ in range(2)]
+    visits = (
+        Visit(0, 0.0),
+        Visit(0, gaps[0], acts=acts[0], asked=asked[0]),
+        Visit(0, gaps[1], acts=acts[1], asked=asked[1]),
+    )
+    return _calmly(made)._replace(theme="windows by hand", visits=visits[rng.randrange(2) :])
+
+
+def _earlier(rng: random.Random, made: Script) -> Script:
+    """Somebody asks for a window from before the start, and scheduled runs go on behind it."""
+    window = rng.choice((((SINCE, _LONG_AGO),), ((SINCE, _LONG_AGO), (UNTIL, rng.choice((1, 500))))))
+    # The first such run asks whether the store may be new, and a person confirms it.
+    asked = Visit(0, 400.0, asked=window)
+    visits = (asked, asked._replace(acts=("receive",)))
+    before = Visit(0, 0.0, asked=((DRY, 1),)) if rng.random() < 0.5 else Visit(0, 0.0)
+    return _calmly(made)._replace(
+        theme="from before the start",
+        visits=(before, *visits) if rng.random() < 0.5 else visits,
+        opening=(*made.opening, "an old payment", "an old prepayment"),
+        check=CHECK_FIRST,
+        earlier=True,
+    )
+
+
+def _task_lost(rng: random.Random, made: Script) -> Script:
+    """A run fails, Mambu's answer to its task is lost, and then the store is, or an old copy comes back."""
+    kinds = frozenset({Fault.NO_GRANT, Fault.RESET_DONE, Fault.TIMEOUT_DONE, Fault.EMPTY_504_DONE})
+    visits = (
+        Visit(0, 0.0),
+        Visit(0, rng.choice((60.0, 700.0)), acts=("receive",), store=rng.choice(("", LOST, OLD))),
+        Visit(0, rng.choice((60.0, 700.0, 50_000.0)), store=rng.choice((LOST, LOST, OLD))),
+    )
+    old = rng.choice(((), ("an old payment",)))
+    return made._replace(
+        theme="a task and the store are lost",
+        visits=visits,
+        opening=(*made.opening, *old),
+        separate=False,
+        check=CHECK_FIRST,
+        retries=0,
+        decides=0.0,
+        ids="shown",
+        rates=Rates(fault=0.5, most=rng.choice((3, 5, 8)), person=0.0, kinds=kinds),
     )
 
 
@@ -337,6 +443,11 @@ def _calmly(made: Script) -> Script:
 THEMES: dict[str, Callable[[random.Random, Script], Script]] = {
     "our clock": _our_clock,
     "lists lag": _lists_lag,
+    "lists lag unevenly": _lists_lag_unevenly,
+    "other organisation": _other_organisation,
+    "by hand": _by_hand,
+    "earlier": _earlier,
+    "task lost": _task_lost,
     "quietly closed": _quietly_closed,
     "gone in doubt": _gone_in_doubt,
     "closing hides": _closing_hides,

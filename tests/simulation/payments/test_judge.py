@@ -354,3 +354,102 @@ def test_a_further_run_that_posts_what_was_done() -> None:
     item = paid(books)
     posted(books, item)
     broken(lambda: books.posts_again(message(item), told()), "of which nothing was open")
+
+
+def test_a_dry_run_that_posts() -> None:
+    """A dry run that posts something is seen."""
+    books = judge()
+    item = paid(books)
+    books.began(3, 0, BEGAN, dry=True)
+    broken(lambda: books.leaves(3, message(item), BEGAN), "is dry")
+
+
+def test_a_dry_run_that_leaves_traces() -> None:
+    """A dry run that changes Mambu's tasks, or what is on record, is seen."""
+    books = judge()
+    books.began(3, 0, BEGAN, dry=True)
+    broken(lambda: books.tells_mambu(3), "changes something in Mambu")
+    broken(lambda: books.left_as_it_was(3, same=False), "changes what is on record")
+
+
+def test_a_dry_run_takes_over_from_nobody() -> None:
+    """A dry run beside one that stands still is no other that took over."""
+    books = judge()
+    items = [paid(books, f"303-SI1-{number}") for number in range(3)]
+    books.at_a_door(1, BEGAN)
+    books.stands_still(1, BEGAN)
+    books.began(3, 0, BEGAN, dry=True)
+    books.at_a_door(3, BEGAN + dt.timedelta(minutes=5))
+    for item in items:
+        books.leaves(1, message(item), BEGAN + dt.timedelta(minutes=6))
+
+
+def test_another_organisation_than_is_named() -> None:
+    """A run that comes through, or posts, in another organisation than the connection names is seen."""
+    books = judge()
+    item = paid(books)
+    books.began(3, 0, BEGAN, astray=True)
+    broken(lambda: books.leaves(3, message(item), BEGAN), "of another organisation")
+    broken(lambda: books.ended(told(run=3)), "comes through in another organisation")
+
+
+def test_a_document_of_another_organisation() -> None:
+    """A run that posts what is in another organisation is seen; that it does not is asked of no run."""
+    books = judge()
+    item = paid(books, organisation=1)
+    broken(lambda: books.leaves(1, message(item), BEGAN), "reads another organisation")
+    books.ended(told())
+    broken(lambda: books.ended(told(organisation=1)), "hides that LN does not have")
+
+
+def test_a_window_by_hand_that_leaves_something_out() -> None:
+    """Of a window that somebody asks for, all that changed in it is asked, and nothing else."""
+    books = judge()
+    paid(books)
+    books.ended(told(by_hand=True, since=MADE + dt.timedelta(minutes=1)))
+    broken(lambda: books.ended(told(by_hand=True, since=MADE)), "hides that LN does not have")
+
+
+def test_a_window_from_before_the_start_that_holds_back_what_is_dated_in_it() -> None:
+    """What is dated in a window from before the start, and nobody was told of, is to be sent."""
+    books = judge()
+    item = paid(books, old=True)
+    page = f"# Payments\n\n## From before the start: 1\n\n- {item.xero_id}\n"
+    since = START - dt.timedelta(days=3)
+    asked = told(by_hand=True, since=since, page=page, exit_code=1)
+    broken(lambda: books.ended(asked), "by its date, and leaves it")
+    # What an earlier run may have told people of waits for them.
+    books.sees(2, BEGAN)
+    books.ended(asked)
+
+
+def test_a_wrong_window_is_told_to_who_asks_for_it() -> None:
+    """Of a window that cannot be asked for no task has to tell; of any other failure one has to."""
+    books = judge()
+    books.ended(told(completed=False, exit_code=2, by_hand=True))
+    broken(lambda: books.ended(told(completed=False, exit_code=3, by_hand=True)), "no task tells of it")
+
+
+def test_tasks_of_what_has_passed() -> None:
+    """In the end a task of what no longer waits, and none of what does, are seen."""
+    books = judge()
+    books.ended(told())
+    books.mambu_has([task(1, "Payments [Daybook payments default 2026-11-19 exceptions/before start]")])
+    broken(lambda: books.all_is_well([0]), "tasks are open of what has passed")
+    books.mambu_has([])
+    books.ended(told(page="# Payments\n\n## From before the start: 1\n\n- one\n", exit_code=1))
+    broken(lambda: books.all_is_well([0]), "no task tells of what waits")
+
+
+def test_a_removed_part_that_a_lost_store_never_saw_go() -> None:
+    """That a part went is asked of a store that was lost only where it has seen the part again since."""
+    books = judge()
+    whole, part = prepaid(books)
+    posted(books, whole)
+    posted(books, part)
+    books.forgot(0, BEGAN + dt.timedelta(minutes=2))
+    part.gone, part.shown, part.moved_at = True, False, BEGAN + dt.timedelta(minutes=10)
+    later = {"began": LATER + dt.timedelta(minutes=2), "until": LATER + dt.timedelta(minutes=2)}
+    books.ended(told(**later))
+    books.ended(told(began=BEGAN + dt.timedelta(minutes=5)))
+    broken(lambda: books.ended(told(**later)), "went, which LN has")

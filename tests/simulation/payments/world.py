@@ -14,6 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from blocks import connections, xero_payments
+from blocks.sandbox.chart import ORGANISATION_NAME
 from blocks.sandbox.ln import LnOptions, LnStandIn
 from blocks.sandbox.mambu import MambuOptions, MambuStandIn
 from blocks.sandbox.xero import XeroOptions, XeroStandIn
@@ -35,8 +36,22 @@ from tests.simulation.payments.connection import connection
 from tests.simulation.payments.doors import doors
 from tests.simulation.payments.faults import MAMBU, POST, READ, Fault
 from tests.simulation.payments.judge import Judge, Told
+from tests.simulation.payments.lags import Lags
 from tests.simulation.payments.people import Bookkeeper
-from tests.simulation.payments.script import ANY, DECIDE, ELSEWHERE, LOST, WAIT, WATCH, Script, Visit
+from tests.simulation.payments.script import (
+    ANY,
+    DATE,
+    DECIDE,
+    DRY,
+    ELSEWHERE,
+    LOST,
+    SINCE,
+    UNTIL,
+    WAIT,
+    WATCH,
+    Script,
+    Visit,
+)
 from tests.simulation.payments.stores import PaymentsFile
 from tests.simulation.play import Pause, Play, Runner, Violation
 from tests.simulation.stores import Copy, WatchedStore
@@ -45,15 +60,19 @@ START = dt.datetime(2026, 11, 20, 9, 0, tzinfo=dt.UTC)
 # A person confirms what may be confirmed, and the run is started again, so often.
 _CONFIRMED_AT_MOST = 3
 _DUE_TO_STAND_STILL = 5.0
+_USUAL = Visit(0, 0.0)
 _LONG_WAIT = 1200.0
 
 
 class Run(Runner):
     """One run in a place, and what struck it."""
 
-    def __init__(self, world: World, number: int, place: int) -> None:
+    def __init__(self, world: World, number: int, place: int, visit: Visit) -> None:
         super().__init__(world, number, world.store_of(place))
         self.world, self.place = world, place
+        self.organisation = visit.organisation
+        self.asked = dict(visit.asked) if visit.flow != WATCH else {}
+        self.dry = DRY in self.asked
         self.struck: set[str] = set()
         self.released = False  # it has given the payments back
         self.process: Process | None = None
@@ -93,7 +112,8 @@ class World(Play):
         self.start = START - dt.timedelta(hours=1)
         self.checked = script.check != CHECK_OFF
         self.by_hand = not (script.separate and BY_HAND_WITH_ONE_STORE)
-        self.xero, self.ln = _xero(self.clock, script), _ln(self.clock, script)
+        self.xeros = [_xero(self.clock, script, number) for number in range(script.organisations)]
+        self.ln, self.lags = _ln(self.clock, script), Lags(loop, script)
         self.mambu = MambuStandIn(None, self.clock, MambuOptions())
         self.judge = Judge(
             self.start,
@@ -102,15 +122,19 @@ class World(Play):
             lease=LEASE,
             once=self.checked or script.holds,
         )
-        self.person = Bookkeeper(
-            random.Random(f"people {script.seed}"),  # noqa: S311
-            self.clock,
-            self.xero,
-            self.ln,
-            self.judge,
-            self.start,
-            by_hand=self.by_hand,
-        )
+        self._bookkeepers = [
+            Bookkeeper(
+                random.Random(f"people {script.seed}{number or ''}"),  # noqa: S311
+                self.clock,
+                xero,
+                self.ln,
+                self.judge,
+                self.start,
+                by_hand=self.by_hand and not script.earlier,
+                organisation=number,
+            )
+            for number, xero in enumerate(self.xeros)
+        ]
         self._settings: dict[str, str | int] = dict(_settings(script))
         self._machines = [Machine(_home(files[0], place)) for place in range(2)]
         self.administrators = [
@@ -118,6 +142,7 @@ class World(Play):
             for number, file in enumerate(files)
         ]
         self.under_way = 0
+        self.said = 0  # how often people said something of the audit table
         # Copies of stores, each with the number of runs that had come so far by then as to read Xero's lists.
         self._copies: list[tuple[int, int, Copy]] = []
         self._counted: set[int] = set()
@@ -125,7 +150,7 @@ class World(Play):
         self._seen: Counter[int] = Counter()  # how many of them a place has seen
         self._calls_for: dict[int, int] = {}  # the place where a store that was spoilt is found out
         self._further = False  # a run that has nothing new to do
-        self._before: dict[int, Told] = {}
+        self._before: dict[tuple[int, int], Told] = {}
 
     def store_of(self, place: int) -> int:
         """Return the number of the store that the runs of a place have."""
@@ -143,7 +168,10 @@ class World(Play):
         if self.rng.random() < self.script.decides:
             self._decides()
             return "looks at the audit table"
-        return self.person.act()
+        return self._somebody().act()
+
+    def _somebody(self) -> Bookkeeper:
+        return self.rng.choice(self._bookkeepers) if len(self._bookkeepers) > 1 else self._bookkeepers[0]
 
     def _decides(self) -> None:
         number = self.rng.randrange(2) if self.script.separate else 0
@@ -155,7 +183,7 @@ class World(Play):
     def reached(self, run: Runner, place: str, name: str) -> Any:
         """Count a touch of the outside, and return what strikes there."""
         assert isinstance(run, Run)
-        if name.endswith("/Payments"):
+        if name.endswith("/Payments") and not run.dry:
             self._reads_lists(run)
         fault = super().reached(run, place, name)
         if fault is None:
@@ -182,10 +210,11 @@ class World(Play):
         """Let the judge know of a document that leaves. Raises Violation."""
         self.judge.leaves(run.number, body, self.clock.now())
         if self._further:
-            self.judge.posts_again(body, self._before.get(run.machine))
+            self.judge.posts_again(body, self._before.get((run.machine, run.organisation)))
 
     def _reads_lists(self, run: Run) -> None:
         """Count a run that has come so far as to read Xero's lists, which it does with a store it trusts."""
+        self.judge.sees(run.number, self.clock.now())
         if run.number not in self._counted:
             self._counted.add(run.number)
             self._reads[run.machine] += 1
@@ -201,8 +230,8 @@ class World(Play):
         """Play the schedule. Raises Violation."""
         with apart(), patch.object(xero_payments, "PAGE_SIZE", self.script.page_size):
             for act in self.script.opening:
-                if act != WAIT:
-                    self.person.act(act)
+                for person in self._bookkeepers if act != WAIT else ():
+                    person.act(act)
                 await asyncio.sleep(_LONG_WAIT if act == WAIT else 1)
             await self._visits()
             await self._heal()
@@ -215,13 +244,13 @@ class World(Play):
                 self.require_none()
             await asyncio.sleep(visit.after)
             if self.script.ids == "appear" and number == 1:
-                self.xero.options = self.xero.options.changed({"allocation_ids": True})
+                for xero in self.xeros:
+                    xero.options = xero.options.changed({"allocation_ids": True})
             await self._acts(visit)
             self._settings |= dict(visit.settings)
             if visit.store:
                 self._spoil(visit)
-            flow = watch if visit.flow == WATCH else payments
-            under_way.append(self.loop.create_task(self.run(visit.place, flow)))
+            under_way.append(self.loop.create_task(self.run(visit.place, visit)))
         await asyncio.wait(under_way)
         self.require_none()
 
@@ -235,7 +264,7 @@ class World(Play):
                 by_hand = name == "book by hand"
                 await administrator.close_something(by_hand=by_hand)
             else:
-                what = self.person_acts() if name == ANY else self.person.act(name)
+                what = self.person_acts() if name == ANY else self._somebody().act(name)
             if what:
                 self.acted(what)
             await asyncio.sleep(self.rng.uniform(0.5, 2))
@@ -260,30 +289,57 @@ class World(Play):
         self.note(f"the store is {visit.store}")
         self.faults[f"store {visit.store}"] += 1
 
-    async def run(self, place: int, flow: Any = payments) -> Told | None:
-        """Run a flow in a place; return what it said, or None where it died."""
+    async def run(self, place: int, visit: Visit = _USUAL) -> Told | None:
+        """Run the flow of a visit in a place; return what it said, or None where it died."""
         number = self.store_of(place)
         if self.administrators[number].spoilt:
             place = self._calls_for[number]
-        run = Run(self, len(self._runs) + 1, place)
+        run = Run(self, len(self._runs) + 1, place, visit)
+        flow: Any = watch if visit.flow == WATCH else payments
         self._runs.append(run)
         self._keep_copy(number)
         self.under_way += 1
+        settings, where = dict(self._settings), visit.organisation
+        if visit.named:
+            settings["organisation"] = ORGANISATION_NAME
         if flow is payments:
-            self.judge.began(run.number, number, self.clock.now())
-        self.note(f"run {run.number}: begins in place {place}")
+            astray = visit.named and bool(where)
+            began = self.clock.now()
+            self.judge.began(run.number, number, began, organisation=where, dry=run.dry, astray=astray)
+        self.note(f"run {run.number}: begins in place {place} {run.asked or ''}")
+        before = self._copies[-1][2], self.said, self.under_way, len(self._runs)
         try:
             name = NAMES[number]
-            with connections.provided({name: connection(self.start, number, self._settings)}):
-                await self.attempt(run, run_flow(self._process(run), flow, connection=name))
+            asked = self._parameters(run.asked)
+            with connections.provided({name: connection(self.start, number, settings, where)}):
+                await self.attempt(run, run_flow(self._process(run), flow, connection=name, **asked))
         finally:
             self.under_way -= 1
             self._keep_copy(number)
+        if run.dry:
+            after = self._copies[-1][2], self.said, self.under_way + 1, len(self._runs)
+            if before[1:] == after[1:]:
+                self.check(lambda: self.judge.left_as_it_was(run.number, same=before[0] == after[0]))
+            return None
         if flow is not payments:
             if not run.struck and self.under_way == 0:
                 self.check(lambda: self.judge.watched(number, NAMES[number]))
             return None
         return await self._told(run)
+
+    def _parameters(self, asked: dict[str, int]) -> dict[str, Any]:
+        """Return what a run is asked for: nothing from before the start, unless people ask for that."""
+        now, least = self.clock.now(), dt.datetime.min.replace(tzinfo=dt.UTC)
+        if not self.script.earlier:
+            least = self.start
+        given: dict[str, Any] = {
+            name: max(now - dt.timedelta(seconds=asked[name]), least)
+            for name in (SINCE, UNTIL)
+            if name in asked
+        }
+        if DATE in asked:
+            given["date"] = max((now - dt.timedelta(days=asked[DATE])).date(), least.date())
+        return {**given, "dry_run": True} if DRY in asked else given
 
     def _process(self, run: Run) -> Process:
         async def around(name: str, call: Any) -> Any:
@@ -323,6 +379,8 @@ class World(Play):
             until=summary.until,
             page=pages[0] if pages else "",
             calm=not run.struck & {MAMBU, STORE} and self.under_way == 0,
+            by_hand=bool(run.asked),
+            organisation=run.organisation,
         )
         self.note(f"run {run.number}: said {told.exit_code}, {told.sentence} {told.open}")
         if STORE not in run.struck:
@@ -342,24 +400,29 @@ class World(Play):
         for place in places:
             if self.script.holds:
                 # What a run finds of unknown outcome, people see after it, and the next one goes by that.
-                await self._run_well(place)
+                await self._run_everywhere(place)
                 await self.administrators[self.store_of(place)].answer_for_all()
-            await self._run_well(place)
+            await self._run_everywhere(place)
         if not (self.checked or self.script.holds):
             # Where LN books twice, what is left of a prepayment is wrong there, and nothing comes right.
             return
         self.check(lambda: self.judge.all_is_well(places))
         self._further, self._before = True, dict(self.judge.told)
         for place in places:
-            await self._run_well(place)
+            await self._run_everywhere(place)
         self.check(lambda: self.judge.all_is_well(places))
         self.require_none()
 
-    async def _run_well(self, place: int) -> None:
+    async def _run_everywhere(self, place: int) -> None:
+        """Run in each organisation, the first one last."""
+        for number in reversed(range(self.script.organisations)):
+            await self._run_well(place, _USUAL._replace(organisation=number))
+
+    async def _run_well(self, place: int, visit: Visit) -> None:
         told: Told | None = None
         for _ in range(_CONFIRMED_AT_MOST):
             confirmed = self.faults["a beginning is confirmed"]
-            told = await self.run(place)
+            told = await self.run(place, visit)
             self.require_none()
             if self.faults["a beginning is confirmed"] == confirmed:
                 break
@@ -376,7 +439,7 @@ def _settings(script: Script) -> Iterator[tuple[str, str | int]]:
         yield kind, "hold" if script.holds else "send"
 
 
-def _xero(clock: Any, script: Script) -> XeroStandIn:
+def _xero(clock: Any, script: Script, number: int) -> XeroStandIn:
     options = XeroOptions(
         payments_per_day=0,
         payment_history_days=0,
@@ -384,7 +447,11 @@ def _xero(clock: Any, script: Script) -> XeroStandIn:
         allocation_touches=script.touches,
         allocation_ids=script.ids == "shown",
     )
-    return XeroStandIn(None, clock, options)
+    xero = XeroStandIn(None, clock, options)
+    if number:
+        # No two organisations have the same ids.
+        xero.state._ids = random.Random(number)  # noqa: S311
+    return xero
 
 
 def _ln(clock: Any, script: Script) -> LnStandIn:
