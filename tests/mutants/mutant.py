@@ -48,6 +48,7 @@ class DoesNotApply(Exception):
 class Mutant:
     """A slip: `old` stands once in `file` and becomes `new`.
 
+    `also` are further such changes of the file, where two places do the same work and one alone would do.
     `tests` are the fast tests that guard it, `simulation` the one that plays its code, if one does. `fault`
     names what it stands for among FAULTS and ONCE_UNNOTICED. `survives` says why nothing notices it, where
     that is known and accepted.
@@ -62,15 +63,18 @@ class Mutant:
     simulation: str | None = None
     fault: str = ""
     survives: str = ""
+    also: tuple[tuple[str, str], ...] = ()
 
     def applied(self, text: str) -> str:
         """Return its file's text with the slip in it. Raises DoesNotApply."""
-        if (count := text.count(self.old)) != 1:
-            raise DoesNotApply(
-                f"«{self.name}» changes a text that stands {count} times in {self.file}, not once: adapt it "
-                "in tests/mutants/listed to the code as it is now."
-            )
-        return text.replace(self.old, self.new)
+        for old, new in ((self.old, self.new), *self.also):
+            if (count := text.count(old)) != 1:
+                raise DoesNotApply(
+                    f"{self.name!r} changes a text that stands {count} times in {self.file}, not once: adapt "
+                    "it in tests/mutants/listed to the code as it is now."
+                )
+            text = text.replace(old, new)
+        return text
 
 
 class Place(NamedTuple):
@@ -90,8 +94,9 @@ class Place(NamedTuple):
         fault: str = "",
         tests: tuple[str, ...] = (),
         survives: str = "",
+        also: tuple[tuple[str, str], ...] = (),
     ) -> Mutant:
         """Return a mutant of the file; `tests` guard it in place of the file's own."""
         return Mutant(
-            name, self.layer, self.file, old, new, tests or self.tests, self.simulation, fault, survives
+            name, self.layer, self.file, old, new, tests or self.tests, self.simulation, fault, survives, also
         )

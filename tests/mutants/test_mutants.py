@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,8 +73,16 @@ def test_mutants_stand_for_known_faults_alone() -> None:
 @pytest.mark.parametrize("text", ["", "b", "aa"])
 def test_a_mutant_that_does_not_fit_says_so(text: str) -> None:
     """A mutant whose text is not in its file, or there twice, is not tried in silence."""
-    with pytest.raises(DoesNotApply, match="«a slip»"):
+    with pytest.raises(DoesNotApply, match="'a slip'"):
         mutant().applied(text)
+
+
+def test_a_mutant_changes_each_of_its_places() -> None:
+    """A mutant of two places changes both, and is not tried where the second is gone."""
+    both = replace(mutant(), also=(("c", "d"),))
+    assert both.applied("a c") == "b d"
+    with pytest.raises(DoesNotApply, match="'a slip'"):
+        both.applied("a")
 
 
 def test_a_draw_is_the_same_all_day_and_another_the_next() -> None:

@@ -103,7 +103,7 @@ class _Yard:
             with self._copy() as copy, copy.broken(mutant):
                 ended = copy.run(*_PYTEST, "-n0", *mutant.tests, seconds=_bound(usual))
             if ended.code in {_USAGE, _NO_TESTS}:
-                raise Unsound(f"The tests of «{mutant.name}» cannot be run:\n{_end_of(ended)}")
+                raise Unsound(f"The tests of {mutant.name!r} cannot be run:\n{_end_of(ended)}")
             return Tried(mutant, _noticed(ended, By.TESTS), time.monotonic() - began)
 
         return self._each(one, mutants, "fast tests")
@@ -136,7 +136,7 @@ class _Yard:
             result = one(item)
             done.append(result)
             self._say(
-                f"{what} {len(done)}/{len(items)}: «{result.mutant.name}»: {result.by}, "
+                f"{what} {len(done)}/{len(items)}: {result.mutant.name!r}: {result.by}, "
                 f"{result.seconds:.0f} s"
             )
             return result

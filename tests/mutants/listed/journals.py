@@ -28,12 +28,8 @@ _AGAIN = f"{_TESTS}/test_look_again.py"
 _LATE = f"{_AGAIN}::test_a_request_carried_out_after_all_was_finished_is_found"
 _FLOW = Place(JOURNALS, "flows/journals/flow.py", (_LATE,), "journals")
 _INTENTS = Place(JOURNALS, "flows/journals/intents.py", (f"{_TESTS}/test_intents.py",), "journals")
-_REMOVE = Place(JOURNALS, "flows/journals/remove.py", (f"{_TESTS}/test_intents.py",))
-_WITHDRAW = Place(
-    JOURNALS,
-    "flows/journals/withdraw.py",
-    (f"{_TESTS}/test_intents.py",),
-)
+_REMOVE = Place(JOURNALS, "flows/journals/remove.py", (f"{_TESTS}/test_intents.py",), "journals")
+_WITHDRAW = Place(JOURNALS, "flows/journals/withdraw.py", (f"{_TESTS}/test_intents.py",), "journals")
 
 MUTANTS = (
     _EXTRACT.broken(
@@ -186,19 +182,28 @@ MUTANTS = (
         "a void of ours that comes late is a person's",
         "record.state in {JournalState.WITHDRAWING, JournalState.WITHDRAWN}",
         "record.state in {JournalState.WITHDRAWN}",
-        fault="the late void",
         tests=(f"{_TESTS}/test_intents.py",),
     ),
     _READ.broken(
         "lines sent under another day are sent under this one as well",
         "return [record for record in other if not planned.isdisjoint(entries_of(record) or ())]",
         "return [record for record in other if planned.issuperset(entries_of(record) or ())]",
-        fault="a line under two days",
     ),
     _READ.broken(
         "what was sent under other days is not looked for",
         "other = [record for record in near if record.day != night.day.date]",
         "other = [record for record in near if record.day == night.day.date]",
+    ),
+    _READ.broken(
+        "neither the record nor Xero is asked for what was sent under other days",
+        "    if not len(entries):\n",
+        "    if True:\n",
+        also=(
+            (
+                "if others or before is None or (before.zone, before.label, before.first_day) != settings:",
+                "if others:",
+            ),
+        ),
         fault="a line under two days",
     ),
     _READ.broken(
@@ -276,6 +281,12 @@ MUTANTS = (
         "in (await changed_since(night, earlier) if nightly else {}).items():",
         "in dict[dt.date, list[str]]().items():",
         fault="the double after a pause",
+    ),
+    _INTENTS.broken(
+        "a withdrawal is not written down before Xero is asked",
+        '    await _move(night, record, JournalState.WITHDRAWING, f"to be {target.lower()} by withdraw")\n',
+        "    pass\n",
+        fault="the late void",
     ),
     _INTENTS.broken(
         "a withdrawal without an answer is not waited for",
