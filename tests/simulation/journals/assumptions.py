@@ -29,8 +29,8 @@ What else is assumed, and why:
   middle of a run is an outage (and that is generated).
 - Mambu's lines of a day change only so that their count is one that the day has not had: a change that
   leaves the count as it was is seen with --refresh alone, as the README says.
-- A copy or reversal that a person made is not rewritten by them: no record knows it, so nobody could tell
-  what it is.
+- A copy or reversal that a person made is not rewritten by them, nor made of a rewritten journal: no record
+  knows it, so nobody could tell what it is.
 - From a journal that was renamed no lines are moved elsewhere: rewritten, they would be told by nothing.
 - A copy of a journal whose run died before it learnt the id is taken for the journal, and so withdrawn; the
   journal itself, once renamed, is not found by a withdrawal.

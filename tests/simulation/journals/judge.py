@@ -600,6 +600,8 @@ class Judge:
         now: Journal | None = None
         for change in held.changes:
             own = change.run is not None and self.runs[change.run].store == reader.store and change.at < read
+            # What a pause let in got no answer in time: the record knows no id of it, and a list can lag.
+            own = own and not change.late
             if change.at <= at or (own and not self._was_lost(reader.store, change.at)):
                 now = change.now
         return now

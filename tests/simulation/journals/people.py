@@ -226,6 +226,9 @@ class Accountant:
 
     def copy(self, journal: Journal, _rng: random.Random) -> bool:
         """Copy it, as Xero's screen does."""
+        if any("EntryID: " not in row["Description"] for row in self._draft(journal).rows):
+            # Rewritten texts are no record's in a copy: nobody could tell what it is.
+            return False
         carried = self.carried[journal.journal_id]
         copy = self.stand_in.people.copy(journal.journal_id)
         self.carried[copy.journal_id] = carried
@@ -235,9 +238,8 @@ class Accountant:
 
     def reverse(self, journal: Journal, rng: random.Random) -> bool:
         """Reverse it: a draft of opposite amounts."""
-        if journal.journal_id in self.copies:
+        if journal.journal_id in self.copies or not self.copy(journal, rng):
             return False
-        self.copy(journal, rng)
         copy = self.stand_in.people.journal(self.copies.pop())
         draft = self._draft(copy)
         for row in draft.rows:
