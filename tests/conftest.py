@@ -33,10 +33,17 @@ def few_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 @pytest.fixture(scope="session")
 def prefect(few_certificates: None) -> Iterator[None]:
-    """Run flows of this session against one temporary Prefect server."""
+    """Run flows of this session against one temporary Prefect server.
+
+    Logs stay here: nobody reads them there, and sending them is a tenth of the work.
+    """
+    from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
+    with (
+        temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}),
+        prefect_test_harness(server_startup_timeout=120),
+    ):
         yield
 
 

@@ -33,6 +33,8 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         "PREFECT_HOME": str(home / "prefect"),
         "DAYBOOK_HOME": str(home / "daybook"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # Nobody reads them there, and sending them is work.
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         **more,
     }

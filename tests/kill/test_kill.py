@@ -18,7 +18,7 @@ from tests.kill.payments import Payments
 from tests.kill.points import deck
 from tests.prefect_server import environment, server
 
-KILLS = 12
+KILLS = 8
 SEED = 2026
 
 
