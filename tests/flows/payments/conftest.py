@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+from collections.abc import Awaitable, Callable
 
+import pytest
+from click.testing import CliRunner, Result
+
+from blocks import connections
+from flows.main import main
 from tests.blocks.conftest import database, postgres_schema
 from tests.sandboxed import Sandboxed
+
+Audit = Callable[..., Awaitable[Result]]
 
 __all__ = ["database", "postgres_schema", "quiet"]
 
@@ -15,3 +23,18 @@ def quiet(sandbox: Sandboxed) -> Sandboxed:
     """Give the test a sandbox in which nothing was paid but what the test pays."""
     sandbox.control("xero/options", {"payments_per_day": 0})
     return sandbox
+
+
+@pytest.fixture
+def audit(quiet: Sandboxed) -> Audit:
+    """Give the test the command `audit` for the connection that leads to the sandbox."""
+
+    def invoked(*arguments: str) -> Result:
+        with connections.provided({"default": quiet.payment_connection()}):
+            return CliRunner().invoke(main, ["audit", *arguments])
+
+    async def run(*arguments: str) -> Result:
+        # A command has an event loop of its own.
+        return await asyncio.to_thread(invoked, *arguments)
+
+    return run

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
-from blocks import connections
 from blocks.incidents import Incident
 from flows.main import main
 from tests.flows.journals.aftermath import page, tasks
+from tests.flows.payments.conftest import Audit
 from tests.flows.payments.trading import allocate, of_ln, pay, prepay, statuses
 from tests.sandboxed import Sandboxed
 
-Audit = Callable[..., Awaitable[Result]]
 LONG_AGO = [dt.date(2026, 10, day) for day in (29, 30, 30)]
 TODAY = dt.datetime.now(dt.UTC).date()
 
@@ -27,21 +24,6 @@ async def waiting(sandbox: Sandboxed) -> list[Incident]:
     async with sandbox.payment_connection().store.open() as store:
         found = await store.incidents.all("default")
     return [one for one in found if one.stage == "exceptions"]
-
-
-@pytest.fixture
-def audit(quiet: Sandboxed) -> Audit:
-    """Give the test the command `audit` for the connection that leads to the sandbox."""
-
-    def invoked(*arguments: str) -> Result:
-        with connections.provided({"default": quiet.payment_connection()}):
-            return CliRunner().invoke(main, ["audit", *arguments])
-
-    async def run(*arguments: str) -> Result:
-        # A command has an event loop of its own.
-        return await asyncio.to_thread(invoked, *arguments)
-
-    return run
 
 
 async def test_they_are_one_incident_and_one_line_until_a_person_closes_them(

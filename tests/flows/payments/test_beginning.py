@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import shutil
 import stat
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-from click.testing import CliRunner, Result
-
-from blocks import connections
 from blocks.audit_rows import Status
-from flows.main import main
 from flows.payments.beginning import NotConfirmed
+from tests.flows.payments.conftest import Audit
 from tests.flows.payments.test_payments_flow import collected_until, forget, incidents
 from tests.flows.payments.trading import LN_CALL, of_ln, pay, statuses
 from tests.sandboxed import Outcome, Sandboxed
-
-Audit = Callable[..., Awaitable[Result]]
-
-
-@pytest.fixture
-def audit(quiet: Sandboxed) -> Audit:
-    """Give the test the command `audit` for the connection that leads to the sandbox."""
-
-    def invoked(*arguments: str) -> Result:
-        with connections.provided({"default": quiet.payment_connection()}):
-            return CliRunner().invoke(main, ["audit", *arguments])
-
-    async def run(*arguments: str) -> Result:
-        # A command has an event loop of its own.
-        return await asyncio.to_thread(invoked, *arguments)
-
-    return run
 
 
 def refused(outcome: Outcome, *words: str) -> None:
