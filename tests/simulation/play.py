@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+import httpx
+
 from blocks.errors import DaybookError, StoreError
 from tests.simulation.chance import STORE, Chance, Point
 from tests.simulation.loop import LoopClock, VirtualLoop
@@ -69,6 +71,16 @@ class Script(Protocol):
         """Return all of it by name, for people."""
 
 
+class Witness(Protocol):
+    """Who sees what leaves the runs of a schedule and how they end, whatever they do with their stores."""
+
+    def leaves(self, run: Runner, request: httpx.Request) -> None:
+        """See a request leave."""
+
+    def ends(self, run: Runner, word: str) -> None:
+        """Hear how a run ended: how its process did, or with which exit code its command would."""
+
+
 class Runner:
     """One run, and the process that it lives in."""
 
@@ -112,7 +124,13 @@ class Runner:
 
 
 class Play:
-    """A schedule under way. `play` plays it."""
+    """A schedule under way. `play` plays it.
+
+    With a `witness`, stores are no part of the outside: a call of one takes no time, never fails, and moves
+    nothing that is left to chance. So what the witness sees is the same however often stores are asked.
+    """
+
+    witness: Witness | None = None
 
     def __init__(
         self,
@@ -136,6 +154,11 @@ class Play:
         self._runs: list[Any] = []
         self._pending: set[asyncio.Task[Any]] = set()
 
+    @property
+    def elapsed(self) -> float:
+        """Return the virtual seconds since the schedule began."""
+        return self.loop.time() - self._began
+
     async def play(self) -> Figures:
         """Play the schedule. Raises Violation."""
         for file in self.files:
@@ -143,7 +166,7 @@ class Play:
         random.seed(self.script.seed)
         await self.played()
         self.require_none()
-        return Figures(self.loop.time() - self._began, self.points, self.faults)
+        return Figures(self.elapsed, self.points, self.faults)
 
     async def played(self) -> None:
         """Play the schedule, whatever it consists of. Raises Violation."""
@@ -199,6 +222,8 @@ class Play:
     async def store_call(self, run: Runner, name: str, call: Callable[[], Awaitable[Any]]) -> Any:
         """Make a call of a run's store, or let it fail."""
         run.require_alive()
+        if self.witness is not None:
+            return await call()
         fault = self.reached(run, STORE, f"store.{name}")
         await asyncio.sleep(self.rng.uniform(0, 0.02))
         await run.goes_on()
@@ -233,19 +258,29 @@ class Play:
     async def attempt(self, run: Runner, work: Awaitable[T]) -> T | None:
         """Let a run do its work; return what came of it, or None where it failed or died."""
         try:
-            return await work
+            done = await work
         except Crashed:
+            self.ends(run, "died")
             self.note(f"run {run.number}: died")
         except DaybookError as error:
+            self.ends(run, f"exit code {error.exit_code}")
             self.note(f"run {run.number}: {type(error).__name__}: {error}")
         except Violation:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, no run may end in it
             self.violation = self.violation or error
             self.note(f"run {run.number}: {error!r}")
+        else:
+            self.ends(run, str(getattr(done, "type", "")))
+            return done
         finally:
             run.dead = True
         return None
+
+    def ends(self, run: Runner, word: str) -> None:
+        """Let the witness hear how a run ended, if there is one."""
+        if self.witness is not None:
+            self.witness.ends(run, word)
 
     def check(self, check: Callable[[], None]) -> None:
         """Keep the first violation, wherever it is seen: code under test must not be able to swallow it."""
@@ -258,7 +293,7 @@ class Play:
     def note(self, text: str) -> None:
         """Add a line to the trace, if there is one."""
         if self.trace is not None:
-            self.trace.append(f"{self.loop.time() - self._began:9.1f} s  {text}")
+            self.trace.append(f"{self.elapsed:9.1f} s  {text}")
 
     def require_none(self) -> None:
         """Raise the first violation, if there was one."""

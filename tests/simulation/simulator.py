@@ -13,7 +13,7 @@ from typing import Any
 from blocks.quiet import quiet_prefect
 from tests.simulation.chance import Chance
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.play import Figures, Play
+from tests.simulation.play import Figures, Play, Witness
 from tests.simulation.stores import StoreFile
 from tests.simulation.subjects import JOURNALS, Subject, subject
 
@@ -29,16 +29,25 @@ class Simulator:
     def __init__(self, of: Subject, loop: VirtualLoop, files: list[StoreFile]) -> None:
         self._of, self._loop, self._files = of, loop, files
 
-    def play(self, seed: int, *, trace: list[str] | None = None) -> Figures:
+    def play(
+        self, seed: int, *, trace: list[str] | None = None, witness: Witness | None = None
+    ) -> Figures:
         """Play the schedule of a seed. Raises Violation."""
         made = self._of.script(seed)
-        return self.play_script(made, made.chance(), trace=trace)
+        return self.play_script(made, made.chance(), trace=trace, witness=witness)
 
-    def play_script(self, made: Any, chance: Chance, *, trace: list[str] | None = None) -> Figures:
+    def play_script(
+        self,
+        made: Any,
+        chance: Chance,
+        *,
+        trace: list[str] | None = None,
+        witness: Witness | None = None,
+    ) -> Figures:
         """Play a schedule with the faults that `chance` decides. Raises Violation."""
-        return self._loop.run_until_complete(
-            self._played(self._of.world(self._loop, self._files, made, chance, trace))
-        )
+        world = self._of.world(self._loop, self._files, made, chance, trace)
+        world.witness = witness
+        return self._loop.run_until_complete(self._played(world))
 
     async def _played(self, world: Play) -> Figures:
         try:

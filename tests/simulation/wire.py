@@ -87,6 +87,8 @@ class Wire(httpx.AsyncBaseTransport):
     async def _carried(self, request: httpx.Request, place: str, fault: Any) -> httpx.Response:
         await self._run.goes_on()
         self._run.leaves(place, request.headers.get("idempotency-key", ""), request.content)
+        if self._play.witness is not None:
+            self._play.witness.leaves(self._run, request)
         await asyncio.sleep(self._some(0.2))
         self._run.require_alive()
         if fault is not None:

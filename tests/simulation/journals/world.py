@@ -552,6 +552,7 @@ class World(Play):
             code, differs = local.exit_code(told, error), told.tied_out is False
             open_ = _named_open(run.process.artifacts, f"journals-{told.date}")
         self.note(f"run {run.number}: exit code {code}")
+        self.ends(run, f"exit code {code}")
         calm = not run.disturbed and not self.under_way
         run.office.judge.ended(
             End(run.number, code, state.is_completed(), state.message or "", open_, differs, calm)

@@ -382,6 +382,7 @@ class World(Play):
             by_hand=bool(run.asked),
             organisation=run.organisation,
         )
+        self.ends(run, f"exit code {told.exit_code}")
         self.note(f"run {run.number}: said {told.exit_code}, {told.sentence} {told.open}")
         if STORE not in run.struck:
             self.check(lambda: self.judge.ended(told))
