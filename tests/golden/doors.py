@@ -7,12 +7,12 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import httpx
 
+from tests.golden.stored import words_of
 from tests.simulation.play import Runner, Violation
 from tests.simulation.simulator import simulator
 
@@ -27,6 +27,7 @@ class Seen:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.words: set[str] = set()
 
     def leaves(self, run: Runner, request: httpx.Request) -> None:
         """Write a request down: when it left, for where, under which key, and its bytes."""
@@ -36,6 +37,7 @@ class Seen:
             # Keys of tasks are drawn for each; and their texts are for people.
             headers, body = [], bare_task(json.loads(body))
         self._add(run, request.method, str(request.url), *headers, body)
+        self.words.update(words_of(run.file))
 
     def ends(self, run: Runner, word: str) -> None:
         """Write down how a run ended."""
@@ -70,31 +72,37 @@ def seen_of(of: str, seed: int) -> list[str]:
     return seen.lines
 
 
-def digests(of: str) -> dict[str, str]:
-    """Return a digest of each few schedules of a simulation, played on all processors."""
+def digests(of: str) -> dict[str, Any]:
+    """Play schedules on all processors; return a digest of each few, and what words stood in their stores."""
     firsts = range(0, _SCHEDULES, _TOGETHER)
     # As tests/simulation/many.py does it.
     with multiprocessing.get_context("spawn").Pool(os.cpu_count() or 1) as pool:
-        return dict(pool.imap(partial(_digest, of), firsts))
+        found = pool.map(partial(_few, of), firsts, chunksize=1)
+    words = set().union(*(seen.words for seen in found))
+    return {
+        "digests": {
+            f"{first:03} to {first + _TOGETHER - 1:03}": _digest(seen)
+            for first, seen in zip(firsts, found, strict=True)
+        },
+        "words in the store": sorted(words),
+    }
 
 
-def _digest(of: str, first: int) -> tuple[str, str]:
-    seeds = range(first, first + _TOGETHER)
-    told = hashlib.sha256("\n".join(_lines(of, seeds)).encode()).hexdigest()
-    return f"{seeds[0]:03} to {seeds[-1]:03}", told
-
-
-def _lines(of: str, seeds: range) -> Iterator[str]:
+def _few(of: str, first: int) -> Seen:
+    seen = Seen()
     with simulator(of) as place:
-        for seed in seeds:
-            seen = Seen()
+        for seed in range(first, first + _TOGETHER):
             try:
                 place.play(seed, witness=seen)
             except Violation:
                 seen.lines.append("a rule is broken")
-            yield from seen.lines
+    return seen
+
+
+def _digest(seen: Seen) -> str:
+    return hashlib.sha256("\n".join(seen.lines).encode()).hexdigest()
 
 
 if __name__ == "__main__":
-    # python -m tests.golden.doors payments 4711: what is seen of a schedule, to compare it with another code's.
+    # python -m tests.golden.doors payments 4711: one schedule, to be compared with another code's
     print(*seen_of(sys.argv[1], int(sys.argv[2])), sep="\n")

@@ -29,9 +29,7 @@ class Simulator:
     def __init__(self, of: Subject, loop: VirtualLoop, files: list[StoreFile]) -> None:
         self._of, self._loop, self._files = of, loop, files
 
-    def play(
-        self, seed: int, *, trace: list[str] | None = None, witness: Witness | None = None
-    ) -> Figures:
+    def play(self, seed: int, *, trace: list[str] | None = None, witness: Witness | None = None) -> Figures:
         """Play the schedule of a seed. Raises Violation."""
         made = self._of.script(seed)
         return self.play_script(made, made.chance(), trace=trace, witness=witness)
