@@ -23,9 +23,9 @@ def told(prefect: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
         return commands.session(sandbox, folder, patch.setenv)
 
 
-@pytest.mark.parametrize("part", ["commands", "writes to Xero", "tasks", "tables", "Prefect"])
+@pytest.mark.parametrize("part", ["commands", "writes to Xero", "tasks", "tables", "Prefect", "places"])
 def test_what_commands_say_and_leave(told: Any, part: str) -> None:
-    """Exit codes, JSON, requests, tasks, tables, artifacts and blocks are those of an earlier code."""
+    """Exit codes, JSON, requests, tasks, tables, artifacts, blocks and files are those of an earlier code."""
     now, before = as_kept(part.replace(" ", "_").lower(), told[part])
     assert now == before
 

@@ -17,11 +17,13 @@ from typing import Any
 from unittest.mock import patch
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 
 from tests.golden.doors import marker_of
 from tests.sandboxed import DATE, Sandboxed
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_HASH = re.compile(r"[0-9a-f]{12,}")
 _NAME = "golden"
 _CONTACT, _INVOICE = "ABC Customer ltd", "303-SI1-1234567890"
 
@@ -106,12 +108,14 @@ def session(sandbox: Sandboxed, folder: Path, setenv: Callable[[str, str], None]
     tasks = _failures(commands)
     _payments(commands, folder)
     _wrong_use(commands)
+    _automations(commands)
     return {
         "commands": commands.told,
         "writes to Xero": writes,
         "tasks": tasks,
         "tables": _tables(store),
         "Prefect": _in_prefect(),
+        "places": {"variables": sorted(sandbox.process.env), "home": _files(folder / "home")},
     }
 
 
@@ -200,6 +204,21 @@ def _wrong_use(commands: Session) -> None:
     commands.say("save under no name", "save", "No Name", module="blocks")
 
 
+def _automations(commands: Session) -> None:
+    commands.say("automations without a deployment", "automations")
+    with get_client(sync_client=True) as client:
+        client.create_deployment(client.create_flow_from_name("watch"), "after-trouble")
+    commands.say("automations", "automations")
+    # Brought up to date by their names: there are no more of them than before.
+    commands.say("automations, again", "automations")
+
+
+def _files(home: Path) -> list[str]:
+    """Return what files are in a home folder, by their names."""
+    names = {str(file.relative_to(home)) for file in home.rglob("*") if file.is_file()}
+    return sorted({_HASH.sub("HASH", _DATE.sub("DATE", name)) for name in names})
+
+
 def _tables(store: Path) -> dict[str, str]:
     """Return how the tables of a store were made, blanks aside."""
     with contextlib.closing(sqlite3.connect(store)) as connection:
@@ -211,12 +230,31 @@ def _tables(store: Path) -> dict[str, str]:
 def _in_prefect() -> dict[str, Any]:
     """Return what runs and saved connections are called in Prefect."""
     with get_client(sync_client=True) as client:
-        artifacts = {_DATE.sub("DATE", f"{one.key} ({one.type})") for one in client.read_artifacts(limit=200)}
+        # Tests of others may have been there before.
+        left = client.read_artifacts(sort=ArtifactSort.CREATED_DESC, limit=200)
+        artifacts = {
+            f"{_DATE.sub('DATE', one.key)} ({one.type})" for one in left if one.key and _NAME in one.key
+        }
+        runs = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=60)
+        flows = {
+            client.read_flow(run.flow_id).name for run in runs if run.parameters.get("connection") == _NAME
+        }
         documents = client.read_block_documents(limit=200)
-        flows = [one.name for one in client.read_flows(limit=200)]
+        automations = sorted((one.name, _trigger(one.trigger)) for one in client.read_automations())
     saved = {
         f"{one.block_type.slug} {one.name}": sorted(one.block_schema.fields["properties"])
         for one in documents
         if one.block_type and one.block_schema and (one.name or "").startswith(_NAME)
     }
-    return {"artifacts": sorted(artifacts), "flows": sorted(flows), "blocks": saved}
+    return {
+        "artifacts": sorted(artifacts),
+        "flows": sorted(flows),
+        "blocks": saved,
+        "automations": automations,
+    }
+
+
+def _trigger(trigger: Any) -> str:
+    """Return upon which events of which flows an automation acts."""
+    told = trigger.model_dump(mode="json", include={"after", "expect", "match_related", "posture", "within"})
+    return json.dumps({name: sorted(one) if isinstance(one, list) else one for name, one in told.items()})
