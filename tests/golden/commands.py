@@ -108,13 +108,13 @@ def session(sandbox: Sandboxed, folder: Path, setenv: Callable[[str, str], None]
     tasks = _failures(commands)
     _payments(commands, folder)
     _wrong_use(commands)
-    _automations(commands)
+    automations = _automations(commands)
     return {
         "commands": commands.told,
         "writes to Xero": writes,
         "tasks": tasks,
         "tables": _tables(store),
-        "Prefect": _in_prefect(),
+        "Prefect": {**_in_prefect(), "automations": automations},
         "places": {"variables": sorted(sandbox.process.env), "home": _files(folder / "home")},
     }
 
@@ -204,13 +204,19 @@ def _wrong_use(commands: Session) -> None:
     commands.say("save under no name", "save", "No Name", module="blocks")
 
 
-def _automations(commands: Session) -> None:
+def _automations(commands: Session) -> list[tuple[str, str]]:
     commands.say("automations without a deployment", "automations")
     with get_client(sync_client=True) as client:
-        client.create_deployment(client.create_flow_from_name("watch"), "after-trouble")
-    commands.say("automations", "automations")
-    # Brought up to date by their names: there are no more of them than before.
-    commands.say("automations, again", "automations")
+        deployment = client.create_deployment(client.create_flow_from_name("watch"), "after-trouble")
+        commands.say("automations", "automations")
+        # Brought up to date by their names: there are no more of them than before.
+        commands.say("automations, again", "automations")
+        found = client.read_automations()
+        # Tests of others may come after.
+        for one in found:
+            client.delete_automation(one.id)
+        client.delete_deployment(deployment)
+    return sorted((one.name, _trigger(one.trigger)) for one in found)
 
 
 def _files(home: Path) -> list[str]:
@@ -240,18 +246,12 @@ def _in_prefect() -> dict[str, Any]:
             client.read_flow(run.flow_id).name for run in runs if run.parameters.get("connection") == _NAME
         }
         documents = client.read_block_documents(limit=200)
-        automations = sorted((one.name, _trigger(one.trigger)) for one in client.read_automations())
     saved = {
         f"{one.block_type.slug} {one.name}": sorted(one.block_schema.fields["properties"])
         for one in documents
         if one.block_type and one.block_schema and (one.name or "").startswith(_NAME)
     }
-    return {
-        "artifacts": sorted(artifacts),
-        "flows": sorted(flows),
-        "blocks": saved,
-        "automations": automations,
-    }
+    return {"artifacts": sorted(artifacts), "flows": sorted(flows), "blocks": saved}
 
 
 def _trigger(trigger: Any) -> str:
