@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from blocks.command_line import run_command
 from blocks.errors import UsageError
+from blocks.process import run_command
 
 if TYPE_CHECKING:
-    from blocks.environment import Connections
+    from blocks.connections.environment import Connections
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -45,7 +45,7 @@ def save(name: str, env_file: Path | None) -> None:
     Mambu's variables make the first, Infor's the second. Saving it again replaces it. The README lists the
     variables.
     """
-    from blocks import environment
+    from blocks.connections import environment
 
     if not _NAME.fullmatch(name):
         raise UsageError("A connection's name has small letters, digits and single dashes, such as acme-uk.")
@@ -94,18 +94,18 @@ def keep_database_private() -> None:
 
 
 async def _upgrade(name: str) -> None:
-    from blocks.payment_connection import store_of
+    from blocks.connections.payments import store_of
 
     await (await store_of(name)).open().upgrade()
 
 
 async def _register() -> list[str]:
-    from blocks.connections import JournalConnection
-    from blocks.infor_ln import InforLNCredentials
-    from blocks.mambu import MambuCredentials
-    from blocks.payment_connection import PaymentConnection
-    from blocks.store import DaybookStore
-    from blocks.xero import XeroCredentials
+    from blocks.connections.journals import JournalConnection
+    from blocks.connections.payments import PaymentConnection
+    from blocks.infor_ln.credentials import InforLNCredentials
+    from blocks.mambu.credentials import MambuCredentials
+    from blocks.store.block import DaybookStore
+    from blocks.xero.credentials import XeroCredentials
 
     kinds = (
         MambuCredentials,

@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from blocks.command_line import run_command
 from blocks.dates import require_askable
+from blocks.process import run_command
 
 
 class _JournalsByDefault(click.Group):
@@ -96,7 +96,7 @@ def _reached(command: Callable[..., Any]) -> Callable[..., Any]:
         sandbox_dir: Path | None,
         **rest: Any,
     ) -> Any:
-        from flows import local
+        from flows.cli import session as local
 
         named, in_sandbox, directory = context.obj
         place = sandbox_dir or directory
@@ -140,7 +140,7 @@ def journals(
     as_json: bool,
 ) -> None:
     """One day, Mambu to Xero. Safe to run again: only what Xero does not have is sent."""
-    from flows import local
+    from flows.cli import session as local
 
     parameters = {"date": date, "dry_run": dry_run, "refresh": refresh, "start_from": start_from}
     directory = local.sandbox_directory(sandbox_dir) if sandbox or sandbox_dir else None
@@ -167,7 +167,8 @@ def payments(
 
     Instants are ISO 8601, such as 2026-11-20T08:00:00+00:00; without an offset they are UTC.
     """
-    from flows import local, paying
+    from flows.cli import payments as paying
+    from flows.cli import session as local
 
     parameters = {"since": since, "until": until, "date": date, "dry_run": dry_run}
     directory = local.sandbox_directory(sandbox_dir) if sandbox or sandbox_dir else None
@@ -202,8 +203,9 @@ def audit(
     if context.invoked_subcommand is not None:
         context.obj = (connection, sandbox, sandbox_dir)
         return
-    from blocks.audit_rows import Status
-    from flows import auditing, local
+    from blocks.store.audit_rows import Status
+    from flows.cli import audit as auditing
+    from flows.cli import session as local
 
     directory = local.sandbox_directory(sandbox_dir) if sandbox or sandbox_dir else None
     wanted = [Status(status) for status in statuses]
@@ -223,7 +225,7 @@ def discard(
     With --before-start, close all documents that are dated before the connection's start and wait for a
     person's word.
     """
-    from flows import auditing
+    from flows.cli import audit as auditing
 
     if (key is None) is not before_start:
         raise click.UsageError("Give either a KEY or --before-start.")
@@ -238,7 +240,7 @@ def discard(
 @_reached
 def undiscard(key: str, connection: str, directory: Path | None) -> None:
     """Reopen the document KEY. Of one of unknown outcome this says that LN does not have it."""
-    from flows import auditing
+    from flows.cli import audit as auditing
 
     auditing.discard(connection, directory, key, None)
 
@@ -251,7 +253,7 @@ def begin(connection: str, directory: Path | None) -> None:
     What people booked in LN by hand and the store does not know is sent again: carry their decisions over
     first (audit import), or discard it. From then on LN's word for what it has is an answer.
     """
-    from flows import auditing
+    from flows.cli import audit as auditing
 
     auditing.begin(connection, directory)
 
@@ -261,7 +263,7 @@ def begin(connection: str, directory: Path | None) -> None:
 @_reached
 def export_decisions(file: Path, connection: str, directory: Path | None) -> None:
     """Write to FILE what people have decided on documents: what they discarded, and reopened."""
-    from flows import auditing
+    from flows.cli import audit as auditing
 
     auditing.export_decisions(connection, directory, file)
 
@@ -271,7 +273,7 @@ def export_decisions(file: Path, connection: str, directory: Path | None) -> Non
 @_reached
 def import_decisions(file: Path, connection: str, directory: Path | None) -> None:
     """Take over the decisions in FILE, as audit export wrote it. What was decided here later stands."""
-    from flows import auditing
+    from flows.cli import audit as auditing
 
     auditing.import_decisions(connection, directory, file)
 
@@ -295,7 +297,8 @@ def withdraw(
     as_json: bool,
 ) -> None:
     """Take a day's drafts out of Xero, after a question; what a person posted or edited stays."""
-    from flows import local, withdrawing
+    from flows.cli import session as local
+    from flows.cli import withdraw as withdrawing
 
     parameters = {"date": date, "include_posted": include_posted, "include_edited": include_edited}
     directory = local.sandbox_directory(sandbox_dir) if sandbox or sandbox_dir else None
@@ -315,7 +318,7 @@ def incidents(
     as_json: bool,
 ) -> None:
     """Show what is open, since when, and what to do about it. Exit code 1 while something is open."""
-    from flows import local
+    from flows.cli import session as local
 
     directory = local.sandbox_directory(sandbox_dir) if sandbox or sandbox_dir else None
     sys.exit(local.show_incidents(connection, directory, date, only_open=only_open, as_json=as_json))
@@ -327,7 +330,7 @@ def automations(notify: str | None) -> None:
     """Create Prefect's automations for runs that crashed, went silent, are late, or failed."""
     import asyncio
 
-    from flows.automations import create
+    from flows.cli.automations import create
 
     for name in asyncio.run(create(notify)):
         click.echo(name)
@@ -351,9 +354,9 @@ def automations(notify: str | None) -> None:
 @click.option("--limits", is_flag=True, help="Enforce Xero's limits on calls.")
 def sandbox(port: int, directory: Path | None, lines_per_day: int, limits: bool) -> None:
     """Serve the stand-ins for Mambu, Xero and Infor LN on this machine until interrupted."""
+    from blocks.sandbox.app import serve
     from blocks.sandbox.process import SandboxSettings
-    from blocks.sandbox.server import serve
-    from flows import local
+    from flows.cli import session as local
 
     serve(SandboxSettings(local.sandbox_directory(directory), port, lines_per_day, limits))
 

@@ -1,6 +1,6 @@
 """Watch: runs that died or never came about are recorded, and people are told.
 
-Started by Prefect's automations after a crashed, late or failed run (flows/automations.py). It sends
+Started by Prefect's automations after a crashed, late or failed run (flows/cli/automations.py). It sends
 nothing: the next run of the flow makes good what is missing, and this one sees that nobody has to wait for
 it to be told.
 """
@@ -14,14 +14,15 @@ from prefect.blocks.core import Block
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from blocks.connections import JournalConnection, NoSuchConnection, connection_named
+from blocks.connections.journals import JournalConnection
+from blocks.connections.lookup import NoSuchConnection, connection_named
+from blocks.connections.payments import PaymentConnection
 from blocks.errors import DaybookError
-from blocks.payment_connection import PaymentConnection
-from flows.journals import night
+from flows.journals import run as night
 from flows.journals import watch as journals
-from flows.payments import exchange
+from flows.payments import run as exchange
 from flows.payments import watch as payments
-from flows.reports import run_log
+from flows.runtime.artifacts import run_log
 
 B = TypeVar("B", bound=Block)
 

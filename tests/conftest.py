@@ -8,8 +8,8 @@ from pathlib import Path
 import certifi
 import pytest
 
-from blocks.quiet import quiet_prefect
-from tests.sandboxed import Sandboxed
+from blocks.process import quiet_prefect
+from tests.helpers.sandboxed import Sandboxed
 
 quiet_prefect()
 

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from blocks.sandbox.process import SandboxProcess, SandboxSettings
-from tests.prefect_server import ROOT, environment, process, run, server, wait_until
+from tests.helpers.prefect_server import ROOT, environment, process, run, server, wait_until
 
 DATE = "2026-11-18"
 _KNOWN_KEYS = {

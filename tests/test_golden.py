@@ -10,7 +10,7 @@ import pytest
 
 from tests.golden import commands, doors, names, small_days
 from tests.golden.kept import as_kept
-from tests.sandboxed import Sandboxed
+from tests.helpers.sandboxed import Sandboxed
 from tests.simulation.subjects import SUBJECTS
 
 

@@ -15,11 +15,11 @@ import pytest
 from prefect.blocks.core import Block
 
 from blocks.__main__ import main as blocks_commands
-from blocks.connections import JournalConnection
-from blocks.environment import VARIABLES
-from blocks.payment_connection import PaymentConnection
+from blocks.connections.environment import VARIABLES
+from blocks.connections.journals import JournalConnection
+from blocks.connections.payments import PaymentConnection
 from flows.main import main as flows_commands
-from tests.prefect_server import ROOT, environment
+from tests.helpers.prefect_server import ROOT, environment
 
 README = (ROOT / "README.md").read_text()
 

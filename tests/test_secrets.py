@@ -12,9 +12,9 @@ from urllib.parse import quote_plus
 import httpx
 import pytest
 
-from blocks.sandbox.xero import CLIENT_ID
-from tests.prefect_server import environment, run, server
-from tests.sandboxed import DATE, Sandboxed
+from blocks.sandbox.xero.app import CLIENT_ID
+from tests.helpers.prefect_server import environment, run, server
+from tests.helpers.sandboxed import DATE, Sandboxed
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ def main() -> int:
     arguments = _arguments()
     # Until serve() takes over, Ctrl-C in mid-import ends the process without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from blocks.sandbox.server import SandboxError, SandboxSettings, serve
+    from blocks.sandbox.app import SandboxError, SandboxSettings, serve
 
     settings = SandboxSettings(
         directory=arguments.dir,

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from blocks.sandbox.clock import SandboxClock
-from blocks.sandbox.fault_rules import KINDS
-from blocks.sandbox.faults import Faults, read_body
+from blocks.sandbox.faults.layer import Faults, read_body
+from blocks.sandbox.faults.rules import KINDS
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from blocks.sandbox.faults import TRANSPORT
+from blocks.sandbox.faults.layer import TRANSPORT
 from blocks.sandbox.process import SandboxError
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.journals.books import Match
 from flows.journals.models import Plan
-from flows.journals.rounding import controlled_rounding, line_ids
+from flows.journals.process.rounding import controlled_rounding, line_ids
+from flows.journals.reconciliation import Match
 
 
 def amounts_to_send(plan: Plan, matched: Match, missing: pa.Table) -> pa.Table:

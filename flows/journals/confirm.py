@@ -7,18 +7,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from blocks.entry_ids import pack
-from blocks.store import JournalRecord, JournalState, latest
-from flows.journals.books import Match
+from blocks.store.models import JournalRecord, JournalState, latest, pack
 from flows.journals.models import LiveJournal, Plan
 from flows.journals.narration import Narration
-from flows.journals.night import Night
+from flows.journals.prepare import digest_of
 from flows.journals.read import Books, read_back
+from flows.journals.reconciliation import Match
 from flows.journals.records import record_of
-from flows.journals.sealing import digest_of
+from flows.journals.run import Night
 from flows.journals.send import Sent
 from flows.journals.tie_out import Confirmed, confirmed
-from flows.tasks import run_task
+from flows.runtime.tasks import run_task
 
 
 async def confirm(night: Night, plan: Plan, sent: Sent) -> Confirmed:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from flows.journals.beside import Row, View
-from flows.journals.models import NOT_OURS, LiveJournal, Plan
-from flows.journals.tax import is_taxed
+from flows.journals.matching import Row, View
+from flows.journals.models import NOT_OURS, LiveJournal, Plan, is_taxed
 from flows.money import money_text
-from flows.words import counted, listed
+from flows.runtime.text import counted, listed
 
 # What takes an edited journal of a status out of Xero.
 _WITHDRAWN_WITH = {"DRAFT": "--include-edited", "POSTED": "--include-edited --include-posted"}

@@ -13,13 +13,12 @@ from prefect.context import TaskRunContext
 
 from blocks.dates import utc_text
 from blocks.errors import Refusal
-from blocks.mambu import PAGE_LINES
-from flows.days import Day
+from blocks.mambu.client import PAGE_LINES
+from flows.days import Day, Window, whole, windows
 from flows.journals.lines import lines_of_day, read_lines, staged_lines
-from flows.journals.night import Night
+from flows.journals.run import Night
 from flows.journals.staging import Staged, cache_key, from_cache, hand_on, staged
-from flows.journals.windows import Window, whole, windows
-from flows.tasks import run_task
+from flows.runtime.tasks import run_task
 
 # Lines can still be committed into a day while it is read; this often the reading starts over.
 ATTEMPTS = 3

@@ -13,26 +13,28 @@ from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from blocks.connections import JournalConnection
+from blocks.connections.journals import JournalConnection
 from blocks.dates import require_askable
 from blocks.errors import DaybookError
-from blocks.home import keep_new_files_private
-from flows import reports
-from flows.journals.deliver import deliver
+from blocks.process import keep_new_files_private
+from flows.journals.confirm import confirm
 from flows.journals.extract import extract
 from flows.journals.look_again import changed_since
 from flows.journals.look_back import unfinished_days
 from flows.journals.models import Plan
-from flows.journals.night import Night, opened
-from flows.journals.process import plan_of, process
+from flows.journals.process.tasks import plan_of, process
 from flows.journals.record import begin, end, note_changed, recorded
-from flows.journals.report import Report
-from flows.journals.send import rehearse
+from flows.journals.report.artifacts import Report
+from flows.journals.report.summary import Summary
+from flows.journals.run import Night, opened
+from flows.journals.send import rehearse, send
 from flows.journals.staging import StartFrom, take_over
 from flows.journals.start import settle_day
-from flows.journals.summary import Summary
-from flows.lease import held
-from flows.words import clocks_differ, fault_of
+from flows.journals.tie_out import Confirmed
+from flows.runtime import artifacts as reports
+from flows.runtime.lease import held
+from flows.runtime.run import clocks_differ
+from flows.runtime.text import fault_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,3 +157,24 @@ async def rehearsed(night: Night, summary: Summary, asked: Asked) -> None:
     plan = await planned(night, summary, asked)
     with night.in_stage("send"):
         summary.take_rehearsal(plan, *await rehearse(night, plan))
+
+
+# A key can answer for a journal that was deleted since; it is then sent again under another, this often.
+ROUNDS = 3
+
+
+async def deliver(night: Night, plan: Plan) -> tuple[Confirmed, set[str]]:
+    """Bring a day into Xero; return how it stands there, and the narrations that were sent just now.
+
+    Raises what `send` raises. May be run again at any time, by anybody.
+    """
+    created: set[str] = set()
+    for _ in range(ROUNDS):
+        with night.in_stage("send"):
+            sent = await send(night, plan)
+        with night.in_stage("confirm"):
+            confirmed = await confirm(night, plan, sent)
+        created |= sent.ids.keys()
+        if not confirmed.vanished(sent.ids.values()):
+            break
+    return confirmed, created

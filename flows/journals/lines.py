@@ -32,8 +32,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from blocks.amounts import shown
-from blocks.mambu import JournalLine, UnreadableLine
-from blocks.plain_json import JsonObject, elements
+from blocks.http.json import JsonObject, elements
+from blocks.mambu.models import JournalLine, UnreadableLine
 
 INSTANT = pa.timestamp("us", tz="UTC")
 OFFSET = pa.int32()

@@ -15,16 +15,16 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import NamedTuple
 
-from blocks.day_records import DayRecord
 from blocks.errors import NotFound
+from blocks.store.models import DayRecord
 from flows.journals.differences import named
 from flows.journals.models import GONE, Known, LiveJournal
 from flows.journals.narration import Narration, entry_id_in, has_label
-from flows.journals.night import Night
 from flows.journals.read import MOST_JOURNALS, list_journals, live_journal
 from flows.journals.records import known_from
-from flows.tasks import run_task
-from flows.words import counted, listed
+from flows.journals.run import Night
+from flows.runtime.tasks import run_task
+from flows.runtime.text import counted, listed
 
 # A request may be carried out, and a list show it, this long after its time; most of it is for clocks.
 LATE = dt.timedelta(minutes=10)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 
-from blocks.day_records import DayRecord
-from blocks.xero import ManualJournal, xero_instant
+from blocks.store.models import DayRecord
+from blocks.xero.models import ManualJournal, xero_instant
 from flows.days import Day
 from flows.journals.extract import count_lines_of
 from flows.journals.narration import Narration
-from flows.journals.night import Night
 from flows.journals.read import list_journals
-from flows.tasks import run_task
+from flows.journals.run import Night
+from flows.runtime.tasks import run_task
 
 # Beyond it, who has run what is not looked for in Xero.
 _WITHIN = dt.timedelta(days=10)

@@ -80,3 +80,15 @@ NOTHING_KNOWN: Final[Mapping[str, Known]] = MappingProxyType({})
 def is_rounded(plan: Plan) -> bool:
     """Tell whether any line of the day is finer than the currency's decimals."""
     return bool(pc.any(pc.not_equal(plan.lines["rounding"], 0)).as_py())
+
+
+# Daybook sends NONE; Xero shows it under the name that its country's chart has for it, such as
+# BASEXCLUDED in Australia. Zero rates are none of these: they are tax, and stand in a tax return.
+_NO_TAX = frozenset(
+    {"", "NONE", "BASEXCLUDED", "EXEMPTEXPENSES", "EXEMPTINCOME", "EXEMPTINPUT", "EXEMPTOUTPUT"}
+)
+
+
+def is_taxed(tax_type: str | None) -> bool:
+    """Tell whether a tax type means tax; every name of «no tax» means the same, and so does none at all."""
+    return (tax_type or "").strip().upper() not in _NO_TAX

@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from blocks.mambu import MambuOffsets
-from flows.words import counted
+from blocks.mambu.models import MambuOffsets
+from flows.runtime.text import counted
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECONDS_PER_MINUTE = 60_000_000

@@ -10,17 +10,17 @@ import msgspec
 import pyarrow.compute as pc
 
 from blocks.errors import NotFound, Refusal
-from blocks.store import OPEN_ENDED, JournalRecord, JournalState
-from blocks.xero import JournalPage, ManualJournal, journal_date, xero_instant
-from blocks.xero_pages import Reading
+from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState
+from blocks.xero.models import JournalPage, ManualJournal, journal_date, xero_instant
+from blocks.xero.pages import Reading
 from flows.days import Day
-from flows.journals.books import Match, match
 from flows.journals.models import GONE, VOIDED, WITHDRAWN, LiveJournal, LiveLine, Plan
 from flows.journals.narration import Narration
-from flows.journals.night import Night
+from flows.journals.reconciliation import Match, match
 from flows.journals.records import entries_of, known_from
+from flows.journals.run import Night
 from flows.journals.strangers import passed_over
-from flows.tasks import run_task
+from flows.runtime.tasks import run_task
 
 # A day's journals are written after the day has ended by Xero's own clock (flows.journals.start); the margin
 # is for what older versions wrote, by clocks that differ.

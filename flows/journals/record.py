@@ -9,24 +9,17 @@ from zoneinfo import ZoneInfo
 
 from prefect import runtime
 
-from blocks.day_records import DayRecord
 from blocks.errors import DaybookError, LeaseLost, StoreError
-from blocks.leases import Lease
-from blocks.store import JournalRecord
+from blocks.store.models import DayRecord, JournalRecord, Lease
 from flows.days import DayNotOver
-from flows.incidents import WITHDRAWAL, Desk, Failure
-from flows.journals.failure import (
-    changed_later,
-    died,
-    differences,
-    failure_of,
-    never_finished,
-)
-from flows.journals.night import Night, staged_folder
+from flows.journals.report.failures import changed_later, died, differences, failure_of, never_finished
+from flows.journals.report.messages import failure_sentence, outcome_sentence, stopped_sentence
+from flows.journals.report.summary import Summary
+from flows.journals.run import Night, staged_folder
 from flows.journals.staging import discard, staged_days
-from flows.journals.summary import Summary
-from flows.journals.wording import failure_sentence, outcome_sentence, stopped_sentence
-from flows.words import fault_of
+from flows.runtime.failures import WITHDRAWAL, Failure
+from flows.runtime.incidents import Desk
+from flows.runtime.text import fault_of
 
 
 def desk_of(night: Night) -> Desk:

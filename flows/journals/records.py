@@ -1,15 +1,14 @@
-"""Records of journals: what those in the store tell of Xero's, and new ones made from what Xero shows."""
+"""Records of journals: what those in the store tell of Xero's, and new ones of what Xero shows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from blocks.entry_ids import pack, unpack
 from blocks.errors import StoreError
-from blocks.store import JournalRecord, JournalState
+from blocks.store.models import JournalRecord, JournalState, pack, unpack
 from flows.journals.models import Known, LiveJournal
 from flows.journals.narration import Narration
-from flows.journals.night import Night
+from flows.journals.run import Night
 from flows.money import money_text, to_minor
 
 

@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from blocks.entry_ids import pack
 from blocks.errors import (
     DaybookError,
     Overdue,
@@ -29,18 +28,18 @@ from blocks.errors import (
     Transient,
     UnknownOutcome,
 )
-from blocks.store import OPEN_ENDED, JournalRecord, JournalState, StoredRequest, latest
-from blocks.transport import KEY_LIFE
-from blocks.xero import NOTHING, Verdict
-from flows.journals.books import Match
-from flows.journals.intents import note, settle_withdrawals
+from blocks.http.models import KEY_LIFE
+from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState, StoredRequest, latest, pack
+from blocks.xero.models import NOTHING, Verdict
 from flows.journals.models import Plan
 from flows.journals.narration import Narration
-from flows.journals.night import Night
+from flows.journals.prepare import SealedJournal, SealedRequest, Sealing, SealPolicy, entries_in, seal
 from flows.journals.read import Books, read_journals
-from flows.journals.sealing import SealedJournal, SealedRequest, Sealing, SealPolicy, entries_in, seal
+from flows.journals.reconciliation import Match
+from flows.journals.run import Night
+from flows.journals.withdraw.requests import note, settle_withdrawals
 from flows.money import money_text
-from flows.tasks import run_task
+from flows.runtime.tasks import run_task
 
 # Journals can be changed by people at any time; a write resting on an older look is not made.
 FRESH = dt.timedelta(minutes=4)

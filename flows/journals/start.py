@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 from prefect import runtime
 
 from blocks.errors import UsageError
-from blocks.mambu import Organisation
-from blocks.xero import JOURNAL_SCOPES, XeroOrganisation
-from flows.days import Day, agreed_currency, agreed_zone, day_to_run
-from flows.journals.night import Night
-from flows.journals.windows import OVERLAP
-from flows.tasks import run_task
+from blocks.mambu.models import Organisation
+from blocks.xero.client import JOURNAL_SCOPES
+from blocks.xero.models import XeroOrganisation
+from flows.days import OVERLAP, Day, agreed_currency, agreed_zone, day_to_run
+from flows.journals.run import Night
+from flows.runtime.tasks import run_task
 
 # So much too early a nightly run waits for its day to end; before that its day is refused.
 _EARLIEST = dt.timedelta(hours=1)

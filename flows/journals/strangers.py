@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from blocks.errors import UnusableAnswer
-from blocks.xero import JournalPage
+from blocks.xero.models import JournalPage
 from flows.journals.models import GONE
 from flows.journals.narration import Narration
 

@@ -16,12 +16,12 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.journals.books import Match
 from flows.journals.differences import may_be_ours
 from flows.journals.models import LiveJournal, Plan, is_rounded
 from flows.journals.offsets import local_dates, zone_offsets
+from flows.journals.reconciliation import Match
 from flows.money import SUMS_PRECISION
-from flows.words import listed
+from flows.runtime.text import listed
 
 # Sums of a day's amounts fit into this, whatever their size.
 _SUM = pa.decimal256(76, 18)

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 from blocks.errors import CallFailed
 from flows.days import zone_named
-from flows.journals.failure import died, never_finished
-from flows.journals.night import Night
 from flows.journals.record import desk_of
+from flows.journals.report.failures import died, never_finished
+from flows.journals.run import Night
 from flows.journals.schedule import nights_of
-from flows.lease import has_died, settled_leases
-from flows.tasks import run_task
+from flows.runtime.lease import has_died, settled_leases
+from flows.runtime.tasks import run_task
 
 _ASKED_EVERY = 30.0
 _ONE_DAY = dt.timedelta(days=1)

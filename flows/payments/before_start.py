@@ -10,10 +10,10 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from blocks.audit_rows import BEFORE_START, AuditRow, Entry, waits_from_before_start
-from flows.incidents import Failure
+from blocks.store.audit_rows import BEFORE_START, AuditRow, Entry, waits_from_before_start
 from flows.payments.classify import Decision
-from flows.words import counted
+from flows.runtime.failures import Failure
+from flows.runtime.text import counted
 
 STAGE = "exceptions"
 STEP = "before start"

@@ -10,18 +10,14 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from blocks.audit_rows import Key
-from blocks.errors import UsageError
+from blocks.store.audit_rows import Key
 from flows.payments import run_counts
-from flows.payments.exchange import Exchange
+from flows.payments.errors import NotConfirmed
+from flows.payments.run import Exchange
 from flows.payments.start import sending_since
 
 # A connection that began within this time has nothing yet that a record could have lost.
 _NEWLY = dt.timedelta(days=1)
-
-
-class NotConfirmed(UsageError):
-    """Nothing is sent before a person has confirmed that the record may be gone by."""
 
 
 async def require_sure_beginning(exchange: Exchange) -> None:

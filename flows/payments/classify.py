@@ -1,53 +1,14 @@
-"""What becomes of a document: sent, left, or noted with a reason. The use cases in one table. Pure.
-
-The rules are asked in this order, and the first that answers decides:
-
-    rule            answers where                                      then
-    closed          the connector closed it, and it is still gone      leave it
-                    a person closed it, and it is as it was then       leave it
-                      and it has changed or gone since                 exception: see to it in LN
-    gone            it was deleted, voided or removed in Xero,
-                      and LN has it                                    exception: reverse by hand
-                      and LN may have it                               exception: check LN, reverse by hand
-                      and a person may have booked it by hand:
-                        LN has no counterpart to it, or
-                        it is from before the connection's start, or
-                        no row knows it and it is from before a person
-                        confirmed the record, which may be new, or
-                        its date does not tell                         exception: reverse it if booked
-                      and it stands for an unreadable credit note      discarded
-                      and it was never sent                            discarded
-    odd status      Xero calls it neither live nor gone                exception
-    made again      LN has it, or may; it was gone, and is there       exception
-    unreadable      something of it cannot be read in Xero, or is beyond
-                    all bounds, and its outcome is not unknown         exception
-    in LN           it was sent, and is as it was                      leave it
-                      but for the contact's name                       sent, still: noted
-                      and has changed since                            exception: changed after sending
-    no counterpart  a refund, an overpayment, any type not known here  unsupported: by hand
-    in doubt        its outcome is unknown                             send the same message, or hold it
-    obstacles       something it needs is missing, among others
-                      the customer's LN code                           exception
-                      the supplier's, for a prepayment                 exception
-                      a usable bank number, a currency, a rate         exception
-                      its prepayment, which was held back              exception
-                      it is from before the connection's start:
-                      booked by hand, perhaps (told before the others) exception
-    (none)                                                             send
-
-A payment to a supplier that LN does not know goes out without a partner: LN books it as an expense. An
-invoice that LN may not know goes out too, and LN's refusal is what a person sees.
-"""
+"""The part of a payment connection that decides on documents. Pure."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
-from blocks.audit_rows import (
+from blocks.store.audit_rows import (
     BEFORE_START,
     GONE,
     LIVE,
@@ -60,12 +21,35 @@ from blocks.audit_rows import (
     differences,
     was_gone,
 )
-from flows.payments.bank_account import bank_number
 from flows.payments.documents import Document, Role, Shown
-from flows.payments.message import Message, day_of, decoded, encoded, number_text
+from flows.payments.message import (
+    PREPAYMENT_FIELD,
+    Message,
+    bank_number,
+    day_of,
+    decoded,
+    encoded,
+    number_text,
+)
 from flows.payments.partners import Partner, partner_of
-from flows.payments.policy import Policy
 from flows.payments.verdict import CHECK_LN
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The part of the connection that decides on documents."""
+
+    connection: str
+    document_types: Mapping[Role, int]
+    prepayment_field: str = PREPAYMENT_FIELD
+    bank_numbers: Mapping[str, str] = field(default_factory=dict)
+    hold_unknown: frozenset[Kind] = frozenset()
+    # The day (UTC) from which on documents are this connection's; None holds nothing back for its date.
+    starts_on: dt.date | None = None
+    # The day (UTC) on which a person confirmed a record that may be new: LN may have what is dated up to then
+    # from an earlier one, or by hand. None where none had to.
+    confirmed_on: dt.date | None = None
+
 
 _SALES = frozenset({Role.SALES_PAYMENT, Role.CLIENT_PREPAYMENT})
 _HELD_BACK = frozenset({Status.EXCEPTION, Status.FAILED, Status.UNSUPPORTED})

@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NamedTuple
 
-from blocks.audit_rows import AuditRow, Key, Kind, Status
-from blocks.xero_payments import (
+from blocks.store.audit_rows import AuditRow, Key, Kind, Status
+from blocks.xero.payment_models import (
     XeroBankTransaction,
     XeroContact,
     XeroCreditNote,
@@ -41,10 +41,10 @@ from flows.payments.documents import (
     invoices_to_read,
     removed,
 )
-from flows.payments.exchange import Exchange
 from flows.payments.partners import MOST_MERGES, merged_into
+from flows.payments.run import Exchange
 from flows.payments.start import sending_since
-from flows.tasks import run_task
+from flows.runtime.tasks import run_task
 
 
 class Changed(NamedTuple):

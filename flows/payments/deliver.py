@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
-from blocks.audit import Audit
-from blocks.audit_rows import AuditRow, Key, Overtaken, Result, Status
 from blocks.clock import Clock
-from blocks.infor_ln import InforLNClient
-from blocks.leases import Lease
-from blocks.patience import Patience
+from blocks.http.retry import Patience
+from blocks.infor_ln.client import InforLNClient
+from blocks.store.audit import Audit
+from blocks.store.audit_rows import AuditRow, Key, Overtaken, Result, Status
+from blocks.store.models import Lease
 from flows.payments.classify import Action, Decision
-from flows.payments.invoice_number import hint
+from flows.payments.message import hint
 from flows.payments.posting import Posted, post
 from flows.payments.verdict import AGREED_TEXT, Means
 

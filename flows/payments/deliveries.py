@@ -14,16 +14,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from blocks.audit_rows import AuditRow, Key, Kind, waits_from_before_start, was_gone
-from blocks.errors import Refusal, StoreError
+from blocks.errors import StoreError
+from blocks.store.audit_rows import AuditRow, Key, Kind, waits_from_before_start, was_gone
 from flows.payments.beginning import doubtful, not_confirmed
-from flows.payments.classify import Action, Decision, classify, row_of
+from flows.payments.classify import Action, Decision, Policy, classify, row_of
 from flows.payments.collect import Collected
 from flows.payments.deliver import Delivered, Delivery, deliver
 from flows.payments.documents import Document
-from flows.payments.exchange import Exchange
-from flows.payments.policy import Policy
-from flows.tasks import run_task
+from flows.payments.errors import LNSaysNothing, LNStops, NoTokenNow
+from flows.payments.run import Exchange
+from flows.runtime.tasks import run_task
 
 # So many documents in a row without a word from LN, and the run stops.
 SILENT_FRESH = 5
@@ -34,18 +34,6 @@ _GROUPS = {
     "payments": (Kind.PAYMENT,),
     "allocations": (Kind.ALLOCATION,),
 }
-
-
-class LNSaysNothing(Refusal):
-    """LN cannot be reached, or answers nothing that can be understood: the rest waits for the next run."""
-
-
-class LNStops(Refusal):
-    """LN refuses something that would meet every other document as well."""
-
-
-class NoTokenNow(LNStops):
-    """Infor gives no token now, without which nothing can be posted."""
 
 
 @dataclass(slots=True)

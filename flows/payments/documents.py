@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
-from blocks.audit_rows import GONE, LIVE, AuditRow, Key, Kind
-from blocks.xero import xero_date, xero_instant
-from blocks.xero_payments import (
+from blocks.store.audit_rows import GONE, LIVE, AuditRow, Key, Kind
+from blocks.xero.models import xero_date, xero_instant
+from blocks.xero.payment_models import (
     XeroAllocation,
     XeroBankAccount,
     XeroBankTransaction,

@@ -13,22 +13,23 @@ from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from blocks.connections.payments import PaymentConnection
 from blocks.dates import require_askable
 from blocks.errors import DaybookError, UsageError
-from blocks.home import keep_new_files_private
-from blocks.payment_connection import PaymentConnection
-from flows import reports
-from flows.lease import held
+from blocks.process import keep_new_files_private
 from flows.payments.beginning import against, require_sure_beginning
 from flows.payments.collect import collect
 from flows.payments.deliveries import Deliveries
-from flows.payments.exchange import Exchange, opened
 from flows.payments.record import advance, begin, end, recorded
-from flows.payments.report import Report
+from flows.payments.report.artifacts import Report
+from flows.payments.report.summary import PaymentsSummary
+from flows.payments.run import Exchange, opened
 from flows.payments.run_counts import file_for
 from flows.payments.start import settle_window
-from flows.payments.summary import PaymentsSummary
-from flows.words import clocks_differ, fault_of
+from flows.runtime import artifacts as reports
+from flows.runtime.lease import held
+from flows.runtime.run import clocks_differ
+from flows.runtime.text import fault_of
 
 
 @dataclass(frozen=True, slots=True)

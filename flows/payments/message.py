@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
+
+from blocks.xero.payment_models import XeroBankAccount
 
 # Most of what is published spells it so, with a double p; the connection can say otherwise.
 PREPAYMENT_FIELD = "XeroPprepaymentID"
@@ -84,3 +87,64 @@ def number_text(number: Decimal) -> str:
     """
     whole, _, decimals = f"{number:f}".partition(".")
     return f"{whole}.{decimals.rstrip('0') or '0'}"
+
+
+_SORT_CODE_AND_NUMBER = re.compile(r"[0-9]{6}([0-9]{8})")
+_NUMBER = re.compile(r"([0-9]{8})")
+_BRITISH_IBAN = re.compile(r"GB[0-9]{2}[A-Z]{4}[0-9]{6}([0-9]{8})")
+
+
+def without_sort_code(number: str) -> str | None:
+    """Return the account number in what Xero holds, or None where it has no known shape."""
+    packed = re.sub(r"[\s-]", "", number).upper()
+    for shape in (_SORT_CODE_AND_NUMBER, _NUMBER, _BRITISH_IBAN):
+        if found := shape.fullmatch(packed):
+            return found[1]
+    return None
+
+
+def bank_number(
+    account_id: str, accounts: Mapping[str, XeroBankAccount], overrides: Mapping[str, str]
+) -> tuple[str, str]:
+    """Return the number to send for an account, and what is wrong where there is none to send."""
+    if override := overrides.get(account_id):
+        return override, ""
+    account = accounts.get(account_id)
+    if account is None:
+        return "", "the bank account is not known: Xero names none, or one that is not in its chart"
+    remedy = f"give the connection its number (for the account {account_id})"
+    if account.problem:
+        return "", f"the bank account «{account.name}» cannot be read in Xero: {account.problem}"
+    if account.type != "BANK":
+        return "", f"it was paid from «{account.name}», which is no bank account in Xero: {remedy}"
+    number = without_sort_code(account.bank_account_number or "")
+    if number is None:
+        what = "has no number" if not account.bank_account_number else "has a number of no known shape"
+        return "", f"the bank account «{account.name}» {what} in Xero: correct it there, or {remedy}"
+    return number, ""
+
+
+_LN_NUMBER = re.compile(r"(?:(.+)-)?([0-9]{1,4})-([A-Z0-9]{3})-([0-9]+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class LNInvoice:
+    """The parts of an invoice number of LN's."""
+
+    reference: str
+    company: str
+    type: str
+    number: str
+
+
+def ln_invoice(invoice_number: str) -> LNInvoice | None:
+    """Return the parts of a number in LN's format, or None for any other."""
+    found = _LN_NUMBER.fullmatch(invoice_number)
+    return LNInvoice(found[1] or "", found[2], found[3], found[4]) if found else None
+
+
+def hint(invoice_number: str) -> str:
+    """Return what to tell a person of an invoice that LN does not know, or nothing."""
+    if not invoice_number or ln_invoice(invoice_number):
+        return ""
+    return f" «{invoice_number}» is no number of LN's: the invoice may exist in Xero only."

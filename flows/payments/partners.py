@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from blocks.xero_payments import XeroContact
+from blocks.xero.payment_models import XeroContact
 
 # No chain of merged contacts is longer; what seems so is a circle.
 MOST_MERGES = 20

@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from blocks.audit_rows import MayNotSend
 from blocks.clock import Clock
 from blocks.errors import CallFailed, Throttled
-from blocks.infor_answers import LNAnswer
-from blocks.infor_ln import InforLNClient
-from blocks.patience import Patience
-from blocks.transport import LONGEST_WAIT_SECONDS, back_off
+from blocks.http.models import LONGEST_WAIT_SECONDS
+from blocks.http.retry import Patience, back_off
+from blocks.infor_ln.answers import LNAnswer
+from blocks.infor_ln.client import InforLNClient
+from blocks.store.audit_rows import MayNotSend
 from flows.payments.verdict import AGREED_TEXT, Means, Verdict, judge
 
 

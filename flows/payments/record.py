@@ -7,16 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from zoneinfo import ZoneInfo
 
-from blocks import audit
-from blocks.audit_rows import Status
 from blocks.errors import DaybookError, LeaseLost, StoreError, UsageError
-from blocks.incidents import Incident
-from blocks.leases import Lease
-from flows.incidents import Desk, Failure
+from blocks.store.audit_rows import Status
+from blocks.store.models import CollectedWindow, Incident, Lease
 from flows.payments import before_start
 from flows.payments.deliveries import Deliveries
-from flows.payments.exchange import Exchange
-from flows.payments.failure import (
+from flows.payments.report.failures import (
     LASTING,
     UNANSWERED,
     continued,
@@ -24,10 +20,13 @@ from flows.payments.failure import (
     stopped_sentence,
     unanswered,
 )
+from flows.payments.report.summary import OPEN, PaymentsSummary
+from flows.payments.run import Exchange
 from flows.payments.start import goes_on, last_window_of, sending_since
-from flows.payments.summary import OPEN, PaymentsSummary
-from flows.tasks import run_task
-from flows.words import counted, fault_of
+from flows.runtime.failures import Failure
+from flows.runtime.incidents import Desk
+from flows.runtime.tasks import run_task
+from flows.runtime.text import counted, fault_of
 
 _ZONE = ZoneInfo("UTC")
 
@@ -62,7 +61,7 @@ async def advance(exchange: Exchange, summary: PaymentsSummary, deliveries: Deli
         )
         return
     keys = [deliveries.decisions[key].entry.key for key in deliveries.collected.of_window]
-    whole = audit.Window(
+    whole = CollectedWindow(
         exchange.name,
         window.since,
         window.until,

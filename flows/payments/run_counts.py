@@ -14,8 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from blocks.home import home, private_folder
-from blocks.transport import NOT_THE_JSON
+from blocks.http.models import NOT_THE_JSON
+from blocks.process import home, private_folder
 
 
 class Seen(msgspec.Struct, frozen=True):

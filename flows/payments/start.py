@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from blocks import audit as record
 from blocks.errors import UnusableAnswer, UsageError
-from blocks.xero import PAYMENT_SCOPES, XeroOrganisation
-from flows.payments.exchange import Exchange
+from blocks.store.models import CollectedWindow
+from blocks.xero.client import PAYMENT_SCOPES
+from blocks.xero.models import XeroOrganisation
+from flows.payments.run import Exchange
 from flows.payments.windows import Window, beginning, overlap, window
-from flows.tasks import run_task
+from flows.runtime.tasks import run_task
 
 
 @run_task("window: ask Xero")
@@ -96,7 +97,7 @@ def _take_organisation(exchange: Exchange, xero: XeroOrganisation) -> None:
     exchange.base_currency = xero.base_currency
 
 
-async def last_window_of(exchange: Exchange) -> record.Window | None:
+async def last_window_of(exchange: Exchange) -> CollectedWindow | None:
     """Return the last window of the organisation that the credentials lead to.
 
     Those of another one, to which they led before, say nothing of what was collected of this.
@@ -104,7 +105,7 @@ async def last_window_of(exchange: Exchange) -> record.Window | None:
     return await _of_this_organisation(exchange, await exchange.store.audit.last_window(exchange.name))
 
 
-async def _of_this_organisation(exchange: Exchange, last: record.Window | None) -> record.Window | None:
+async def _of_this_organisation(exchange: Exchange, last: CollectedWindow | None) -> CollectedWindow | None:
     if last is None or last.organisation in {"", exchange.organisation}:
         return last
     return await exchange.store.audit.last_window(exchange.name, exchange.organisation)

@@ -36,8 +36,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from blocks.errors import CallFailed, NotAllowed, UnknownOutcome, Unreachable
-from blocks.infor_answers import LNAnswer
-from blocks.infor_token import GOOD_TOKEN_REFUSED, NoToken
+from blocks.infor_ln.answers import GOOD_TOKEN_REFUSED, LNAnswer, NoToken
 
 # Of the published description; a connection can say otherwise.
 AGREED_TEXT = "Payment already processed"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from flows.lease import has_died, settled_leases
-from flows.payments.exchange import Exchange
-from flows.payments.failure import LASTING, died
 from flows.payments.record import desk_of
-from flows.tasks import run_task
+from flows.payments.report.failures import LASTING, died
+from flows.payments.run import Exchange
+from flows.runtime.lease import has_died, settled_leases
+from flows.runtime.tasks import run_task
 
 
 @run_task("look around: payments")

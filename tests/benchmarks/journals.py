@@ -29,7 +29,7 @@ from threading import local
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from blocks.quiet import quiet_prefect
+from blocks.process import quiet_prefect
 
 DATE = dt.date(2026, 11, 18)
 ROUNDS = 3
@@ -79,11 +79,11 @@ def main() -> None:
 
 def measured(lines: int, folder: Path) -> dict[str, Any]:
     """Run the flow once and the floor three times, and return the figures."""
-    from blocks import connections, environment
+    from blocks.connections import environment, lookup
     from blocks.sandbox.process import SandboxProcess, SandboxSettings
-    from flows import reports
     from flows.journals.flow import journals
-    from flows.journals.summary import Summary
+    from flows.journals.report.summary import Summary
+    from flows.runtime import artifacts as reports
 
     class Ends(reports.Observer):
         summary: Summary
@@ -99,7 +99,7 @@ def measured(lines: int, folder: Path) -> dict[str, Any]:
         warm = Bare(connection.mambu.base_url, _mambu_headers(sandbox.env))
         _search(warm, *_day(), {"offset": "0", "limit": "1"})
         ends = Ends()
-        with connections.provided({"default": connection}), reports.observed_by(ends):
+        with lookup.provided({"default": connection}), reports.observed_by(ends):
             began = time.perf_counter()
             asyncio.run(journals(DATE))
             process_seconds = time.perf_counter() - began
@@ -127,7 +127,7 @@ def measured(lines: int, folder: Path) -> dict[str, Any]:
 
 
 def _floor(env: Mapping[str, str], connection: Any, summary: Any) -> dict[str, float]:
-    from flows.journals.sealing import SealPolicy, seal
+    from flows.journals.prepare import SealPolicy, seal
 
     bodies = [
         request.body for request in seal(*_plan(connection, SealPolicy), taken={}, generations={}).requests
@@ -153,10 +153,10 @@ def _floor(env: Mapping[str, str], connection: Any, summary: Any) -> dict[str, f
 
 def _plan(connection: Any, policy: Any) -> tuple[Any, ...]:
     """Return what the run sealed from: the plan it left in its files, and nothing in Xero."""
-    from flows.journals.books import match
     from flows.journals.lines import read_lines
     from flows.journals.models import Plan
-    from flows.journals.night import staged_folder
+    from flows.journals.reconciliation import match
+    from flows.journals.run import staged_folder
 
     (batched,) = staged_folder("default", DATE).glob("5-batch-*.parquet")
     plan = Plan(DATE, read_lines(batched), 2, connection.label, {})
@@ -164,7 +164,7 @@ def _plan(connection: Any, policy: Any) -> tuple[Any, ...]:
 
 
 def _download(mambu: Bare, connection: Any, lines: int) -> None:
-    from flows.journals.windows import windows
+    from flows.days import windows
 
     around = _day()
     _search(mambu, *around, {"offset": "0", "limit": "1"})
@@ -229,14 +229,14 @@ def _timed(job: Callable[[], None]) -> float:
 def _as_day() -> Any:
     from zoneinfo import ZoneInfo
 
-    from blocks.sandbox.chart import TIME_ZONE
+    from blocks.sandbox.world.chart import TIME_ZONE
     from flows.days import Day
 
     return Day(DATE, ZoneInfo(TIME_ZONE))
 
 
 def _day() -> tuple[dt.datetime, dt.datetime]:
-    from flows.journals.windows import whole
+    from flows.days import whole
 
     after, before = whole(_as_day())
     return after, before

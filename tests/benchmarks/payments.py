@@ -26,7 +26,7 @@ from typing import Any
 
 import httpx
 
-from blocks.quiet import quiet_prefect
+from blocks.process import quiet_prefect
 
 DATE = dt.date(2026, 11, 18)
 ROUNDS = 3
@@ -47,11 +47,11 @@ def main() -> None:
 
 def measured(documents: int, concurrency: int | None, folder: Path) -> dict[str, Any]:
     """Run the flow once and the floor three times, and return the figures."""
-    from blocks import connections, environment
+    from blocks.connections import environment, lookup
     from blocks.sandbox.process import SandboxProcess, SandboxSettings
-    from flows import reports
     from flows.payments.flow import payments
-    from flows.payments.summary import PaymentsSummary
+    from flows.payments.report.summary import PaymentsSummary
+    from flows.runtime import artifacts as reports
 
     class Ends(reports.Observer):
         summary: PaymentsSummary
@@ -68,7 +68,7 @@ def measured(documents: int, concurrency: int | None, folder: Path) -> dict[str,
         with httpx.Client(base_url=sandbox.url, timeout=120) as http:
             _make_day(http, documents)
         ends = Ends()
-        with connections.provided({"default": connection}), reports.observed_by(ends):
+        with lookup.provided({"default": connection}), reports.observed_by(ends):
             began = time.perf_counter()
             asyncio.run(payments(date=DATE))
             process_seconds = time.perf_counter() - began
@@ -112,9 +112,9 @@ def _make_day(http: httpx.Client, documents: int) -> None:
 
 def _events(documents: int) -> int:
     """Return how many events of the day make so many documents, the few that are undone that day included."""
-    from blocks.sandbox.trade_days import MOST_A_DAY
-    from blocks.sandbox.xero_options import XeroOptions
-    from blocks.sandbox.xero_seeded import documents_of
+    from blocks.sandbox.world.trade_days import MOST_A_DAY
+    from blocks.sandbox.xero.options import XeroOptions
+    from blocks.sandbox.xero.seeded import documents_of
 
     seed, made = XeroOptions().seed, 0
     for events in count():

@@ -19,7 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from flows.journals.rounding import controlled_rounding
+from flows.journals.process.rounding import controlled_rounding
 
 LINES_PER_UNIT = 5
 ACCOUNTS = 60

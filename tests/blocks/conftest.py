@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.blocks.stores import POSTGRES, Database, on_postgres
+from tests.helpers.stores import POSTGRES, Database, on_postgres
 
 
 @pytest.fixture(scope="session")

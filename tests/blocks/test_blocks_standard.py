@@ -12,7 +12,7 @@ from prefect.blocks.core import Block
 from prefect.testing.standard_test_suites import BlockStandardTestSuite
 
 import blocks
-from blocks.addresses import LOGO_URL
+from blocks.http.urls import LOGO_URL
 
 ROOT = Path(__file__).parents[2]
 

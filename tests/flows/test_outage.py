@@ -8,9 +8,9 @@ import logging
 import pytest
 from rich.console import Console
 
-from flows.terminal import Bars
-from tests.flows.payments.trading import pay, statuses
-from tests.sandboxed import Sandboxed, line
+from flows.cli.screen import Bars
+from tests.helpers.sandboxed import Sandboxed, line
+from tests.helpers.trading import pay, statuses
 
 # Three calls fail where one may be repeated once: without patience the run ends here.
 DOWN = {"kind": "503", "retry_after": 3, "times": 3}

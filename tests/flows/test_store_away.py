@@ -10,13 +10,13 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from blocks.connections import JournalConnection
-from blocks.payment_connection import PaymentConnection
-from blocks.store import DaybookStore
-from tests.blocks.stores import Database
-from tests.flows.journals.aftermath import MAMBU_LINES, tasks, units
-from tests.flows.payments.trading import pay
-from tests.sandboxed import Outcome, Sandboxed
+from blocks.connections.journals import JournalConnection
+from blocks.connections.payments import PaymentConnection
+from blocks.store.block import DaybookStore
+from tests.helpers.failed_runs import MAMBU_LINES, tasks, units
+from tests.helpers.sandboxed import Outcome, Sandboxed
+from tests.helpers.stores import Database
+from tests.helpers.trading import pay
 
 # What a run writes down when it fails and when it ends, and nothing of what it needs before.
 ALL_ENDS = {"incidents": "INSERT", "leases": "DELETE", "runs": "UPDATE", "days": "DELETE"}

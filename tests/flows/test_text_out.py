@@ -15,23 +15,28 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from blocks.audit_rows import AuditRow, Entry, Key, Kind, Result, Status
 from blocks.errors import UsageError
-from blocks.home import write_private
-from blocks.incidents import Incident, TaskState
-from flows import auditing, incidents_shown, paying, reports, terminal, withdrawing
-from flows.incidents import Failure
+from blocks.process import write_private
+from blocks.store.audit_rows import AuditRow, Entry, Key, Kind, Result, Status
+from blocks.store.models import Incident, TaskState
+from flows.cli import audit as auditing
+from flows.cli import incidents as incidents_shown
+from flows.cli import payments as paying
+from flows.cli import screen as terminal
+from flows.cli import withdraw as withdrawing
 from flows.journals.models import LiveJournal
-from flows.journals.summary import BatchRow, Summary
-from flows.journals.withdrawal import Fate, Item, Scope
-from flows.journals.withdrawn import Withdrawal
-from flows.journals.withdrawn import page as withdrawn_page
-from flows.journals.wording import day_markdown, failure_markdown
-from flows.markdown import cell
+from flows.journals.report.messages import day_markdown, failure_markdown
+from flows.journals.report.summary import BatchRow, Summary
+from flows.journals.withdraw.report import Withdrawal
+from flows.journals.withdraw.report import page as withdrawn_page
+from flows.journals.withdraw.rules import Fate, Item, Scope
 from flows.payments.message import Message, encoded
-from flows.payments.page import page
-from flows.payments.summary import PaymentsSummary
-from tests.blocks.test_visible import odd
+from flows.payments.report.page import page
+from flows.payments.report.summary import PaymentsSummary
+from flows.runtime import artifacts as reports
+from flows.runtime.failures import Failure
+from flows.runtime.text import cell
+from tests.blocks.test_text import odd
 
 AT = dt.datetime(2026, 11, 21, 3, 0, tzinfo=dt.UTC)
 DAY = AT.date()

@@ -18,21 +18,20 @@ from prefect.client.schemas.objects import State
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.states import Crashed, Pending, Running, Scheduled
 
-from blocks import connections
-from blocks.connections import JournalConnection
-from blocks.environment import payment_connection
-from blocks.incidents import Incident
-from blocks.leases import ALL_DAYS, LEASE_LIFE, Lease
-from blocks.payment_connection import PaymentConnection
-from flows.incidents import Failure
-from flows.journals import night
+from blocks.connections import lookup
+from blocks.connections.environment import payment_connection
+from blocks.connections.journals import JournalConnection
+from blocks.connections.payments import PaymentConnection
+from blocks.store.models import ALL_DAYS, LEASE_LIFE, Incident, Lease
+from flows.journals import run as night
 from flows.journals.flow import journals
 from flows.journals.record import desk_of
 from flows.journals.watch import look_around
+from flows.runtime.failures import Failure
 from flows.watch import watch
-from tests.clocks import VirtualClock
-from tests.flows.journals.aftermath import days_ago, ended, entries, night_of, tasks, units
-from tests.sandboxed import DATE, Sandboxed
+from tests.helpers.clocks import VirtualClock
+from tests.helpers.failed_runs import days_ago, ended, entries, night_of, tasks, units
+from tests.helpers.sandboxed import DATE, Sandboxed
 
 
 def for_payments(sandbox: Sandboxed) -> PaymentConnection:
@@ -45,7 +44,7 @@ async def watched(*kinds: Any, name: str = "default") -> State[Any]:
     """Run the watch over connections of a name."""
     with ExitStack() as stack:
         for one in kinds:
-            stack.enter_context(connections.provided({name: one}))
+            stack.enter_context(lookup.provided({name: one}))
         return await watch(name, return_state=True)
 
 

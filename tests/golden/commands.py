@@ -20,7 +20,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 
 from tests.golden.doors import marker_of
-from tests.sandboxed import DATE, Sandboxed
+from tests.helpers.sandboxed import DATE, Sandboxed
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _HASH = re.compile(r"[0-9a-f]{12,}")

@@ -28,13 +28,16 @@ from prefect.blocks.core import Block
 from prefect.states import Failed
 
 from blocks.errors import DaybookError
-from blocks.infor_ln import InforLNCredentials
-from blocks.mambu import MambuCredentials
-from blocks.store import DaybookStore
-from blocks.xero import XeroCredentials
-from flows import lease, reports
-from flows.journals import night, schedule
-from flows.payments import exchange, run_counts
+from blocks.infor_ln.credentials import InforLNCredentials
+from blocks.mambu.credentials import MambuCredentials
+from blocks.store.block import DaybookStore
+from blocks.xero.credentials import XeroCredentials
+from flows.journals import run as night
+from flows.journals import schedule
+from flows.payments import run as exchange
+from flows.payments import run_counts
+from flows.runtime import artifacts as reports
+from flows.runtime import lease
 from tests.simulation.loop import LoopClock
 from tests.simulation.play import Runner
 
@@ -198,7 +201,7 @@ async def _progressed(_artifact_id: uuid.UUID, **_shown: Any) -> None:
 
 
 async def _not_saved(*_asked: Any, **_given: Any) -> Any:
-    """Know of no block: connections are provided to the process itself (see blocks.connections)."""
+    """Know of no block: connections are provided to the process itself (see blocks.connections.journals)."""
     raise ValueError("Unable to find block document")
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from blocks.quiet import quiet_prefect
+from blocks.process import quiet_prefect
 from tests.simulation.chance import Chance
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.play import Figures, Play, Witness

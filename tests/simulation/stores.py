@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import StaticPool
 
-from blocks import sqlite_file
-from blocks.store import Store
+from blocks.store import sqlite_file
+from blocks.store.journals import Store
 
 Copy = dict[str, list[tuple[Any, ...]]]
 
@@ -102,7 +102,7 @@ class _Connection:
 
 
 def _quick(connection: sqlite3.Connection, _record: Any) -> None:
-    # As blocks/sqlite_file.py has it, but for what only matters where the power is cut.
+    # As blocks/store/sqlite_file.py has it, but for what only matters where the power is cut.
     connection.isolation_level = None
     connection.text_factory = sqlite_file._text
     connection.execute("PRAGMA journal_mode = WAL").close()

@@ -11,18 +11,18 @@ import httpx
 import pytest
 from msgspec.structs import replace as replaced
 
-from blocks.store import JournalState
-from flows.journals.books import match
+from blocks.store.models import JournalState
 from flows.journals.confirm import compare, confirm
-from flows.journals.deliver import deliver
+from flows.journals.flow import deliver
 from flows.journals.models import LiveJournal, LiveLine, Plan
-from flows.journals.sealing import SealPolicy, seal
+from flows.journals.prepare import SealPolicy, seal
+from flows.journals.reconciliation import match
 from flows.journals.send import Sent
 from flows.journals.tie_out import Confirmed
-from flows.journals.withdrawal import untouched
-from tests.blocks.scripted import answer
-from tests.flows.journals.builders import DAY, edited, sent, transfers
-from tests.flows.journals.nights import Desk, books, desk, drafts_of, listed
+from flows.journals.withdraw.rules import untouched
+from tests.helpers.journals import DAY, edited, sent, transfers
+from tests.helpers.journals_run import Desk, books, desk, drafts_of, listed
+from tests.helpers.scripted import answer
 
 ONE = sent(transfers(1))
 STATES = list(JournalState)

@@ -11,16 +11,16 @@ from typing import Any
 import httpx
 import pytest
 
-from blocks import mambu
 from blocks.errors import UnusableAnswer
-from blocks.mambu import PAGE_LINES
+from blocks.mambu import client as mambu
+from blocks.mambu.client import PAGE_LINES
+from flows.days import whole
 from flows.journals.extract import extract_window
-from flows.journals.windows import whole
-from tests.blocks.scripted import Script, answer
-from tests.dripping import dripping
-from tests.flows.journals.aftermath import MAMBU_LINES, ended, entries, reads, searches, told, units
-from tests.flows.journals.nights import desk
-from tests.sandboxed import Sandboxed, line
+from tests.helpers.dripping import dripping
+from tests.helpers.failed_runs import MAMBU_LINES, ended, entries, reads, searches, told, units
+from tests.helpers.journals_run import desk
+from tests.helpers.sandboxed import Sandboxed, line
+from tests.helpers.scripted import Script, answer
 
 SEARCH: dict[str, Any] = {"system": "mambu", "path": MAMBU_LINES, "kind": "status", "status": 200}
 JOURNALS: dict[str, Any] = {"system": "xero", "method": "GET", "path": "ManualJournals$", "kind": "status"}

@@ -12,9 +12,9 @@ from prefect import flow
 from blocks.errors import Refusal
 from flows.journals.extract import ATTEMPTS, extract
 from flows.journals.staging import Staged
-from tests.blocks.scripted import Script, answer
-from tests.flows.journals.builders import line
-from tests.flows.journals.nights import desk
+from tests.helpers.journals import line
+from tests.helpers.journals_run import desk
+from tests.helpers.scripted import Script, answer
 
 
 class Mambu:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from flows.journals.night import staged_folder
+from flows.journals.run import staged_folder
 from flows.journals.staging import handed_on
-from tests.flows.journals.aftermath import (
+from tests.helpers.failed_runs import (
     MAMBU_LINES,
     ended,
     entries,
@@ -23,7 +23,7 @@ from tests.flows.journals.aftermath import (
     unit,
     units,
 )
-from tests.sandboxed import DATE, Sandboxed, line
+from tests.helpers.sandboxed import DATE, Sandboxed, line
 
 START_AGAIN = f"journals --date {DATE}"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.flows.journals.aftermath import ended, entries, incidents, searches, tasks, told, unit, units
 from tests.flows.journals.test_people import journal_with
-from tests.sandboxed import DATE, Sandboxed
+from tests.helpers.failed_runs import ended, entries, incidents, searches, tasks, told, unit, units
+from tests.helpers.sandboxed import DATE, Sandboxed
 
 PUT = {"system": "xero", "method": "PUT"}
 

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from blocks.sandbox import chart
-from tests.sandboxed import DATE, Sandboxed, line
+from blocks.sandbox.world import chart
+from tests.helpers.sandboxed import DATE, Sandboxed, line
 
 NARRATION = re.compile(
     r"^Mambu journal data with creation date: (\d{4}-\d\d-\d\d) \| booking date (\d{4}-\d\d-\d\d) \| (\d+)"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blocks.mambu import JournalLine, UnreadableLine
+from blocks.mambu.models import JournalLine, UnreadableLine
 from flows.days import Day
 from flows.journals.lines import (
     STAGED,
@@ -22,7 +22,7 @@ from flows.journals.lines import (
     staged_lines,
     write_lines,
 )
-from tests.flows.journals.builders import DAY, line, posting, transfers
+from tests.helpers.journals import DAY, line, posting, transfers
 
 
 def mambu_json(**fields: str) -> bytes:

@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace as replaced
 
-from blocks.connections import JournalConnection
-from blocks.day_records import DayRecord
+from blocks.connections.journals import JournalConnection
+from blocks.store.models import DayRecord
 from flows.journals.look_again import LATE, changed_since, holders, late_or_twice
 from flows.journals.models import Known, LiveJournal, LiveLine
-from tests.flows.journals.aftermath import (
+from tests.flows.journals.test_people import journal_with
+from tests.flows.journals.test_rewritten import reverse, take_out
+from tests.flows.journals.test_zone import AUCKLAND, far_away
+from tests.flows.journals.test_zone import connection as in_zone
+from tests.helpers.failed_runs import (
     days_ago,
     ended,
     entries,
@@ -25,13 +29,9 @@ from tests.flows.journals.aftermath import (
     tasks,
     units,
 )
-from tests.flows.journals.builders import DAY, edited, sent, transfers
-from tests.flows.journals.nights import desk, listed
-from tests.flows.journals.test_people import journal_with
-from tests.flows.journals.test_rewritten import reverse, take_out
-from tests.flows.journals.test_zone import AUCKLAND, far_away
-from tests.flows.journals.test_zone import connection as in_zone
-from tests.sandboxed import DATE, Sandboxed, line
+from tests.helpers.journals import DAY, edited, sent, transfers
+from tests.helpers.journals_run import desk, listed
+from tests.helpers.sandboxed import DATE, Sandboxed, line
 
 
 @pytest.fixture

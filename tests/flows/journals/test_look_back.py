@@ -9,14 +9,12 @@ import httpx
 import msgspec
 import pytest
 
-from blocks.connections import JournalConnection
-from blocks.day_records import DayRecord
-from blocks.incidents import Incident
-from blocks.sandbox.mambu import ASSIGNED_USER_KEY
-from blocks.store import JournalState
+from blocks.connections.journals import JournalConnection
+from blocks.sandbox.mambu.app import ASSIGNED_USER_KEY
+from blocks.store.models import DayRecord, Incident, JournalState
 from flows.journals.look_back import unfinished_days
-from tests.blocks.scripted import Script, answer
-from tests.flows.journals.aftermath import (
+from tests.flows.journals.test_people import journal_with
+from tests.helpers.failed_runs import (
     days_ago,
     ended,
     entries,
@@ -27,10 +25,10 @@ from tests.flows.journals.aftermath import (
     tasks,
     units,
 )
-from tests.flows.journals.builders import DAY, sent, transfers
-from tests.flows.journals.nights import desk
-from tests.flows.journals.test_people import journal_with
-from tests.sandboxed import DATE, Outcome, Sandboxed
+from tests.helpers.journals import DAY, sent, transfers
+from tests.helpers.journals_run import desk
+from tests.helpers.sandboxed import DATE, Outcome, Sandboxed
+from tests.helpers.scripted import Script, answer
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.flows.journals.test_flow import live_lines
-from tests.sandboxed import DATE, Sandboxed, line
+from tests.helpers.sandboxed import DATE, Sandboxed, line
 
 
 def two_units(sandbox: Sandboxed) -> None:

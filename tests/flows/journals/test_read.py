@@ -10,15 +10,14 @@ from typing import Any
 import httpx
 import pytest
 
-from blocks.day_records import DayRecord
 from blocks.errors import Refusal
-from blocks.store import JournalState
+from blocks.store.models import DayRecord, JournalState
 from flows.journals import read
 from flows.journals.read import list_journals, read_journals
-from tests.blocks.scripted import Step, answer
-from tests.clocks import START
-from tests.flows.journals.builders import DAY, id_of, sent, transfers
-from tests.flows.journals.nights import desk, drafts_of, listed
+from tests.helpers.clocks import START
+from tests.helpers.journals import DAY, id_of, sent, transfers
+from tests.helpers.journals_run import desk, drafts_of, listed
+from tests.helpers.scripted import Step, answer
 
 SINCE = START - dt.timedelta(days=1)
 

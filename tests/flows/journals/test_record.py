@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from blocks.day_records import DayRecord
+from blocks.store.models import DayRecord
 from flows.journals.record import end
-from flows.journals.summary import Summary
-from tests.flows.journals.builders import DAY
-from tests.flows.journals.nights import desk
+from flows.journals.report.summary import Summary
+from tests.helpers.journals import DAY
+from tests.helpers.journals_run import desk
 
 
 @pytest.mark.parametrize("status", ["failed", "completed"])

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from blocks import connections
-from blocks.connections import JournalConnection
+from blocks.connections import lookup
+from blocks.connections.journals import JournalConnection
 from blocks.errors import (
     CallFailed,
     DaybookError,
@@ -25,11 +25,11 @@ from blocks.errors import (
     Unreachable,
     UsageError,
 )
-from blocks.sandbox.mambu import API_KEYS, ASSIGNED_USER_KEY
-from flows import reports
+from blocks.sandbox.mambu.app import API_KEYS, ASSIGNED_USER_KEY
 from flows.journals.flow import journals, look_back
-from flows.journals.summary import Summary
-from tests.sandboxed import DATE, Outcome, Sandboxed, line
+from flows.journals.report.summary import Summary
+from flows.runtime import artifacts as reports
+from tests.helpers.sandboxed import DATE, Outcome, Sandboxed, line
 
 
 def stopped(outcome: Outcome, sandbox: Sandboxed, kind: type[DaybookError], *words: str) -> None:
@@ -72,7 +72,7 @@ async def test_a_date_beyond_all_books_is_refused_and_leaves_nothing(
     """A date that cannot be asked for is wrong use: nobody is asked or told, and no record is made."""
     outcome = Outcome[Summary]()
     known = {"default": sandbox.connection(assigned_user_key=ASSIGNED_USER_KEY)}
-    with connections.provided(known), reports.observed_by(outcome):
+    with lookup.provided(known), reports.observed_by(outcome):
         run = look_back if looking_back else journals
         outcome.state = await run(date, "default", return_state=True)
     stopped(outcome, sandbox, UsageError, f"date {date}", "between 2000-01-01 and 2999-12-31")
@@ -150,8 +150,8 @@ async def test_an_emptied_record_is_not_begun_anew_in_silence(sandbox: Sandboxed
 
 async def test_an_unknown_connection_is_named_with_the_remedy(sandbox: Sandboxed) -> None:
     """A connection that nobody saved is named, with the command that saves it, and counts as wrong use."""
-    from flows import reports
     from flows.journals.flow import journals
+    from flows.runtime import artifacts as reports
 
     outcome = Outcome()
     with reports.observed_by(outcome):

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.flows.journals.aftermath import ended, incidents, unit, units
 from tests.flows.journals.test_flow import live_lines
 from tests.flows.journals.test_people import journal_with
-from tests.sandboxed import DATE, Outcome, Sandboxed, line
+from tests.helpers.failed_runs import ended, incidents, unit, units
+from tests.helpers.sandboxed import DATE, Outcome, Sandboxed, line
 
 Text = Callable[[str], str]
 FIELDS = ("AccountCode", "Description", "TaxType", "LineAmount")
@@ -105,14 +105,14 @@ async def test_words_around_the_ids_hide_nothing(sandbox: Sandboxed, text: Text,
 
 async def test_withdrawing_edited_drafts_is_the_way_out(sandbox: Sandboxed) -> None:
     """After the edited draft was withdrawn, a run sends its lines afresh, and all is well."""
-    from blocks import connections
-    from flows.journals.withdraw import withdraw
+    from blocks.connections import lookup
+    from flows.journals.withdraw.flow import withdraw
 
     sandbox.plant(units(1, 2))
     await sandbox.run()
     edit(sandbox, sandbox.xero_journals()[0], lambda _: "see file", name=lambda _: "November")
     refused(await sandbox.run())
-    with connections.provided({"default": sandbox.connection()}):
+    with lookup.provided({"default": sandbox.connection()}):
         await withdraw(DATE, include_edited=True, confirmed=True, return_state=True)
 
     await ended(sandbox, await sandbox.run())

@@ -12,13 +12,13 @@ import httpx
 import pytest
 
 from blocks.errors import LeaseLost, NotAllowed, Refusal, Terminal, Unavailable, UnknownOutcome
-from blocks.leases import Lease
-from blocks.store import JournalRecord, JournalState, StoredRequest
-from blocks.xero import NOTHING
-from flows.journals.books import match
-from flows.journals.failure import failure_of
+from blocks.store.models import JournalRecord, JournalState, Lease, StoredRequest
+from blocks.xero.models import NOTHING
+from flows.journals.prepare import Sealing
+from flows.journals.reconciliation import match
 from flows.journals.record import recorded
-from flows.journals.sealing import Sealing
+from flows.journals.report.failures import failure_of
+from flows.journals.report.summary import Summary
 from flows.journals.send import (
     FRESH,
     KEY_DEAD,
@@ -30,10 +30,9 @@ from flows.journals.send import (
     send,
     settle,
 )
-from flows.journals.summary import Summary
-from tests.blocks.scripted import Step, answer, failing
-from tests.flows.journals.builders import DAY, id_of, planned, posting, sent, taken_by_xero, transfers
-from tests.flows.journals.nights import MORNING, Desk, books, desk, drafts_of, listed, records
+from tests.helpers.journals import DAY, id_of, planned, posting, sent, taken_by_xero, transfers
+from tests.helpers.journals_run import MORNING, Desk, books, desk, drafts_of, listed, records
+from tests.helpers.scripted import Step, answer, failing
 
 ONE = sent(transfers(1))
 REQUEST = ONE.sealing.requests[0]

@@ -19,8 +19,8 @@ from flows.journals.staging import (
     staged_days,
     take_over,
 )
-from tests.flows.journals.builders import staged as lines_of
-from tests.flows.journals.builders import transfers
+from tests.helpers.journals import staged as lines_of
+from tests.helpers.journals import transfers
 
 LIST = "handed-on.json"
 NO_PROCESS = "Nothing whole is left of process, so this run starts from there."

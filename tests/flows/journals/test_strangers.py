@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from blocks.errors import UnusableAnswer
-from blocks.sandbox.xero_chart import ACCOUNTS
-from blocks.xero import JournalPage
+from blocks.sandbox.xero.chart import ACCOUNTS
+from blocks.xero.models import JournalPage
 from flows.journals.strangers import passed_over
-from tests.blocks.scripted import answer
-from tests.blocks.test_xero import client, xero
-from tests.clocks import START
-from tests.flows.journals.aftermath import page
+from tests.blocks.xero.test_client import client, xero
 from tests.flows.journals.test_people import journal_with, two_units
-from tests.flows.journals.test_withdraw import two_lines_each, withdraw
-from tests.sandboxed import DATE, Sandboxed
+from tests.flows.journals.withdraw.test_flow import two_lines_each, withdraw
+from tests.helpers.clocks import START
+from tests.helpers.failed_runs import page
+from tests.helpers.sandboxed import DATE, Sandboxed
+from tests.helpers.scripted import answer
 
 ID = "7d0d8a5c-3c1f-4c57-8c5c-6f2b0f3a9a11"
 # Journals of other people, by their fields, none of which can hold our lines.

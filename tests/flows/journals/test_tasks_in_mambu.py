@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from blocks.sandbox.mambu import ASSIGNED_USER_KEY
-from tests.flows.journals.aftermath import MAMBU_LINES, ended, incidents, page, tasks, told, units
-from tests.sandboxed import DATE, Outcome, Sandboxed
+from blocks.sandbox.mambu.app import ASSIGNED_USER_KEY
+from tests.helpers.failed_runs import MAMBU_LINES, ended, incidents, page, tasks, told, units
+from tests.helpers.sandboxed import DATE, Outcome, Sandboxed
 
 TASKS = {"system": "mambu", "path": "tasks"}
 UNREADABLE = {"system": "mambu", "path": MAMBU_LINES, "kind": "500", "times": 0}

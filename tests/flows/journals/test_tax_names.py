@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from flows.journals.tax import is_taxed
+from flows.journals.models import is_taxed
 from tests.flows.journals.test_flow import live_lines
 from tests.flows.journals.test_people import journal_with, two_units
-from tests.flows.journals.test_withdraw import changes, statuses, two_journals, two_lines_each, withdraw
-from tests.sandboxed import DATE, Sandboxed, line
+from tests.flows.journals.withdraw.test_flow import changes, statuses, two_journals, two_lines_each, withdraw
+from tests.helpers.sandboxed import DATE, Sandboxed, line
 
 BY_ITSELF: dict[str, object] = {"no_tax": "BASEXCLUDED", "reverse_lines": True}
 

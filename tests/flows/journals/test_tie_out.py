@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as replaced
 
-from blocks.mambu import JournalLine
-from flows.journals.books import match
+from blocks.mambu.models import JournalLine
 from flows.journals.models import Known, LiveJournal
+from flows.journals.reconciliation import match
 from flows.journals.tie_out import TieOutRow, confirmed, exact_sums, open_points, tie_out
-from tests.flows.journals.builders import (
+from tests.helpers.journals import (
     CASH,
     DAY,
     LOANS,

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from blocks.day_records import DayRecord
+from blocks.store.models import DayRecord
 from flows.journals.look_again import LATE, _compared_at
 from flows.journals.send import KEY_DEAD, _wait_for_others
-from tests.flows.journals.aftermath import LONDON, days_ago, searches, units
-from tests.flows.journals.builders import DAY, sent, transfers
-from tests.flows.journals.nights import MORNING, books, desk
-from tests.sandboxed import Sandboxed
+from tests.helpers.failed_runs import LONDON, days_ago, searches, units
+from tests.helpers.journals import DAY, sent, transfers
+from tests.helpers.journals_run import MORNING, books, desk
+from tests.helpers.sandboxed import Sandboxed
 
 BEHIND = dt.timedelta(minutes=20)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from blocks.store import DaybookStore
-from tests.flows.journals.aftermath import ended, entries, incidents, reads, searches, tasks, units
-from tests.sandboxed import Outcome, Sandboxed
+from blocks.store.block import DaybookStore
+from tests.helpers.failed_runs import ended, entries, incidents, reads, searches, tasks, units
+from tests.helpers.sandboxed import Outcome, Sandboxed
 
 
 async def test_two_runs_that_share_a_store(sandbox: Sandboxed, caplog: pytest.LogCaptureFixture) -> None:

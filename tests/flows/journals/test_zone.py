@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from blocks.connections import JournalConnection
-from flows.journals.steps import StepRefusal
-from tests.sandboxed import DATE, Outcome, Sandboxed, line
+from blocks.connections.journals import JournalConnection
+from flows.journals.process.errors import StepRefusal
+from tests.helpers.sandboxed import DATE, Outcome, Sandboxed, line
 
 AUCKLAND = "Pacific/Auckland"
 

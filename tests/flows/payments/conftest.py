@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 from click.testing import CliRunner, Result
 
-from blocks import connections
+from blocks.connections import lookup
 from flows.main import main
 from tests.blocks.conftest import database, postgres_schema
-from tests.sandboxed import Sandboxed
+from tests.helpers.sandboxed import Sandboxed
 
 Audit = Callable[..., Awaitable[Result]]
 
@@ -30,7 +30,7 @@ def audit(quiet: Sandboxed) -> Audit:
     """Give the test the command `audit` for the connection that leads to the sandbox."""
 
     def invoked(*arguments: str) -> Result:
-        with connections.provided({"default": quiet.payment_connection()}):
+        with lookup.provided({"default": quiet.payment_connection()}):
             return CliRunner().invoke(main, ["audit", *arguments])
 
     async def run(*arguments: str) -> Result:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from blocks.incidents import Incident
+from blocks.store.models import Incident
 from flows.main import main
-from tests.flows.journals.aftermath import page, tasks
 from tests.flows.payments.conftest import Audit
-from tests.flows.payments.trading import allocate, of_ln, pay, prepay, statuses
-from tests.sandboxed import Sandboxed
+from tests.helpers.failed_runs import page, tasks
+from tests.helpers.sandboxed import Sandboxed
+from tests.helpers.trading import allocate, of_ln, pay, prepay, statuses
 
 LONG_AGO = [dt.date(2026, 10, day) for day in (29, 30, 30)]
 TODAY = dt.datetime.now(dt.UTC).date()

@@ -8,12 +8,12 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from blocks.audit_rows import Status
-from flows.payments.beginning import NotConfirmed
+from blocks.store.audit_rows import Status
+from flows.payments.errors import NotConfirmed
 from tests.flows.payments.conftest import Audit
 from tests.flows.payments.test_payments_flow import collected_until, forget, incidents
-from tests.flows.payments.trading import LN_CALL, of_ln, pay, statuses
-from tests.sandboxed import Outcome, Sandboxed
+from tests.helpers.sandboxed import Outcome, Sandboxed
+from tests.helpers.trading import LN_CALL, of_ln, pay, statuses
 
 
 def refused(outcome: Outcome, *words: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
-from blocks.audit_rows import AuditRow, Status
-from tests.flows.payments.trading import (
+from blocks.store.audit_rows import AuditRow, Status
+from tests.helpers.sandboxed import Sandboxed
+from tests.helpers.trading import (
     CLIENT,
     LN_CALL,
     SALE,
@@ -19,7 +20,6 @@ from tests.flows.payments.trading import (
     prepay,
     statuses,
 )
-from tests.sandboxed import Sandboxed
 
 
 def edit(quiet: Sandboxed, prepayment: str, **changes: object) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from flows.payments.collect import _in_window
 from flows.payments.documents import documents
-from flows.payments.exchange import Exchange
+from flows.payments.run import Exchange
 from flows.payments.windows import Window
-from tests.flows.payments.builders import AT, payment, shown
+from tests.helpers.payments import AT, payment, shown
 
 SECOND = dt.timedelta(seconds=1)
 HOUR = dt.timedelta(hours=1)

@@ -15,29 +15,21 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from blocks.audit_rows import IN_LN, AuditRow, Key, Kind, Status
 from blocks.errors import LeaseLost, StoreError
-from blocks.infor_answers import LNAnswer
-from blocks.infor_ln import InforLNClient
-from blocks.leases import ALL_DAYS, Lease
-from blocks.store import Store, open_store
-from blocks.xero_payments import XeroInvoice
+from blocks.infor_ln.answers import LNAnswer
+from blocks.infor_ln.client import InforLNClient
+from blocks.store.audit_rows import IN_LN, AuditRow, Key, Kind, Status
+from blocks.store.block import open_store
+from blocks.store.journals import Store
+from blocks.store.models import ALL_DAYS, Lease
+from blocks.xero.payment_models import XeroInvoice
 from flows.payments.classify import classify, row_of
 from flows.payments.deliver import Delivered, Delivery, deliver
 from flows.payments.documents import Shown, documents
-from tests.blocks.scripted import Step, answer, failing
-from tests.blocks.test_infor_ln import U14, Infor, client
-from tests.clocks import VirtualClock
-from tests.flows.payments.builders import (
-    CLIENT,
-    CONTACTS,
-    POLICY,
-    SALE,
-    allocation,
-    payment,
-    prepayment,
-    shown,
-)
+from tests.blocks.infor_ln.test_client import U14, Infor, client
+from tests.helpers.clocks import VirtualClock
+from tests.helpers.payments import CLIENT, CONTACTS, POLICY, SALE, allocation, payment, prepayment, shown
+from tests.helpers.scripted import Step, answer, failing
 
 EVERYTHING = shown(
     payment(),

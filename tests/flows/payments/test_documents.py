@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blocks.audit_rows import Kind, Status
-from blocks.xero_payments import (
+from blocks.store.audit_rows import Kind, Status
+from blocks.xero.payment_models import (
     XeroAccountRef,
     XeroBankTransaction,
     XeroContact,
@@ -25,7 +25,7 @@ from flows.payments.documents import (
     in_order,
     invoices_to_read,
 )
-from tests.flows.payments.builders import (
+from tests.helpers.payments import (
     BANK,
     CLIENT,
     DATE,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.payments.message import Message, encoded, number_text, unix_seconds
-from tests.flows.payments.builders import examples
+from tests.helpers.payments import examples
 
 SAMPLE = Message(
     document_type=1,

@@ -13,16 +13,16 @@ from typing import Any
 import httpx
 import pytest
 
-from blocks.audit_rows import AuditRow, Entry, Key, Kind, Status
-from blocks.xero_payments import XeroBankAccount, XeroContact, XeroPayment, XeroPrepayment
+from blocks.store.audit_rows import AuditRow, Entry, Key, Kind, Status
+from blocks.xero.payment_models import XeroBankAccount, XeroContact, XeroPayment, XeroPrepayment
 from flows.payments.documents import Shown, documents, removed
-from tests.blocks.scripted import answer
-from tests.blocks.stores import Database
-from tests.blocks.test_xero_payments import page, raw, reading
-from tests.flows.payments.builders import ACCOUNTS, CLIENT, CONTACTS, DATE, SALE, decided, payment, row, shown
+from tests.blocks.xero.test_payments import page, raw, reading
 from tests.flows.payments.test_deliver import LN, run
-from tests.flows.payments.trading import books_agree, pay, prepay, statuses
-from tests.sandboxed import Sandboxed
+from tests.helpers.payments import ACCOUNTS, CLIENT, CONTACTS, DATE, SALE, decided, payment, row, shown
+from tests.helpers.sandboxed import Sandboxed
+from tests.helpers.scripted import answer
+from tests.helpers.stores import Database
+from tests.helpers.trading import books_agree, pay, prepay, statuses
 
 GOOD: dict[str, Any] = {
     "PaymentID": "p-good",

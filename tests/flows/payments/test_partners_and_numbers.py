@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blocks.xero_payments import XeroBankAccount, XeroContact
-from flows.payments.bank_account import bank_number, without_sort_code
-from flows.payments.invoice_number import LNInvoice, hint, ln_invoice
+from blocks.xero.payment_models import XeroBankAccount, XeroContact
+from flows.payments.message import LNInvoice, bank_number, hint, ln_invoice, without_sort_code
 from flows.payments.partners import Partner, merged_into, partner_of
-from tests.flows.payments.builders import examples
+from tests.helpers.payments import examples
 
 digits = st.text("0123456789", min_size=8, max_size=8)
 

@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from blocks.audit import Audit, Window
-from blocks.audit_rows import AuditRow, Entry, Status
 from blocks.errors import UsageError
-from blocks.incidents import Incident
-from blocks.sandbox.mambu import ASSIGNED_USER_KEY
+from blocks.sandbox.mambu.app import ASSIGNED_USER_KEY
+from blocks.store.audit import Audit
+from blocks.store.audit_rows import AuditRow, Entry, Status
+from blocks.store.models import CollectedWindow, Incident
 from flows.payments.deliveries import SILENT_FRESH
-from tests.flows.journals.aftermath import page, tasks
-from tests.flows.payments.trading import (
+from tests.helpers.failed_runs import page, tasks
+from tests.helpers.sandboxed import Outcome, Sandboxed
+from tests.helpers.trading import (
     BILL,
     LN_CALL,
     SUPPLIER,
@@ -32,7 +33,6 @@ from tests.flows.payments.trading import (
     prepay,
     statuses,
 )
-from tests.sandboxed import Outcome, Sandboxed
 
 XERO_DOWN = {"system": "xero", "kind": "503", "times": 0}
 
@@ -336,7 +336,7 @@ async def test_the_store_is_lost(quiet: Sandboxed, home: Path) -> None:
 
 async def test_two_runs_at_the_same_time(quiet: Sandboxed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two runs of one connection at the same time one sends all, and the other nothing again."""
-    monkeypatch.setattr("flows.lease._ASKED_EVERY", 0.05)
+    monkeypatch.setattr("flows.runtime.lease._ASKED_EVERY", 0.05)
     for _ in range(4):
         pay(quiet)
     quiet.fault({**LN_CALL, "kind": "delay", "seconds": 2})
@@ -427,7 +427,7 @@ async def test_a_list_that_cannot_be_read(quiet: Sandboxed, path: str) -> None:
 
 async def test_a_later_page_that_cannot_be_read(quiet: Sandboxed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a list fails at its second page, what the first page showed is not posted either."""
-    monkeypatch.setattr("blocks.xero_payments.PAGE_SIZE", 2)
+    monkeypatch.setattr("blocks.xero.payments.PAGE_SIZE", 2)
     keys = {pay(quiet) for _ in range(3)}
     quiet.fault({**XERO_DOWN, "path": "2.0/Payments$", "nth": 2})
     failed = await quiet.pay_run(connection=quiet.payment_connection(retries=0))
@@ -446,7 +446,7 @@ async def test_windows_of_another_organisation_leave_nothing_out(quiet: Sandboxe
         key = pay(quiet)
     now = dt.datetime.now(dt.UTC)
     async with quiet.payment_connection().store.open() as store:
-        whole = Window("default", now - dt.timedelta(hours=9), now, "run-1", organisation="another")
+        whole = CollectedWindow("default", now - dt.timedelta(hours=9), now, "run-1", organisation="another")
         await store.audit.advance(whole, [], now)
 
     await quiet.pay_run()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from blocks.audit_rows import Kind
+from blocks.store.audit_rows import Kind
 from flows.payments.documents import Role
-from flows.payments.policy import policy_of
-from tests.blocks.test_payment_connection import connection
+from flows.payments.run import policy_of
+from tests.blocks.connections.test_payments import connection
 
 
 def test_the_settings_reach_the_policy() -> None:

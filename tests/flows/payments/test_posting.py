@@ -7,13 +7,13 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from blocks.audit_rows import MayNotSend
-from blocks.patience import Patience
+from blocks.http.retry import Patience
+from blocks.store.audit_rows import MayNotSend
 from flows.payments.posting import Posted, post
 from flows.payments.verdict import Means
-from tests.blocks.scripted import Step, answer, failing
-from tests.blocks.test_infor_ln import DOCUMENT, U14, Infor, block, tokens
-from tests.clocks import START, VirtualClock
+from tests.blocks.infor_ln.test_client import DOCUMENT, U14, Infor, block, tokens
+from tests.helpers.clocks import START, VirtualClock
+from tests.helpers.scripted import Step, answer, failing
 
 BUSY = answer(429)
 LOCKED = answer(409, {"error": {"message": "locked by ann"}})

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
-from blocks.audit_rows import Status
-from tests.flows.payments.trading import (
-    BILL,
-    CLIENT,
-    EMPLOYEE,
-    SALE,
-    SUPPLIER,
-    allocate,
-    arrived,
-    bare,
-    pay,
-    prepay,
-)
-from tests.sandboxed import Sandboxed
+from blocks.store.audit_rows import Status
+from tests.helpers.sandboxed import Sandboxed
+from tests.helpers.trading import BILL, CLIENT, EMPLOYEE, SALE, SUPPLIER, allocate, arrived, bare, pay, prepay
 
 # The date, rate and amount of the published samples.
 DAY = {"date": "2020-06-29", "rate": "1.09177"}

@@ -15,12 +15,12 @@ from typing import Any
 import httpx
 import pytest
 
-from blocks.audit_rows import AuditRow, Status
-from blocks.xero import xero_instant
-from flows.payments.summary import PaymentsSummary
-from tests.flows.journals.aftermath import page
-from tests.flows.payments.trading import bare, message
-from tests.sandboxed import Outcome, Sandboxed
+from blocks.store.audit_rows import AuditRow, Status
+from blocks.xero.models import xero_instant
+from flows.payments.report.summary import PaymentsSummary
+from tests.helpers.failed_runs import page
+from tests.helpers.sandboxed import Outcome, Sandboxed
+from tests.helpers.trading import bare, message
 
 
 @dataclass

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from tests.flows.payments.trading import pay, statuses
-from tests.sandboxed import Sandboxed
+from tests.helpers.sandboxed import Sandboxed
+from tests.helpers.trading import pay, statuses
 
 MINUTE = dt.timedelta(minutes=1)
 

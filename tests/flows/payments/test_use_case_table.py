@@ -6,10 +6,11 @@ import datetime as dt
 import uuid
 from pathlib import Path
 
-from blocks.audit_rows import CONNECTOR, Status
-from blocks.sandbox.trade import BANKS
-from blocks.sandbox.xero_chart import bank_account
-from tests.flows.payments.trading import (
+from blocks.sandbox.world.trade import BANKS
+from blocks.sandbox.xero.chart import bank_account
+from blocks.store.audit_rows import CONNECTOR, Status
+from tests.helpers.sandboxed import Sandboxed
+from tests.helpers.trading import (
     BILL,
     CLIENT,
     LN_CALL,
@@ -26,7 +27,6 @@ from tests.flows.payments.trading import (
     prepay,
     statuses,
 )
-from tests.sandboxed import Sandboxed
 
 REFUSED = {**LN_CALL, "kind": "422", "times": 0}
 LOST = {**LN_CALL, "kind": "504-before", "times": 0}

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from blocks import audit_rows as rules
-from blocks.audit_rows import AuditRow, Kind, Status
-from blocks.xero_payments import XeroAccountRef, XeroContact, XeroInvoice, XeroOverpayment
+from blocks.store import audit_rows as rules
+from blocks.store.audit_rows import AuditRow, Kind, Status
+from blocks.xero.payment_models import XeroAccountRef, XeroContact, XeroInvoice, XeroOverpayment
 from flows.payments.classify import Action, Decision, classify
 from flows.payments.documents import OVERPAYMENT_ALLOCATION, Shown, documents, removed
 from flows.payments.verdict import CHECK_LN
-from tests.flows.payments.builders import (
+from tests.helpers.payments import (
     ACCOUNTS,
     AT,
     BANK,

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blocks.errors import CallFailed, NotAllowed, UnknownOutcome, Unreachable
-from blocks.infor_answers import LNAnswer
-from blocks.infor_token import NoToken
+from blocks.infor_ln.answers import LNAnswer, NoToken
 from flows.payments.verdict import Means, judge
 
 U14 = "OAuth [U14]: unknown oauth_consumer_key"

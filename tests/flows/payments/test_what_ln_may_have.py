@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from blocks import audit_rows as rules
-from blocks.audit_rows import AuditRow, Kind, Status
-from blocks.xero_payments import (
+from blocks.store import audit_rows as rules
+from blocks.store.audit_rows import AuditRow, Kind, Status
+from blocks.xero.payment_models import (
     XeroAccountRef,
     XeroAllocation,
     XeroBankAccount,
@@ -23,8 +23,8 @@ from blocks.xero_payments import (
 )
 from flows.payments.classify import Action, Decision, classify, row_of
 from flows.payments.documents import Shown, days_to_read, documents, removed
-from flows.payments.summary import PaymentsSummary
-from tests.flows.payments.builders import (
+from flows.payments.report.summary import PaymentsSummary
+from tests.helpers.payments import (
     ACCOUNTS,
     AT,
     BANK,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from blocks.errors import UsageError
 from flows.payments.start import goes_on
 from flows.payments.windows import LIST_LAG, Window, overlap, window
-from tests.flows.payments.builders import AT, examples
+from tests.helpers.payments import AT, examples
 
 HOUR = dt.timedelta(hours=1)
 OVERLAP = dt.timedelta(minutes=10)

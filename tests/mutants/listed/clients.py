@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from tests.mutants.mutant import CLIENTS, Place
 
-_BLOCKS = "tests/blocks"
-
-_TRANSPORT = Place(CLIENTS, "blocks/transport.py", (f"{_BLOCKS}/test_transport.py",), "journals")
+_TRANSPORT = Place(CLIENTS, "blocks/http/client.py", ("tests/blocks/http/test_client.py",), "journals")
 _PAGES = Place(
     CLIENTS,
-    "blocks/xero_pages.py",
-    (f"{_BLOCKS}/test_xero_payments.py", "tests/flows/journals/test_read.py"),
+    "blocks/xero/pages.py",
+    ("tests/blocks/xero/test_payments.py", "tests/flows/journals/test_read.py"),
     "journals",
 )
-_XERO = Place(CLIENTS, "blocks/xero.py", (f"{_BLOCKS}/test_xero.py",), "journals")
-_PAID = Place(CLIENTS, "blocks/xero_payments.py", (f"{_BLOCKS}/test_xero_payments.py",), "payments")
-_MAMBU = Place(CLIENTS, "blocks/mambu.py", (f"{_BLOCKS}/test_mambu.py",))
-_TASKS = Place(CLIENTS, "blocks/mambu.py", (f"{_BLOCKS}/test_mambu_tasks.py",))
-_LN = Place(CLIENTS, "blocks/infor_ln.py", (f"{_BLOCKS}/test_infor_ln.py",))
-_ION = Place(CLIENTS, "blocks/infor_token.py", (f"{_BLOCKS}/test_infor_ln.py",))
-_ANSWERS = Place(CLIENTS, "blocks/infor_answers.py", (f"{_BLOCKS}/test_infor_answers.py",), "payments")
-_PACING = Place(CLIENTS, "blocks/pacing.py", (f"{_BLOCKS}/test_pacing.py",))
-_PATIENCE = Place(CLIENTS, "blocks/patience.py", (f"{_BLOCKS}/test_patience.py",), "journals")
-_CLOCK = Place(CLIENTS, "blocks/clock.py", (f"{_BLOCKS}/test_transport.py",), "payments")
+_XERO = Place(CLIENTS, "blocks/xero/client.py", ("tests/blocks/xero/test_client.py",), "journals")
+_PAID = Place(CLIENTS, "blocks/xero/payments.py", ("tests/blocks/xero/test_payments.py",), "payments")
+_MAMBU = Place(CLIENTS, "blocks/mambu/client.py", ("tests/blocks/mambu/test_client.py",))
+_TASKS = Place(CLIENTS, "blocks/mambu/client.py", ("tests/blocks/mambu/test_tasks.py",))
+_LN = Place(CLIENTS, "blocks/infor_ln/client.py", ("tests/blocks/infor_ln/test_client.py",))
+_ION = Place(CLIENTS, "blocks/infor_ln/token.py", ("tests/blocks/infor_ln/test_client.py",))
+_ANSWERS = Place(
+    CLIENTS, "blocks/infor_ln/answers.py", ("tests/blocks/infor_ln/test_answers.py",), "payments"
+)
+_PACING = Place(CLIENTS, "blocks/http/rate_limit.py", ("tests/blocks/http/test_rate_limit.py",))
+_PATIENCE = Place(CLIENTS, "blocks/http/retry.py", ("tests/blocks/http/test_retry.py",), "journals")
+_CLOCK = Place(CLIENTS, "blocks/clock.py", ("tests/blocks/http/test_client.py",), "payments")
+_HTTP_MODELS = _TRANSPORT._replace(file="blocks/http/models.py")
+_HTTP_RETRY = _TRANSPORT._replace(file="blocks/http/retry.py")
+_XERO_MODELS = _XERO._replace(file="blocks/xero/models.py")
+_XERO_TOKEN = _XERO._replace(file="blocks/xero/token.py")
+_MAMBU_ANSWERS = _MAMBU._replace(file="blocks/mambu/answers.py")
+_INFOR_LN_CREDENTIALS = _LN._replace(file="blocks/infor_ln/credentials.py")
 
 MUTANTS = (
     _TRANSPORT.broken(
@@ -35,7 +41,7 @@ MUTANTS = (
         "if call.not_after and self._clock.now() > call.not_after:",
         "if call.not_after and call.first_sent and self._clock.now() > call.not_after:",
     ),
-    _TRANSPORT.broken(
+    _HTTP_MODELS.broken(
         "a fault of the server means that a write was not carried out",
         "return (UnknownOutcome if call.writes else Unavailable)(text, status=status",
         "return Unavailable(text, status=status",
@@ -60,17 +66,17 @@ MUTANTS = (
         "failed = _unanswered(call, error, where, client.base_url.host)",
         "raise _unanswered(call, error, where, client.base_url.host) from error",
     ),
-    _TRANSPORT.broken(
+    _HTTP_RETRY.broken(
         "the wait that a system asks for is not kept",
         "return min(asked + random.random(), longest)",
         "return back_off(0)",
     ),
-    _TRANSPORT.broken(
+    _HTTP_MODELS.broken(
         "an hour's wait for a limit is kept inside the run",
         'if _limit_named(answer).startswith("day") or (wait or 0) > LONGEST_WAIT_SECONDS:',
         'if _limit_named(answer).startswith("day"):',
     ),
-    _TRANSPORT.broken(
+    _HTTP_MODELS.broken(
         "a date to come back at is held against our clock",
         "(at - (date_of(headers) or now))",
         "(at - now)",
@@ -80,7 +86,7 @@ MUTANTS = (
         "if refused or size > largest:",
         "if refused or size > 2 * largest:",
     ),
-    _TRANSPORT.broken(
+    _HTTP_RETRY.broken(
         "a call is made once more than it may be",
         "if state.attempt_number >= attempts:",
         "if state.attempt_number > attempts:",
@@ -111,12 +117,12 @@ MUTANTS = (
         'params={"summarizeErrors": "false"}',
         'params={"summarizeErrors": "true"}',
     ),
-    _XERO.broken(
+    _XERO_MODELS.broken(
         "a journal that Xero marks as an error without a word was taken",
         'return (f"Xero marked it {self.status_attribute_string} without saying why",)',
         "return ()",
     ),
-    _XERO.broken(
+    _XERO_TOKEN.broken(
         "a token is used until it is refused",
         "if self._held is None or self._clock.now() >= self._renew_at:",
         "if self._held is None:",
@@ -142,12 +148,12 @@ MUTANTS = (
         "    cursor = page.next_cursor\n    if cursor is None:",
         '    cursor = page.next_cursor or ""\n    if cursor is None:',
     ),
-    _MAMBU.broken(
+    _MAMBU_ANSWERS.broken(
         "an answer without a total states no lines",
         'value = answer.headers.get("Items-Total", "")',
         'value = answer.headers.get("Items-Total", "0")',
     ),
-    _MAMBU.broken(
+    _MAMBU_ANSWERS.broken(
         "a text that is no number is an amount",
         'return once and keys.all_numbers("amount")',
         "return once",
@@ -162,7 +168,7 @@ MUTANTS = (
         'headers = {**_JSON_HEADERS, "Idempotency-Key": key}',
         "headers = {**_JSON_HEADERS}",
     ),
-    _LN.broken(
+    _INFOR_LN_CREDENTIALS.broken(
         "a document goes to LN without its company",
         '"X-Infor-LnCompany": str(self.company)',
         '"X-Infor-Company": str(self.company)',

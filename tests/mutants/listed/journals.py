@@ -4,32 +4,47 @@ from __future__ import annotations
 
 from tests.mutants.mutant import JOURNALS, Place
 
-_TESTS = "tests/flows/journals"
-
-_EXTRACT = Place(JOURNALS, "flows/journals/extract.py", (f"{_TESTS}/test_extract.py",))
-_START = Place(JOURNALS, "flows/journals/start.py", (f"{_TESTS}/test_time_there.py",))
-_SEND = Place(JOURNALS, "flows/journals/send.py", (f"{_TESTS}/test_send.py",), "journals")
+_EXTRACT = Place(JOURNALS, "flows/journals/extract.py", ("tests/flows/journals/test_extract.py",))
+_START = Place(JOURNALS, "flows/journals/start.py", ("tests/flows/journals/test_time_there.py",))
+_SEND = Place(JOURNALS, "flows/journals/send.py", ("tests/flows/journals/test_send.py",), "journals")
 _READ = Place(
     JOURNALS,
     "flows/journals/read.py",
-    (f"{_TESTS}/test_read.py",),
+    ("tests/flows/journals/test_read.py",),
     "journals",
 )
-_CONFIRM = Place(JOURNALS, "flows/journals/confirm.py", (f"{_TESTS}/test_confirm.py",), "journals")
-_DELIVER = Place(JOURNALS, "flows/journals/deliver.py", (f"{_TESTS}/test_confirm.py",), "journals")
+_CONFIRM = Place(JOURNALS, "flows/journals/confirm.py", ("tests/flows/journals/test_confirm.py",), "journals")
+_DELIVER = Place(JOURNALS, "flows/journals/flow.py", ("tests/flows/journals/test_confirm.py",), "journals")
 _LOOK_BACK = Place(
     JOURNALS,
     "flows/journals/look_back.py",
-    (f"{_TESTS}/test_look_back.py::test_the_days_that_are_run_first",),
+    ("tests/flows/journals/test_look_back.py::test_the_days_that_are_run_first",),
     "journals",
 )
-_LOOK_AGAIN = Place(JOURNALS, "flows/journals/look_again.py", (f"{_TESTS}/test_look_again.py",), "journals")
-_AGAIN = f"{_TESTS}/test_look_again.py"
+_LOOK_AGAIN = Place(
+    JOURNALS, "flows/journals/look_again.py", ("tests/flows/journals/test_look_again.py",), "journals"
+)
+_AGAIN = "tests/flows/journals/test_look_again.py"
 _LATE = f"{_AGAIN}::test_a_request_carried_out_after_all_was_finished_is_found"
 _FLOW = Place(JOURNALS, "flows/journals/flow.py", (_LATE,), "journals")
-_INTENTS = Place(JOURNALS, "flows/journals/intents.py", (f"{_TESTS}/test_intents.py",), "journals")
-_REMOVE = Place(JOURNALS, "flows/journals/remove.py", (f"{_TESTS}/test_intents.py",), "journals")
-_WITHDRAW = Place(JOURNALS, "flows/journals/withdraw.py", (f"{_TESTS}/test_intents.py",), "journals")
+_INTENTS = Place(
+    JOURNALS,
+    "flows/journals/withdraw/requests.py",
+    ("tests/flows/journals/withdraw/test_requests.py",),
+    "journals",
+)
+_REMOVE = Place(
+    JOURNALS,
+    "flows/journals/withdraw/remove.py",
+    ("tests/flows/journals/withdraw/test_requests.py",),
+    "journals",
+)
+_WITHDRAW = Place(
+    JOURNALS,
+    "flows/journals/withdraw/flow.py",
+    ("tests/flows/journals/withdraw/test_requests.py",),
+    "journals",
+)
 
 MUTANTS = (
     _EXTRACT.broken(
@@ -58,7 +73,7 @@ MUTANTS = (
         "the books of another organisation are written into",
         "if expected and expected not in {xero.name, xero.organisation_id}:",
         "if expected and not {xero.name, xero.organisation_id}:",
-        tests=(f"{_TESTS}/test_refusals.py::test_an_organisation_of_another_name_is_refused",),
+        tests=("tests/flows/journals/test_refusals.py::test_an_organisation_of_another_name_is_refused",),
     ),
     _SEND.broken(
         "a request is written down after it was sent",
@@ -182,7 +197,7 @@ MUTANTS = (
         "a void of ours that comes late is a person's",
         "record.state in {JournalState.WITHDRAWING, JournalState.WITHDRAWN}",
         "record.state in {JournalState.WITHDRAWN}",
-        tests=(f"{_TESTS}/test_intents.py",),
+        tests=("tests/flows/journals/withdraw/test_requests.py",),
     ),
     _READ.broken(
         "lines sent under another day are sent under this one as well",
@@ -257,7 +272,9 @@ MUTANTS = (
         "what another organisation has finished is not run in this one",
         "if day not in elsewhere or day < first}",
         "if True}",
-        tests=(f"{_TESTS}/test_look_back.py::test_what_was_finished_in_another_organisation_is_run",),
+        tests=(
+            "tests/flows/journals/test_look_back.py::test_what_was_finished_in_another_organisation_is_run",
+        ),
     ),
     _LOOK_BACK.broken(
         "the look-back is a day short",
@@ -274,7 +291,7 @@ MUTANTS = (
         "a second copy of a line is taken for a reversal",
         "return original is not None and amount != 0 and amount == -_amount(original, entry)",
         "return original is not None and amount != 0 and abs(amount) == abs(_amount(original, entry))",
-        tests=(f"{_TESTS}/test_look_again.py::test_a_reversal_has_opposite_amounts_throughout",),
+        tests=("tests/flows/journals/test_look_again.py::test_a_reversal_has_opposite_amounts_throughout",),
     ),
     _FLOW.broken(
         "what came into Xero twice after a pause is not looked for",

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from tests.mutants.mutant import PAYMENTS, Place
 
-_TESTS = "tests/flows/payments"
-_CASES = (f"{_TESTS}/test_use_cases.py", f"{_TESTS}/test_what_ln_may_have.py")
+_CASES = ("tests/flows/payments/test_use_cases.py", "tests/flows/payments/test_what_ln_may_have.py")
 
-_WINDOWS = Place(PAYMENTS, "flows/payments/windows.py", (f"{_TESTS}/test_windows.py",), "payments")
+_WINDOWS = Place(PAYMENTS, "flows/payments/windows.py", ("tests/flows/payments/test_windows.py",), "payments")
 _START = Place(
     PAYMENTS,
     "flows/payments/start.py",
-    (f"{_TESTS}/test_time_of_xero.py::test_a_payment_made_while_our_clock_is_ahead_arrives",),
+    ("tests/flows/payments/test_time_of_xero.py::test_a_payment_made_while_our_clock_is_ahead_arrives",),
     "payments",
 )
-_FLOW_TESTS = f"{_TESTS}/test_payments_flow.py"
+_FLOW_TESTS = "tests/flows/payments/test_payments_flow.py"
 _COLLECT = Place(
     PAYMENTS,
     "flows/payments/collect.py",
@@ -24,19 +23,21 @@ _COLLECT = Place(
     ),
     "payments",
 )
-_DOCUMENTS = Place(PAYMENTS, "flows/payments/documents.py", (f"{_TESTS}/test_documents.py",), "payments")
+_DOCUMENTS = Place(
+    PAYMENTS, "flows/payments/documents.py", ("tests/flows/payments/test_documents.py",), "payments"
+)
 _CLASSIFY = Place(PAYMENTS, "flows/payments/classify.py", _CASES, "payments")
-_POLICY = Place(PAYMENTS, "flows/payments/policy.py", (f"{_TESTS}/test_policy.py",))
-_VERDICT = Place(PAYMENTS, "flows/payments/verdict.py", (f"{_TESTS}/test_verdict.py",), "payments")
-_POSTING = Place(PAYMENTS, "flows/payments/posting.py", (f"{_TESTS}/test_posting.py",), "payments")
-_DELIVER = Place(PAYMENTS, "flows/payments/deliver.py", (f"{_TESTS}/test_deliver.py",), "payments")
+_POLICY = Place(PAYMENTS, "flows/payments/classify.py", ("tests/flows/payments/test_policy.py",))
+_VERDICT = Place(PAYMENTS, "flows/payments/verdict.py", ("tests/flows/payments/test_verdict.py",), "payments")
+_POSTING = Place(PAYMENTS, "flows/payments/posting.py", ("tests/flows/payments/test_posting.py",), "payments")
+_DELIVER = Place(PAYMENTS, "flows/payments/deliver.py", ("tests/flows/payments/test_deliver.py",), "payments")
 _DELIVERIES = Place(
     PAYMENTS,
     "flows/payments/deliveries.py",
     (f"{_FLOW_TESTS}::test_prepayments_that_ln_cannot_take_hold_no_payments_up",),
     "payments",
 )
-_BEGINNINGS = f"{_TESTS}/test_beginning.py"
+_BEGINNINGS = "tests/flows/payments/test_beginning.py"
 _BEGINNING = Place(
     PAYMENTS,
     "flows/payments/beginning.py",
@@ -49,12 +50,15 @@ _FLOW = Place(
     (f"{_BEGINNINGS}::test_a_new_store_of_a_connection_that_began_long_ago",),
     "payments",
 )
-_MESSAGE = Place(PAYMENTS, "flows/payments/message.py", (f"{_TESTS}/test_message.py",))
+_MESSAGE = Place(PAYMENTS, "flows/payments/message.py", ("tests/flows/payments/test_message.py",))
 _RECORD = Place(
     PAYMENTS,
     "flows/payments/record.py",
-    (f"{_TESTS}/test_before_start.py::test_they_are_one_incident_and_one_line_until_a_person_closes_them",),
+    (
+        "tests/flows/payments/test_before_start.py::test_they_are_one_incident_and_one_line_until_a_person_closes_them",
+    ),
 )
+_PAYMENTS_RUN = _POLICY._replace(file="flows/payments/run.py")
 
 MUTANTS = (
     _START.broken(
@@ -82,7 +86,10 @@ MUTANTS = (
         "a window that leaves a gap moves the record on",
         "behind_last = collected_until is not None and window_.since <= collected_until",
         "behind_last = collected_until is not None and window_.until > collected_until",
-        tests=(f"{_TESTS}/test_windows.py", f"{_FLOW_TESTS}::test_a_window_that_leaves_a_gap_moves_nothing"),
+        tests=(
+            "tests/flows/payments/test_windows.py",
+            f"{_FLOW_TESTS}::test_a_window_that_leaves_a_gap_moves_nothing",
+        ),
     ),
     _START.broken(
         "windows of another organisation tell what was collected of this one",
@@ -94,19 +101,19 @@ MUTANTS = (
         "what a window reads a second time is passed over",
         "return at is None or window.asked_from <= at < window.until",
         "return at is None or window.since <= at < window.until",
-        tests=(f"{_TESTS}/test_collect.py",),
+        tests=("tests/flows/payments/test_collect.py",),
     ),
     _COLLECT.broken(
         "what changes behind a window's end is collected with it",
         "return at is None or window.asked_from <= at < window.until",
         "return at is None or window.asked_from <= at",
-        tests=(f"{_TESTS}/test_collect.py",),
+        tests=("tests/flows/payments/test_collect.py",),
     ),
     _COLLECT.broken(
         "a part that is taken back from an invoice is not looked for",
         "ours = in_order([*ours, *removed(found, _allocations_among(rows))])",
         "ours = in_order(ours)",
-        tests=(f"{_TESTS}/test_use_case_table.py::test_allocation_that_moves_no_time_of_change",),
+        tests=("tests/flows/payments/test_use_case_table.py::test_allocation_that_moves_no_time_of_change",),
     ),
     _COLLECT.broken(
         "what earlier runs made no end of is forgotten",
@@ -117,7 +124,7 @@ MUTANTS = (
         "prepayments that the record has as open are not read again",
         "    wanted[Kind.PREPAYMENT] |= await _open_by_the_record(exchange)\n",
         "",
-        tests=(f"{_TESTS}/test_use_case_table.py::test_allocation_that_moves_no_time_of_change",),
+        tests=("tests/flows/payments/test_use_case_table.py::test_allocation_that_moves_no_time_of_change",),
     ),
     _DOCUMENTS.broken(
         "a part that was taken back goes out",
@@ -177,7 +184,7 @@ MUTANTS = (
         "the day of the start is before the start",
         "policy.starts_on is not None and day < policy.starts_on",
         "policy.starts_on is not None and day <= policy.starts_on",
-        tests=(*_CASES, f"{_TESTS}/test_use_case_table.py"),
+        tests=(*_CASES, "tests/flows/payments/test_use_case_table.py"),
     ),
     _CLASSIFY.broken(
         "a change after sending is compared with the row, which has followed it",
@@ -193,13 +200,13 @@ MUTANTS = (
         "a customer without a code goes out as one that LN need not know",
         "        if case.document.role in _SALES:\n",
         "        if not case.document.role:\n",
-        tests=(*_CASES, f"{_TESTS}/test_use_case_table.py"),
+        tests=(*_CASES, "tests/flows/payments/test_use_case_table.py"),
     ),
-    _POLICY.broken(
+    _PAYMENTS_RUN.broken(
         "a sales payment goes out as a purchase payment",
         "Role.SALES_PAYMENT: connection.type_sales_payment,",
         "Role.SALES_PAYMENT: connection.type_purchase_payment,",
-        tests=(f"{_TESTS}/test_policy.py", f"{_TESTS}/test_seed_use_cases.py"),
+        tests=("tests/flows/payments/test_policy.py", "tests/flows/payments/test_seed_use_cases.py"),
     ),
     _VERDICT.broken(
         "a gateway's fault is a refusal of LN's",
@@ -274,7 +281,9 @@ MUTANTS = (
         "what is applied is not decided on again once its prepayment was sent",
         "                self._decide(kinds)\n",
         "                pass\n",
-        tests=(f"{_TESTS}/test_use_case_table.py::test_allocation_of_a_prepayment_that_ln_refuses_waits",),
+        tests=(
+            "tests/flows/payments/test_use_case_table.py::test_allocation_of_a_prepayment_that_ln_refuses_waits",
+        ),
     ),
     _DELIVERIES.broken(
         "the oldest document does not go out alone, before all others",
@@ -286,7 +295,7 @@ MUTANTS = (
         "a system that says nothing is asked about every document",
         "return self.fresh >= SILENT_FRESH or self.in_a_row >= SILENT",
         "return self.fresh >= 100 * SILENT_FRESH",
-        tests=(f"{_TESTS}/test_silence.py",),
+        tests=("tests/flows/payments/test_silence.py",),
     ),
     _FLOW.broken(
         "a store that may be set back sends",

@@ -4,58 +4,62 @@ from __future__ import annotations
 
 from tests.mutants.mutant import PURE, Place
 
-_STEPS, _JOURNALS = "tests/flows/journals/steps", "tests/flows/journals"
-
 _MONEY = Place(PURE, "flows/money.py", ("tests/flows/test_money.py",))
 _DAYS = Place(PURE, "flows/days.py", ("tests/flows/test_days.py",))
-_VISIBLE = Place(PURE, "blocks/visible.py", ("tests/blocks/test_visible.py",))
-_MARKDOWN = Place(PURE, "flows/markdown.py", ("tests/flows/test_text_out.py",))
-_VALIDATE = Place(PURE, "flows/journals/steps/validate.py", (f"{_STEPS}/test_validate.py",))
-_MAP = Place(PURE, "flows/journals/steps/map.py", (f"{_STEPS}/test_map.py",))
-_GROUP = Place(PURE, "flows/journals/steps/group.py", (f"{_STEPS}/test_group.py",))
-_BALANCE = Place(PURE, "flows/journals/steps/balance.py", (f"{_STEPS}/test_balance.py",))
-_BATCH = Place(PURE, "flows/journals/steps/batch.py", (f"{_STEPS}/test_batch.py",))
-_ROUNDING = Place(PURE, "flows/journals/rounding.py", (f"{_JOURNALS}/test_rounding.py",))
-_LINES = Place(PURE, "flows/journals/lines.py", (f"{_JOURNALS}/test_lines.py",))
-_WINDOWS = Place(PURE, "flows/journals/windows.py", (f"{_JOURNALS}/test_windows.py",))
-_OFFSETS = Place(PURE, "flows/journals/offsets.py", (f"{_STEPS}/test_validate.py",))
+_VISIBLE = Place(PURE, "blocks/text.py", ("tests/blocks/test_text.py",))
+_MARKDOWN = Place(PURE, "flows/runtime/text.py", ("tests/flows/test_text_out.py",))
+_VALIDATE = Place(
+    PURE, "flows/journals/process/validate.py", ("tests/flows/journals/process/test_validate.py",)
+)
+_MAP = Place(PURE, "flows/journals/process/map.py", ("tests/flows/journals/process/test_map.py",))
+_GROUP = Place(PURE, "flows/journals/process/group.py", ("tests/flows/journals/process/test_group.py",))
+_BALANCE = Place(PURE, "flows/journals/process/balance.py", ("tests/flows/journals/process/test_balance.py",))
+_BATCH = Place(PURE, "flows/journals/process/batch.py", ("tests/flows/journals/process/test_batch.py",))
+_ROUNDING = Place(
+    PURE, "flows/journals/process/rounding.py", ("tests/flows/journals/process/test_rounding.py",)
+)
+_LINES = Place(PURE, "flows/journals/lines.py", ("tests/flows/journals/test_lines.py",))
+_WINDOWS = Place(PURE, "flows/days.py", ("tests/flows/test_windows.py",))
+_OFFSETS = Place(PURE, "flows/journals/offsets.py", ("tests/flows/journals/process/test_validate.py",))
 _NARRATION = Place(
     PURE,
     "flows/journals/narration.py",
-    (f"{_JOURNALS}/test_narration.py", f"{_JOURNALS}/test_sealing.py"),
+    ("tests/flows/journals/test_narration.py", "tests/flows/journals/test_prepare.py"),
     "journals",
 )
-_SEALING = Place(PURE, "flows/journals/sealing.py", (f"{_JOURNALS}/test_sealing.py",), "journals")
+_SEALING = Place(PURE, "flows/journals/prepare.py", ("tests/flows/journals/test_prepare.py",), "journals")
 _AMOUNTS = Place(
     PURE,
     "flows/journals/amounts.py",
-    (f"{_JOURNALS}/test_tie_out.py", f"{_JOURNALS}/test_sealing.py"),
+    ("tests/flows/journals/test_tie_out.py", "tests/flows/journals/test_prepare.py"),
     "journals",
 )
 _BOOKS = Place(
     PURE,
-    "flows/journals/books.py",
-    (f"{_JOURNALS}/test_books.py", f"{_JOURNALS}/test_sealing.py"),
+    "flows/journals/reconciliation.py",
+    ("tests/flows/journals/test_reconciliation.py", "tests/flows/journals/test_prepare.py"),
     "journals",
 )
 _DIFFERENCES = Place(
     PURE,
     "flows/journals/differences.py",
-    (f"{_JOURNALS}/test_books.py", f"{_JOURNALS}/test_tie_out.py"),
+    ("tests/flows/journals/test_reconciliation.py", "tests/flows/journals/test_tie_out.py"),
     "journals",
 )
 _TIE_OUT = Place(
     PURE,
     "flows/journals/tie_out.py",
-    (f"{_JOURNALS}/test_tie_out.py", f"{_JOURNALS}/test_books.py"),
+    ("tests/flows/journals/test_tie_out.py", "tests/flows/journals/test_reconciliation.py"),
     "journals",
 )
 _STRANGERS = Place(
     PURE,
     "flows/journals/strangers.py",
-    (f"{_JOURNALS}/test_strangers.py::test_a_journal_that_may_hold_our_lines_is_not_passed_over",),
+    ("tests/flows/journals/test_strangers.py::test_a_journal_that_may_hold_our_lines_is_not_passed_over",),
 )
-_WITHDRAWAL = Place(PURE, "flows/journals/withdrawal.py", (f"{_JOURNALS}/test_withdrawal.py",))
+_WITHDRAWAL = Place(
+    PURE, "flows/journals/withdraw/rules.py", ("tests/flows/journals/withdraw/test_rules.py",)
+)
 
 MUTANTS = (
     _MONEY.broken(
@@ -67,7 +71,7 @@ MUTANTS = (
         "a fraction of a minor unit is cut off where amounts are compared",
         "return int(scaled) if scaled == scaled.to_integral_value() else None",
         "return int(scaled)",
-        tests=("tests/flows/test_money.py", f"{_JOURNALS}/test_books.py"),
+        tests=("tests/flows/test_money.py", "tests/flows/journals/test_reconciliation.py"),
     ),
     _MONEY.broken(
         "yen are sent with two decimals",
@@ -184,7 +188,7 @@ MUTANTS = (
         "another tenant's lines are ours",
         "return _LABEL_AT_END.search(text) is None",
         "return True",
-        tests=(f"{_JOURNALS}/test_narration.py", f"{_JOURNALS}/test_books.py"),
+        tests=("tests/flows/journals/test_narration.py", "tests/flows/journals/test_reconciliation.py"),
     ),
     _NARRATION.broken(
         "the key of a request is the same in each generation",
@@ -231,7 +235,7 @@ MUTANTS = (
         "held = _held(live, planned, found, record)",
         "held: dict[int, int] = {}",
         fault="an edited draft sent again",
-        tests=(f"{_JOURNALS}/test_books.py", f"{_JOURNALS}/test_sealing.py"),
+        tests=("tests/flows/journals/test_reconciliation.py", "tests/flows/journals/test_prepare.py"),
     ),
     _BOOKS.broken(
         "lines of a voided journal count as missing",

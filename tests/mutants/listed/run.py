@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from tests.mutants.mutant import RUN, Place
 
-_JOURNALS = "tests/flows/journals"
-
-_LEASE = Place(RUN, "flows/lease.py", ("tests/flows/test_lease.py",))
-_LEASES = Place(RUN, "blocks/leases.py", ("tests/flows/test_lease.py", "tests/blocks/test_leases.py"))
-_DESK = Place(RUN, "flows/incidents.py", ("tests/flows/test_incidents.py",))
+_LEASE = Place(RUN, "flows/runtime/lease.py", ("tests/flows/runtime/test_lease.py",))
+_LEASES = Place(
+    RUN, "blocks/store/leases.py", ("tests/flows/runtime/test_lease.py", "tests/blocks/store/test_leases.py")
+)
+_DESK = Place(RUN, "flows/runtime/incidents.py", ("tests/flows/runtime/test_incidents.py",))
 _RECORD = Place(
     RUN,
     "flows/journals/record.py",
-    (f"{_JOURNALS}/test_failures.py::test_a_day_that_cannot_be_read",),
+    ("tests/flows/journals/test_failures.py::test_a_day_that_cannot_be_read",),
 )
-_EDITED = f"{_JOURNALS}/test_people.py::test_an_edited_draft_is_reported_and_not_overwritten"
+_EDITED = "tests/flows/journals/test_people.py::test_an_edited_draft_is_reported_and_not_overwritten"
 _FLOW = Place(RUN, "flows/journals/flow.py", (_EDITED,))
-_REPORTS = Place(RUN, "flows/reports.py", ("tests/flows/test_text_out.py",))
-_STAGING = Place(RUN, "flows/journals/staging.py", (f"{_JOURNALS}/test_staging.py",))
-_FAILURE = Place(RUN, "flows/journals/failure.py", (f"{_JOURNALS}/test_failure.py",))
+_REPORTS = Place(RUN, "flows/runtime/artifacts.py", ("tests/flows/test_text_out.py",))
+_STAGING = Place(RUN, "flows/journals/staging.py", ("tests/flows/journals/test_staging.py",))
+_FAILURE = Place(RUN, "flows/journals/report/failures.py", ("tests/flows/journals/report/test_failures.py",))
 _RUN_COUNTS = Place(RUN, "flows/payments/run_counts.py", ("tests/flows/payments/test_run_counts.py",))
+_STORE_MODELS = _LEASES._replace(file="blocks/store/models.py")
+_RUNTIME_FAILURES = _DESK._replace(file="flows/runtime/failures.py")
 
 MUTANTS = (
-    _LEASES.broken(
+    _STORE_MODELS.broken(
         "a lease is renewed more seldom than it expires",
         "RENEWED_EVERY: Final = timedelta(seconds=60)",
         "RENEWED_EVERY: Final = timedelta(seconds=600)",
@@ -67,7 +69,7 @@ MUTANTS = (
         "            and str(task.id) not in others\n",
         "",
     ),
-    _DESK.broken(
+    _RUNTIME_FAILURES.broken(
         "the text of a task is cut at its end, where the remedy is",
         "return _cut(what, longest - len(end)) + end",
         "return _cut(what + end, longest)",
@@ -81,7 +83,7 @@ MUTANTS = (
         "a day that does not tie out is recorded as finished",
         '    if summary.status == "failed":\n        said = outcome_sentence',
         '    if summary.status == "stopped":\n        said = outcome_sentence',
-        tests=(f"{_JOURNALS}/test_record.py",),
+        tests=("tests/flows/journals/test_record.py",),
     ),
     _RECORD.broken(
         "the lines of a day whose extract failed are kept",
@@ -92,13 +94,15 @@ MUTANTS = (
         "a run that lost its lease opens an incident",
         "isinstance(error, DayNotOver | LeaseLost)",
         "isinstance(error, DayNotOver)",
-        tests=(f"{_JOURNALS}/test_send.py",),
+        tests=("tests/flows/journals/test_send.py",),
     ),
     _RECORD.broken(
         "a run that died leaves no trace",
         "    if dead is not None:\n",
         "    if dead is not None and dead.expired(night.clock.now()) is None:\n",
-        tests=(f"{_JOURNALS}/test_look_back.py::test_a_run_that_died_is_found_by_the_next_of_its_date",),
+        tests=(
+            "tests/flows/journals/test_look_back.py::test_a_run_that_died_is_found_by_the_next_of_its_date",
+        ),
     ),
     _FLOW.broken(
         "a run whose day does not tie out is completed",
@@ -109,7 +113,7 @@ MUTANTS = (
         "a dry run looks back, and sends",
         "nightly = asked.date is None and not asked.dry_run",
         "nightly = asked.date is None",
-        tests=(f"{_JOURNALS}/test_look_back.py::test_a_dry_run_looks_back_on_nothing",),
+        tests=("tests/flows/journals/test_look_back.py::test_a_dry_run_looks_back_on_nothing",),
     ),
     _REPORTS.broken(
         "the pages of a second connection go over those of the first",

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from tests.mutants.mutant import STORE, Place
 
-_BLOCKS = "tests/blocks"
-
-_LEASES = Place(STORE, "blocks/leases.py", (f"{_BLOCKS}/test_leases.py", "tests/flows/test_lease.py"))
-_STORE = Place(STORE, "blocks/store.py", (f"{_BLOCKS}/test_store.py",), "journals")
-_ROWS = Place(STORE, "blocks/audit_rows.py", (f"{_BLOCKS}/test_audit_rows.py",), "payments")
-_AUDIT = Place(STORE, "blocks/audit.py", (f"{_BLOCKS}/test_audit.py",), "payments")
-_INCIDENTS = Place(
-    STORE, "blocks/incidents.py", (f"{_BLOCKS}/test_incidents.py", "tests/flows/test_incidents.py")
+_LEASES = Place(
+    STORE,
+    "blocks/store/leases.py",
+    ("tests/blocks/store/test_leases.py", "tests/flows/runtime/test_lease.py"),
 )
-_BEGINNINGS = Place(STORE, "blocks/beginnings.py", (f"{_BLOCKS}/test_beginnings.py",))
+_STORE = Place(STORE, "blocks/store/block.py", ("tests/blocks/store/test_journals.py",), "journals")
+_ROWS = Place(STORE, "blocks/store/audit_rows.py", ("tests/blocks/store/test_audit_rows.py",), "payments")
+_AUDIT = Place(STORE, "blocks/store/audit.py", ("tests/blocks/store/test_audit.py",), "payments")
+_INCIDENTS = Place(
+    STORE,
+    "blocks/store/incidents.py",
+    ("tests/blocks/store/test_incidents.py", "tests/flows/runtime/test_incidents.py"),
+)
+_BEGINNINGS = Place(STORE, "blocks/store/beginnings.py", ("tests/blocks/store/test_beginnings.py",))
+_LEASES_KEPT = _LEASES._replace(file="blocks/store/models.py")
+_STORE_MODELS = _STORE._replace(file="blocks/store/models.py")
+_STORE_JOURNALS = _STORE._replace(file="blocks/store/journals.py")
 
 MUTANTS = (
-    _LEASES.broken(
+    _LEASES_KEPT.broken(
         "a lease that was renewed a minute ago has expired",
         "LEASE_LIFE: Final = timedelta(seconds=180)",
         "LEASE_LIFE: Final = timedelta(seconds=60)",
@@ -36,34 +43,34 @@ MUTANTS = (
         "delete(_leases).where(_same(lease), _leases.c.owner == lease.owner)",
         "delete(_leases).where(_same(lease))",
     ),
-    _STORE.broken(
+    _STORE_JOURNALS.broken(
         "the first sending of a request is its last one",
         ".where(_requests.c.request_key == request_key, _requests.c.first_sent_at.is_(None))",
         ".where(_requests.c.request_key == request_key)",
     ),
-    _STORE.broken(
+    _STORE_JOURNALS.broken(
         "an answer that comes late takes the place of the journal that is known",
         'values["manual_journal_id"] = func.coalesce(\n'
         "                        _journals.c.manual_journal_id, ids[record.narration]\n"
         "                    )",
         'values["manual_journal_id"] = ids[record.narration]',
     ),
-    _STORE.broken(
+    _STORE_JOURNALS.broken(
         "the bytes of an unanswered request are dropped",
         "_journals.c.state.in_((JournalState.SEALED, *OPEN_ENDED))",
         "_journals.c.state.in_((JournalState.SEALED,))",
     ),
-    _STORE.broken(
+    _STORE_MODELS.broken(
         "a request whose run died while it was sent is not open",
         "OPEN_ENDED = (JournalState.SENDING, JournalState.UNKNOWN)",
         "OPEN_ENDED = (JournalState.UNKNOWN,)",
     ),
-    _STORE.broken(
+    _STORE_MODELS.broken(
         "the oldest generation of a journal counts",
         "if held is None or held.generation < record.generation:",
         "if held is None or held.generation > record.generation:",
     ),
-    _STORE.broken(
+    _STORE_JOURNALS.broken(
         "a request is written down as leaving without a look at the lease",
         "            await require(database, lease)\n"
         "            await database.execute(\n                update(_journals)\n",
@@ -112,7 +119,7 @@ MUTANTS = (
         "unknown outcomes are not looked at again",
         "RETRIED = frozenset({Status.FAILED, Status.EXCEPTION, Status.UNKNOWN})",
         "RETRIED = frozenset({Status.FAILED, Status.EXCEPTION})",
-        tests=(f"{_BLOCKS}/test_audit_rows.py", f"{_BLOCKS}/test_audit.py"),
+        tests=("tests/blocks/store/test_audit_rows.py", "tests/blocks/store/test_audit.py"),
     ),
     _AUDIT.broken(
         "the window moves on past an item without a row",

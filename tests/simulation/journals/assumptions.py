@@ -69,7 +69,7 @@ BOUNDS = Bounds()
 OLDEST_READ = 240.0
 # Xero's own: how long it answers for a key.
 KEY_ANSWERS = 360.0
-# The client gives an answer up after so long (READ_SECONDS of blocks/transport.py).
+# The client gives an answer up after so long (READ_SECONDS of blocks/http/client.py).
 PATIENCE = 120.0
 # A pause beyond the bound: up to a machine that was suspended for two hours.
 LONGEST_PAUSE = 7200.0

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from blocks.sandbox.mambu import MambuOptions, MambuStandIn
+from blocks.sandbox.mambu.app import MambuOptions, MambuStandIn
 from tests.simulation.journals.judge import Line
 from tests.simulation.loop import LoopClock
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from blocks.sandbox.xero import XeroStandIn
-from blocks.sandbox.xero_chart import BOOKS
-from blocks.sandbox.xero_state import Journal
+from blocks.sandbox.xero.app import XeroStandIn
+from blocks.sandbox.xero.chart import BOOKS
+from blocks.sandbox.xero.state import Journal
 from tests.simulation.journals.mambu import CASH, FRAGILE, LOANS
 
 # Which entry each line of a journal carries, in their order.

@@ -17,23 +17,25 @@ from unittest.mock import patch
 import pyarrow as pa
 from pyarrow import parquet
 
-from blocks import connections, mambu
-from blocks.connections import JournalConnection
-from blocks.database import metadata
-from blocks.mambu import MambuCredentials
-from blocks.sandbox.mambu import API_KEYS, ASSIGNED_USER_KEY
-from blocks.sandbox.xero import CLIENT_ID, CLIENT_SECRET, XeroOptions, XeroStandIn
-from blocks.sandbox.xero_chart import ORGANISATION as FIRST_ORGANISATION
-from blocks.sandbox.xero_chart import OTHER_ORGANISATION, Named
-from blocks.sandbox.xero_state import Journal as HeldJournal
-from blocks.xero import XeroCredentials
-from flows import local, withdrawing
+from blocks.connections import lookup
+from blocks.connections.journals import JournalConnection
+from blocks.mambu import client as mambu
+from blocks.mambu.credentials import MambuCredentials
+from blocks.sandbox.mambu.app import API_KEYS, ASSIGNED_USER_KEY
+from blocks.sandbox.xero.app import CLIENT_ID, CLIENT_SECRET, XeroOptions, XeroStandIn
+from blocks.sandbox.xero.chart import ORGANISATION as FIRST_ORGANISATION
+from blocks.sandbox.xero.chart import OTHER_ORGANISATION, Named
+from blocks.sandbox.xero.state import Journal as HeldJournal
+from blocks.store.database import metadata
+from blocks.xero.credentials import XeroCredentials
 from flows import watch as watching
+from flows.cli import session as local
+from flows.cli import withdraw as withdrawing
 from flows.journals import extract as extracting
+from flows.journals import prepare as sealing
 from flows.journals import read as reading
-from flows.journals import sealing
-from flows.journals import withdraw as withdrawals
 from flows.journals.flow import journals
+from flows.journals.withdraw import flow as withdrawals
 from tests.simulation.apart import Machine, Process, ProcessClock, Said, apart, run_flow
 from tests.simulation.chance import Calm, Chance, Point
 from tests.simulation.journals.assumptions import LONGEST_PAUSE, WRONG_CLOCK
@@ -514,7 +516,7 @@ class World(Play):
             run.facts.answers_for = tuple(str(day) for day in over if own - back <= day <= own)
         run.office.judge.begins(run.facts)
         process = run.process = self._process(run)
-        with connections.provided({"default": connection}):
+        with lookup.provided({"default": connection}):
             if visit.kind == WATCH:
                 return await run_flow(process, watching.watch, scheduled)
             if visit.kind == WITHDRAW:

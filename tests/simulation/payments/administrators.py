@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from blocks.audit_rows import CONNECTOR, AuditRow, Status
+from blocks.store.audit_rows import CONNECTOR, AuditRow, Status
 from tests.simulation.payments import assumptions
 from tests.simulation.payments.judge import ALLOCATION, Item
 from tests.simulation.payments.stores import PaymentsFile

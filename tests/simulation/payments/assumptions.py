@@ -37,7 +37,7 @@ def raise_bounds(**higher: float) -> None:
 SHORT_PAUSE = 8.0
 # A lease that was not renewed for so long is another run's to take.
 LEASE = 180.0
-# The clients give an answer up after so long (READ_SECONDS of blocks.infor_ln and of blocks.transport).
+# The clients give an answer up after so long (READ_SECONDS of blocks.infor_ln and of blocks.http.client).
 LN_PATIENCE = 75.0
 XERO_PATIENCE = 120.0
 

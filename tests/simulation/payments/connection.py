@@ -11,15 +11,15 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from blocks.infor_ln import InforLNCredentials
-from blocks.mambu import MambuCredentials
-from blocks.payment_connection import PaymentConnection
-from blocks.sandbox.ln import DEFAULT_PATH, ionapi
-from blocks.sandbox.mambu import API_KEYS, ASSIGNED_USER_KEY
-from blocks.sandbox.trade import COMPANY
-from blocks.sandbox.xero import CLIENT_ID, CLIENT_SECRET, PAYMENT_SCOPES, TENANT_ID
-from blocks.store import DaybookStore
-from blocks.xero import XeroCredentials
+from blocks.connections.payments import PaymentConnection
+from blocks.infor_ln.credentials import InforLNCredentials
+from blocks.mambu.credentials import MambuCredentials
+from blocks.sandbox.infor_ln.app import DEFAULT_PATH, ionapi
+from blocks.sandbox.mambu.app import API_KEYS, ASSIGNED_USER_KEY
+from blocks.sandbox.world.trade import COMPANY
+from blocks.sandbox.xero.app import CLIENT_ID, CLIENT_SECRET, PAYMENT_SCOPES, TENANT_ID
+from blocks.store.block import DaybookStore
+from blocks.xero.credentials import XeroCredentials
 
 # Those of the organisations that the credentials can lead to.
 TENANTS = (TENANT_ID, str(UUID(int=2, version=4)))

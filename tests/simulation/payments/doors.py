@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from blocks.sandbox.chart import ORGANISATION_NAME
-from blocks.sandbox.fault_presets import PRESETS
+from blocks.sandbox.faults.presets import PRESETS
+from blocks.sandbox.world.chart import ORGANISATION_NAME
 from tests.simulation.payments import assumptions
 from tests.simulation.payments.assumptions import LN_PATIENCE, XERO_PATIENCE
 from tests.simulation.payments.connection import TENANTS

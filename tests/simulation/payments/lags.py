@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from blocks.sandbox.xero import XeroStandIn
+from blocks.sandbox.xero.app import XeroStandIn
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.payments.script import EACH, STEADY, Script
 

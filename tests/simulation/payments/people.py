@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from blocks.sandbox import trade
-from blocks.sandbox.ln import LnStandIn
-from blocks.sandbox.xero import XeroStandIn
+from blocks.sandbox.infor_ln.app import LnStandIn
+from blocks.sandbox.world import trade
+from blocks.sandbox.xero.app import XeroStandIn
 from tests.simulation.loop import LoopClock
 from tests.simulation.payments.assumptions import NO_ALLOCATION_AFTER_A_REMOVAL
 from tests.simulation.payments.judge import (

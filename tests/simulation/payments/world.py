@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from blocks import connections, xero_payments
-from blocks.sandbox.chart import ORGANISATION_NAME
-from blocks.sandbox.ln import LnOptions, LnStandIn
-from blocks.sandbox.mambu import MambuOptions, MambuStandIn
-from blocks.sandbox.xero import XeroOptions, XeroStandIn
+from blocks.connections import lookup
+from blocks.sandbox.infor_ln.app import LnOptions, LnStandIn
+from blocks.sandbox.mambu.app import MambuOptions, MambuStandIn
+from blocks.sandbox.world.chart import ORGANISATION_NAME
+from blocks.sandbox.xero.app import XeroOptions, XeroStandIn
+from blocks.xero import payments as xero_payments
 from flows.payments.flow import payments
 from flows.watch import watch
 from tests.simulation.apart import Machine, Process, ProcessClock, apart, run_flow
@@ -311,7 +312,7 @@ class World(Play):
         try:
             name = NAMES[number]
             asked = self._parameters(run.asked)
-            with connections.provided({name: connection(self.start, number, settings, where)}):
+            with lookup.provided({name: connection(self.start, number, settings, where)}):
                 await self.attempt(run, run_flow(self._process(run), flow, connection=name, **asked))
         finally:
             self.under_way -= 1

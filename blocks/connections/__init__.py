@@ -1,0 +1,1 @@
+"""Which systems belong together, and the policy for them."""

@@ -1,0 +1,211 @@
+"""Which systems belong together for payments, and the policy for them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Literal, Self
+
+from prefect.blocks.core import Block
+from pydantic import AwareDatetime, ConfigDict, Field, field_validator, model_validator
+
+from blocks.connections.journals import JournalConnection
+from blocks.connections.lookup import NoSuchConnection, connection_named
+from blocks.dates import FIRST, LAST, askable
+from blocks.http.urls import LOGO_URL, documentation_url
+from blocks.infor_ln.credentials import InforLNCredentials
+from blocks.mambu.credentials import MambuCredentials
+from blocks.store.block import DaybookStore
+from blocks.xero.credentials import XeroCredentials
+
+OnUnknown = Literal["send", "hold"]
+
+_LARGEST_TYPE = 2**31 - 1  # as a database keeps it
+_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# The other fields of the message, one of which the prepayment's cannot be called.
+_OTHER_FIELDS = frozenset(
+    [
+        "DocumentType",
+        "DocumentDate",
+        "BankAccountNumber",
+        "BusinessPartner",
+        "InvoiceNumber",
+        "CurrencyCode",
+        "CurrencyRate",
+        "InvoiceAmount",
+        "InvoiceDescription",
+        "XeroPaymentID",
+        "XeroContactName",
+    ]
+)
+
+
+class PaymentConnection(Block):
+    """One Xero organisation whose payments go to one company in Infor LN.
+
+    Example:
+        ```python
+        from blocks.payment_connection import PaymentConnection
+
+        connection = PaymentConnection.load("BLOCK_NAME")
+        ```
+    """
+
+    # Where validation fails, pydantic would show what it was given.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    _block_type_name = "Payment Connection"
+    _block_type_slug = "payment-connection"
+    _logo_url = LOGO_URL
+    _documentation_url = documentation_url("configuration")
+
+    xero: XeroCredentials = Field(description="The Xero organisation.")
+    ln: InforLNCredentials = Field(description="The company in Infor LN.")
+    store: DaybookStore = Field(
+        default_factory=DaybookStore, description="Where the audit table and the windows are."
+    )
+    mambu: MambuCredentials | None = Field(
+        default=None, description="The Mambu tenant in which people are told of failures, if there is one."
+    )
+    assigned_user_key: str | None = Field(
+        default=None, description="The encoded key of the Mambu user who is told of failures."
+    )
+    organisation: str | None = Field(
+        default=None, description="The Xero organisation's name; a run stops at any other name."
+    )
+    start: AwareDatetime | None = Field(
+        default=None,
+        description="From when on changes in Xero are this connection's to send, with its offset from UTC. "
+        "Without it, the first run must be told.",
+    )
+    process_until: Literal["now", "yesterday"] = Field(
+        default="now",
+        description="Whether a run covers all changes until now, or leaves today's (UTC) for tomorrow.",
+    )
+    overlap_minutes: int = Field(
+        default=10,
+        ge=0,
+        le=7 * 24 * 60,
+        description="How many minutes before the last run's end changes are read again; at least five.",
+    )
+    type_sales_payment: int = Field(
+        default=1,
+        ge=0,
+        le=_LARGEST_TYPE,
+        description="LN's document type of a payment that settles a sales invoice.",
+    )
+    type_purchase_payment: int = Field(
+        default=2,
+        ge=0,
+        le=_LARGEST_TYPE,
+        description="LN's document type of a payment that settles a purchase invoice.",
+    )
+    type_supplier_prepayment: int = Field(
+        default=3,
+        ge=0,
+        le=_LARGEST_TYPE,
+        description="LN's document type of a prepayment made to a supplier.",
+    )
+    type_client_prepayment: int = Field(
+        default=4,
+        ge=0,
+        le=_LARGEST_TYPE,
+        description="LN's document type of a prepayment received from a client.",
+    )
+    prepayment_field: str = Field(
+        default="XeroPprepaymentID",
+        description="How LN's service spells the field of the prepayment's id; most often with a double p.",
+    )
+    bank_numbers: dict[str, str] = Field(
+        default_factory=dict,
+        description="Bank account numbers as LN has them, by the AccountID in Xero, for accounts whose "
+        "number in Xero is missing or of another form.",
+    )
+    unknown_payments: OnUnknown = Field(
+        default="send",
+        description="What becomes of a payment whose outcome is unknown: sent again with the same id, for LN "
+        "to refuse if it has it, or held for a person.",
+    )
+    unknown_prepayments: OnUnknown = Field(
+        default="send", description="The same for a prepayment, in case LN does not check these."
+    )
+    unknown_allocations: OnUnknown = Field(
+        default="send", description="The same for what is applied of a prepayment."
+    )
+    duplicate_text: str = Field(
+        default="Payment already processed",
+        description="What LN says of a document that it has, as agreed with whoever looks after LN. Any "
+        "other text counts as that only where it names the document's Xero id.",
+    )
+    retries: int = Field(default=4, ge=0, le=20, description="How often a call that did nothing is repeated.")
+    patience_minutes: int = Field(
+        default=15,
+        ge=0,
+        le=24 * 60,
+        description="How many minutes a run waits for a system that is out of order, while nothing is under "
+        "way. Without retries it does not wait.",
+    )
+    xero_concurrency: int = Field(
+        default=2, ge=1, le=5, description="How many calls go to Xero at a time; Xero allows five."
+    )
+    ln_concurrency: int = Field(
+        default=2, ge=1, le=16, description="How many documents of a kind are posted to LN at a time."
+    )
+
+    @field_validator("start")
+    @classmethod
+    def _start_in_utc(cls, value: datetime | None) -> datetime | None:
+        if value is not None and not askable(value):
+            raise ValueError(f"must lie between {FIRST} and {LAST}")
+        return value.astimezone(UTC) if value else None
+
+    @field_validator("prepayment_field")
+    @classmethod
+    def _field_is_a_name(cls, value: str) -> str:
+        if not _FIELD.fullmatch(value) or value in _OTHER_FIELDS:
+            raise ValueError("must be the name of a field that no other field of the message has")
+        return value
+
+    @field_validator("duplicate_text")
+    @classmethod
+    def _text_says_something(cls, value: str) -> str:
+        # One common word would make duplicates of LN's refusals, which then are never sent.
+        if len(value.split()) < 2:
+            raise ValueError("must be a text of several words that LN says of nothing else")
+        return value.strip()
+
+    @field_validator("bank_numbers")
+    @classmethod
+    def _numbers_are_there(cls, value: dict[str, str]) -> dict[str, str]:
+        empty = sorted(account for account, number in value.items() if not account or not number.strip())
+        if empty:
+            raise ValueError(f"give each account's number: {', '.join(empty)}")
+        return {account: number.strip() for account, number in value.items()}
+
+    @model_validator(mode="after")
+    def _types_differ(self) -> Self:
+        types = (
+            self.type_sales_payment,
+            self.type_purchase_payment,
+            self.type_supplier_prepayment,
+            self.type_client_prepayment,
+        )
+        if len(set(types)) < len(types):
+            raise ValueError("the four document types must differ")
+        return self
+
+    @classmethod
+    async def named(cls, name: str) -> Self:
+        """Return the connection a run asks for. Raises UsageError naming the remedy."""
+        return await connection_named(cls, name)
+
+
+async def store_of(name: str) -> DaybookStore:
+    """Return the store of the connection of a name, of whichever kind. Raises UsageError."""
+    try:
+        return (await JournalConnection.named(name)).store
+    except NoSuchConnection as missing:
+        try:
+            return (await PaymentConnection.named(name)).store
+        except NoSuchConnection:
+            raise missing from None

@@ -1,0 +1,295 @@
+"""One HTTP transport for every system: pooled connections, time-outs, retries, pacing, size limits.
+
+A client says what it wants to send and whether that is a read or a write; this module says what an
+answer, or the lack of one, means for the caller (see blocks.errors), and repeats what may be repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+
+from blocks.clock import Clock, ClockThere, SystemClock
+from blocks.errors import (
+    CallFailed,
+    Overdue,
+    Rejected,
+    ResumeLater,
+    Terminal,
+    Transient,
+    Unavailable,
+    UnknownOutcome,
+    Unreachable,
+    UnusableAnswer,
+)
+from blocks.http.models import (
+    LARGEST_ANSWER_BYTES,
+    READ_SECONDS,
+    Answer,
+    Authorisation,
+    Call,
+    Manners,
+    _limit_named,
+    failure,
+)
+from blocks.http.rate_limit import Pacer
+from blocks.http.retry import Patience, repeating
+from blocks.http.urls import is_loopback
+
+T = TypeVar("T")
+
+_logger = logging.getLogger("daybook.transport")
+
+
+class Transport:
+    """The way to one system. Use as an async context manager, from one event loop.
+
+    `calls` counts requests sent, `refused_as_too_many` those answered 429; `there` is the system's clock.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        manners: Manners,
+        authorisation: Authorisation,
+        *,
+        attempts: int = 5,
+        pacer: Pacer | None = None,
+        clock: Clock | None = None,
+        http: httpx.AsyncBaseTransport | None = None,
+        notice: Callable[[str], None] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.system = manners.system
+        self.calls = 0
+        self.refused_as_too_many = 0
+        self.there = ClockThere()
+        self._manners = manners
+        self._authorisation = authorisation
+        self._attempts = attempts
+        self._pacer = pacer
+        self._clock = clock or SystemClock()
+        self._notice = notice or _logger.warning
+        self.patience = patience or Patience()
+        self._client = new_http_client(base_url, http, manners.read_seconds)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def call(self, call: Call, read: Callable[[Answer], T]) -> T:
+        """Send a call, repeat it as the policy allows, and return what `read` makes of the 2xx answer.
+
+        `read` raises Unavailable for an answer that is not what the system answers: that counts as no
+        answer. Raises a CallFailed. For a write, anything but a clear answer to one of its attempts is an
+        UnknownOutcome, also when a later attempt failed without reaching the system.
+        """
+        try:
+            return await self._repeated(call, read)
+        except UnknownOutcome:
+            if call.money:
+                self.patience.under_way.note()
+            raise
+
+    async def _repeated(self, call: Call, read: Callable[[Answer], T]) -> T:
+        began = self._clock.now()
+        try:
+            async for attempt in repeating(
+                call,
+                self._attempts,
+                self._clock,
+                self._notice,
+                self._manners.key_life,
+                self.patience,
+            ):
+                with attempt:
+                    try:
+                        return await self._once(call, read)
+                    except UnknownOutcome:
+                        call = replace(call, first_sent=call.first_sent or began)
+                        raise
+        except (Terminal, Transient) as error:
+            # A refusal in the system's own words is a clear answer; any other is not, once bytes have left.
+            clear = isinstance(error, Rejected) and error.reasons
+            if call.writes and call.first_sent is not None and not clear:
+                resume_at = error.resume_at if isinstance(error, ResumeLater) else None
+                raise UnknownOutcome(str(error), status=error.status, resume_at=resume_at) from None
+            raise
+        raise AssertionError("the retry loop ends with an answer or an error")
+
+    async def single(self, call: Call) -> Answer:
+        """Send a call a single time and return its answer, whatever the status: the caller judges it.
+
+        For writes to a system without idempotency keys, where a repeat could be carried out a second
+        time: nothing is repeated here but a call that was refused for its token, which did nothing.
+        Raises Unreachable, UnknownOutcome, or what fetching the credentials raises.
+        """
+        answer, used = await self._send(call)
+        if answer.status == 401 and self._authorisation.renewable(answer, used):
+            answer, _ = await self._send(call)
+        return answer
+
+    async def _once(self, call: Call, read: Callable[[Answer], T]) -> T:
+        answer = await self.single(call)
+        error = failure(call, answer, self._manners, self._clock.now())
+        if error is None:
+            try:
+                return read(answer)
+            except Unavailable as garbled:
+                if call.writes:
+                    raise UnknownOutcome(str(garbled), status=answer.status) from None
+                raise
+        if answer.status == 429:
+            self.refused_as_too_many += 1
+            if self._pacer and _limit_named(answer).startswith("concurrent"):
+                self._pacer.crowded()
+        raise error
+
+    async def _send(self, call: Call) -> tuple[Answer, Mapping[str, str]]:
+        used = await self._authorisation.headers()
+        async with self._pacer.admitted(writes=call.writes) if self._pacer else nullcontext():
+            if (
+                call.writes
+                and call.first_sent
+                and self._clock.now() >= call.first_sent + self._manners.key_life
+            ):
+                raise UnknownOutcome(
+                    f"{self.system}: {call.method} {call.path} was not repeated: its idempotency key may be "
+                    "forgotten by now, and the repeat could be carried out a second time."
+                )
+            if call.not_after and self._clock.now() > call.not_after:
+                if call.first_sent is None:
+                    raise Overdue(f"{self.system}: {call.method} {call.path} waited too long for its turn.")
+                raise UnknownOutcome(
+                    f"{self.system}: {call.method} {call.path} was not repeated: what it rests on was seen "
+                    "too long ago."
+                )
+            self.calls += 1
+            asked = self._clock.now()
+            answer = await exchange(self._client, self._manners, call, {**used, **call.headers})
+            if said := self._manners.time_stated(answer):
+                self.there.note(said, asked, self._clock.now())
+            if answer.status < 500 and answer.status != 429:
+                self.patience.answered()
+            if self._pacer:
+                self._pacer.learn(answer.headers)
+            return answer, used
+
+
+def new_http_client(
+    base_url: str, http: httpx.AsyncBaseTransport | None = None, read_seconds: float = READ_SECONDS
+) -> httpx.AsyncClient:
+    """Return a pooled client for paths below `base_url`; proxies are only for other machines."""
+    local = is_loopback(base_url)
+    return httpx.AsyncClient(
+        base_url=base_url.rstrip("/") + "/",
+        timeout=httpx.Timeout(connect=10.0, read=read_seconds, write=60.0, pool=60.0),
+        headers={"Accept-Encoding": "gzip"},
+        limits=httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=30.0),
+        transport=http,
+        trust_env=not local,
+    )
+
+
+async def exchange(
+    client: httpx.AsyncClient, manners: Manners, call: Call, headers: Mapping[str, str]
+) -> Answer:
+    """Send a call once and read its answer, within the bounds of time and size that the manners set.
+
+    Raises Unreachable where nothing was sent, Unavailable for a read whose answer did not arrive whole,
+    or not in time, and UnusableAnswer for one that is too large or compressed otherwise than was asked.
+    For a write, each of the last two is an UnknownOutcome.
+    """
+    where = f"{manners.system}: {call.method} {call.path}"
+    try:
+        async with asyncio.timeout(manners.total_seconds):
+            return await _exchange(
+                client, call, headers, where, manners.largest_answer or LARGEST_ANSWER_BYTES
+            )
+    except TimeoutError:
+        # No connection takes that long to come about: what timed out was on its way.
+        kind = UnknownOutcome if call.writes else Unavailable
+        failed: CallFailed = kind(
+            f"{where}: the answer was not complete after {manners.total_seconds:g} seconds."
+        )
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeEncodeError) as error:
+        failed = _unanswered(call, error, where, client.base_url.host)
+    # Raised out here, because httpx's error holds the request with its headers, and the context of
+    # an error travels with it.
+    raise failed
+
+
+async def _exchange(
+    client: httpx.AsyncClient, call: Call, headers: Mapping[str, str], where: str, largest: int
+) -> Answer:
+    request = client.build_request(
+        call.method,
+        # Joined by hand: a path with a colon, such as entries:search, would be taken for a scheme.
+        call.path if "://" in call.path else f"{client.base_url}{call.path}",
+        params=dict(call.params),
+        headers=dict(headers),
+        content=call.content,
+    )
+    response = await client.send(request, stream=True)
+    try:
+        body = await _read(call, response, where, largest)
+    finally:
+        await response.aclose()
+    return Answer(response.status_code, response.headers, body)
+
+
+def _unanswered(call: Call, error: Exception, where: str, host: str) -> CallFailed:
+    name = _in_words(error)
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError):
+        return Unreachable(
+            f"{where}: no connection to {host} ({name}). Is the base URL right, and may this machine "
+            "reach it?"
+        )
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | UnicodeEncodeError):
+        return UnusableAnswer(f"{where}: the request cannot be sent ({name}).")
+    if call.writes:
+        return UnknownOutcome(f"{where}: the connection ended before the answer was complete ({name}).")
+    if isinstance(error, httpx.LocalProtocolError):
+        return UnusableAnswer(f"{where}: the request cannot be sent ({name}): is a credential malformed?")
+    return Unavailable(f"{where}: the connection ended before the answer was complete ({name}).")
+
+
+def _in_words(error: Exception) -> str:
+    """Return what became of a connection, without the names that httpx gives it."""
+    if isinstance(error, httpx.PoolTimeout):
+        return "all connections are in use"
+    if isinstance(error, httpx.TimeoutException):
+        return "it took too long"
+    if isinstance(error, httpx.ProxyError):
+        return "the proxy on the way there declines"
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
+        return "its address is no usable URL"
+    if isinstance(error, httpx.LocalProtocolError | UnicodeEncodeError):
+        return "it has characters that no header can carry"
+    return "refused or not found" if isinstance(error, httpx.ConnectError) else "it was broken off"
+
+
+async def _read(call: Call, response: httpx.Response, where: str, largest: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    # One layer of gzip grows each part a thousandfold at most; other codings know no such bound.
+    refused = response.headers.get("Content-Encoding", "").strip().lower() not in {"", "gzip", "identity"}
+    async for part in response.aiter_raw() if refused else response.aiter_bytes():
+        size += len(part)
+        if refused or size > largest:
+            problem = "not compressed as asked" if refused else f"larger than {largest >> 20} MiB"
+            kind = UnknownOutcome if call.writes else UnusableAnswer
+            raise kind(f"{where}: the answer is {problem} and was not taken.")
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,180 @@
+"""What is repeated, when, and how long a run waits for a system that is out of order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+
+from blocks.clock import Clock, SystemClock
+from blocks.errors import CallFailed, Throttled, Transient, Unavailable, UnknownOutcome, Unreachable
+from blocks.http.models import KEY_LIFE, LONGEST_RETRY_AFTER_SECONDS, LONGEST_WAIT_SECONDS, Call
+
+
+def back_off(doublings: int) -> float:
+    """Return the seconds to wait where none are asked for: 0.5 doubled that often, at most 30, and less."""
+    # In a long outage there are thousands of attempts, and no float holds two to the power of that.
+    return min(0.5 * 2.0 ** min(doublings, 6), 30.0) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def repeating(
+    call: Call,
+    attempts: int,
+    clock: Clock,
+    notice: Callable[[str], None],
+    key_life: timedelta = KEY_LIFE,
+    patience: Patience | None = None,
+) -> AsyncRetrying:
+    """Return the whole retry policy for one call.
+
+    - Only Transient errors and unknown outcomes are repeated. What is Terminal would fail again.
+    - An unknown outcome is repeated with the same bytes under the same idempotency key, and only
+      while that key surely lives, and not after `not_after`: a repeat after that could be carried out a
+      second time.
+    - The wait is what the system asks for, plus up to a second so that parallel calls part ways; where
+      it asks for nothing, 0.5 s doubled per attempt up to 30 s, of which up to half is dropped at random.
+    - No wait is longer than LONGEST_WAIT_SECONDS, whatever a fault asks for; a limit that asks for more
+      is ResumeLater (see `failure`) and not repeated.
+    - Where a system is out of order, a read is repeated for as long as the patience lasts, however often
+      that is; what is asked for is then waited for whole, or, beyond that, not at all.
+    - After the last attempt the last error stands.
+    """
+    key_dies = (call.first_sent or clock.now()) + key_life
+    # Where nothing is to be repeated, nothing is waited for either.
+    patient = patience if attempts > 1 and call.urgent and not call.writes else None
+
+    def until(error: BaseException | None) -> datetime | None:
+        return patient.until(error) if patient and isinstance(error, CallFailed) else None
+
+    def wait(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after_seconds if isinstance(error, Transient | UnknownOutcome) else None
+        if asked is not None:
+            longest = LONGEST_RETRY_AFTER_SECONDS if until(error) else LONGEST_WAIT_SECONDS
+            return min(asked + random.random(), longest)  # noqa: S311
+        return back_off(state.attempt_number - 1)
+
+    def stop(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        next_at = clock.now() + timedelta(seconds=state.upcoming_sleep)
+        ends = until(error)
+        if ends is not None and (next_at <= ends or state.upcoming_sleep > LONGEST_WAIT_SECONDS):
+            return next_at > ends
+        if state.attempt_number >= attempts:
+            return True
+        if call.not_after and isinstance(error, UnknownOutcome) and next_at > call.not_after:
+            return True
+        return call.writes and next_at >= key_dies
+
+    def before_sleep(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        again = f"attempt {state.attempt_number + 1}"
+        of_all = f" of {attempts}" if state.attempt_number < attempts else ""
+        notice(f"{error} Next: {again}{of_all} in {state.upcoming_sleep:.1f} s.")
+        if patient and until(error):
+            patient.waits(error, state.upcoming_sleep)
+
+    return AsyncRetrying(
+        retry=retry_if_exception_type((Transient, UnknownOutcome)),
+        wait=wait,
+        stop=stop,
+        sleep=clock.sleep,
+        before_sleep=before_sleep,
+        reraise=True,
+    )
+
+
+# A shorter wait is over before anybody could read what is waited for.
+_WORTH_TELLING_SECONDS = 3.0
+# The gateways' answers for a system that is not there; any other fault may be of one request alone.
+_OUT_OF_ORDER = frozenset({None, 502, 503, 504})
+
+
+class UnderWay:
+    """Whether something that a run has sent may be carried out yet, for all that anybody knows."""
+
+    def __init__(self) -> None:
+        self.any = False
+
+    def note(self) -> None:
+        """Take note of a request that was never answered for."""
+        self.any = True
+
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Forget what was noted within, for whoever leaves it without an error knows the end of all that."""
+        before = self.any
+        yield
+        self.any = before
+
+
+@dataclass(slots=True)
+class _Outage:
+    """Up to when the end of an outage is waited for, and whether that was told."""
+
+    until: datetime | None = None
+    told: bool = False
+
+
+class Patience:
+    """How long a run waits for one system, its token service included, once that is out of order.
+
+    An outage begins with the first call that did nothing and ends with the first answer of the system itself.
+    `tell` is given a sentence for whoever waits; `under_way` is shared by all systems of a run.
+    """
+
+    def __init__(
+        self,
+        system: str = "",
+        limit: timedelta = timedelta(),
+        clock: Clock | None = None,
+        tell: Callable[[str], None] = lambda _text: None,
+        under_way: UnderWay | None = None,
+    ) -> None:
+        self.under_way = under_way or UnderWay()
+        self.ends_outages = True
+        self._system = system
+        self._limit = limit
+        self._clock = clock or SystemClock()
+        self._tell = tell
+        self._outage = _Outage()
+
+    def with_tokens(self) -> Patience:
+        """Return the same patience for the token service: a token that was had ends no outage by itself."""
+        same = copy(self)
+        same.ends_outages = False
+        return same
+
+    def until(self, error: CallFailed) -> datetime | None:
+        """Return up to when the end of what failed is waited for; None where it is not waited for at all."""
+        if not self._limit or self.under_way.any or not _is_outage(error):
+            return None
+        self._outage.until = self._outage.until or self._clock.now() + self._limit
+        return self._outage.until
+
+    def waits(self, error: BaseException | None, seconds: float) -> None:
+        """Tell, once in an outage, what is waited for."""
+        outage = self._outage
+        if outage.until and not outage.told and seconds >= _WORTH_TELLING_SECONDS:
+            outage.told = True
+            self._tell(f"Waiting for {self._system} until {outage.until:%H:%M} UTC at the latest. {error}")
+
+    def answered(self) -> None:
+        """Take an outage for over, unless it is only the token service that answered."""
+        if not self.ends_outages:
+            return
+        if self._outage.told:
+            self._tell(f"{self._system} answers again.")
+        self._outage.until, self._outage.told = None, False
+
+
+def _is_outage(error: CallFailed) -> bool:
+    """Tell whether nothing was done, for a reason that is likely to pass by itself."""
+    if isinstance(error, Unavailable):
+        return error.status in _OUT_OF_ORDER
+    return isinstance(error, Unreachable | Throttled)

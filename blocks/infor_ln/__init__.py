@@ -1,0 +1,1 @@
+"""Infor LN behind the ION API gateway."""

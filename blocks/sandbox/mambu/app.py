@@ -1,0 +1,130 @@
+"""A stand-in for Mambu's API v2: strict, stateful, seeded, and quick. An ASGI application for /api.
+
+It answers as Mambu's documentation says; what is inferred or unknown in public is said where it is
+decided, and the likelier answers are switches of `MambuOptions`. Left out: the archives' own endpoints
+(archived lines are just gone here, see `archive_before`), the accounting report and the cancelling of
+a background process, whose paths or bodies are unknown in public.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from blocks.sandbox.mambu.access import API_KEYS, USERS, authenticate
+from blocks.sandbox.mambu.control import Control
+from blocks.sandbox.mambu.eod import EndOfDay
+from blocks.sandbox.mambu.errors import MambuError
+from blocks.sandbox.mambu.http import (
+    Answer,
+    Call,
+    Handler,
+    Receive,
+    Scope,
+    Send,
+    accepts,
+    check_content_type,
+    read_body,
+    route,
+    wait_for_disconnect,
+    write_answer,
+)
+from blocks.sandbox.mambu.idempotency import idempotent
+from blocks.sandbox.mambu.options import MambuOptions
+from blocks.sandbox.mambu.posting import JournalEntries
+from blocks.sandbox.mambu.reading import Reference
+from blocks.sandbox.mambu.reference import ASSIGNED_USER_KEY
+from blocks.sandbox.mambu.search import Search
+from blocks.sandbox.mambu.tasks import Tasks
+from blocks.sandbox.mambu.tenant import TellsTime, Tenant
+
+__all__ = ["API_KEYS", "ASSIGNED_USER_KEY", "USERS", "MambuOptions", "MambuStandIn"]
+
+_BASE = "/api"
+_DEFAULT_OPTIONS = MambuOptions()
+
+
+class MambuStandIn:
+    """The application; `directory` keeps its state, None means memory only."""
+
+    def __init__(
+        self, directory: Path | None, clock: TellsTime, options: MambuOptions = _DEFAULT_OPTIONS
+    ) -> None:
+        self._tenant = tenant = Tenant(directory, clock, options)
+        search, journal, reference = Search(tenant), JournalEntries(tenant), Reference(tenant)
+        tasks, end_of_day = Tasks(tenant), EndOfDay(tenant)
+        self._control = Control(tenant, tasks, journal)
+        self._routes = (
+            route("POST", "/gljournalentries:search", search.search),
+            route("GET", "/gljournalentries", search.by_booking_date),
+            route("POST", "/gljournalentries", idempotent(tenant, journal.create)),
+            route("GET", "/glaccounts", reference.accounts),
+            route("GET", "/branches", reference.branches),
+            route("GET", "/users", reference.users),
+            route("GET", "/users/{}", reference.user),
+            route("GET", "/setup/organization", reference.organization),
+            route("GET", "/tasks", tasks.list),
+            route("POST", "/tasks", idempotent(tenant, tasks.create)),
+            route("GET", "/tasks/{}", tasks.get),
+            route("PUT", "/tasks/{}", idempotent(tenant, tasks.put)),
+            route("PATCH", "/tasks/{}", idempotent(tenant, tasks.patch)),
+            route("POST", "/crons/eod:run", idempotent(tenant, end_of_day.run)),
+            route("POST", "/crons/earlyeod:run", idempotent(tenant, end_of_day.run_early)),
+            route("GET", "/backgroundprocess/latest", end_of_day.latest),
+        )
+
+    @property
+    def options(self) -> MambuOptions:
+        """The switches in force; assign other ones to change them."""
+        return self._tenant.options
+
+    @options.setter
+    def options(self, options: MambuOptions) -> None:
+        self._tenant.use(options)
+
+    async def control(self, verb: str, body: object) -> object:
+        """Do one of the verbs of `mambu_control`; raise ValueError on nonsense."""
+        return self._control.do(verb, body)
+
+    def close(self) -> None:
+        """Close what is kept on disk."""
+        self._tenant.state.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request whose path begins with /api."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"the Mambu stand-in answers http, not {scope['type']}")
+        try:
+            answer = await self._answer(scope, receive)
+        except MambuError as error:
+            answer = Answer(error.status, error.body())
+        if answer is None:
+            await wait_for_disconnect(receive)
+        else:
+            await write_answer(answer, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
+        headers = dict(scope["headers"])
+        body = await read_body(receive)
+        if body is None:
+            return None
+        caller = authenticate(headers)
+        if not accepts(headers):
+            raise MambuError(self.options.accept_status, "INVALID_API_OPERATION", "Accept")
+        method, path = scope["method"], scope["path"].removeprefix(_BASE)
+        handler, name = self._handler(method, path)
+        if body:
+            check_content_type(headers)
+        return await handler(Call(method, path, scope["query_string"], headers, body, caller, name))
+
+    def _handler(self, method: str, path: str) -> tuple[Handler, str]:
+        """Return what answers, and the object the path names; raise 404, or 405 for another method."""
+        known = False
+        for row in self._routes:
+            match = row.path.fullmatch(path)
+            if match:
+                if row.method == method:
+                    return row.handler, match[1] if row.path.groups else ""
+                known = True
+        if known:
+            raise MambuError(405, "METHOD_NOT_IMPLEMENTED", method)
+        raise MambuError(404, "OBJECT_NOT_FOUND", path)

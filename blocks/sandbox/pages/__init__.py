@@ -1,0 +1,1 @@
+"""The pages on which a person sees the books of the stand-ins."""

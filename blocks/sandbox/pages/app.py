@@ -1,0 +1,257 @@
+"""The pages: Xero's manual journals as an accountant sees them, with drafts to approve, and LN's books.
+
+GET  /                              what is served here
+GET  /xero/?status=&page=           the manual journals, a tab per status
+GET  /xero/journals/{id}?page=      one of them, with its lines
+POST /xero/journals/{id}/approve    post a draft
+POST /xero/approve                  post all drafts of one booking date (form field `day`)
+GET  /ln/?view=&page=               the books of Infor LN
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+from blocks.sandbox.faults.layer import read_body
+from blocks.sandbox.infor_ln.app import TENANT, LnStandIn
+from blocks.sandbox.pages import journals as pages_shown
+from blocks.sandbox.pages import ln as pages_ln
+from blocks.sandbox.pages.journals import Notice, counted, short_day
+from blocks.sandbox.world import chart
+from blocks.sandbox.xero.app import XeroStandIn
+from blocks.sandbox.xero.wire import Answer
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from starlette.types import Receive, Scope, Send
+
+    from blocks.sandbox.xero.state import Journal
+
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_HTML: Final = "text/html; charset=utf-8"
+_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_HEADERS: Final = (
+    (b"content-security-policy", _POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+)
+_READ: Final = ("GET", "HEAD")
+_ACT: Final = ("POST",)
+_OWN_SITES: Final = frozenset({b"", b"same-origin", b"none"})
+_MOST_NOTICES: Final = 100
+
+
+class _Problem(Exception):
+    """The request ends with a page that says why."""
+
+    def __init__(self, status: int, title: str, text: str, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(title)
+        self.status = status
+        self.title = title
+        self.text = text
+        self.headers = headers
+
+
+class _Request:
+    """One request to the pages."""
+
+    def __init__(self, scope: Mapping[str, Any], body: bytes) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.host = self.headers.get(b"host", b"").decode("latin-1")
+        self.query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        self.form = dict(parse_qsl(body.decode("latin-1")))
+
+    def takes(self, methods: tuple[str, ...]) -> None:
+        """Raise _Problem unless the request comes by one of these methods and, to act, from these pages."""
+        if self.method not in methods:
+            text = f"This address answers {' and '.join(methods)}, not {self.method}."
+            raise _Problem(405, "Not this way", text, (b"allow", ", ".join(methods).encode()))
+        if methods is _ACT and not self._from_here():
+            raise _Problem(403, "Not from there", "Journals are approved on the sandbox's own pages only.")
+
+    def _from_here(self) -> bool:
+        # Another port of this machine is another origin too. Programs send neither header.
+        origin = self.headers.get(b"origin", b"").lower()
+        own = b"http://" + self.headers.get(b"host", b"").lower()
+        site = self.headers.get(b"sec-fetch-site", b"").lower()
+        return origin in {b"", own} and site in _OWN_SITES
+
+
+class Pages:
+    """The ASGI application of the pages."""
+
+    def __init__(self, xero: XeroStandIn, ln: LnStandIn) -> None:
+        self._xero = xero
+        self._ln = ln
+        self._templates: Environment | None = None
+        self._notices: dict[str, Notice] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        body = await read_body(receive)
+        if body is None:
+            return
+        request = _Request(scope, body)
+        try:
+            answer = self._route(request)
+        except _Problem as problem:
+            page = self._render("problem.html", title=problem.title, text=problem.text)
+            answer = Answer(problem.status, page, _HTML, problem.headers)
+        headers = [
+            (b"content-type", answer.content_type.encode()),
+            (b"content-length", b"%d" % len(answer.body)),
+            *_HEADERS,
+            *answer.headers,
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        content = b"" if request.method == "HEAD" else answer.body
+        await send({"type": "http.response.body", "body": content})
+
+    def _route(self, request: _Request) -> Answer:
+        match request.path.split("/")[1:]:
+            case [""]:
+                request.takes(_READ)
+                return self._home(request)
+            case ["xero" | "ln" as system]:
+                request.takes(_READ)
+                return _see_other(f"/{system}/")
+            case ["xero", ""]:
+                request.takes(_READ)
+                return self._list(request)
+            case ["ln", ""]:
+                request.takes(_READ)
+                return self._ln_books(request)
+            case ["xero", "journals", journal_id]:
+                request.takes(_READ)
+                return self._detail(request, self._journal(journal_id))
+            case ["xero", "approve"]:
+                request.takes(_ACT)
+                return self._approve_day(request)
+            case ["xero", "journals", journal_id, "approve"]:
+                request.takes(_ACT)
+                return self._approve_one(self._journal(journal_id))
+        raise _Problem(404, "No such page", "Nothing is shown under this address.")
+
+    def _home(self, request: _Request) -> Answer:
+        drafts = sum(journal.status == "DRAFT" for journal in self._xero.state.journals.values())
+        shown = {"drafts": drafts, "documents": len(self._ln.state.documents), "tenant": TENANT}
+        return Answer(200, self._render("home.html", base=f"http://{request.host}", **shown), _HTML)
+
+    def _ln_books(self, request: _Request) -> Answer:
+        view, page = request.query.get("view", ""), request.query.get("page", "")
+        return Answer(200, self._render("ln.html", **pages_ln.ln_books(self._ln.state, view, page)), _HTML)
+
+    def _list(self, request: _Request) -> Answer:
+        tab = pages_shown.tab_of(request.query.get("status", ""))
+        shown = pages_shown.journal_list(self._xero.state, tab, request.query.get("page", ""))
+        return Answer(200, self._render("journals.html", notice=self._notice(request), **shown), _HTML)
+
+    def _detail(self, request: _Request, journal: Journal) -> Answer:
+        shown = pages_shown.journal_detail(self._xero.state, journal, request.query.get("page", ""))
+        return Answer(200, self._render("journal.html", notice=self._notice(request), **shown), _HTML)
+
+    def _journal(self, journal_id: str) -> Journal:
+        journal = self._xero.state.journals.get(journal_id.lower())
+        if journal is None:
+            raise _Problem(404, "No such journal", "There is no manual journal with this id in the sandbox.")
+        return journal
+
+    def _approve_one(self, journal: Journal) -> Answer:
+        notice = Notice(True, "Approved: the journal is posted.")
+        if journal.status != "DRAFT":
+            text = f"It is {journal.status.lower()} already; only drafts are approved."
+            notice = Notice(False, "The journal was not approved.", text)
+        else:
+            refusals = self._post([journal])
+            if refusals:
+                notice = Notice(False, "The journal was not approved. It is still a draft.", refusals[0])
+        return self._back(f"/xero/journals/{journal.journal_id}", notice)
+
+    def _approve_day(self, request: _Request) -> Answer:
+        try:
+            day = date.fromisoformat(request.form.get("day", ""))
+        except ValueError:
+            raise _Problem(400, "No booking date", "The form names no booking date.") from None
+        drafts = pages_shown.drafts_of(self._xero.state, day)
+        refusals = self._post(drafts)
+        done = len(drafts) - len(refusals)
+        reasons = " ".join(dict.fromkeys(refusals))
+        if not drafts:
+            notice = Notice(False, f"There are no drafts of {short_day(day)} left to approve.")
+        elif refusals:
+            title = f"Not approved: {counted(len(refusals), 'draft')} of {short_day(day)}."
+            notice = Notice(False, f"{title} Approved: {done:,}." if done else title, reasons)
+        else:
+            notice = Notice(True, f"Approved: {counted(done, 'journal')} of {short_day(day)} posted.")
+        return self._back("/xero/", notice, page=request.form.get("page", ""))
+
+    def _post(self, drafts: list[Journal]) -> list[str]:
+        """Post drafts one by one, and return what Xero says of those it refuses."""
+        refusals = []
+        for draft in drafts:
+            try:
+                self._xero.people.change_status(draft.journal_id, "POSTED")
+            except ValueError as refusal:
+                refusals.append(str(refusal))
+        return refusals
+
+    def _back(self, path: str, notice: Notice, **query: str) -> Answer:
+        # The notice waits here: were it in the address, a link could put words into Xero's mouth.
+        token = secrets.token_urlsafe(9)
+        while len(self._notices) >= _MOST_NOTICES:
+            del self._notices[next(iter(self._notices))]
+        self._notices[token] = notice
+        given = {name: value for name, value in query.items() if value}
+        return _see_other(f"{path}?{urlencode({**given, 'notice': token})}")
+
+    def _notice(self, request: _Request) -> Notice | None:
+        # A person who reloads the page has read it.
+        return self._notices.pop(request.query.get("notice", ""), None)
+
+    def _render(self, template: str, **values: object) -> bytes:
+        if self._templates is None:
+            self._templates = _environment()
+        # A lone surrogate, which JSON can carry, has no place in UTF-8.
+        return self._templates.get_template(template).render(values).encode("utf-8", "replace")
+
+
+def _see_other(address: str) -> Answer:
+    return Answer(303, b"", _HTML, ((b"location", address.encode()),))
+
+
+def _environment() -> Environment:
+    # Imported when the first page is asked for: most sandboxes serve none, and start sooner without.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "money": pages_shown.money,
+        "whole": pages_shown.whole,
+        "day": short_day,
+        "moment": pages_shown.moment,
+        "counted": counted,
+    }
+    environment.globals |= {"organisation": chart.ORGANISATION_NAME, "currency": chart.CURRENCY}
+    return environment

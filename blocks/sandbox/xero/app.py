@@ -1,0 +1,366 @@
+"""A stand-in for Xero's Accounting API: strict, stateful and quick. An ASGI application.
+
+It answers as Xero's documentation says; what is unknown in public is a switch of `XeroOptions` or is
+said where it is decided. Left out: XML (a request without `Accept: application/json` is refused, loudly),
+writing anything but journals (payments, invoices, contacts are read only), and authorisation-code tokens
+(an unattended job uses a custom connection).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import parse_qsl
+
+from blocks.sandbox.exact_json import dumps
+from blocks.sandbox.faults.layer import read_body
+from blocks.sandbox.xero import files
+from blocks.sandbox.xero.chart import ORGANISATION, TENANT_ID, Account, Named, organisation
+from blocks.sandbox.xero.identity import CLIENT_ID, CLIENT_SECRET, Identity
+from blocks.sandbox.xero.journals import ManualJournals
+from blocks.sandbox.xero.limits import Limits
+from blocks.sandbox.xero.lines import shown
+from blocks.sandbox.xero.options import PAYMENT_SCOPES, SCOPES, XeroOptions
+from blocks.sandbox.xero.payment_people import PaymentPeople
+from blocks.sandbox.xero.payments import NAMES, PaymentReads
+from blocks.sandbox.xero.people import People, XeroControl
+from blocks.sandbox.xero.query import exact_text, filtered, modified_since, ordered, page_of
+from blocks.sandbox.xero.state import Journal, Replay, State
+from blocks.sandbox.xero.wire import (
+    SANDBOX_STATUS,
+    Answer,
+    Refused,
+    envelope,
+    ms_of,
+    not_found,
+    problem,
+    sandbox_refusal,
+    validation,
+)
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+
+__all__ = [
+    "CLIENT_ID",
+    "CLIENT_SECRET",
+    "PAYMENT_SCOPES",
+    "SCOPES",
+    "TENANT_ID",
+    "XeroOptions",
+    "XeroStandIn",
+]
+
+_BASE = "/api.xro/2.0/"
+_KEY_LIFE_MS = 6 * 60 * 1000
+_LONGEST_KEY = 128
+_KEYED = frozenset({"POST", "PUT", "PATCH"})
+_DEFAULT_OPTIONS = XeroOptions()
+_NOT_IMPLEMENTED = Answer(501, b"", "text/plain")
+
+
+class TellsTime(Protocol):
+    """A clock as the stand-in sees it."""
+
+    def now(self) -> datetime:
+        """Return the present instant, aware, in UTC."""
+
+
+class _Call:
+    """One request to the Accounting API; `path` is what follows the base."""
+
+    def __init__(self, scope: Mapping[str, Any], body: bytes) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"].removeprefix(_BASE).strip("/")
+        self.parts = self.path.split("/")
+        # Spaces come as + or as %20.
+        self.params = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.query: bytes = scope["query_string"]
+        self.body = body
+
+
+class XeroStandIn:
+    """The application; `directory` keeps its state, None means memory only.
+
+    It is one organisation. Another one is another stand-in, whose tokens do not open this one.
+    """
+
+    def __init__(
+        self,
+        directory: Path | None,
+        clock: TellsTime,
+        options: XeroOptions = _DEFAULT_OPTIONS,
+        named: Named = ORGANISATION,
+    ) -> None:
+        self.options = options
+        self.named = named
+        self._first_options = options
+        self._clock = clock
+        # No two organisations of Xero's have a journal of the same id.
+        self.state = State(directory, clock.now, ids="2026" if named is ORGANISATION else named.tenant_id)
+        self.people = People(self.state, lambda: self.options)
+        self._identity = Identity(named)
+        self._limits = Limits()
+        self._journals = ManualJournals(self.state)
+        self.payments = PaymentReads(self.state, lambda: self.options)
+        acts = PaymentPeople(self.state, self.payments).verbs
+        self._control = XeroControl(
+            self.state, self.people, self._identity, self._limits, self._journals, acts
+        )
+        self._reads: dict[str, Callable[[_Call], bytes]] = {
+            "Organisation": self._organisation,
+            "Accounts": self._accounts,
+            "TrackingCategories": self._tracking,
+            "ManualJournals": self._list,
+        }
+
+    async def control(self, verb: str, body: object) -> object:
+        """Carry out a verb of /control/xero. Raises ValueError for nonsense."""
+        if verb == "options":
+            if not isinstance(body, dict | None):
+                raise ValueError("options are an object of names and values")
+            self.options = self.options.changed(body or {})
+            return self.options.document()
+        if verb == "reset":
+            self.options = self._first_options
+        return self._control.act(verb, body)
+
+    def close(self) -> None:
+        """Close the state on disk."""
+        self.state.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        body = await read_body(receive)
+        if body is None:
+            return
+        counted = scope["path"].startswith(_BASE)
+        answer = self._limits.enter(self.options, self._clock.now()) if counted else None
+        try:
+            if answer is None:
+                if self.options.latency_seconds and counted:
+                    await asyncio.sleep(self.options.latency_seconds)
+                answer = self._answer(scope, body)
+        finally:
+            if counted:
+                self._limits.leave()
+        self.state.commit()
+        headers = [
+            (b"content-type", answer.content_type.encode()),
+            (b"content-length", b"%d" % len(answer.body)),
+            *(self._limits.headers(self.options, self._clock.now()) if counted else ()),
+            *answer.headers,
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    def _answer(self, scope: Mapping[str, Any], body: bytes) -> Answer:
+        headers = dict(scope["headers"])
+        now = self._clock.now()
+        try:
+            if scope["path"] == "/connect/token":
+                if scope["method"] != "POST":
+                    return Answer(405, b"", "text/plain")
+                return self._identity.token(headers, body, self.options, now)
+            if scope["path"] == "/connections":
+                return self._identity.connections(headers, now)
+            if not scope["path"].startswith(_BASE):
+                return not_found()
+            call = _Call(scope, body)
+            self._identity.admit(call.method, call.path, headers, self.options, now)
+            if b"json" not in headers.get(b"accept", b""):
+                # Xero's default answer is XML, which no client of this sandbox wants.
+                raise sandbox_refusal("send Accept: application/json; Xero would answer XML")
+            return self._read(call) if call.method == "GET" else self._once(call)
+        except Refused as refused:
+            return refused.answer
+
+    # Reads
+
+    def _read(self, call: _Call) -> Answer:
+        first, *rest = call.parts
+        if call.path == "Organisation/Actions":
+            return Answer(200, self._actions())
+        if first in NAMES:
+            return Answer(200, self.payments.read(call.parts, call.params, call.headers))
+        if first == "ManualJournals" and rest:
+            return Answer(200, self._single(rest))
+        read = self._reads.get(first)
+        if read is None or rest:
+            return not_found()
+        return Answer(200, read(call))
+
+    def _organisation(self, _call: _Call) -> bytes:
+        period, year = (self._lock(name) for name in ("period_lock", "year_lock"))
+        return envelope(self._clock.now(), "Organisations", [organisation(period, year, self.named)])
+
+    def _lock(self, name: str) -> date | None:
+        value = self.state.settings.get(name)
+        return date.fromisoformat(value) if value else None
+
+    def _actions(self) -> bytes:
+        allowed = "ALLOWED" if self.options.reporting_permission else "NOT-ALLOWED"
+        return envelope(
+            self._clock.now(), "Actions", [dumps({"Name": "CreateManualJournal", "Status": allowed}).encode()]
+        )
+
+    def _accounts(self, call: _Call) -> bytes:
+        fields: dict[str, Callable[[Account], object]] = {
+            "Code": lambda row: row.code,
+            "Name": lambda row: row.name,
+            "Status": lambda row: row.status,
+            "Type": lambda row: row.type,
+            "Class": lambda row: row.account_class,
+            "SystemAccount": lambda row: row.system,
+        }
+        since = modified_since(call.headers.get(b"if-modified-since"))
+        rows = filtered(self.state.books.accounts, call.params.get("where"), fields)
+        changed = [row for row in rows if since is None or row.updated_ms > since]
+        in_order = ordered(changed, call.params.get("order"), fields, "Code")
+        return envelope(self._clock.now(), "Accounts", [row.json() for row in in_order])
+
+    def _tracking(self, call: _Call) -> bytes:
+        archived = call.params.get("includeArchived", "false").lower() == "true"
+        rows = [row.json(archived=archived) for row in self.state.books.categories]
+        return envelope(self._clock.now(), "TrackingCategories", rows)
+
+    def _list(self, call: _Call) -> bytes:
+        fields: dict[str, Callable[[Journal], object]] = {
+            "Narration": lambda row: row.narration,
+            "Date": lambda row: row.day,
+            "Status": lambda row: row.status,
+        }
+        keys: dict[str, Callable[[Journal], Any]] = {
+            "UpdatedDateUTC": lambda row: (row.updated_ms, row.number),
+            "Date": lambda row: (row.day, row.number),
+            "ManualJournalID": lambda row: row.journal_id,
+            "Narration": lambda row: row.narration,
+        }
+        in_order = ordered(self._chosen(call, fields), call.params.get("order"), keys, "UpdatedDateUTC")
+        planted = self.state.planted()
+        others = [raw for journal_id, raw in planted.items() if journal_id not in self.state.journals]
+        every: list[Journal | bytes] = [*in_order, *others]
+        paged = page_of(every, call.params)
+        if paged is None:
+            # Without `page` a list has no lines: the trap that makes every journal look empty.
+            return envelope(self._clock.now(), "ManualJournals", [row.summary() for row in in_order])
+        rows, pagination = paged
+        elements = [row if isinstance(row, bytes) else self._full(row, planted) for row in rows]
+        return envelope(self._clock.now(), "ManualJournals", elements, pagination)
+
+    def _full(self, row: Journal, planted: Mapping[str, bytes]) -> bytes:
+        return planted.get(row.journal_id) or row.full(shown(row.lines, self.options))
+
+    def _chosen(self, call: _Call, fields: Mapping[str, Callable[[Journal], object]]) -> Iterable[Journal]:
+        """Return the journals that fit the `where` and If-Modified-Since."""
+        where = call.params.get("where")
+        narration = exact_text(where, "Narration")
+        if narration is not None and not self.options.read_lag_seconds:
+            # The usual question, answered without a look at every journal.
+            rows = self._changed(call, self.state.named(narration))
+            return rows if self.options.narration_ignores_case else filtered(rows, where, fields)
+        rows = self._changed(call, self.state.seen(self.options.read_lag_seconds))
+        if narration is not None and self.options.narration_ignores_case:
+            return [row for row in rows if row.narration.casefold() == narration.casefold()]
+        return filtered(rows, where, fields)
+
+    def _changed(self, call: _Call, rows: Iterable[Journal]) -> list[Journal]:
+        since = modified_since(call.headers.get(b"if-modified-since"))
+        # Whether an instant counts as since itself is unknown.
+        least = 0 if since is None else since + (0 if self.options.modified_since_inclusive else 1)
+        hidden = () if self.options.list_deleted else ("DELETED", "VOIDED")
+        return [row for row in rows if row.updated_ms >= least and row.status not in hidden]
+
+    def _single(self, rest: list[str]) -> bytes:
+        planted = self.state.planted()
+        if len(rest) == 1 and rest[0] in planted:
+            return envelope(self._clock.now(), "ManualJournals", [planted[rest[0]]])
+        journal = self._journal(rest[0])
+        if rest[1:] == ["History"]:
+            return files.history(self.state, journal)
+        if rest[1:] == ["Attachments"]:
+            return files.attachments(self.state, journal)
+        if rest[1:]:
+            raise Refused(not_found())
+        return envelope(self._clock.now(), "ManualJournals", [self._full(journal, planted)])
+
+    def _journal(self, journal_id: str) -> Journal:
+        journal = self.state.journals.get(journal_id.lower())
+        if journal is None:
+            raise Refused(not_found())
+        return journal
+
+    # Writes
+
+    def _once(self, call: _Call) -> Answer:
+        """Carry a write out, or repeat the answer that its Idempotency-Key has had."""
+        key = call.headers.get(b"idempotency-key", b"").decode("latin-1")
+        if not key or call.method not in _KEYED:
+            return self._write(call)
+        if self.options.key_store_down:
+            return problem(500, "An error occurred", "The idempotency store is unavailable")
+        if len(key) > _LONGEST_KEY:
+            return validation(f"Idempotency Key must not exceed {_LONGEST_KEY} characters")
+        now = ms_of(self._clock.now())
+        request = hashlib.sha256(
+            b"\n".join((call.method.encode(), call.path.encode(), call.query, call.body))
+        ).digest()
+        kept = self.state.replays.get(key)
+        if kept is not None and now - kept.at_ms < _KEY_LIFE_MS:
+            if kept.request != request:
+                return validation(f"Idempotency Key: {key} is used with a different request.")
+            return Answer(kept.status, kept.body, kept.content_type)
+        answer = self._write_or_fail(call)
+        if answer.status == SANDBOX_STATUS:
+            return answer
+        replay = Replay(now, request, answer.status, answer.content_type, answer.body)
+        self.state.keep_answer(key, replay, now - _KEY_LIFE_MS)
+        return answer
+
+    def _write_or_fail(self, call: _Call) -> Answer:
+        errors = self._control.server_errors
+        if errors:
+            if errors.pop(0):
+                self._write(call)
+            return problem(500, "An error occurred", "An unexpected error occurred")
+        return self._write(call)
+
+    def _write(self, call: _Call) -> Answer:
+        try:
+            return self._written(call)
+        except Refused as refused:
+            return refused.answer
+
+    def _written(self, call: _Call) -> Answer:
+        first, *rest = call.parts
+        if first in NAMES or (first in self._reads and first != "ManualJournals"):
+            return _NOT_IMPLEMENTED
+        if first != "ManualJournals":
+            return not_found()
+        if len(rest) >= 2:
+            return Answer(200, self._beside(call, self._journal(rest[0]), rest[1:]))
+        if call.method not in {"PUT", "POST"} or (rest and call.method == "PUT"):
+            # There is no DELETE: a draft is removed by a status.
+            return _NOT_IMPLEMENTED
+        if rest:
+            self._journal(rest[0])
+        status, elements, refusal = self._journals.write(
+            call.method, call.params, call.body, self.options, rest[0] if rest else ""
+        )
+        if refusal is not None:
+            return refusal
+        return Answer(status, envelope(self._clock.now(), "ManualJournals", elements))
+
+    def _beside(self, call: _Call, journal: Journal, rest: list[str]) -> bytes:
+        if rest == ["History"] and call.method == "PUT":
+            return files.add_history(self.state, journal, call.body)
+        if len(rest) == 2 and rest[0] == "Attachments" and call.method in {"PUT", "POST"}:
+            kind = call.headers.get(b"content-type", b"application/octet-stream").decode("latin-1")
+            return files.attach(self.state, journal, rest[1], kind, call.body)
+        raise Refused(not_found())

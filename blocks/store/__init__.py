@@ -1,0 +1,1 @@
+"""The store: what runs remember, in SQLite or PostgreSQL."""

@@ -1,0 +1,332 @@
+"""The database under the store: its tables' common ground, transactions, and the version of its schema."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
+from functools import cache, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+
+import sqlalchemy
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Dialect,
+    Integer,
+    Label,
+    MetaData,
+    Select,
+    Table,
+    TypeDecorator,
+    insert,
+    inspect,
+    select,
+    text,
+    type_coerce,
+    update,
+)
+from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.schema import CreateTable
+from sqlalchemy.types import NullType
+
+from blocks.errors import DaybookError, Refusal, StoreError, UsageError
+from blocks.store import sqlite_file
+from blocks.store.database_errors import in_words, is_passing
+from blocks.text import without_strays
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SCHEMA_VERSION: Final = 5
+metadata = MetaData()
+_meta = Table("daybook", metadata, Column("schema_version", Integer, primary_key=True))
+
+# After a moment, and then for as long as a database takes to start again or to hand over to its double.
+_PAUSES: Final = (0.1, 1.0, 2.0, 4.0, 8.0)
+
+# Older versions that can be brought up to date: all they lack are tables, and columns that may be empty.
+_OLDER: Final = frozenset({1, 2, 3, 4})
+
+
+class NotKept(StoreError):
+    """The database surely kept nothing of a transaction, and may take it now: it can be repeated."""
+
+
+class Text(TypeDecorator[str]):
+    """A text as every database holds it, for SQLite takes what PostgreSQL refuses.
+
+    What is no character is replaced, such as a NUL. A text that is longer than its column is refused, with
+    Refusal: what is told apart by its beginning alone is not told apart.
+    """
+
+    impl: Any = sqlalchemy.Text
+    cache_ok = True
+    python_type = str
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Return a text as it is kept."""
+        if value is None:
+            return None
+        longest: int | None = getattr(self.impl_instance, "length", None)
+        if longest and len(value) > longest:
+            raise Refusal(
+                f"«{without_strays(value[:40])}…» has {len(value):,} characters, and the store keeps at most "
+                f"{longest} of such a text."
+            )
+        return without_strays(value)
+
+
+class String(Text):
+    """A text of a stated length; see Text."""
+
+    impl = sqlalchemy.String
+    cache_ok = True
+
+
+def to_its_end(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Let a cancelled call finish its transaction before it ends, and repeat one that was surely not kept.
+
+    A SQLite connection dropped in the middle of one can hold the write lock for as long as anything,
+    the cancellation's own traceback included, refers to a cursor of it. A method that is repeated is given
+    the same arguments again, so none of them may be used up by the first time.
+    """
+
+    async def once(*args: P.args, **kwargs: P.kwargs) -> T:
+        task = asyncio.create_task(method(*args, **kwargs))
+        try:
+            return await asyncio.shield(task)
+        finally:
+            if not task.done():
+                await asyncio.wait({task})
+                task.cancelled() or task.exception()  # seen, where it failed: the cancellation goes first
+
+    @wraps(method)
+    async def whole(*args: P.args, **kwargs: P.kwargs) -> T:
+        for pause in _PAUSES:
+            try:
+                return await once(*args, **kwargs)
+            except NotKept:
+                await asyncio.sleep(pause)
+        return await once(*args, **kwargs)
+
+    return whole
+
+
+class Database:
+    """An engine, and the one way to begin a transaction on it; `file` is that of a SQLite database."""
+
+    def __init__(self, engine: AsyncEngine, file: Path | None = None) -> None:
+        self._engine = engine
+        self._file = file
+        self._was_there = False
+
+    async def prepare(self, *, upgrade: bool = False) -> None:
+        """Make the tables where there are none. Raises UsageError for another schema version, unless told
+        to bring an older one up to date, and StoreError.
+        """
+        if self._file is not None:
+            sqlite_file.see_to(self._file, _make_tables)
+        async with self.begin() as connection:
+            await connection.run_sync(_prepare, upgrade)
+
+    async def dispose(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+    @property
+    def address(self) -> str:
+        """Return where the database is, without its password."""
+        return _address(self._engine.url)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """Begin a transaction that ends with the block.
+
+        Raises StoreError; and NotKept where the connection was lost or silent, or never came about, before
+        the database was asked to commit, or where it gave way to another transaction.
+        """
+        committing = False
+        try:
+            async with self._engine.begin() as connection:
+                self._was_there = True
+                yield connection
+                committing = True
+        except (SQLAlchemyError, OSError) as error:
+            if isinstance(error, StatementError) and isinstance(error.orig, DaybookError):
+                raise error.orig from None
+            if self._file is not None and sqlite_file.is_damage(getattr(error, "orig", error)):
+                raise sqlite_file.damaged(self._file) from None
+            # A database that was never there is told at once: most likely its address is wrong.
+            passing = self._was_there and is_passing(error, committing=committing)
+            # The text of a database error can hold parameters and the address, so only its kind is told.
+            raise (NotKept if passing else StoreError)(
+                f"The store at {self.address} cannot be used: {in_words(error)}."
+            ) from None
+
+
+async def in_turn(connection: AsyncConnection, thing: str) -> None:
+    """Wait until no other transaction is at work on a thing, and let others wait until this one ends.
+
+    Of SQLite's there is only ever one. PostgreSQL's see and change rows side by side.
+    """
+    if connection.dialect.name == "postgresql":
+        await connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:thing, 0))"), {"thing": f"daybook {thing}"}
+        )
+
+
+def instant_text(at: datetime) -> str:
+    """Return an instant as it is kept: SQLite has no type for it, and in UTC texts are in order."""
+    return at.astimezone(UTC).isoformat()
+
+
+def instant(value: str) -> datetime:
+    """Return a kept instant. Raises ValueError."""
+    at = datetime.fromisoformat(value)
+    if at.tzinfo is None:
+        raise ValueError("an instant has its offset")
+    return at
+
+
+def instant_of(value: str | None) -> datetime | None:
+    """Return a kept instant, where there is one. Raises ValueError."""
+    return instant(value) if value else None
+
+
+def _address(url: URL) -> str:
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+async def rows(
+    connection: AsyncConnection, query: Select[Any], table: Table, make: Callable[[Mapping[str, Any]], T]
+) -> list[T]:
+    """Return what `make` makes of each row of a table that a query selects, its values by column.
+
+    The one way in which rows are read: SQLite keeps whatever it is given, and files are edited and damaged.
+    Raises StoreError naming the table and the key of a row that is not what was written: a value of another
+    type than its column's, or one of which `make` cannot make anything.
+    """
+    columns, keys = _columns(table), [column.name for column in table.primary_key]
+    found: list[T] = []
+    for row in (await connection.execute(query.with_only_columns(*_raw(table)))).mappings():
+        try:
+            found.append(make({name: _value(row[name], kind, null) for name, kind, null in columns}))
+        except (ValueError, TypeError, LookupError, ArithmeticError, zlib.error):
+            key = ", ".join(str(row[name])[:200] for name in keys)
+            raise StoreError(
+                f"The store at {_address(connection.engine.url)} is damaged: the row {key!r} of its table "
+                f"{table.name} cannot be read. Restore the store from a backup, or have that row put right; "
+                "until then nothing is done that rests on it."
+            ) from None
+    return found
+
+
+_AS_IT_IS: Final = NullType()
+
+
+@cache
+def _columns(table: Table) -> tuple[tuple[str, type[Any], bool], ...]:
+    """Return the name of each column, the type of its values, and whether it can be without one."""
+    return tuple((one.name, one.type.python_type, bool(one.nullable)) for one in table.columns)
+
+
+@cache
+def _raw(table: Table) -> tuple[Label[Any], ...]:
+    """Return the columns as the database gives them.
+
+    Otherwise one bad date would end the reading of all, and nobody could say which.
+    """
+    return tuple(type_coerce(column, _AS_IT_IS).label(column.name) for column in table.columns)
+
+
+def _value(value: Any, kind: type[Any], null: bool) -> Any:
+    """Return a value of a column of a type, as the database gives it, in that type. Raises ValueError."""
+    if type(value) is kind:
+        if kind is str:
+            value.isascii() or value.encode()  # what was no UTF-8 has become what cannot be encoded
+        return value
+    if value is None and null:
+        return None
+    # SQLite has neither a type for dates nor one for truth.
+    if kind is date and type(value) is str and str(date.fromisoformat(value)) == value:
+        return date.fromisoformat(value)
+    if kind is bool and type(value) is int and value in {0, 1}:
+        return bool(value)
+    raise ValueError(f"{type(value).__name__} where {kind.__name__} is meant")
+
+
+def _tables(names: set[str]) -> str:
+    return f"the table{'s' if len(names) > 1 else ''} {', '.join(sorted(names))}"
+
+
+def _make_tables(connection: Connection) -> None:
+    metadata.create_all(connection)
+    connection.execute(insert(_meta).values(schema_version=SCHEMA_VERSION))
+
+
+def _prepare(connection: Connection, upgrade: bool) -> None:
+    # Two runs that start together: the second waits here, or at SQLite's BEGIN, and finds the tables.
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('daybook'))"))
+    schema = connection.get_execution_options().get("schema_translate_map", {}).get(None)
+    there = set(inspect(connection).get_table_names(schema))
+    ours = {table.name for table in metadata.sorted_tables}
+    where = f"The store at {_address(connection.engine.url)}"
+    if _meta.name not in there:
+        if there & ours:
+            raise StoreError(
+                f"{where} has {_tables(there & ours)}, and not the table {_meta.name}: a part of it is lost, "
+                "or these are another program's. Restore it from a backup, or give Daybook a database or "
+                "schema of its own: what is in Xero is found again there."
+            )
+        _make_tables(connection)
+        return
+    found = connection.execute(select(_meta.c.schema_version)).scalar_one_or_none()
+    if found == SCHEMA_VERSION:
+        if ours - there:
+            raise StoreError(
+                f"{where} has lost {_tables(ours - there)}. Restore it from a backup, or use another "
+                "database: what is in Xero is found again there."
+            )
+        return
+    if upgrade and found in _OLDER:
+        _add_columns(connection, schema)
+        metadata.create_all(connection)
+        connection.execute(update(_meta).values(schema_version=SCHEMA_VERSION))
+        return
+    remedy = (
+        "Stop all runs of the older Daybook, then bring it up to date: python -m blocks upgrade NAME, with "
+        "the connection's name."
+        if found in _OLDER
+        else "Use the Daybook that made it, or another store: what is in Xero is found again there."
+    )
+    raise UsageError(
+        f"The store has schema version {found}, and this Daybook works with version {SCHEMA_VERSION}. "
+        f"{remedy}"
+    )
+
+
+def _add_columns(connection: Connection, schema: str | None) -> None:
+    """Add the columns that the tables of an older version lack."""
+    there, dialect = inspect(connection), connection.dialect
+    quote = dialect.identifier_preparer.quote
+    where = f"{quote(schema)}." if schema else ""
+    for table in metadata.sorted_tables:
+        if not there.has_table(table.name, schema=schema):
+            continue
+        has = {column["name"] for column in there.get_columns(table.name, schema=schema)}
+        compiler = dialect.ddl_compiler(dialect, CreateTable(table))
+        for column in table.columns:
+            if column.name not in has:
+                wanted = compiler.get_column_specification(column)
+                connection.execute(text(f"ALTER TABLE {where}{quote(table.name)} ADD COLUMN {wanted}"))

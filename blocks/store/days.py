@@ -1,0 +1,82 @@
+"""The record of days: which were finished, and with how many lines, so that a later run can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Boolean, Column, Date, Integer, String, Table, delete, insert, select
+
+from blocks.store.database import Database, instant_of, instant_text, metadata, rows, to_its_end
+from blocks.store.models import DayRecord
+
+_days = Table(
+    "days",
+    metadata,
+    Column("connection", String(200), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("zone", String(64), nullable=False),
+    Column("stated_lines", Integer, nullable=False),
+    Column("finished_at", String(40), nullable=False),
+    # Null where it was not recorded yet.
+    Column("read_at", String(40)),
+    Column("label", String(40)),
+    Column("first_day", Date),
+    Column("by_xero", Boolean),
+    Column("organisation", String(200)),
+)
+
+
+class Days:
+    """The finished days in a store. Every method raises StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @to_its_end
+    async def finished(self, record: DayRecord) -> None:
+        """Record that a day is finished, in place of what was recorded of it."""
+        row = asdict(record)
+        for name in ("finished_at", "read_at"):
+            row[name] = instant_text(row[name]) if row[name] else None
+        async with self._database.begin() as database:
+            await database.execute(_delete(record.connection, record.day))
+            await database.execute(insert(_days).values(row))
+
+    @to_its_end
+    async def reopened(self, connection: str, day: date) -> None:
+        """Forget that a day was finished."""
+        async with self._database.begin() as database:
+            await database.execute(_delete(connection, day))
+
+    @to_its_end
+    async def since(
+        self, connection: str, first: date, organisation: str | None = None
+    ) -> dict[date, DayRecord]:
+        """Return the finished days from one on; of an organisation, those that another one has are not."""
+        query = select(_days).where(_days.c.connection == connection, _days.c.day >= first)
+        async with self._database.begin() as database:
+            found = await rows(database, query, _days, _record)
+        known = (None, organisation)
+        return {one.day: one for one in found if organisation is None or one.organisation in known}
+
+    @to_its_end
+    async def last_zone(self, connection: str) -> str | None:
+        """Return the time zone in which the latest finished day lay."""
+        query = select(_days).where(_days.c.connection == connection).order_by(_days.c.day.desc()).limit(1)
+        async with self._database.begin() as database:
+            return next((one.zone for one in await rows(database, query, _days, _record)), None)
+
+
+def _delete(connection: str, day: date) -> Any:
+    return delete(_days).where(_days.c.connection == connection, _days.c.day == day)
+
+
+def _record(row: Mapping[str, Any]) -> DayRecord:
+    ZoneInfo(row["zone"])
+    values = {name: row[name] for name in DayRecord.__dataclass_fields__}
+    values |= {name: instant_of(values[name]) for name in ("finished_at", "read_at")}
+    return DayRecord(**{**values, "by_xero": bool(values["by_xero"])})

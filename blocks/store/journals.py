@@ -1,0 +1,349 @@
+"""The store: runs, journals and the requests that carried them, in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Integer,
+    LargeBinary,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from blocks.store.audit import Audit
+from blocks.store.beginnings import Beginnings
+from blocks.store.database import (
+    Database,
+    String,
+    Text,
+    instant,
+    instant_of,
+    instant_text,
+    metadata,
+    rows,
+    to_its_end,
+)
+from blocks.store.days import Days
+from blocks.store.incidents import Incidents
+from blocks.store.leases import Leases, require
+from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState, Lease, PackedEntries, StoredRequest
+
+_runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String(36), primary_key=True),
+    Column("connection", String(200), nullable=False),
+    Column("day", Date, nullable=False),
+    Column("started_at", String(40), nullable=False),
+    Column("ended_at", String(40)),
+    Column("status", String(20), nullable=False),
+    Column("message", Text, nullable=False),
+    # Whether it was the day's own run, started without a date. Null where it was not recorded yet.
+    Column("scheduled", Boolean),
+)
+_journals = Table(
+    "journals",
+    metadata,
+    Column("organisation", String(200), primary_key=True),
+    Column("narration", String(200), primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("connection", String(200), nullable=False, index=True),
+    Column("day", Date, nullable=False, index=True),
+    Column("booking_date", Date, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("request_key", String(36), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("lines", Integer, nullable=False),
+    # Text, because SQLite would keep a decimal as a float.
+    Column("debits", String(40), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("manual_journal_id", String(36)),
+    Column("reason", Text),
+    Column("changed_at", String(40), nullable=False),
+    # Null where it was not recorded yet.
+    Column("entries", LargeBinary),
+    Column("lowest_entry", BigInteger),
+    Column("highest_entry", BigInteger),
+)
+_requests = Table(
+    "requests",
+    metadata,
+    Column("request_key", String(36), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("first_sent_at", String(40)),
+)
+
+
+class Store:
+    """An open store. Use as an async context manager; every method raises StoreError."""
+
+    def __init__(self, engine: AsyncEngine, file: Path | None = None) -> None:
+        self.database = Database(engine, file)
+        self.leases = Leases(self.database)
+        self.days = Days(self.database)
+        self.incidents = Incidents(self.database)
+        self.audit = Audit(self.database)
+        self.beginnings = Beginnings(self.database)
+
+    @to_its_end
+    async def __aenter__(self) -> Self:
+        try:
+            await self.database.prepare()
+        except BaseException:
+            await self.database.dispose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.database.dispose()
+
+    @to_its_end
+    async def upgrade(self) -> None:
+        """Bring the tables of an older Daybook up to date; not to be done while that one is at work."""
+        try:
+            await self.database.prepare(upgrade=True)
+        finally:
+            await self.database.dispose()
+
+    @to_its_end
+    async def run_started(
+        self, run_id: str, connection: str, day: date, at: datetime, *, scheduled: bool
+    ) -> None:
+        """Record that a run began; `scheduled`: without a date, so that its day followed from its start."""
+        row = {
+            "run_id": run_id,
+            "connection": connection,
+            "day": day,
+            "started_at": instant_text(at),
+            "status": "running",
+            "message": "",
+            "scheduled": scheduled,
+        }
+        async with self.database.begin() as database:
+            await database.execute(delete(_runs).where(_runs.c.run_id == run_id))
+            await database.execute(insert(_runs).values(row))
+
+    async def first_day(self, connection: str) -> date | None:
+        """Return the first day that had a scheduled run by the record; None where none had."""
+        days = await self.run_days(connection)
+        return min((day for day, scheduled in days.items() if scheduled), default=None)
+
+    @to_its_end
+    async def run_days(self, connection: str) -> dict[date, bool]:
+        """Return the days of which the record knows a run, and whether one of these was scheduled."""
+        query = select(_runs).where(_runs.c.connection == connection)
+        found: dict[date, bool] = {}
+        async with self.database.begin() as database:
+            for day, scheduled in await rows(database, query, _runs, _day_and_schedule):
+                found[day] = found.get(day, False) or scheduled
+        return found
+
+    @to_its_end
+    async def run_ended(self, run_id: str, status: str, message: str, at: datetime) -> None:
+        """Record how a run ended."""
+        async with self.database.begin() as database:
+            await database.execute(
+                update(_runs)
+                .where(_runs.c.run_id == run_id)
+                .values(status=status, message=message, ended_at=instant_text(at))
+            )
+
+    @to_its_end
+    async def journals(self, organisation: str | None, connection: str, day: date) -> list[JournalRecord]:
+        """Return all journals recorded for a day, every state and generation; None: of any organisation."""
+        wanted = and_(_journals.c.connection == connection, _journals.c.day == day)
+        if organisation is not None:
+            wanted = and_(wanted, _journals.c.organisation == organisation)
+        query = (
+            select(_journals)
+            .where(wanted)
+            .order_by(_journals.c.booking_date, _journals.c.number, _journals.c.generation)
+        )
+        async with self.database.begin() as database:
+            return await rows(database, query, _journals, _record)
+
+    @to_its_end
+    async def journals_with(
+        self, organisation: str, connection: str, lowest: int, highest: int
+    ) -> list[JournalRecord]:
+        """Return the journals of any day that were in Xero and may hold entry ids from lowest to highest."""
+        query = (
+            select(_journals)
+            .where(
+                _journals.c.connection == connection,
+                _journals.c.organisation == organisation,
+                _journals.c.manual_journal_id.is_not(None),
+                _journals.c.lowest_entry <= highest,
+                _journals.c.highest_entry >= lowest,
+            )
+            .order_by(_journals.c.day, _journals.c.booking_date, _journals.c.number, _journals.c.generation)
+        )
+        async with self.database.begin() as database:
+            return await rows(database, query, _journals, _record)
+
+    @to_its_end
+    async def journals_of(self, connection: str, days: Collection[date]) -> list[JournalRecord]:
+        """Return the journals of some days that were in Xero, in whatever organisation."""
+        query = select(_journals).where(
+            _journals.c.connection == connection,
+            _journals.c.day.in_(days),
+            _journals.c.manual_journal_id.is_not(None),
+        )
+        async with self.database.begin() as database:
+            return await rows(database, query, _journals, _record)
+
+    @to_its_end
+    async def request(self, request_key: str) -> StoredRequest | None:
+        """Return the bytes of a request, unless they were dropped since none of its journals needs them."""
+        query = select(_requests).where(_requests.c.request_key == request_key)
+        async with self.database.begin() as database:
+            return next(iter(await rows(database, query, _requests, _request)), None)
+
+    @to_its_end
+    async def seal(
+        self,
+        records: Sequence[JournalRecord],
+        requests: Sequence[StoredRequest],
+        at: datetime,
+        lease: Lease | None = None,
+    ) -> None:
+        """Write journals and their requests down before anything of them is sent.
+
+        Raises LeaseLost where `lease` is another run's by now.
+        """
+        journals = [{**asdict(record), "changed_at": instant_text(at)} for record in records]
+        bodies = [
+            {"request_key": item.request_key, "body": zlib.compress(item.body, 1), "first_sent_at": None}
+            for item in requests
+        ]
+        if not journals:
+            return
+        async with self.database.begin() as database:
+            await require(database, lease)
+            for record in records:
+                await database.execute(delete(_journals).where(_is(record)))
+            keys = [body["request_key"] for body in bodies]
+            await database.execute(delete(_requests).where(_requests.c.request_key.in_(keys)))
+            await database.execute(insert(_journals), journals)
+            await database.execute(insert(_requests), bodies)
+
+    @to_its_end
+    async def adopt(self, records: Sequence[JournalRecord], at: datetime) -> None:
+        """Record journals that were found in Xero; those recorded already, by whomever, stay as they are."""
+        found = {(one.organisation, one.narration, one.generation): one for one in records}
+        async with self.database.begin() as database:
+            for record in found.values():
+                known = (await database.execute(select(_journals.c.state).where(_is(record)))).first()
+                if known is None:
+                    row = {**asdict(record), "changed_at": instant_text(at)}
+                    await database.execute(insert(_journals).values(row))
+
+    @to_its_end
+    async def sending(self, request_key: str, at: datetime, lease: Lease | None = None) -> None:
+        """Write down that a request leaves now: `first_sent_at` is only set once.
+
+        Raises LeaseLost where `lease` is another run's by now.
+        """
+        async with self.database.begin() as database:
+            await require(database, lease)
+            await database.execute(
+                update(_journals)
+                .where(_journals.c.request_key == request_key)
+                .values(state=JournalState.SENDING, changed_at=instant_text(at))
+            )
+            await database.execute(
+                update(_requests)
+                .where(_requests.c.request_key == request_key, _requests.c.first_sent_at.is_(None))
+                .values(first_sent_at=instant_text(at))
+            )
+
+    @to_its_end
+    async def move(
+        self,
+        records: Collection[JournalRecord],
+        state: JournalState,
+        at: datetime,
+        *,
+        ids: Mapping[str, str] | None = None,
+        reasons: Mapping[str, str] | None = None,
+        digests: Mapping[str, str] | None = None,
+        entries: Mapping[str, PackedEntries] | None = None,
+        lease: Lease | None = None,
+    ) -> None:
+        """Move journals to a state, with the Xero ids, reasons, digests and entries given by narration.
+
+        The bytes of a request are dropped once none of its journals can need them again. Raises LeaseLost
+        where `lease` is another run's by now.
+        """
+        ids, reasons, digests = ids or {}, reasons or {}, digests or {}
+        if not records:
+            return
+        async with self.database.begin() as database:
+            await require(database, lease)
+            for record in records:
+                values: dict[str, Any] = {"state": state, "changed_at": instant_text(at)}
+                if record.narration in ids:
+                    # An answer that comes late must not take the place of the journal that is known.
+                    values["manual_journal_id"] = func.coalesce(
+                        _journals.c.manual_journal_id, ids[record.narration]
+                    )
+                if record.narration in digests:
+                    values["digest"] = digests[record.narration]
+                if entries and record.narration in entries:
+                    values |= entries[record.narration]._asdict()
+                values["reason"] = reasons.get(record.narration)
+                await database.execute(update(_journals).where(_is(record)).values(values))
+            needed = select(_journals.c.request_key).where(
+                _journals.c.state.in_((JournalState.SEALED, *OPEN_ENDED))
+            )
+            await database.execute(delete(_requests).where(_requests.c.request_key.not_in(needed)))
+
+
+def _is(record: JournalRecord) -> Any:
+    return and_(
+        _journals.c.organisation == record.organisation,
+        _journals.c.narration == record.narration,
+        _journals.c.generation == record.generation,
+    )
+
+
+def _record(row: Mapping[str, Any]) -> JournalRecord:
+    Decimal(row["debits"])
+    values = {name: row[name] for name in JournalRecord.__dataclass_fields__}
+    known = {"state": JournalState(values["state"]), "changed_at": instant_of(values["changed_at"])}
+    return JournalRecord(**{**values, **known})
+
+
+def _day_and_schedule(row: Mapping[str, Any]) -> tuple[date, bool]:
+    day: date = row["day"]
+    scheduled: bool | None = row["scheduled"]
+    began = instant(row["started_at"])
+    if scheduled is None:
+        # Recorded before it was known: the night's own run comes on the date after its day (in UTC as
+        # well, wherever it is); one that came later was for a date that somebody gave.
+        scheduled = began.date() - day <= timedelta(days=1)
+    return day, scheduled
+
+
+def _request(row: Mapping[str, Any]) -> StoredRequest:
+    return StoredRequest(row["request_key"], zlib.decompress(row["body"]), instant_of(row["first_sent_at"]))

@@ -1,0 +1,249 @@
+"""The client of Xero's Accounting API.
+
+It knows HTTP and Xero's wire format, and nothing of what the journals are for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Self, TypeVar
+
+import msgspec
+
+from blocks.dates import askable, utc_text
+from blocks.errors import NotAllowed, UnknownOutcome, UnusableAnswer
+from blocks.http.client import Transport
+from blocks.http.models import NOT_THE_JSON, Answer, Call, Manners, date_of
+from blocks.xero.answers import reasons
+from blocks.xero.journals import _elements, _journal, _journal_page, _unreadable, _verdicts
+from blocks.xero.models import (
+    JournalPage,
+    ManualJournal,
+    Verdict,
+    XeroAccount,
+    XeroOrganisation,
+    xero_instant,
+)
+from blocks.xero.reading import _HEADERS, _reader, tolerant
+from blocks.xero.token import Token
+
+JOURNAL_SCOPES = ("accounting.manualjournals", "accounting.settings.read")
+PAYMENT_SCOPES = (
+    "accounting.payments.read",
+    "accounting.invoices.read",
+    "accounting.banktransactions.read",
+    "accounting.contacts.read",
+    "accounting.settings.read",
+)
+# What a broad scope includes; apps made before March 2026 have it in place of the granular ones.
+_BROAD_SCOPES = {
+    "accounting.transactions": frozenset(
+        {
+            "accounting.banktransactions",
+            "accounting.invoices",
+            "accounting.manualjournals",
+            "accounting.payments",
+        }
+    ),
+}
+# In the frame that Xero puts around each answer, and never in a text in it, whose quotes are escaped.
+_STATED = re.compile(rb'"DateTimeUTC"\s{0,8}:\s{0,8}"([^"]{1,60})"')
+_HEAD_BYTES = 2000
+T = TypeVar("T")
+
+
+class _Organisations(msgspec.Struct, rename="pascal"):
+    organisations: list[XeroOrganisation]
+
+
+class _Accounts(msgspec.Struct, rename="pascal"):
+    accounts: list[XeroAccount]
+
+
+class XeroClient:
+    """Calls to one Xero organisation. Use as an async context manager.
+
+    Every method raises blocks.errors.CallFailed.
+    """
+
+    def __init__(self, transport: Transport, token: Token) -> None:
+        self.transport = transport
+        self._token = token
+
+    async def __aenter__(self) -> Self:
+        await self.transport.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.transport.__aexit__(None, None, None)
+        await self._token.transport.__aexit__(None, None, None)
+
+    @property
+    def calls(self) -> int:
+        """Return how many requests were sent, those for tokens included."""
+        return self.transport.calls + self._token.transport.calls
+
+    async def require_scopes(self, needed: tuple[str, ...]) -> None:
+        """Raise NotAllowed, naming them all, where the token lacks scopes."""
+        granted = await self._token.granted()
+        missing = [scope for scope in needed if granted.isdisjoint(_opened_by(scope))]
+        if missing and granted:
+            raise NotAllowed(
+                f"Xero: the connection lacks the scopes {' '.join(missing)}. Add them to the app in Xero and "
+                "to the Xero block, then authorise the app again."
+            )
+
+    async def organisation(self) -> XeroOrganisation:
+        """Return the organisation that the credentials lead to."""
+        found = await self.get("Organisation", _Organisations)
+        if not found.organisations:
+            raise NotAllowed("Xero: the connection leads to no organisation; authorise the app again.")
+        return found.organisations[0]
+
+    async def accounts(self) -> list[XeroAccount]:
+        """Return the chart of accounts, archived accounts included."""
+        return (await self.get("Accounts", _Accounts)).accounts
+
+    async def manual_journals(self, *, modified_since: datetime, page: int, page_size: int) -> JournalPage:
+        """Return one page of the journals changed since an instant, with their lines, in a lasting order."""
+        headers = {"If-Modified-Since": utc_text(modified_since)}
+        return await self._listed(_page(page, page_size), headers)
+
+    async def manual_journals_dated(self, day: date, *, page: int, page_size: int) -> JournalPage:
+        """Return one page of the journals of a date, with their lines, in a lasting order."""
+        where = {"where": dated(day)}
+        return await self._listed({**where, **_page(page, page_size)}, {})
+
+    async def _listed(self, params: Mapping[str, str], headers: Mapping[str, str]) -> JournalPage:
+        call = Call("GET", "ManualJournals", params=params, headers={**_HEADERS, **headers})
+        return await self.transport.call(call, _journal_page)
+
+    async def manual_journal(self, journal_id: str) -> ManualJournal:
+        """Return one journal with its lines. Raises NotFound."""
+        return (await self.manual_journal_and_source(journal_id))[0]
+
+    async def manual_journal_and_source(self, journal_id: str) -> tuple[ManualJournal, bytes]:
+        """Return one journal with its lines, and its JSON as Xero wrote it. Raises NotFound."""
+        path = f"ManualJournals/{journal_id}"
+
+        def read(answer: Answer) -> list[bytes]:
+            return _elements(path, answer)[0]
+
+        sources = await self.transport.call(Call("GET", path, headers=_HEADERS), read)
+        if len(sources) != 1:
+            raise UnusableAnswer(f"Xero: asked for the journal {journal_id}, it answered {len(sources)}.")
+        try:
+            return _journal(sources[0]), sources[0]
+        except NOT_THE_JSON as error:
+            raise UnusableAnswer(f"Xero: {_unreadable(sources[0], str(error), journal_id)}.") from None
+
+    async def put_manual_journals(
+        self,
+        body: bytes,
+        key: str,
+        *,
+        first_sent: datetime | None = None,
+        not_after: datetime | None = None,
+    ) -> list[Verdict]:
+        """Create journals from finished bytes and return Xero's verdict on each, in no sure order.
+
+        A 200 is no success of any element: look at each one's complaints; one that cannot be read is no
+        verdict, and left out. Raises UnknownOutcome where
+        no clear answer came within the life of the key, and Overdue where the first sending would come
+        after `not_after`.
+        """
+        return await self._write("PUT", body, key, first_sent, not_after)
+
+    async def post_manual_journal(
+        self, body: bytes, key: str, *, not_after: datetime | None = None
+    ) -> Verdict:
+        """Change one journal by finished bytes and return Xero's verdict on it: look at its complaints.
+
+        Raises what `put_manual_journals` raises.
+        """
+        verdicts = await self._write("POST", body, key, None, not_after)
+        if len(verdicts) != 1:
+            raise UnknownOutcome(f"Xero: asked to change one journal, it answered with {len(verdicts)}.")
+        return verdicts[0]
+
+    async def _write(
+        self, method: str, body: bytes, key: str, first_sent: datetime | None, not_after: datetime | None
+    ) -> list[Verdict]:
+        call = Call(
+            method,
+            "ManualJournals",
+            params={"summarizeErrors": "false"},
+            headers={**_HEADERS, "Content-Type": "application/json", "Idempotency-Key": key},
+            content=body,
+            writes=True,
+            first_sent=first_sent,
+            not_after=not_after,
+        )
+        return await self.transport.call(call, _verdicts)
+
+    async def get(
+        self,
+        path: str,
+        kind: type[T],
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        if_forbidden: str = "",
+    ) -> T:
+        """Return the answer to a read, odd values told as blocks.xero_reading says.
+
+        `if_forbidden` says what a 403 to it means.
+        """
+        call = Call(
+            "GET",
+            path,
+            params=params or {},
+            headers={**_HEADERS, **(headers or {})},
+            if_forbidden=if_forbidden,
+        )
+        return await self.transport.call(call, tolerant(kind, _reader(kind, path)))
+
+
+def _page(page: int, page_size: int) -> dict[str, str]:
+    # Without `page` Xero leaves the lines out. Ordered by id, which no change moves: in Xero's own order,
+    # by time of change, a journal can slip past a reader from one page to another.
+    return {"page": str(page), "pageSize": str(page_size), "order": "ManualJournalID ASC"}
+
+
+def _opened_by(scope: str) -> set[str]:
+    """Return the scopes of which each opens what this one does."""
+    wider = {scope, scope.removesuffix(".read")}
+    ending = ".read" if scope.endswith(".read") else ""
+    for broad, included in _BROAD_SCOPES.items():
+        if scope.removesuffix(".read") in included:
+            wider |= {broad, f"{broad}{ending}"}
+    return wider
+
+
+def dated(day: date) -> str:
+    """Return the condition of a filter that a document is of a day."""
+    return f"Date==DateTime({day.year:04},{day.month:02},{day.day:02})"
+
+
+def _hint(answer: Answer) -> str:
+    said = " ".join(reasons(answer))
+    if "AuthenticationUnsuccessful" in said:
+        return "This is the wrong organisation: compare the tenant id in the Xero block with the app's."
+    if answer.status in {401, 403}:
+        return (
+            f"The app lacks a scope (journals need {' and '.join(JOURNAL_SCOPES)}; payments need "
+            f"{', '.join(PAYMENT_SCOPES)}), or the user who authorised it lacks the reporting permission."
+        )
+    return ""
+
+
+def time_stated(answer: Answer) -> datetime | None:
+    """Return when an answer was made: its DateTimeUTC, else its Date header; None where it says neither."""
+    found = _STATED.search(answer.body, 0, _HEAD_BYTES)
+    at = xero_instant(found[1].decode("latin-1").replace("\\", "")) if found else None
+    return at if at and askable(at) else date_of(answer.headers)
+
+
+MANNERS = Manners("Xero", reasons, _hint, time_stated=time_stated)

@@ -1,0 +1,147 @@
+"""Manual journals on the wire: Xero's answers, read one odd element at a time, and what goes back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+import msgspec
+
+from blocks.errors import Unavailable
+from blocks.http.models import NOT_THE_JSON, Answer
+from blocks.xero.answers import lenient, mended, objections, texts_in
+from blocks.xero.models import NOTHING, JournalPage, ManualJournal, UnreadableJournal, Verdict, journal_date
+from blocks.xero.pages import Pagination
+from blocks.xero.reading import _reader
+
+
+# The list itself is never absent: an odd answer must not look like an empty one.
+class _Journals(msgspec.Struct, rename="pascal"):
+    manual_journals: list[ManualJournal]
+    pagination: Pagination | None = msgspec.field(name="pagination", default=None)
+
+
+class _Elements(msgspec.Struct, rename="pascal"):
+    manual_journals: list[msgspec.Raw]
+    pagination: Pagination | None = msgspec.field(name="pagination", default=None)
+
+
+_journals_decoder = msgspec.json.Decoder(_Journals)
+_journal_decoder = msgspec.json.Decoder(ManualJournal)
+_fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_verdict_decoder = msgspec.json.Decoder(Verdict)
+
+
+def _journal_page(answer: Answer) -> JournalPage:
+    if answer.is_json:
+        with suppress(*NOT_THE_JSON):
+            found = _journals_decoder.decode(answer.body)
+            # Without its id a journal cannot be told from others: one by one, then.
+            if all(one.manual_journal_id not in {"", NOTHING} for one in found.manual_journals):
+                return JournalPage(found.manual_journals, found.pagination, [])
+    elements, pagination = _elements("a page of manual journals", answer)
+    journals: list[ManualJournal] = []
+    unreadable: list[UnreadableJournal] = []
+    for element in elements:
+        try:
+            journal = _journal(element)
+        except NOT_THE_JSON as error:
+            unreadable.append(_unreadable(element, str(error)))
+            continue
+        if journal.manual_journal_id in {"", NOTHING}:
+            unreadable.append(_unreadable(element, "it has no ManualJournalID"))
+        else:
+            journals.append(journal)
+    return JournalPage(journals, pagination, unreadable)
+
+
+def _elements(what: str, answer: Answer) -> tuple[list[bytes], Pagination | None]:
+    """Return the JSON of each journal of an answer; what is no text in one does not hide the others."""
+    read = _reader(_Elements, what)
+    try:
+        found = read(answer)
+    except Unavailable:
+        found = read(replace(answer, body=mended(answer.body)))
+    return [bytes(element) for element in found.manual_journals], found.pagination
+
+
+def _journal(element: bytes) -> ManualJournal:
+    """Read one journal; what is null in it is absent, and bad characters are replaced."""
+    try:
+        return _journal_decoder.decode(element)
+    except NOT_THE_JSON:
+        fields = _fields_decoder.decode(mended(element))
+        there = {name: held for name, held in fields.items() if bytes(held) != b"null"}
+        return _journal_decoder.decode(msgspec.json.encode(there))
+
+
+def _unreadable(element: bytes, problem: str, journal_id: str = "") -> UnreadableJournal:
+    named: dict[str, str] = {}
+    with suppress(ValueError, RecursionError):
+        named = _text_fields(element)
+    return UnreadableJournal(
+        named.get("ManualJournalID", journal_id), named.get("Narration", ""), texts_in(element), problem
+    )
+
+
+def _text_fields(element: bytes) -> dict[str, str]:
+    """Return the fields of an element that are texts. Raises ValueError where it is no object."""
+    fields = lenient(element)
+    if not isinstance(fields, dict):
+        raise ValueError("it is no object")  # noqa: TRY004 - of the bytes, it is the value that is wrong
+    return {name: held for name, held in fields.items() if isinstance(held, str)}
+
+
+def _verdicts(answer: Answer) -> list[Verdict]:
+    found: list[Verdict] = []
+    for element in _elements("the verdict on journals", answer)[0]:
+        with suppress(ValueError, *NOT_THE_JSON):
+            found.append(_verdict(element))
+    return found
+
+
+def _verdict(element: bytes) -> Verdict:
+    """Read one verdict: its lines, which echo what was sent, are only looked through for objections."""
+    said = objections(element)
+    try:
+        verdict = _verdict_decoder.decode(element)
+    except NOT_THE_JSON:
+        verdict = msgspec.convert(_text_fields(element), Verdict)
+    return msgspec.structs.replace(verdict, objections=said)
+
+
+_Object = dict[str, msgspec.Raw]
+_WRITABLE = ("Narration", "LineAmountTypes", "Url", "ShowOnCashBasisReports")
+_LINE = ("LineAmount", "Description", "TaxType", "Tracking")
+
+
+def status_body(journal_id: str, status: str) -> bytes:
+    """Return the body that changes a journal's status and cannot change anything else of it."""
+    return _body({"ManualJournalID": journal_id, "Status": status})
+
+
+def whole_body(source: bytes, status: str) -> bytes:
+    """Return the body that sends a journal back as Xero wrote it, with another status.
+
+    What is copied is copied as bytes, so that no amount changes on its way.
+    """
+    fields = msgspec.json.decode(source, type=_Object)
+    whole: dict[str, object] = {**_kept(fields, ("ManualJournalID",)), "Status": status}
+    whole.update(_kept(fields, _WRITABLE))
+    if day := journal_date(msgspec.json.decode(fields.get("Date", b"null"), type=str | None)):
+        whole["Date"] = str(day)
+    lines = msgspec.json.decode(fields["JournalLines"], type=list[_Object])
+    # An account without a code is named by its id.
+    whole["JournalLines"] = [
+        _kept(line, (*_LINE, "AccountCode" if "AccountCode" in line else "AccountID")) for line in lines
+    ]
+    return _body(whole)
+
+
+def _kept(fields: Mapping[str, msgspec.Raw], names: Iterable[str]) -> dict[str, object]:
+    return {name: fields[name] for name in names if name in fields and bytes(fields[name]) != b"null"}
+
+
+def _body(element: Mapping[str, object]) -> bytes:
+    return msgspec.json.encode({"ManualJournals": [element]})

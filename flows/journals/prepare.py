@@ -1,0 +1,345 @@
+"""Sealing: what is missing in Xero becomes finished journals, their very bytes and keys.
+
+Pure and deterministic: the same lines, the same journals in Xero and the same record give the same
+names, bytes and keys, on any machine and at any time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flows.journals.amounts import amounts_to_send
+from flows.journals.models import LiveJournal, Plan, is_taxed
+from flows.journals.narration import Narration, description, entry_id_in, request_key
+from flows.journals.process.batch import LARGEST_JOURNAL_BYTES, Unit, fill, line_sizes
+from flows.journals.reconciliation import Match, came_late
+from flows.money import money_text, to_minor
+from flows.runtime.text import listed
+
+# On a day of up to this many journals each goes in a request of its own, the simplest unit that is
+# sent exactly once.
+SINGLE_JOURNALS = 20
+# Beyond it, to save the day's calls, blocks of fixed membership: numbers 1-20, 21-40, and so on.
+BLOCK_JOURNALS = 20
+
+
+class SealedJournal(NamedTuple):
+    """A journal ready to be sent: its name, its bytes as JSON, and what they contain.
+
+    `debits` is in minor units, `digest` the SHA-256 of the bytes, `entries` are the lines' entry ids.
+    """
+
+    narration: Narration
+    generation: int
+    element: bytes
+    digest: str
+    lines: int
+    debits: int
+    entries: Sequence[int]
+
+
+class SealedRequest(NamedTuple):
+    """A request ready to be sent: its idempotency key, its bytes, and the journals in it."""
+
+    key: str
+    body: bytes
+    journals: tuple[SealedJournal, ...]
+
+
+class Sealing(msgspec.Struct, frozen=True):
+    """What is to be sent, and what cannot be: `torn` are sentences about partly missing units."""
+
+    requests: list[SealedRequest]
+    torn: list[str]
+
+    @property
+    def journals(self) -> list[SealedJournal]:
+        """Return the journals of all requests, in their order."""
+        return [journal for request in self.requests for journal in request.journals]
+
+
+class SealPolicy(NamedTuple):
+    """What a connection decides about journals."""
+
+    organisation: str
+    lines_per_journal: int
+    show_on_cash_basis_reports: bool
+
+
+def seal(
+    plan: Plan,
+    matched: Match,
+    policy: SealPolicy,
+    *,
+    taken: Mapping[dt.date, Collection[int]],
+    generations: Mapping[str, int],
+) -> Sealing:
+    """Return requests for what Xero lacks.
+
+    `taken` are numbers per booking date that the record knows to be used up, beside those that Xero
+    shows; `generations` gives, by narration, the generation a journal is to be sent in, where that
+    is not the first.
+    """
+    missing = plan.lines.filter(pc.is_in(plan.lines["entry_id"], pa.array(list(matched.missing), pa.int64())))
+    whole, torn = _whole_units(plan, matched, missing)
+    torn = [*torn, *_torn_by_people(plan, matched)]
+    whole, uncertain = _certain(whole, matched.changed_dates)
+    whole = amounts_to_send(plan, matched, whole)
+    used = {
+        date: set(taken.get(date, ())) | matched.numbers.get(date, set())
+        for date in taken.keys() | matched.numbers.keys()
+    }
+    planned = _batches(_saying_something(plan.lines))
+    numbered = _numbered(plan, planned, whole, policy.lines_per_journal, used)
+    journals = [
+        _sealed(plan, rows, narration, policy, generations.get(str(narration), 0))
+        for narration, rows in numbered
+    ]
+    single = sum(map(len, planned.values())) <= SINGLE_JOURNALS
+    return Sealing(_requests(journals, policy.organisation, used, single=single), [*torn, *uncertain])
+
+
+def entries_in(body: bytes) -> set[int]:
+    """Return the entry ids in the bytes of a request."""
+    journals = msgspec.json.decode(body, type=_Body).journals
+    found = (entry_id_in(line.text) for journal in journals for line in journal.lines)
+    return {entry for entry in found if entry is not None}
+
+
+class _BodyLine(msgspec.Struct):
+    text: str = msgspec.field(name="Description")
+
+
+class _BodyJournal(msgspec.Struct):
+    lines: list[_BodyLine] = msgspec.field(name="JournalLines")
+
+
+class _Body(msgspec.Struct):
+    journals: list[_BodyJournal] = msgspec.field(name="ManualJournals")
+
+
+def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Table, list[str]]:
+    """Keep the missing units that are missing whole, or came late; of others a person changed something."""
+    known = matched.found.keys() | matched.held.keys() | matched.voided | matched.withheld | matched.waiting
+    if not known:
+        return missing, []
+    live = pc.is_in(plan.lines["entry_id"], pa.array(list(known), pa.int64()))
+    touched = pc.is_in(missing["unit"], plan.lines["unit"].filter(live).unique())
+    parts: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for row in missing.filter(touched).to_pylist():
+        parts[row["unit"]].append(row)
+    torn: list[str] = []
+    late: set[int] = set()
+    for unit, part in parts.items():
+        if came_late(part, plan.digits):
+            late.add(unit)
+            continue
+        transaction = part[0]["transaction_id"]
+        name = f"transaction {transaction}" if transaction else "the lines without a transaction"
+        entries = ", ".join(str(row["entry_id"]) for row in part[:20])
+        torn.append(
+            f"{name}, booking date {part[0]['booking_date']}: Xero holds only a part of it; missing: "
+            f"EntryID {entries}"
+        )
+    keep = pc.or_(pc.invert(touched), pc.is_in(missing["unit"], pa.array(list(late), pa.int64())))
+    return missing.filter(keep), torn
+
+
+def _torn_by_people(plan: Plan, matched: Match) -> list[str]:
+    """Return sentences on transactions of which people took out a part that no run can send again."""
+    if not matched.withheld or not matched.found:
+        return []
+    taken = plan.lines.filter(pc.is_in(plan.lines["entry_id"], pa.array(list(matched.withheld), pa.int64())))
+    there = pa.array(list(matched.found.keys() | matched.held.keys()), pa.int64())
+    live = plan.lines["unit"].filter(pc.is_in(plan.lines["entry_id"], there)).unique()
+    parts: dict[str, list[int]] = defaultdict(list)
+    for row in taken.filter(pc.is_in(taken["unit"], live)).to_pylist():
+        if row["transaction_id"]:
+            name = f"transaction {row['transaction_id']}, booking date {row['booking_date']}"
+            parts[name].append(row["entry_id"])
+    return [
+        f"{name}: people took a part of it out of Xero, so it stands there in part: EntryID {listed(entries)}"
+        for name, entries in parts.items()
+    ]
+
+
+def _certain(missing: pa.Table, changed: AbstractSet[dt.date]) -> tuple[pa.Table, list[str]]:
+    """Keep what is missing of booking dates whose journals can all be told; the rest may be in Xero."""
+    dates = sorted(changed & set(missing["booking_date"].unique().to_pylist()))
+    if not dates:
+        return missing, []
+    doubtful = pc.is_in(missing["booking_date"], pa.array(dates, pa.date32()))
+    texts = [
+        f"booking date {date}: a journal of this day has lines that cannot be recognised any more, so what "
+        "seems to be missing was not sent"
+        for date in dates
+    ]
+    return missing.filter(pc.invert(doubtful)), texts
+
+
+def _saying_something(lines: pa.Table) -> pa.Table:
+    """Leave out the lines that round to nothing, which Xero refuses."""
+    return lines.filter(pc.not_equal(lines["minor"], 0))
+
+
+def _numbered(
+    plan: Plan,
+    planned: Mapping[dt.date, Mapping[int, pa.Table]],
+    lines: pa.Table,
+    lines_per_journal: int,
+    used: Mapping[dt.date, set[int]],
+) -> Iterable[tuple[Narration, pa.Table]]:
+    """Give each journal its number: the planned one where a batch is missing whole and the number free.
+
+    What else is missing fills journals numbered behind all that are planned or used.
+    """
+    for date, batches in _batches(lines).items():
+        taken, of_date = used.get(date, set()), planned.get(date, {})
+        kept = {
+            number: rows
+            for number, rows in batches.items()
+            if number not in taken and number in of_date and rows.num_rows == of_date[number].num_rows
+        }
+        for number, rows in kept.items():
+            yield Narration(plan.day, date, number, plan.label), rows
+        rest = [rows for number, rows in batches.items() if number not in kept]
+        if rest:
+            following = max({0, *of_date, *taken}) + 1
+            for number, rows in _refilled(pa.concat_tables(rest), lines_per_journal, following):
+                yield Narration(plan.day, date, number, plan.label), rows
+
+
+def _batches(lines: pa.Table) -> dict[dt.date, dict[int, pa.Table]]:
+    batches: dict[dt.date, dict[int, pa.Table]] = defaultdict(dict)
+    dates, numbers = (lines[name].combine_chunks() for name in ("booking_date", "batch"))
+    changes = np.diff(dates.cast(pa.int32()).to_numpy()) | np.diff(numbers.to_numpy())
+    starts = [0, *(np.flatnonzero(changes) + 1).tolist()] if len(dates) else []
+    for start, end in pairwise([*starts, len(dates)]):
+        batches[dates[start].as_py()][numbers[start].as_py()] = lines.slice(start, end - start)
+    return batches
+
+
+def _refilled(lines: pa.Table, lines_per_journal: int, first: int) -> Iterable[tuple[int, pa.Table]]:
+    counts: Counter[int] = Counter()
+    sizes: Counter[int] = Counter()
+    for unit, size in zip(lines["unit"].to_pylist(), line_sizes(lines).tolist(), strict=True):
+        counts[unit] += 1
+        sizes[unit] += size
+    # Each of these units fits a request, or it would not have been planned.
+    units = (Unit(unit, count, sizes[unit]) for unit, count in sorted(counts.items()))
+    numbers = dict(fill(units, lines_per_journal, first))
+    column = pa.array([numbers[unit] for unit in lines["unit"].to_pylist()], pa.int64())
+    ordered = lines.set_column(lines.column_names.index("batch"), "batch", column).sort_by(
+        [("batch", "ascending"), ("entry_id", "ascending")]
+    )
+    for batches in _batches(ordered).values():
+        yield from batches.items()
+
+
+def _sealed(
+    plan: Plan, rows: pa.Table, narration: Narration, policy: SealPolicy, generation: int
+) -> SealedJournal:
+    amounts = rows["minor"].to_pylist()
+    entries = rows["entry_id"].to_pylist()
+    lines = [
+        (money_text(minor, plan.digits), code, description(entry, transaction, plan.label))
+        for minor, code, entry, transaction in zip(
+            amounts,
+            rows["account_code"].to_pylist(),
+            entries,
+            rows["transaction_id"].to_pylist(),
+            strict=True,
+        )
+    ]
+    element = _element(str(narration), narration.booking_date, lines, policy.show_on_cash_basis_reports)
+    return SealedJournal(
+        narration,
+        generation,
+        element,
+        hashlib.sha256(element).hexdigest(),
+        len(lines),
+        sum(amount for amount in amounts if amount > 0),
+        entries,
+    )
+
+
+def digest_of(journal: LiveJournal, digits: int, cash_basis: bool) -> str:
+    """Return the digest of the bytes that would have sealed a journal as it stands in Xero.
+
+    It equals the digest recorded when the journal was sealed exactly where nobody has changed it since:
+    lines are sealed by ascending entry id, and the order in which Xero lists them is nobody's change.
+    Empty where the journal has what none of ours ever had: tax, tracking, a fraction of the minor unit.
+    """
+    lines: list[tuple[str, str, str]] = []
+    for line in sorted(journal.lines, key=lambda line: entry_id_in(line.description) or 0):
+        minor = to_minor(line.amount, digits)
+        if minor is None or line.tracked or is_taxed(line.tax_type):
+            return ""
+        lines.append((money_text(minor, digits), line.account_code or "", line.description or ""))
+    if journal.date is None or journal.line_amount_types not in {None, "NoTax"}:
+        return ""
+    return hashlib.sha256(_element(journal.narration, journal.date, lines, cash_basis)).hexdigest()
+
+
+def _element(narration: str, date: dt.date, lines: Iterable[tuple[str, str, str]], cash_basis: bool) -> bytes:
+    shown = "true" if cash_basis else "false"
+    head = (
+        f'{{"Narration":{_text(narration)},"Date":"{date}","Status":"DRAFT",'
+        f'"LineAmountTypes":"NoTax","ShowOnCashBasisReports":{shown},"JournalLines":['
+    )
+    return f"{head}{','.join(_line(*line) for line in lines)}]}}".encode()
+
+
+def _line(amount: str, code: str, text: str) -> str:
+    # Written out by hand: the amount must reach Xero as a bare number with exactly these digits.
+    return (
+        f'{{"LineAmount":{amount},"AccountCode":{_text(code)},"TaxType":"NONE","Description":{_text(text)}}}'
+    )
+
+
+def _text(value: str) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _requests(
+    journals: Sequence[SealedJournal], organisation: str, used: Mapping[dt.date, set[int]], *, single: bool
+) -> list[SealedRequest]:
+    # Whether blocks are formed depends on the day alone, not on what is missing of it: another run
+    # that sees more or less of the same journals must form the same blocks, under the same keys.
+    if single:
+        return [_request([journal], organisation) for journal in journals]
+    blocks: dict[tuple[dt.date, int], list[SealedJournal]] = defaultdict(list)
+    for journal in journals:
+        name = journal.narration
+        blocks[name.booking_date, (name.number - 1) // BLOCK_JOURNALS].append(journal)
+    requests: list[SealedRequest] = []
+    for (date, _), block in blocks.items():
+        untouched = _is_untouched([journal.narration.number for journal in block], used.get(date, set()))
+        together = untouched and sum(len(item.element) for item in block) < LARGEST_JOURNAL_BYTES
+        parts = [block] if together else [[journal] for journal in block]
+        requests.extend(_request(part, organisation) for part in parts)
+    return requests
+
+
+def _is_untouched(numbers: Sequence[int], used: AbstractSet[int]) -> bool:
+    # A gap or a used number means that a part of the block has been sent: the rest is finished one by one.
+    first = (numbers[0] - 1) // BLOCK_JOURNALS * BLOCK_JOURNALS + 1
+    whole = numbers == list(range(first, first + len(numbers)))
+    return whole and used.isdisjoint(range(first, first + BLOCK_JOURNALS))
+
+
+def _request(journals: Sequence[SealedJournal], organisation: str) -> SealedRequest:
+    names = [(str(journal.narration), journal.generation) for journal in journals]
+    body = b'{"ManualJournals":[' + b",".join(journal.element for journal in journals) + b"]}"
+    return SealedRequest(request_key(organisation, names), body, tuple(journals))

@@ -1,0 +1,1 @@
+"""Process: five steps from a day's lines to balanced batches."""

@@ -1,0 +1,211 @@
+"""Step 4, balance: each unit sums to exactly zero, and still does after rounding to the minor unit.
+
+By controlled rounding each account's sum on a booking date stays within a minor unit of Mambu's, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flows.journals.lines import AMOUNT
+from flows.journals.process.errors import StepRefusal
+from flows.journals.process.rounding import controlled_rounding, line_ids
+from flows.money import exact_sums
+
+
+class Balanced(NamedTuple):
+    """Lines with their amount in `minor` units, and what had to be done for it.
+
+    `rounding` is what an amount had more than its `minor`, in 1/10**(18 - digits) of a minor unit. `pooled`
+    describes, per booking date, the units that balance only together; `rounded` and `rounded_away` are the
+    entry ids whose amounts were rounded, and rounded to nothing: those lines are kept, with `minor` 0.
+    """
+
+    lines: pa.Table
+    pooled: list[str]
+    rounded: list[int]
+    rounded_away: list[int]
+
+
+def balance(lines: pa.Table, digits: int) -> Balanced:
+    """Return the lines in minor units of a currency with `digits` decimals, each unit summing to zero.
+
+    Raises StepRefusal naming the units of each booking date that does not balance.
+    """
+    amounts, scale = exact_integers(lines["amount"], digits)
+    frame = pd.DataFrame(
+        {
+            "entry_id": lines["entry_id"].to_numpy(),
+            "booking_date": lines["booking_date"].cast(pa.string()).to_pandas(),
+            "unit": lines["unit"].to_numpy(),
+            "amount": amounts,
+        }
+    )
+    pooled = _pool(frame, lines, scale)
+    rounded = _round(frame, lines, scale, digits)
+    result = (
+        lines.drop_columns(["amount", "unit"])
+        .append_column("unit", pa.array(frame["unit"], pa.int64()))
+        .append_column("minor", pa.array(frame["amount"], pa.int64()))
+        .append_column("rounding", pa.array(frame["rounding"], pa.int64()))
+    )
+    return Balanced(result, pooled, rounded, frame.loc[frame["amount"] == 0, "entry_id"].tolist())
+
+
+def exact_integers(amounts: pa.ChunkedArray, digits: int) -> tuple[pd.Series[int], int]:
+    """Return amounts as integers, and the number of decimals that makes them so: at least `digits`."""
+    for scale in range(digits, AMOUNT.scale + 1):
+        try:
+            scaled = pc.cast(amounts, pa.decimal128(38, scale)).combine_chunks()
+        except pa.ArrowInvalid:
+            continue
+        # The same 128-bit integers, read as a decimal without a point.
+        whole = pa.Array.from_buffers(
+            pa.decimal128(38, 0), len(scaled), scaled.buffers(), offset=scaled.offset
+        )
+        try:
+            return pd.Series(whole.cast(pa.int64()).to_numpy(zero_copy_only=False)), scale
+        except pa.ArrowInvalid:
+            return pd.Series([int(value) for value in whole.to_pylist()], dtype=object), scale
+    raise AssertionError("the staged column has no more decimals than its own scale")
+
+
+class _Failing(NamedTuple):
+    """A unit that does not sum to zero: of one booking date, `total` off."""
+
+    booking_date: str
+    unit: int
+    transaction: str | None
+    lines: int
+    total: int
+
+
+def _pool(frame: pd.DataFrame, lines: pa.Table, scale: int) -> list[str]:
+    """Merge the units that balance only together, in place, and describe them."""
+    sums = exact_sums(frame["amount"], [frame["booking_date"], frame["unit"]])
+    rows = sums[sums != 0].reset_index().itertuples(index=False, name=None)
+    failing = [_failing(frame, lines, date, int(unit), int(total)) for date, unit, total in rows]
+    pooled: list[str] = []
+    off: set[str] = set()
+    for booking_date, group in groupby(failing, attrgetter("booking_date")):
+        units = list(group)
+        if _total(units):
+            off.add(booking_date)
+        else:
+            pooled.append(f"booking date {booking_date}: {_named(units, scale)}")
+            numbers = [one.unit for one in units]
+            frame.loc[frame["unit"].isin(numbers), "unit"] = min(numbers)
+    if off:
+        raise _refusal(failing, off, scale)
+    return pooled
+
+
+def _failing(frame: pd.DataFrame, lines: pa.Table, booking_date: str, unit: int, total: int) -> _Failing:
+    rows = frame.index[frame["unit"] == unit]
+    transaction = lines["transaction_id"][int(rows[0])].as_py()
+    return _Failing(booking_date, unit, transaction, len(rows), total)
+
+
+def _refusal(failing: list[_Failing], off: set[str], scale: int) -> StepRefusal:
+    """Say why each booking date is off: transactions are spread over several, or lines are lacking."""
+    spread = _spread(failing, off)
+    touched = {part.booking_date for parts in spread for part in parts}
+    offenders = [_spanning(parts, scale) for parts in spread]
+    others = [one for one in failing if not any(one in parts for parts in spread)]
+    remedy = [_ONE_DATE] if spread else []
+    for booking_date, group in groupby(others, attrgetter("booking_date")):
+        units = list(group)
+        if booking_date in off | touched and (total := _total(units)):
+            also = "also " if booking_date in touched else ""
+            offenders.append(
+                f"booking date {booking_date} is {also}off by {_exact(total, scale)}: {_named(units, scale)}"
+            )
+    if len(offenders) > len(spread):
+        remedy.append(f"{'For the rest, either' if spread else 'Either'} {_LACKING}")
+    summary = f"{len(off)} booking date{'s do' if len(off) > 1 else ' does'} not balance"
+    return StepRefusal("balance", summary, offenders, " ".join([*remedy, _AGAIN]))
+
+
+_ONE_DATE = (
+    "Xero needs every booking date to balance: where lines balance only over several, correct the booking "
+    "date in Mambu so that each date balances."
+)
+_LACKING = (
+    "the Mambu user sees only some branches (give it access to all of them), or the entries are incomplete "
+    "in Mambu."
+)
+_AGAIN = "Put that right, then run the date again."
+
+
+def _spread(failing: list[_Failing], off: set[str]) -> list[list[_Failing]]:
+    """Return the transactions in parts that balance only over several booking dates and put some off."""
+    parts: dict[str | None, list[_Failing]] = {}
+    for one in failing:
+        parts.setdefault(one.transaction, []).append(one)
+    spread = [some for some in parts.values() if not _total(some)]
+    moved: dict[str, int] = dict.fromkeys(off, 0)
+    for part in (part for some in spread for part in some if part.booking_date in off):
+        moved[part.booking_date] += part.total
+    return [some for some in spread if any(moved.get(part.booking_date) for part in some)]
+
+
+def _total(units: Iterable[_Failing]) -> int:
+    return sum(one.total for one in units)
+
+
+def _spanning(parts: list[_Failing], scale: int) -> str:
+    dates = [f"{one.booking_date} ({_size(one, scale)})" for one in parts]
+    listed = f"{', '.join(dates[:-1])} and {dates[-1]}"
+    if parts[0].transaction:
+        return (
+            f"transaction {parts[0].transaction} spans booking dates {listed}, and balances only as a whole"
+        )
+    return f"the lines without a transaction span booking dates {listed}, and balance only as a whole"
+
+
+def _named(units: Iterable[_Failing], scale: int) -> str:
+    return ", ".join(
+        f"{f'transaction {one.transaction}' if one.transaction else 'the lines without a transaction'} "
+        f"({_size(one, scale)})"
+        for one in units
+    )
+
+
+def _size(one: _Failing, scale: int) -> str:
+    return f"{one.lines} line{'s' if one.lines > 1 else ''}, {_exact(one.total, scale)}"
+
+
+def _exact(value: int, scale: int) -> str:
+    sign, digits = ("-" if value < 0 else "+"), str(abs(value)).rjust(scale + 1, "0")
+    return f"{sign}{digits[:-scale]}.{digits[-scale:]}" if scale else f"{sign}{digits}"
+
+
+def _round(frame: pd.DataFrame, lines: pa.Table, scale: int, digits: int) -> list[int]:
+    """Turn amounts into minor units, in place, beside the `rounding` that leaves; return who was rounded."""
+    frame["rounding"] = 0
+    if scale == digits:
+        return []
+    factor = 10 ** (scale - digits)
+    fractions = (frame["amount"] % factor).to_numpy(np.int64)
+    inexact = np.flatnonzero(fractions)
+    finer, fine_lines = frame.iloc[inexact], lines.take(inexact)
+    accounts = [finer["booking_date"].to_numpy(), fine_lines["account_code"].to_pandas().to_numpy()]
+    ups = np.zeros(len(frame), np.int64)
+    ups[inexact] = controlled_rounding(
+        fractions[inexact],
+        finer["unit"].to_numpy(np.int64),
+        finer.groupby(accounts, sort=False).ngroup().to_numpy(np.int64),
+        factor,
+        ids=line_ids(fine_lines),
+    )
+    frame["amount"] = (frame["amount"] // factor).to_numpy(np.int64) + ups
+    frame["rounding"] = (fractions - ups * factor) * 10 ** (AMOUNT.scale - scale)
+    return [int(entry) for entry in finer["entry_id"]]

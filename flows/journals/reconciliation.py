@@ -1,0 +1,352 @@
+"""The day's lines held against what Xero has: what is there, what is missing, what differs.
+
+A journal of Xero's is the day's if its name says so, if the record names its id, or if its lines carry
+the day's entry ids. Lines are matched by the entry ids in their texts, never by narration or date, which
+people edit; where people edited the texts too, by what the record says the journal was sent with. What
+Xero has is the truth about Xero.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from decimal import Context, Decimal, localcontext
+from typing import Any, NamedTuple
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flows.journals.differences import doubled_and_reversed, unequal_journals, unequal_lines
+from flows.journals.matching import PlannedLine, Row, View, planned_lines, view_of
+from flows.journals.models import (
+    GONE,
+    NOT_OURS,
+    NOTHING_KNOWN,
+    VOIDED,
+    WITHDRAWN,
+    Known,
+    LiveJournal,
+    Plan,
+    is_rounded,
+)
+from flows.journals.narration import Narration
+from flows.money import SUMS_PRECISION, to_minor
+
+
+class Lookalike(NamedTuple):
+    """A journal unknown to the record that has the date and the sums per account of a planned batch.
+
+    `entries` are the lines of the batch that seem to be missing.
+    """
+
+    journal: LiveJournal
+    booking_date: dt.date
+    batch: int
+    entries: frozenset[int]
+
+
+class Match(msgspec.Struct, frozen=True):
+    """The plan held against Xero.
+
+    `journals` are the day's live ones; `found` gives, for each entry id that is live, the position of its
+    journal among them, `held` the same for those that the record says are in a live journal whose texts
+    do not tell any more. `missing` are entry ids in no live journal, `voided` those that only a voided
+    journal holds, `withheld` those that people took out and that are not to be sent again, `waiting` those
+    that a lookalike may hold. `optional` may be left out or sent: each amount rounds to nothing or to one
+    unit. `doubled` are sentences, `differences` sentences with the position of the journal that differs.
+    `numbers` are the numbers taken per booking date, by journals in any state. `changed_dates` are booking
+    dates of which a live journal has lines that cannot be told: what seems missing there may be among
+    them. `rerounded` are those of which live lines are rounded otherwise than planned. `gone` are ids of
+    deleted and voided journals. `sent` gives the live amount of each entry id, in minor units, where any
+    date is rounded otherwise. `totals` are Xero's sums in minor units per account code and date, of all
+    that stands in the day's journals.
+    """
+
+    journals: list[LiveJournal]
+    found: dict[int, int]
+    held: dict[int, int]
+    missing: frozenset[int]
+    voided: frozenset[int]
+    withheld: frozenset[int]
+    waiting: frozenset[int]
+    optional: frozenset[int]
+    lookalikes: list[Lookalike]
+    doubled: list[str]
+    differences: list[tuple[int, str]]
+    numbers: dict[dt.date, set[int]]
+    changed_dates: frozenset[dt.date]
+    rerounded: frozenset[dt.date]
+    gone: frozenset[str]
+    sent: dict[int, int]
+    totals: dict[tuple[str, str], Decimal]
+
+
+def match(
+    plan: Plan,
+    journals: Iterable[LiveJournal],
+    record: Mapping[str, Known] = NOTHING_KNOWN,
+    *,
+    withhold_deleted: bool = False,
+    record_may_be_new: bool = False,
+) -> Match:
+    """Hold the plan against journals of Xero, in any state and of any origin.
+
+    `record` gives what is known of journals by their Xero ids. What somebody deleted in Xero counts as
+    missing, unless `withhold_deleted`. `record_may_be_new`: it may have been lost or set back, so that a
+    journal it does not know may be ours.
+    """
+    planned = planned_lines(plan)
+    everything = _distinct(journals)
+    live: list[View] = []
+    gone: dict[str, set[int]] = {VOIDED: set(), WITHDRAWN: set()}
+    strangers: list[LiveJournal] = []
+    for journal in everything:
+        known = record.get(journal.journal_id)
+        if known is not None and known.possible and NOT_OURS.casefold() in journal.narration.casefold():
+            continue
+        view = view_of(plan, planned, journal, known, len(live))
+        recorded = known.entries if known is not None and known.entries else frozenset[int]()
+        if journal.status in gone and (known is None or not known.possible):
+            gone[journal.status].update(row.entry_id for row in view.rows)
+            gone[journal.status].update(recorded & planned.keys())
+        elif journal.status not in gone and (view.ours or view.rows or not recorded.isdisjoint(planned)):
+            live.append(view)
+        if known is None and journal.status not in GONE and view.unread:
+            strangers.append(journal)
+    rows = [row for view in live for row in view.rows]
+    found = _found(rows)
+    held = _held(live, planned, found, record)
+    rerounded = _rerounded(plan, rows)
+    absent = planned.keys() - found.keys() - held.keys()
+    taken_out: set[int] = set()
+    if withhold_deleted:
+        recorded_once = (known.entries for known in record.values() if known.entries and not known.possible)
+        taken_out = gone[WITHDRAWN].union(*recorded_once)
+    voided = absent & gone[VOIDED]
+    withheld = absent & taken_out - voided
+    absent = absent - voided - withheld
+    nothing, optional = _rounds_to_nothing(plan, absent, {*found, *held}, rerounded)
+    absent = absent - nothing - optional
+    lookalikes = _lookalikes(plan, absent, strangers) if record_may_be_new else []
+    waiting = frozenset[int]().union(*(one.entries for one in lookalikes))
+    texts, doubled = doubled_and_reversed(rows, live)
+    return Match(
+        journals=[view.journal for view in live],
+        found=found,
+        held=held,
+        missing=frozenset(absent - waiting),
+        voided=frozenset(voided),
+        withheld=frozenset(withheld),
+        waiting=waiting,
+        optional=frozenset(optional),
+        lookalikes=lookalikes,
+        doubled=doubled,
+        differences=[*unequal_lines(plan, rows, live), *texts, *unequal_journals(plan, live, held)],
+        numbers=_numbers(plan, everything),
+        changed_dates=_changed_dates(live, record_may_be_new),
+        rerounded=rerounded,
+        gone=frozenset(one.journal_id for one in everything if one.status in GONE),
+        sent=_sent(rows) if rerounded else {},
+        totals=_totals(plan, live),
+    )
+
+
+def _distinct(journals: Iterable[LiveJournal]) -> list[LiveJournal]:
+    # A journal that changed while pages were read comes again, later and newer.
+    return list({journal.journal_id: journal for journal in journals}.values())
+
+
+def _found(rows: Iterable[Row]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for row in rows:
+        # A journal that only takes a line back is not the one that holds it.
+        if row.entry_id not in found or not row.opposite:
+            found[row.entry_id] = row.journal
+    return found
+
+
+def _held(
+    live: Iterable[View],
+    planned: Mapping[int, PlannedLine],
+    found: Mapping[int, int],
+    record: Mapping[str, Known],
+) -> dict[int, int]:
+    """Return the entries that the record says a journal holds, some of whose lines cannot be told.
+
+    Where each of its lines can be told, what is not among them was taken out by a person. Where more
+    lines cannot be told than it was sent with, people moved others there: any that are in the record.
+    """
+    held: dict[int, int] = {}
+    for position, view in enumerate(live):
+        told = view.journal.lines and not view.unread
+        if not told and view.known is not None and view.known.entries is not None:
+            entries = (view.known.entries & planned.keys()) - found.keys()
+            if view.unread > len(entries):
+                date = str(view.known.booking_date)
+                recorded = frozenset[int]().union(*(one.entries or () for one in record.values()))
+                moved = (recorded & planned.keys()) - found.keys()
+                entries |= {entry for entry in moved if planned[entry].date == date}
+            for entry in sorted(entries):
+                held.setdefault(entry, position)
+    return held
+
+
+def _rerounded(plan: Plan, rows: Iterable[Row]) -> frozenset[dt.date]:
+    """Return the booking dates of which a live line is rounded, rightly, otherwise than is proposed now."""
+    if not is_rounded(plan):
+        return frozenset()
+    dates = {row.planned.date for row in rows if row.agrees and row.minor != row.planned.minor}
+    return frozenset(map(dt.date.fromisoformat, dates))
+
+
+def _sent(rows: Iterable[Row]) -> dict[int, int]:
+    sent: dict[int, int] = defaultdict(int)
+    for row in rows:
+        # What a person split within its journal stands there in parts.
+        if row.minor is not None and not row.opposite:
+            sent[row.entry_id] += row.minor
+    return dict(sent)
+
+
+def _rounds_to_nothing(
+    plan: Plan, absent: Collection[int], there: Collection[int], rerounded: Collection[dt.date]
+) -> tuple[set[int], set[int]]:
+    """Return which absent lines are rightly absent, and which may be left out or sent.
+
+    Rounding is fixed once it is live: of a live unit a line that may round to nothing may be absent. A
+    unit all of whose lines may is absent as proposed, unless what is live was rounded otherwise. Lines
+    without a transaction that are absent and balance by themselves came late: they are a unit of their own.
+    """
+    nothing: set[int] = set()
+    optional: set[int] = set()
+    if not absent or not is_rounded(plan):
+        return nothing, optional
+    small = _may_be_nothing(plan.lines)
+    gone_and_small = pc.and_(small, pc.is_in(plan.lines["entry_id"], pa.array(list(absent), pa.int64())))
+    concerned = pc.is_in(plan.lines["unit"], plan.lines["unit"].filter(gone_and_small).unique())
+    units: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for line in plan.lines.append_column("small", small).filter(concerned).to_pylist():
+        units[line["unit"]].append(line)
+    for lines in units.values():
+        gone = [line for line in lines if line["entry_id"] in absent]
+        if not all(line["small"] for line in gone):
+            continue
+        entries = [line["entry_id"] for line in gone]
+        if any(line["entry_id"] in there for line in lines) and not came_late(gone, plan.digits):
+            nothing.update(entries)
+        elif gone[0]["booking_date"] in rerounded:
+            optional.update(entries)
+        elif not any(line["minor"] for line in gone):
+            nothing.update(entries)
+    return nothing, optional
+
+
+def _may_be_nothing(lines: pa.Table) -> pa.ChunkedArray:
+    """Tell of each line whether its exact amount is below one minor unit either way."""
+    minor, rest = lines["minor"], pc.sign(lines["rounding"])
+    away = pc.and_(pc.equal(pc.abs(minor), 1), pc.equal(pc.multiply(pc.sign(minor), rest), -1))
+    return pc.or_(pc.equal(minor, 0), away)
+
+
+def came_late(part: Sequence[Mapping[str, Any]], digits: int) -> bool:
+    """Tell whether a unit's absent lines, rows of a plan, can go although others of the unit are live.
+
+    Lines without a transaction are a unit only because nothing tells them apart: what balances by itself,
+    before it is rounded, can go by itself.
+    """
+    whole = 10 ** (18 - digits)
+    untold = not any(line["transaction_id"] for line in part)
+    return untold and sum(line["minor"] * whole + line["rounding"] for line in part) == 0
+
+
+def _sums(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
+    totals: dict[str, int] = defaultdict(int)
+    for code, minor in lines:
+        totals[code] += minor
+    return {code: minor for code, minor in totals.items() if minor}
+
+
+def _lookalikes(plan: Plan, absent: Collection[int], strangers: Iterable[LiveJournal]) -> list[Lookalike]:
+    """Return the journals that have the date and the sums per account of a batch with missing lines.
+
+    Or those of what is missing, of the batch or of its date: where lines came late, the journals are not
+    filled as they would be now.
+    """
+    candidates: dict[dt.date | None, list[LiveJournal]] = defaultdict(list)
+    for journal in strangers:
+        if NOT_OURS.casefold() not in journal.narration.casefold() and not _is_anothers(plan, journal):
+            candidates[journal.date].append(journal)
+    if not absent or not candidates:
+        return []
+    dates = pa.array([date for date in candidates if date], pa.date32())
+    batches: dict[tuple[dt.date, int], list[tuple[str, int]]] = defaultdict(list)
+    missing: dict[tuple[dt.date, int | None], list[tuple[str, int]]] = defaultdict(list)
+    wanting: dict[tuple[dt.date, int], set[int]] = defaultdict(set)
+    columns = ("booking_date", "batch", "entry_id", "account_code", "minor")
+    near = plan.lines.filter(pc.is_in(plan.lines["booking_date"], dates))
+    for date, batch, entry, code, minor in zip(*(near[one].to_pylist() for one in columns), strict=True):
+        batches[date, batch].append((code, minor))
+        if entry in absent:
+            wanting[date, batch].add(entry)
+            missing[date, batch].append((code, minor))
+            missing[date, None].append((code, minor))
+    found: list[Lookalike] = []
+    for (date, batch), entries in sorted(wanting.items()):
+        alike = [_sums(lines) for lines in (batches[date, batch], missing[date, batch], missing[date, None])]
+        for journal in candidates[date]:
+            minors = [(one.account_code or "", to_minor(one.amount, plan.digits)) for one in journal.lines]
+            amounts = [(code, minor) for code, minor in minors if minor is not None]
+            sums = _sums(amounts)
+            if sums and len(amounts) == len(minors) and sums in alike:
+                found.append(Lookalike(journal, date, batch, frozenset(entries)))
+    return found
+
+
+def _is_anothers(plan: Plan, journal: LiveJournal) -> bool:
+    """Tell whether a journal's name is another day's, or another tenant's.
+
+    Where we have no label, one at the end of our own name may be a word that a person has put there.
+    """
+    name = Narration.parse(journal.narration)
+    return name is not None and (plan.label is not None or name.label is None)
+
+
+def _numbers(plan: Plan, journals: Iterable[LiveJournal]) -> dict[dt.date, set[int]]:
+    numbers: dict[dt.date, set[int]] = {}
+    for journal in journals:
+        name = Narration.parse(journal.narration)
+        if name and name.created == plan.day and name.label == plan.label:
+            numbers.setdefault(name.booking_date, set()).add(name.number)
+    return numbers
+
+
+def _changed_dates(live: Iterable[View], record_may_be_new: bool) -> frozenset[dt.date]:
+    """Return the booking dates of which journals have lines that cannot be told, nor found in the record."""
+    dates: set[dt.date] = set()
+    for view in live:
+        if not view.unread or (view.known is not None and view.known.entries is not None):
+            continue
+        if view.known is not None:
+            dates.add(view.known.booking_date)
+        elif view.name is not None:
+            dates.add(view.name.booking_date)
+        elif record_may_be_new:
+            dates.update(dt.date.fromisoformat(row.planned.date) for row in view.rows)
+    return frozenset(dates)
+
+
+def _totals(plan: Plan, live: Iterable[View]) -> dict[tuple[str, str], Decimal]:
+    """Sum up all that stands in the day's journals; of another day's journals, what is of this day."""
+    totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    with localcontext(Context(prec=SUMS_PRECISION)):
+        for view in live:
+            date = str(view.journal.date)
+            if view.elsewhere:
+                for row in view.rows:
+                    totals[row.code, date] += Decimal(row.minor or 0).scaleb(-plan.digits)
+            else:
+                for line in view.journal.lines:
+                    totals[line.account_code or "", date] += line.amount
+        return {key: total.scaleb(plan.digits) for key, total in totals.items()}

@@ -1,0 +1,237 @@
+"""What a run of the journals flow says of itself: the sentence, the figures, the tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
+
+from msgspec.structs import replace
+
+from blocks.store.models import OPEN_ENDED, Incident, JournalRecord, JournalState, latest
+from flows.journals.models import Plan
+from flows.journals.narration import Narration
+from flows.journals.prepare import SealedJournal, Sealing
+from flows.journals.reconciliation import Match
+from flows.journals.tie_out import Confirmed, TieOutRow, held_batches, open_points
+from flows.money import grouped, money_text, to_minor
+from flows.runtime.failures import Failure
+from flows.runtime.text import counted, listed
+
+IN_XERO = (JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT)
+TO_BE_SENT = (JournalState.SEALED, JournalState.REFUSED, *OPEN_ENDED)
+Status = Literal["completed", "dry-run", "failed"]
+
+
+class BatchRow(NamedTuple):
+    """One journal of the day, planned or in Xero; amounts in minor units."""
+
+    narration: str
+    booking_date: dt.date | None
+    lines: int
+    debits: int
+    credits: int
+    journal_id: str
+    status: str
+    link: str
+
+    @property
+    def number(self) -> int:
+        """Return the journal's number among those of its booking date; 0 where its name has none."""
+        name = Narration.parse(self.narration)
+        return name.number if name else 0
+
+
+@dataclass
+class Summary:
+    """One run of one day. Counts are of lines or journals, `debits` and `credits` in minor units.
+
+    `held` are journals that wait for a person, `withheld` lines that people took out and that this run does
+    not send again.
+    """
+
+    date: dt.date | None
+    connection: str
+    status: Status = "failed"
+    lines: int = 0
+    zero_lines: int = 0
+    journals_planned: int = 0
+    journals_created: int = 0
+    journals_already_in_xero: int = 0
+    debits: int = 0
+    credits: int = 0
+    currency: str = ""
+    digits: int = 2
+    tied_out: bool | None = None
+    held: int = 0
+    withheld: int = 0
+    mambu_calls: int = 0
+    xero_calls: int = 0
+    refused_as_too_many: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    flow_run_id: str = ""
+    looked_back: list[dt.date] = field(default_factory=list)
+    message: str = ""
+    stage: str = ""
+    # Whether that stage had more than begun to begin.
+    under_way: bool = True
+    failure: Failure | None = None
+    incident: Incident | None = None
+    # What became of days that were looked back on, where they are not finished yet.
+    still_open: list[str] = field(default_factory=list)
+    staged: list[str] = field(default_factory=list)
+    batches: list[BatchRow] = field(default_factory=list)
+    tie_out: list[TieOutRow] = field(default_factory=list)
+    account_names: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+
+    def take_day(self, date: dt.date, currency: str, digits: int) -> None:
+        """Take over what the run has settled on."""
+        self.date, self.currency, self.digits = date, currency, digits
+
+    def take_look_back(self, date: dt.date, message: str, *, done: bool) -> None:
+        """Take over how a look back on an earlier day ended."""
+        self.looked_back.append(date)
+        if done:
+            self.notes.append(f"Looked back on {date}: {message}")
+        else:
+            self.still_open.append(f"Looked back on {date}, and it is not finished: {message}")
+
+    def take_plan(self, plan: Plan, lines: int, notes: Mapping[str, Any]) -> None:
+        """Take over what extract and process found: `lines` came, `notes` are what the steps left."""
+        minor = plan.lines["minor"].to_pylist()
+        self.debits = sum(amount for amount in minor if amount > 0)
+        self.credits = -sum(amount for amount in minor if amount < 0)
+        zero, pooled = notes.get("zero_lines", []), notes.get("pooled", [])
+        rounded, away = notes.get("rounded", []), notes.get("rounded_away", [])
+        self.lines, self.zero_lines = lines, len(zero)
+        if zero:
+            self.notes.append(f"Zero lines say nothing to Xero and were left out: EntryID {listed(zero)}.")
+        self.notes.extend(
+            f"These balance only together, and went out as one unit: {text}." for text in pooled
+        )
+        if rounded:
+            self.notes.append(
+                f"{counted(len(rounded), 'line was', 'lines were')} finer than the currency's decimals and "
+                f"rounded, within transactions that still balance: EntryID {listed(rounded)}."
+            )
+        if away:
+            self.notes.append(f"Of these, nothing remained after rounding: EntryID {listed(away)}.")
+
+    def take_rehearsal(self, plan: Plan, matched: Match, sealing: Sealing) -> None:
+        """Take over what a dry run would send."""
+        self.status = "dry-run"
+        self.batches = [_sealed_row(journal) for journal in sealing.journals]
+        self.batches.extend(_live_rows(plan, matched, link=lambda _: ""))
+        self.journals_created = len(sealing.journals)
+        self.journals_already_in_xero = len(matched.journals)
+        self.journals_planned = self.journals_created + self.journals_already_in_xero
+        # What is missing would be sent, if nothing speaks against it.
+        self.open = open_points(replace(matched, missing=frozenset()), sealing.torn)
+        self.held = held_batches(plan, matched)
+
+    def take_outcome(
+        self, plan: Plan, confirmed: Confirmed, created: Collection[str], link: Callable[[str], str]
+    ) -> None:
+        """Take over what Xero holds of the day; `created` are the narrations that this run sent."""
+        matched = confirmed.matched
+        # Not those that hold none of the day's lines, such as a reversal.
+        holding = [matched.journals[one] for one in {*matched.found.values(), *matched.held.values()}]
+        self.journals_created = sum(1 for journal in holding if journal.narration in created)
+        self.journals_already_in_xero = len(holding) - self.journals_created
+        self.journals_planned = len(holding)
+        self.batches = _live_rows(plan, matched, link)
+        self.tie_out, self.open, self.tied_out = confirmed.rows, confirmed.open, confirmed.tied_out
+        self.held, self.withheld = confirmed.held, len(matched.withheld)
+        self.status = "completed" if confirmed.settled else "failed"
+        if matched.withheld:
+            self.notes.append(
+                f"{counted(len(matched.withheld), 'line stands', 'lines stand')} no more in Xero, since "
+                f"people took them out of drafts. A run of this very date sends them again: EntryID "
+                f"{listed(sorted(matched.withheld))}."
+            )
+
+    def take_stop(
+        self, created: Collection[str], found: Sequence[str] | None, records: Sequence[JournalRecord]
+    ) -> None:
+        """Take over what Xero has of a day whose run stopped.
+
+        `created` are the narrations of what it took from this run, `found` those of the journals that were
+        there before; where Xero was not looked at, the record tells that.
+        """
+        # What is there is not to be sent, whatever the record still has of it: its answer may have been lost.
+        there = {*created, *(found or ())}
+        others = [one for one in latest(records).values() if one.narration not in there]
+        recorded = sum(one.state in IN_XERO for one in others)
+        self.journals_created = len(created)
+        self.journals_already_in_xero = recorded if found is None else len(found)
+        to_be_sent = sum(one.state in TO_BE_SENT for one in others)
+        self.journals_planned = self.journals_created + self.journals_already_in_xero + to_be_sent
+
+    def money(self, minor: int) -> str:
+        """Return an amount with the currency's decimals."""
+        return money_text(minor, self.digits)
+
+    def grouped(self, minor: int) -> str:
+        """Return an amount for reading, its thousands set apart."""
+        return grouped(minor, self.digits)
+
+    def exact(self, minor: Decimal) -> str:
+        """Return an exact amount for reading: the currency's decimals, and more where it has more."""
+        amount = minor.scaleb(-self.digits)
+        decimals = max(self.digits, -int(amount.normalize().as_tuple().exponent))
+        return f"{amount:,.{decimals}f}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that --json prints; its keys are an interface."""
+        return {
+            "date": str(self.date) if self.date else None,
+            "connection": self.connection,
+            "status": self.status,
+            "lines": self.lines,
+            "zero_lines": self.zero_lines,
+            "journals_planned": self.journals_planned,
+            "journals_created": self.journals_created,
+            "journals_already_in_xero": self.journals_already_in_xero,
+            "debits": self.money(self.debits),
+            "credits": self.money(self.credits),
+            "currency": self.currency,
+            "tied_out": self.tied_out,
+            "mambu_calls": self.mambu_calls,
+            "xero_calls": self.xero_calls,
+            "refused_as_too_many": self.refused_as_too_many,
+            "seconds": self.seconds,
+            "flow_run_id": self.flow_run_id or None,
+            "looked_back": [str(date) for date in self.looked_back],
+            "held": self.held,
+            "message": self.message,
+        }
+
+
+def _sealed_row(journal: SealedJournal) -> BatchRow:
+    name = journal.narration
+    amounts = (journal.debits, journal.debits)
+    return BatchRow(str(name), name.booking_date, journal.lines, *amounts, "", "would be sent", "")
+
+
+def _live_rows(plan: Plan, matched: Match, link: Callable[[str], str]) -> list[BatchRow]:
+    rows: list[BatchRow] = []
+    for journal in matched.journals:
+        minor = [to_minor(line.amount, plan.digits) or 0 for line in journal.lines]
+        debits, credits_ = sum(one for one in minor if one > 0), -sum(one for one in minor if one < 0)
+        rows.append(
+            BatchRow(
+                journal.narration,
+                journal.date,
+                len(minor),
+                debits,
+                credits_,
+                journal.journal_id,
+                journal.status,
+                link(journal.journal_id),
+            )
+        )
+    return sorted(rows, key=lambda row: (str(row.booking_date), row.number, row.narration))

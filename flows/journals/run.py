@@ -1,0 +1,115 @@
+"""What the stages of one run share: the connection, its open clients and store, and the day."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from blocks.clock import Clock, SystemClock
+from blocks.connections.journals import JournalConnection
+from blocks.http.retry import UnderWay
+from blocks.mambu.client import MambuClient
+from blocks.process import home
+from blocks.store.journals import Store
+from blocks.xero.client import XeroClient
+from flows.days import Day
+from flows.money import minor_digits
+from flows.runtime.run import Hold, Progress, Run, patience_with
+
+
+class Night(Run):
+    """One run of one day. Everything a stage needs, and nothing it decides."""
+
+    def __init__(
+        self,
+        name: str,
+        connection: JournalConnection,
+        mambu: MambuClient,
+        xero: XeroClient,
+        store: Store,
+        clock: Clock,
+        log: Callable[[str], None],
+        progress: Progress,
+    ) -> None:
+        super().__init__(name, store, clock, log, progress)
+        self.connection = connection
+        self.mambu = mambu
+        self.xero = xero
+        self.day: Day
+        self.currency: str
+        self.organisation: str
+        self.short_code: str
+        self.account_names: dict[str, str] = {}
+        # What Xero said that it took; and which journals of the day stood there before, once looked at.
+        self.created: dict[str, str] = {}
+        self.found_in_xero: list[str] | None = None
+        self.refresh = False
+        # What a person deleted in Xero is sent again by a run of its date, not by one that looks back.
+        self.looking_back = False
+        self.stated_lines = 0
+        # When Xero was read for the last comparison, in Xero's time.
+        self.read_at: dt.datetime | None = None
+
+    @property
+    def digits(self) -> int:
+        """Return how many decimals the currency's amounts have in Xero."""
+        return minor_digits(self.currency)
+
+    @property
+    def hold(self) -> Hold:
+        """Return the day, which is one run's at a time."""
+        return Hold("journals", self.day.date, str(self.day.date), self.connection.store.address)
+
+    def time_there(self) -> dt.datetime:
+        """Return what Mambu's clock and Xero's both show to be past: the earlier of the two times."""
+        now = self.clock.now()
+        return min(self.mambu.transport.there.at(now), self.xero.transport.there.at(now))
+
+    @property
+    def folder(self) -> Path:
+        """Return where the day's lines rest between stages."""
+        return staged_folder(self.name, self.day.date)
+
+    def link(self, journal_id: str) -> str:
+        """Return where a person finds a manual journal."""
+        return self.connection.xero.journal_link(journal_id, self.short_code)
+
+
+def staged_folder(connection: str, date: dt.date | None = None) -> Path:
+    """Return the folder for a connection's staged lines, or for those of a day."""
+    folder = home() / "staged" / re.sub(r"[^A-Za-z0-9._-]", "_", connection)
+    return folder / str(date) if date else folder
+
+
+@asynccontextmanager
+async def opened(
+    name: str,
+    connection: JournalConnection,
+    log: Callable[[str], None],
+    progress: Progress,
+    clock: Clock | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> AsyncIterator[Night]:
+    """Open the clients and the store of a connection for one run."""
+    attempts, minutes = connection.retries + 1, connection.patience_minutes
+    ticking, notice, under_way = clock or SystemClock(), warn or log, UnderWay()
+    mambu = connection.mambu.get_client(
+        attempts=attempts,
+        clock=ticking,
+        notice=notice,
+        patience=patience_with("Mambu", minutes, ticking, notice, under_way),
+    )
+    xero = connection.xero.get_client(
+        attempts=attempts,
+        parallel=connection.xero_concurrency,
+        clock=ticking,
+        notice=notice,
+        patience=patience_with("Xero", minutes, ticking, notice, under_way),
+    )
+    async with mambu, xero, connection.store.open() as store:
+        night = Night(name, connection, mambu, xero, store, ticking, log, progress)
+        night.warn = notice
+        yield night

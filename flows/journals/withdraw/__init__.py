@@ -1,0 +1,1 @@
+"""Withdraw: a day's drafts are taken out of Xero again."""

@@ -1,0 +1,186 @@
+"""Withdraw: a day's drafts are taken out of Xero, so that the day can be sent afresh.
+
+    settle   requests of the day whose end is unknown, as sending does: nothing may land behind us; and so
+             with what an earlier withdrawal asked for and was not answered
+    read     the day's journals in Xero, and what is to become of each (flows/journals/withdraw/rules.py)
+    remove   each one: read by its id, and only if it is still what was planned for, deleted or voided
+    verify   each one read again
+
+Mambu is not asked for anything: it may be the reason for the withdrawal.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from prefect import flow, runtime
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from blocks.connections.journals import JournalConnection
+from blocks.dates import require_askable
+from blocks.errors import DaybookError
+from blocks.process import keep_new_files_private
+from blocks.store.models import OPEN_ENDED, JournalRecord, StoredRequest, latest
+from flows.journals.models import GONE
+from flows.journals.narration import entry_id_in, has_label
+from flows.journals.prepare import entries_in
+from flows.journals.read import BEFORE_DAY_END, MOST_JOURNALS, journals_since
+from flows.journals.record import note_dead, note_withdrawn
+from flows.journals.run import Night, opened
+from flows.journals.send import Look, Sighting, settle
+from flows.journals.start import settle_without_mambu
+from flows.journals.withdraw.remove import recorded, remove, verify
+from flows.journals.withdraw.report import Withdrawal, lost, page, sentence
+from flows.journals.withdraw.requests import note
+from flows.journals.withdraw.rules import Item, Scope, planned
+from flows.runtime import artifacts as reports
+from flows.runtime.failures import WITHDRAWAL
+from flows.runtime.lease import held, note_stage
+from flows.runtime.tasks import run_task
+from flows.runtime.text import counted, fault_of
+
+# No day ends earlier anywhere: at midnight fourteen hours ahead of UTC.
+_EARLIEST_END = dt.time(10, tzinfo=dt.UTC)
+
+
+def _run_name() -> str:
+    asked = runtime.flow_run.parameters
+    what = "withdrawal" if asked.get("confirmed") else "plan of a withdrawal"
+    return f"{what} of {asked.get('date')} for {asked.get('connection', 'default')}"
+
+
+@flow(name="withdraw", flow_run_name=_run_name)
+async def withdraw(
+    date: dt.date,
+    connection: str = "default",
+    include_posted: bool = False,
+    include_edited: bool = False,
+    confirmed: bool = False,
+) -> State[Any]:
+    """Take the drafts of one day out of Xero, so that the day can be sent afresh.
+
+    What a person has posted or edited is left as it is, unless it is asked for. Without `confirmed`
+    nothing is changed: the run only shows what it would do.
+
+    Args:
+        date: The day on which the lines were created in Mambu.
+        connection: The name of the saved journal connection.
+        include_posted: Void the day's posted journals too.
+        include_edited: Take out the journals as well that a person has edited, or may have.
+        confirmed: Do it; otherwise only show what would be done.
+    """
+    keep_new_files_private()
+    told = Withdrawal(date, connection, Scope(include_posted, include_edited), confirmed)
+    progress = await reports.Progress.begun(WITHDRAWAL, "How far the withdrawal is.")
+    try:
+        require_askable("date", date)
+        found = await JournalConnection.named(connection)
+        log = reports.run_log()
+        async with opened(connection, found, log.say, progress.note, warn=log.warn) as night:
+            with night.in_stage("read"):
+                await settle_without_mambu(night, date)
+            if confirmed:
+                async with held(night, str(runtime.flow_run.id)) as dead:
+                    await note_dead(night, dead)
+                    await take_out(night, told)
+                    if not told.open:
+                        await note_withdrawn(night)
+            else:
+                await take_out(night, told)
+    except DaybookError as error:
+        told.error = error
+    except Exception as fault:
+        # Not foreseen, so the log gets the traceback; people get a sentence all the same.
+        told.error = fault_of(fault)
+        await _report(told, progress)
+        raise
+    await _report(told, progress)
+    failed = told.error or (told.confirmed and told.left)
+    return (Failed if failed else Completed)(message=told.message)
+
+
+async def take_out(night: Night, told: Withdrawal) -> None:
+    """Find the day's journals and, if that is confirmed, take them out; `told` learns what came of it."""
+    told.currency, told.digits, told.link = night.currency, night.digits, night.link
+    with night.in_stage("read"):
+        await night.progress("read", 0, 1)
+        if told.confirmed:
+            await settle(night, _by_lines(night))
+        told.items, told.notes = await look(night, told.scope, confirmed=told.confirmed)
+        await night.progress("read", 1, 1)
+    if not told.confirmed or not told.pending:
+        return
+    with night.in_stage("remove"):
+        await note_stage(night)
+        due = await recorded(night, told.pending)
+        removed = await remove(night, due)
+        told.outcomes = removed.outcomes
+    if removed.error is not None:
+        raise removed.error
+    with night.in_stage("verify"):
+        await note_stage(night)
+        done = [one for one in due if one.journal_id in told.outcomes and told.outcomes[one.journal_id].ours]
+        told.outcomes = lost(told.outcomes, await verify(night, done))
+
+
+@run_task("withdraw: read Xero")
+async def look(night: Night, scope: Scope, *, confirmed: bool) -> tuple[list[Item], list[str]]:
+    """Return the day's journals with what is to become of them, and notes for people."""
+    date = night.day.date
+    records = await night.store.journals(night.organisation, night.name, date)
+    notes: list[str] = []
+    if not confirmed and (withdrawals := note(records)):
+        notes.append(withdrawals)
+    unanswered = [one for one in latest(records).values() if one.state in OPEN_ENDED]
+    if unanswered and not confirmed:
+        # Once it is confirmed they are settled first.
+        journals = counted(len(unanswered), "journal was", "journals were")
+        notes.append(f"{journals} sent without an answer: a withdrawal first finds out what became of that.")
+
+    def recorded_dates() -> set[dt.date]:
+        dates = {date, *(record.booking_date for record in records)}
+        notes.append(
+            f"Xero has more than {MOST_JOURNALS:,} manual journals changed since that day, so only those of "
+            f"the booking dates {', '.join(map(str, sorted(dates)))} were looked at."
+        )
+        return dates
+
+    found = await journals_since(night, _since(date), recorded_dates, records)
+    return planned(date, night.connection.label, found, records, scope, night.digits), notes
+
+
+def _since(date: dt.date) -> dt.datetime:
+    return dt.datetime.combine(date, _EARLIEST_END) - BEFORE_DAY_END
+
+
+def _by_lines(night: Night) -> Look:
+    """Return a look that finds a request by the lines of all journals: there is no plan of the day."""
+
+    async def look_for(request: StoredRequest, records: Sequence[JournalRecord]) -> Sighting:
+        read_at, names = night.clock.now(), {record.narration for record in records}
+        dates = {record.booking_date for record in records}
+        shown = await journals_since(night, _since(night.day.date), lambda: dates, records)
+        entries = entries_in(request.body)
+        there = {
+            entry_id_in(line.description)
+            for one in shown
+            if one.status not in GONE
+            for line in one.lines
+            if has_label(line.description or "", night.connection.label)
+        }
+        named = any(one.narration in names for one in shown)
+        return Sighting(read_at, entries <= there, entries.isdisjoint(there) and not named)
+
+    return look_for
+
+
+async def _report(told: Withdrawal, progress: reports.Progress) -> None:
+    told.message = sentence(told)
+    await progress.ended()
+    key = reports.artifact_key("withdraw", str(told.date), told.connection)
+    described = "What was, or would be, taken out of Xero, and what stays there."
+    await reports.leave_markdown(key, page(told), described)
+    reports.observer().ended(told, told.error)

@@ -1,0 +1,290 @@
+"""What a withdrawal says of itself: the sentence, the table, the page, the object. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from blocks.errors import DaybookError, ResumeLater, Transient
+from flows.journals.models import LiveJournal
+from flows.journals.records import debits_of
+from flows.journals.withdraw.rules import Fate, Item, Scope
+from flows.money import grouped
+from flows.runtime.text import MOST_ROWS, cell, counted, table
+
+_WAYS_OUT = {
+    Fate.POSTED: "posted journals are voided with --include-posted",
+    Fate.EDITED: "what a person edited goes with --include-edited",
+    Fate.UNKNOWN: "run the date first: it compares the journals with Mambu, and those that are equal can "
+    "then be withdrawn; or take them out as they are with --include-edited",
+    Fate.OTHER: "a person decides about it in Xero",
+}
+
+
+class Outcome(NamedTuple):
+    """What became of a journal: `done` is deleted, voided or already gone; else `left` says why it stays.
+
+    `open` tells that it may be gone, or may go yet.
+    """
+
+    done: str = ""
+    left: str = ""
+    open: bool = False
+
+    @property
+    def ours(self) -> bool:
+        """Tell whether Xero said that it took the journal out, as it was asked."""
+        return self.done in {"deleted", "voided"}
+
+
+class Row(NamedTuple):
+    """A journal of the day as people see it; `debits` with thousands set apart."""
+
+    narration: str
+    journal_id: str
+    booking_date: str
+    number: int
+    lines: int
+    debits: str
+    status: str
+    happens: str
+    left: str
+    link: str
+
+
+@dataclass
+class Withdrawal:
+    """One withdrawal of one day, or the plan of one."""
+
+    date: dt.date
+    connection: str
+    scope: Scope
+    confirmed: bool
+    currency: str = ""
+    digits: int = 2
+    items: list[Item] = field(default_factory=list)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    link: Callable[[str], str] = str
+    error: DaybookError | None = None
+    message: str = ""
+
+    @property
+    def pending(self) -> list[Item]:
+        """Return what is to be taken out."""
+        return [item for item in self.items if item.fate in {Fate.DELETE, Fate.VOID}]
+
+    @property
+    def left(self) -> list[tuple[LiveJournal, str]]:
+        """Return the journals that stay, each with its reason."""
+        reasons = ((item.journal, self._left(item)) for item in self.items)
+        return [(journal, reason) for journal, reason in reasons if reason]
+
+    @property
+    def open(self) -> list[str]:
+        """Return the reasons of those of which it is not known yet whether they stay."""
+        return [outcome.left for outcome in map(self._outcome, self.items) if outcome.open]
+
+    def done(self, what: str) -> list[LiveJournal]:
+        """Return the journals of an outcome: deleted, voided or already gone."""
+        return [one.journal for one in self.items if self._outcome(one).done == what]
+
+    def rows(self) -> list[Row]:
+        """Return the day's journals for a table."""
+        return [
+            Row(
+                item.journal.narration,
+                item.journal.journal_id,
+                str(item.booking_date or ""),
+                item.number,
+                len(item.journal.lines),
+                grouped(debits_of(item.journal, self.digits), self.digits),
+                item.journal.status.lower(),
+                self._happens(item),
+                self._left(item),
+                self.link(item.journal.journal_id),
+            )
+            for item in self.items
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that --json prints; its keys are an interface."""
+        return {
+            "date": str(self.date),
+            "deleted": [_named(journal) for journal in self.done("deleted")],
+            "voided": [_named(journal) for journal in self.done("voided")],
+            "refused": [{**_named(journal), "reason": reason} for journal, reason in self.left],
+            "message": self.message,
+        }
+
+    def _outcome(self, item: Item) -> Outcome:
+        if item.fate is Fate.GONE:
+            return Outcome(done="already gone")
+        if item.fate.left:
+            return Outcome(left=item.fate.left)
+        stopped = Outcome(left="the command stopped before this one was done")
+        return self.outcomes.get(item.journal.journal_id, stopped if self.confirmed else Outcome())
+
+    def _left(self, item: Item) -> str:
+        return self._outcome(item).left
+
+    def _happens(self, item: Item) -> str:
+        outcome = self._outcome(item)
+        if item.fate.left or not (outcome.done or outcome.left):
+            return str(item.fate)
+        return outcome.done or "not taken out"
+
+
+def _named(journal: LiveJournal) -> dict[str, str]:
+    return {"narration": journal.narration, "manual_journal_id": journal.journal_id}
+
+
+def sentence(told: Withdrawal) -> str:
+    """Say what happened, what is safe, and what to do next, in this order."""
+    parts = [_what_happened(told), *told.notes, *_what_stays(told), *_what_next(told)]
+    return " ".join(part for part in parts if part)
+
+
+def _what_happened(told: Withdrawal) -> str:
+    day = f"{told.date:%d %b %Y}"
+    deleted, voided = len(told.done("deleted")), len(told.done("voided"))
+    if told.error is not None:
+        before = f" Before that, {_verbs(deleted, voided)}." if deleted or voided else ""
+        certain = "is known to have been" if told.confirmed and told.pending else "was"
+        safe = before or f" Nothing {certain} taken out of Xero."
+        return f"The withdrawal of {told.date} stopped. {_why(told.error)}{safe}"
+    if not told.items:
+        return f"{day}: Xero holds no journals of this day, so there is nothing to withdraw."
+    if not told.pending and not told.left:
+        journals = counted(len(told.items), "journal of this day is", "journals of this day are")
+        return f"{day}: {journals} gone from Xero already, so there is nothing to withdraw."
+    if not told.pending:
+        return f"{day}: nothing was changed in Xero."
+    if not told.confirmed:
+        fates = Counter(item.fate for item in told.pending)
+        what = _amounts(fates[Fate.DELETE], fates[Fate.VOID], "would be deleted", "would be voided")
+        return f"{day}: {what} in Xero. Nothing was changed yet."
+    if deleted or voided:
+        return f"{day}: {_verbs(deleted, voided)} in Xero."
+    return f"{day}: nothing was taken out of Xero now."
+
+
+def _why(error: DaybookError) -> str:
+    if isinstance(error, ResumeLater):
+        # Its own words are for a run that sends.
+        return f"A limit of Xero's is used up until {error.resume_at:%Y-%m-%d %H:%M} UTC at the latest."
+    return str(error)
+
+
+def _verbs(deleted: int, voided: int) -> str:
+    return _amounts(
+        deleted,
+        voided,
+        "was deleted" if deleted == 1 else "were deleted",
+        "was voided" if voided == 1 else "were voided",
+    )
+
+
+def _amounts(drafts: int, posted: int, delete: str, void: str) -> str:
+    texts = [f"{counted(drafts, 'draft')} {delete}"] if drafts else []
+    if posted:
+        texts.append(f"{counted(posted, 'posted journal')} {void}")
+    return " and ".join(texts)
+
+
+def _what_stays(told: Withdrawal) -> Iterable[str]:
+    unknown = Counter(told.open)
+    reasons = Counter(reason for _, reason in told.left) - unknown
+    if reasons:
+        verb = "are" if reasons.total() > 1 else "is"
+        yield f"{counted(reasons.total(), 'journal')} {verb} left as before ({_each(reasons)})."
+    if unknown:
+        journals = counted(unknown.total(), "journal")
+        yield (
+            f"Of {journals} it is not known yet whether Xero still takes it out ({_each(unknown)}). A run of "
+            "the date waits until that is known."
+        )
+    ways = [way for fate, way in _WAYS_OUT.items() if any(item.fate is fate for item in told.items)]
+    if ways:
+        text = "; ".join(ways)
+        yield f"{text[0].upper()}{text[1:]}."
+
+
+def _each(reasons: Counter[str]) -> str:
+    return "; ".join(f"{number:,}: {reason}" for reason, number in reasons.items())
+
+
+def _what_next(told: Withdrawal) -> Iterable[str]:
+    if told.error is not None:
+        yield f"Run the command again {_when(told.error)}: it does what remains."
+        return
+    if not told.confirmed and told.pending:
+        command = _command(told, "withdraw", " --yes") or ", give --yes"
+        yield f"To do it{command}; in Prefect, set confirmed."
+    elif told.open:
+        yield "Run the command again in ten minutes: it finds out, and does what remains."
+    elif told.confirmed and any(not item.fate.left and reason for item, reason in _reasons(told)):
+        yield "Run the command again for what could not be taken out."
+    if told.done("deleted") or told.done("voided") or (told.items and not told.left and not told.pending):
+        yield f"Next: run the date again to send it afresh{_command(told)}. Only what is missing is sent."
+
+
+def _when(error: DaybookError) -> str:
+    if isinstance(error, ResumeLater):
+        return "then"
+    return "once Xero answers again" if isinstance(error, Transient) else "when that is put right"
+
+
+def _reasons(told: Withdrawal) -> list[tuple[Item, str]]:
+    reasons = {journal.journal_id: reason for journal, reason in told.left}
+    return [(item, reasons.get(item.journal.journal_id, "")) for item in told.items]
+
+
+def _command(told: Withdrawal, name: str = "", more: str = "") -> str:
+    """Return the command to run, where it is known how the connection is reached."""
+    if told.connection == "sandbox":
+        return ""
+    words = ["python -m flows.main", name, f"--date {told.date}"]
+    words.append(f"--connection {told.connection}" if told.connection != "default" else "")
+    if told.scope.include_posted and name:
+        words.append("--include-posted")
+    if told.scope.include_edited and name:
+        words.append("--include-edited")
+    return f": {' '.join(word for word in words if word)}{more}"
+
+
+def page(told: Withdrawal) -> str:
+    """Return the date's page: the sentence and every journal of the day."""
+    title = "Withdrawal" if told.confirmed else "Plan of a withdrawal"
+    parts = [f"# {title} of {told.date:%A, %d %B %Y}", cell(told.message)]
+    rows = told.rows()
+    if rows:
+        when = ("before", "happened") if told.confirmed else ("now", "would happen")
+        head = [
+            "Journal in Xero",
+            "No.",
+            "Lines",
+            "Debits",
+            f"Status {when[0]}",
+            f"What {when[1]}",
+            "Why it stays",
+        ]
+        parts.append(table(head, [_cells(row, told.currency) for row in rows[:MOST_ROWS]], "lrrrlll"))
+    if len(rows) > MOST_ROWS:
+        parts.append(f"and {counted(len(rows) - MOST_ROWS, 'more journal')}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _cells(row: Row, currency: str) -> list[str]:
+    name = f"[{cell(row.narration)}]({row.link})" if row.link else cell(row.narration)
+    figures = [str(row.number or "?"), f"{row.lines:,}", f"{row.debits} {cell(currency)}"]
+    return [name, *figures, cell(row.status), row.happens, cell(row.left)]
+
+
+def lost(outcomes: Mapping[str, Outcome], ids: Iterable[str]) -> dict[str, Outcome]:
+    """Return outcomes in which the journals of some ids turned out to be there still."""
+    still = Outcome(left="Xero said that it is gone, and shows it still", open=True)
+    return {**outcomes, **dict.fromkeys(ids, still)}

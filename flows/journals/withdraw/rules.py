@@ -1,0 +1,149 @@
+"""What withdrawing a day means for each of its journals in Xero. Pure.
+
+A journal is the day's if its name says so, or if the record names it: people edit names. It goes if it
+is a draft that nobody has touched; anything else is a person's work or decision, and stays unless asked for.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from blocks.store.models import JournalRecord, JournalState, latest
+from flows.journals.models import GONE, LiveJournal
+from flows.journals.narration import Narration
+from flows.journals.prepare import digest_of
+
+
+class Scope(NamedTuple):
+    """What a withdrawal takes out beside drafts that nobody has touched."""
+
+    include_posted: bool = False
+    include_edited: bool = False
+
+
+class Fate(StrEnum):
+    """What is to become of a journal, in the words of the table; `left` is why one stays."""
+
+    DELETE = "delete"
+    VOID = "void"
+    GONE = "already gone"
+    POSTED = "left: posted"
+    EDITED = "left: edited by a person"
+    UNKNOWN = "left: not known whether edited"
+    OTHER = "left: neither draft nor posted"
+
+    @property
+    def target(self) -> str:
+        """Return the status that takes the journal out of the books."""
+        return {Fate.DELETE: "DELETED", Fate.VOID: "VOIDED"}[self]
+
+    @property
+    def left(self) -> str:
+        """Return why the journal is left as it is; empty for one that is not."""
+        return _LEFT.get(self, "")
+
+
+_LEFT = {
+    Fate.POSTED: "it is posted: a person has approved it",
+    Fate.EDITED: "it is not as Daybook sent it: a person edited it",
+    Fate.UNKNOWN: "whether a person edited it is not known: there is no record of what Daybook sent",
+    Fate.OTHER: "it is neither a draft nor posted, such as an archived journal",
+}
+
+
+class Item(NamedTuple):
+    """A journal of the day, what the record says of it, and what is to become of it."""
+
+    journal: LiveJournal
+    record: JournalRecord | None
+    fate: Fate
+
+    @property
+    def booking_date(self) -> dt.date | None:
+        """Return the booking date that Daybook sent it for, as far as that is known."""
+        name = self.record or Narration.parse(self.journal.narration)
+        return name.booking_date if name else self.journal.date
+
+    @property
+    def number(self) -> int:
+        """Return its number among those of its booking date; 0 where that is not known."""
+        name = self.record or Narration.parse(self.journal.narration)
+        return name.number if name else 0
+
+    def is_still(self, live: LiveJournal, digits: int) -> bool:
+        """Tell whether a journal read just now is still the one that was planned for."""
+        if live.status != self.journal.status:
+            return False
+        was, now = untouched(self.journal, self.record, digits), untouched(live, self.record, digits)
+        return now if was else not now and _content(live) == _content(self.journal)
+
+
+def planned(
+    date: dt.date,
+    label: str | None,
+    journals: Iterable[LiveJournal],
+    records: Sequence[JournalRecord],
+    scope: Scope,
+    digits: int,
+) -> list[Item]:
+    """Return the day's journals and what is to become of each, in the order of their names."""
+    items = [
+        Item(journal, record, fate(journal, record, scope, digits))
+        for journal, record in _of_day(date, label, journals, records)
+    ]
+    return sorted(
+        items,
+        key=lambda item: (
+            str(item.booking_date),
+            item.number,
+            item.journal.narration,
+            item.journal.journal_id,
+        ),
+    )
+
+
+def _of_day(
+    date: dt.date, label: str | None, journals: Iterable[LiveJournal], records: Sequence[JournalRecord]
+) -> Iterator[tuple[LiveJournal, JournalRecord | None]]:
+    # What only looks like ours may be somebody else's.
+    records = [record for record in records if record.state is not JournalState.POSSIBLE]
+    by_id = {record.manual_journal_id: record for record in records if record.manual_journal_id}
+    # A journal that bears the name of a recorded one, and is not it, is a copy that somebody made.
+    by_name = {name: one for name, one in latest(records).items() if one.manual_journal_id is None}
+    for journal in journals:
+        name = Narration.parse(journal.narration)
+        record = by_id.get(journal.journal_id) or by_name.get(journal.narration)
+        if record or (name and name.created == date and name.label == label):
+            yield journal, record
+
+
+def fate(journal: LiveJournal, record: JournalRecord | None, scope: Scope, digits: int) -> Fate:
+    """Return what is to become of a journal of the day."""
+    if journal.status in GONE:
+        return Fate.GONE
+    if journal.status not in {"DRAFT", "POSTED"}:
+        return Fate.OTHER
+    posted = journal.status == "POSTED"
+    if posted and not scope.include_posted:
+        return Fate.POSTED
+    if not scope.include_edited and not untouched(journal, record, digits):
+        return Fate.EDITED if record and record.digest else Fate.UNKNOWN
+    return Fate.VOID if posted else Fate.DELETE
+
+
+def untouched(journal: LiveJournal, record: JournalRecord | None, digits: int) -> bool:
+    """Tell whether a journal is byte for byte what the record says was sent."""
+    if record is None or not record.digest:
+        return False
+    # Where Xero does not show the choice, either may have been sent: the connection's can have changed.
+    choices = (True, False) if journal.cash_basis is None else (journal.cash_basis,)
+    return any(digest_of(journal, digits, choice) == record.digest for choice in choices)
+
+
+def _content(journal: LiveJournal) -> object:
+    # In whatever order the lines are listed.
+    return journal._replace(updated=None, lines=()), Counter(journal.lines)

@@ -1,0 +1,122 @@
+"""What a run leaves behind for people: artifacts, and its progress while it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.artifacts import (
+    acreate_markdown_artifact,
+    acreate_progress_artifact,
+    acreate_table_artifact,
+    aupdate_progress_artifact,
+)
+
+from blocks.errors import DaybookError
+from blocks.text import visible
+
+# More than anybody reads; what an API refuses as too large would be lost as a whole.
+LONGEST_MARKDOWN = 400_000
+_SECONDS_BETWEEN_UPDATES = 1.0
+
+
+class Observer:
+    """Somebody in this process who watches a run: the command line."""
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Take note of how far a stage is."""
+
+    def waits(self, text: str) -> None:
+        """Take note of what the run waits for."""
+
+    def ended(self, summary: Any, error: DaybookError | None) -> None:
+        """Take note of how the run ended."""
+
+
+_observer: ContextVar[Observer | None] = ContextVar("observer", default=None)
+
+
+@contextmanager
+def observed_by(observer: Observer) -> Iterator[None]:
+    """Let an observer watch the runs inside this block."""
+    token = _observer.set(observer)
+    try:
+        yield
+    finally:
+        _observer.reset(token)
+
+
+def observer() -> Observer:
+    """Return who watches, or somebody who does nothing."""
+    return _observer.get() or Observer()
+
+
+class RunLog(NamedTuple):
+    """How a run speaks in its log: of what goes on, and of what somebody has to know of it."""
+
+    say: Callable[[str], None]
+    warn: Callable[[str], None]
+
+
+def run_log() -> RunLog:
+    """Return the log of the run that this is called in."""
+    logger = get_run_logger()
+    return RunLog(lambda text: logger.info(visible(text)), lambda text: logger.warning(visible(text)))
+
+
+class Progress:
+    """The progress artifact of a run, and its observer: the stages' share of the whole."""
+
+    def __init__(self, artifact_id: UUID, stages: Sequence[str]) -> None:
+        self._artifact_id = artifact_id
+        self._stages = list(stages)
+        self._next_update = 0.0
+        self._latest = 0.0
+
+    @classmethod
+    async def begun(cls, stages: Sequence[str], description: str) -> Progress:
+        """Create the artifact at nothing done."""
+        return cls(await acreate_progress_artifact(progress=0.0, description=description), stages)
+
+    async def note(self, stage: str, done: int, total: int) -> None:
+        """Tell how far a stage is; the artifact follows about once a second."""
+        observer().progress(stage, done, total)
+        if stage in self._stages:
+            share = done / total if total else 0.0
+            self._latest = 100.0 * (self._stages.index(stage) + share) / len(self._stages)
+        now = time.monotonic()
+        if now >= self._next_update:
+            self._next_update = now + _SECONDS_BETWEEN_UPDATES
+            await self._show(self._latest)
+
+    async def ended(self) -> None:
+        """Tell that nothing is left to do."""
+        await self._show(100.0)
+
+    async def _show(self, percent: float) -> None:
+        await aupdate_progress_artifact(self._artifact_id, progress=round(percent, 1))
+
+
+def artifact_key(kind: str, date: str, connection: str) -> str:
+    """Return the key of a date's artifact; the default connection's needs no name."""
+    key = f"{kind}-{date}"
+    return key if connection == "default" else f"{key}-{connection.lower().replace('_', '-')}"
+
+
+async def leave_markdown(key: str, text: str, description: str) -> None:
+    """Leave a text, cut where it is longer than anybody reads."""
+    text = visible(text, lines=True)
+    if len(text) > LONGEST_MARKDOWN:
+        text = text[:LONGEST_MARKDOWN].rsplit("\n", 1)[0] + "\n\n… cut here: the rest is too long to show.\n"
+    await acreate_markdown_artifact(markdown=text, key=key, description=description)
+
+
+async def leave_table(key: str, rows: list[dict[str, str]], description: str) -> None:
+    """Leave a table whose cells are texts."""
+    shown = [{name: visible(value) for name, value in row.items()} for row in rows]
+    await acreate_table_artifact(table=shown, key=key, description=description)

@@ -1,0 +1,55 @@
+"""A failure, in the words of an accountant. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from blocks.text import visible
+
+LONGEST_TEXT = 20_000
+_REST = "\n… the date's failures page shows the rest."
+_HAPPENED = "What happened"
+# The stages of a withdrawal, which no other run has.
+WITHDRAWAL = ("read", "remove", "verify")
+
+
+class Failure(NamedTuple):
+    """What went wrong, in the words of an accountant: what happened, what is safe, what to do next.
+
+    `step` is the part of the stage, where it failed in one; `details` names every offender.
+    """
+
+    stage: str
+    step: str
+    title: str
+    happened: str
+    details: tuple[str, ...]
+    safe: tuple[str, ...]
+    remedy: str
+
+    @property
+    def what(self) -> str:
+        """Return what happened, every offender included."""
+        if not self.details:
+            return self.happened
+        return f"{self.happened.removesuffix('.')}: {'; '.join(self.details)}"
+
+    def text(self, longest: int) -> str:
+        """Return it as the text of a task; where that is too long, details are left out, never the remedy."""
+        what = "\n".join((_HAPPENED, visible(self.happened), *_bullets(self.details)))
+        safe, remedy = map(visible, self.safe), visible(self.remedy)
+        end = "\n".join(("", "", "What is safe", *safe, "", "What to do next", remedy))
+        return _cut(what, longest - len(end)) + end
+
+
+def _bullets(texts: tuple[str, ...]) -> list[str]:
+    return [f"- {visible(text)}" for text in texts]
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    kept = text[: longest - len(_REST)]
+    whole, _, _ = kept.rpartition("\n")
+    # Whole details only; but where there is none among them, a part of the sentence before them.
+    return (whole if whole.count("\n") else kept) + _REST

@@ -1,0 +1,72 @@
+"""Texts for people: words that all runs use, tables, lists, and what comes from outside."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from blocks.errors import DaybookError
+from blocks.text import visible
+
+_LISTED = 20
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun: 1 line, 1,204 lines."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """Return numbers for reading; of many, the first ones and how many more there are."""
+    shown = ", ".join(map(str, numbers[:_LISTED]))
+    return f"{shown} and {len(numbers) - _LISTED:,} more" if len(numbers) > _LISTED else shown
+
+
+def fault_of(fault: Exception) -> DaybookError:
+    """Return the sentence for an error that nobody foresaw; its traceback is in the log."""
+    return (
+        fault
+        if isinstance(fault, DaybookError)
+        else DaybookError(
+            "Daybook met a fault of its own. The run's log in Prefect has it whole: show that to "
+            "whoever looks after Daybook."
+        )
+    )
+
+
+def asked_wait(seconds: float) -> str:
+    """Return the advice to wait as long as a system has asked for, in whole minutes."""
+    return f"Wait {counted(max(1, math.ceil(seconds / 60)), 'minute')}, as the system asks."
+
+
+def capital(text: str) -> str:
+    """Return a text that begins with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
+MOST_ROWS = 1000
+# Signs of markup anywhere in a text, and what a page would read as another character.
+_MARKS = re.compile(r"[\\|\[\]<>*_`~]|&(?=#?\w+;)")
+# What begins a list, a rule or a heading.
+_BEGINS = re.compile(r"^(\d*)([-+=#]+|[.)])(?=\s|$)")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> str:
+    """Return a table whose columns are aligned to the left or right, as `align` says by l and r."""
+    rule = ["---:" if side == "r" else ":---" for side in align]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *rows))
+
+
+def bullets(texts: Sequence[str]) -> str:
+    """Return a list of texts from outside, cut where it is longer than anybody reads."""
+    shown = [f"- {cell(text)}" for text in texts[:MOST_ROWS]]
+    if len(texts) > MOST_ROWS:
+        shown.append(f"- and {len(texts) - MOST_ROWS:,} more")
+    return "\n".join(shown)
+
+
+def cell(text: str) -> str:
+    """Return a text from outside such that it cannot end a table's cell or become markup."""
+    line = " ".join(visible(text).split())
+    return _BEGINS.sub(r"\1\\\2", _MARKS.sub(r"\\\g<0>", line))

@@ -1,0 +1,63 @@
+"""The addresses that blocks accept."""
+
+from __future__ import annotations
+
+import pytest
+
+from blocks.http.urls import LOGO_URL, checked_base_url, documentation_url
+
+CANARY = "CANARY-pw"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://acme.mambu.com/api", "https://acme.mambu.com/api"),
+        ("  https://acme.mambu.com/api/ ", "https://acme.mambu.com/api"),
+        ("HTTPS://acme.mambu.com", "HTTPS://acme.mambu.com"),
+        ("https://acme.mambu.com:8443/api", "https://acme.mambu.com:8443/api"),
+        ("http://127.0.0.1:8080/api", "http://127.0.0.1:8080/api"),
+        ("http://localhost:8080/api", "http://localhost:8080/api"),
+        ("http://[::1]:8080/api", "http://[::1]:8080/api"),
+    ],
+)
+def test_good_addresses(given: str, kept: str) -> None:
+    """https anywhere and http on this machine are taken, without blanks and slashes at the end."""
+    assert checked_base_url(given) == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("http://acme.mambu.com/api", "must be https"),
+        ("http://127.0.0.1.evil.example/api", "must be https"),
+        ("http://10.0.0.1/api", "must be https"),
+        ("http://localhost.evil.example/api", "must be https"),
+        (f"https://ann:{CANARY}@acme.mambu.com/api", "user name"),
+        (f"https://{CANARY}@acme.mambu.com/api", "user name"),
+        ("https://@acme.mambu.com/api", "user name"),
+        (f"https://acme.mambu.com/api?key={CANARY}", "no [?]"),
+        ("https://acme.mambu.com/api?", "no [?]"),
+        ("https://acme.mambu.com/api#x", "no [?]"),
+        ("https://acme.mambu.com/api#", "no [?]"),
+        ("acme.mambu.com/api", "starts with https"),
+        ("ftp://acme.mambu.com/api", "starts with https"),
+        ("https:///api", "starts with https"),
+        ("", "starts with https"),
+        (f"https://acme:{CANARY}/api", "not an address"),
+        ("https://acme:99999999/api", "not an address"),
+        ("https://[::1/api", "not an address"),
+        ("https://acme\x00.com", "not an address"),
+    ],
+)
+def test_bad_addresses(given: str, reason: str) -> None:
+    """Anything else is refused with its reason, and without repeating what was given."""
+    with pytest.raises(ValueError, match=reason) as raised:
+        checked_base_url(given)
+    assert CANARY not in f"{raised.value!r} {raised.value.__cause__!r}"
+
+
+def test_documentation_leads_to_a_section() -> None:
+    """A block's documentation is a section of the project's README, and the logo is on the same project."""
+    assert str(documentation_url("configuration")).endswith("/daybook#configuration")
+    assert str(LOGO_URL).endswith("/docs/daybook.png")

@@ -1,0 +1,68 @@
+"""Runs killed at their requests, with the store in SQLite and in PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import asyncpg
+import pytest
+
+from blocks.store.block import DaybookStore
+from tests.crash.journals import Journals
+from tests.crash.killing import POSTGRES, STORES, Lane, kills, lanes, store
+from tests.crash.payments import Payments
+from tests.crash.points import deck
+from tests.helpers.prefect_server import environment, server
+
+KILLS = 8
+SEED = 2026
+
+
+class Place(NamedTuple):
+    """Where runs are killed: two sandboxes, and the environment that leads to a Prefect server."""
+
+    lanes: Sequence[Lane]
+    env: dict[str, str]
+
+
+@pytest.fixture(scope="module", params=[Journals, Payments], ids=["journals", "payments"])
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Share the sandboxes of a flow and the Prefect server between both stores."""
+    folder = tmp_path_factory.mktemp("kill")
+    env = environment(folder)
+    with lanes(request.param, folder) as both, server(env, folder / "server.log"):
+        yield Place(both, env)
+
+
+@pytest.fixture(params=STORES)
+def empty_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DaybookStore]:
+    """Return a store of each kind; without PostgreSQL the test is skipped, but not in CI."""
+    opened = store(request.param, tmp_path)
+    try:
+        found = opened.__enter__()
+    except (OSError, asyncpg.PostgresError) as error:
+        reason = f"no PostgreSQL answers at {POSTGRES} ({type(error).__name__}); set DAYBOOK_TEST_POSTGRES"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    yield found
+    opened.__exit__(None, None, None)
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_made_good_by_the_next(place: Place, empty_store: DaybookStore) -> None:
+    """Wherever a run is killed, the next brings all of its day over once, and a further one adds nothing."""
+    for number, lane in enumerate(place.lanes):
+        lane.connect(f"kill-{number}", empty_store, place.env)
+    chance = random.Random(SEED)  # noqa: S311 - a choice of tests
+    chosen = deck(place.lanes[0].points(chance), KILLS, chance)
+
+    made = kills(place.lanes, chosen)
+
+    assert [(str(one.point), one.point.kind, one.date, one.problems) for one in made if one.problems] == []
+    assert {one.point.kind for one in made} == set(place.lanes[0].kinds)
+    assert len(made) == KILLS

@@ -1,0 +1,410 @@
+"""The command line, as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_API_URL, temporary_settings
+
+from blocks.__main__ import keep_database_private
+from blocks.process import run_command
+from blocks.sandbox.process import SandboxProcess, SandboxSettings
+from blocks.store.block import open_store
+from blocks.store.models import ALL_DAYS, Lease
+from flows.main import main
+from tests.helpers.prefect_server import ROOT, environment, run, server, wait_until
+from tests.helpers.sandboxed import DATE
+
+NOISE = ("Traceback", "telemetry", "database is locked", "Warning", "WARNING", "ERROR")
+
+
+@pytest.fixture(scope="module")
+def prefect_env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Share one Prefect server between the commands of this module."""
+    folder = tmp_path_factory.mktemp("commands")
+    env = environment(folder)
+    with server(env, folder / "server.log"):
+        yield env
+
+
+@pytest.fixture
+def env(prefect_env: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """Give a test the server and a home of its own."""
+    return {**prefect_env, "DAYBOOK_HOME": str(tmp_path / "home")}
+
+
+def test_the_first_run_creates_and_the_second_finds_all_there(env: dict[str, str], tmp_path: Path) -> None:
+    """Run twice on one sandbox, the first creates every planned journal and ties out, the second none."""
+    folder = tmp_path / "sandbox"
+    command = ["flows.main", "--sandbox", "--sandbox-dir", str(folder), "--json", "--date", str(DATE)]
+    first, second = run(command, env), run(command, env)
+
+    one, two = json.loads(first.stdout), json.loads(second.stdout)
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert one["journals_created"] == one["journals_planned"] > 0
+    assert one["tied_out"] is two["tied_out"] is True
+    assert two["journals_created"] == 0
+    assert two["journals_already_in_xero"] == one["journals_planned"]
+    assert "already in Xero" in two["message"]
+    assert one["debits"] == one["credits"]
+    assert list(one) == [
+        "date", "connection", "status", "lines", "zero_lines", "journals_planned", "journals_created",
+        "journals_already_in_xero", "debits", "credits", "currency", "tied_out", "mambu_calls", "xero_calls",
+        "refused_as_too_many", "seconds", "flow_run_id", "looked_back", "held", "message",
+    ]  # fmt: skip
+    assert first.stderr == second.stderr == ""
+    # What holds customers' data is its owner's alone.
+    places = (folder, Path(env["DAYBOOK_HOME"]), Path(env["PREFECT_HOME"]) / "storage")
+    files = [path for place in places for path in place.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} >= {".parquet", ".sqlite3"}
+    assert any(places[2] in path.parents for path in files)
+    assert [str(path) for path in files if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+
+
+def test_a_person_gets_a_table_and_a_sentence(env: dict[str, str], tmp_path: Path) -> None:
+    """Without --json, a run ends with a table of the journals and what to do next, and no noise."""
+    done = run(["flows.main", "--sandbox", "--date", str(DATE)], env)
+
+    assert done.returncode == 0, done.stderr
+    assert "Booking date" in done.stdout
+    assert "approve the drafts in Xero" in " ".join(done.stdout.split())
+    assert [word for word in NOISE if word in done.stdout + done.stderr] == []
+
+
+def test_without_a_connection_it_says_what_to_do(env: dict[str, str]) -> None:
+    """Without --sandbox and without a saved connection, it says what to do and exits 2."""
+    done = run(["flows.main"], env)
+
+    assert done.returncode == 2
+    assert "python -m blocks save default" in " ".join(done.stderr.split())
+    assert "--sandbox" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("date", ["yesterday", "2026-02-30", "20-11-2026", ""])
+def test_a_date_that_is_none_is_wrong_use(env: dict[str, str], date: str) -> None:
+    """What is no date is said to be none at once, with an example, and exits 2."""
+    done = run(["flows.main", "--date", date], env)
+
+    assert done.returncode == 2
+    assert "is not a date such as" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--date", "9999-12-31"],
+        ["journals", "--date", "0001-01-01", "--json"],
+        ["payments", "--since", "0001-01-01"],
+        ["payments", "--since", "0001-01-01T00:00:00+14:00"],
+        ["payments", "--until", "9999-12-31T23:59:59-12:00"],
+        ["payments", "--date", "9999-12-31"],
+        ["withdraw", "--yes", "--date", "0001-01-01"],
+        ["incidents", "--date", "1999-12-31"],
+        ["audit", "--since", "0001-01-01T00:00:00+14:00"],
+    ],
+)
+def test_a_date_that_nobody_can_mean_is_wrong_use(
+    words: list[str], home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Any command says in one line which date cannot be asked for, exits 2, and makes no store for it."""
+    monkeypatch.setattr("sys.argv", ["flows.main", *words, "--sandbox"])
+
+    with pytest.raises(SystemExit) as ended:
+        run_command(main, "python -m flows.main")
+
+    told = capsys.readouterr()
+    option = next(word for word in words if word in {"--date", "--since", "--until"})
+    assert ended.value.code == 2
+    assert len(told.err.splitlines()) == 1
+    assert told.err.startswith(f"{option} ")
+    assert "between 2000-01-01 and 2999-12-31" in told.err
+    assert ("--json" in words) == bool(told.out)
+    assert list(home.rglob("*.sqlite3")) == []
+
+
+@pytest.mark.parametrize("command", ["incidents", "audit", "journals", "payments"])
+def test_an_emptied_record_is_told_in_one_line(
+    command: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whichever command meets a record that was emptied, it says so in one line, and exits 1."""
+    home.mkdir()
+    file = home / "daybook.sqlite3"
+    file.touch()
+    monkeypatch.setattr("sys.argv", ["flows.main", command, "--sandbox-dir", str(home)])
+
+    with pytest.raises(SystemExit) as ended:
+        run_command(main, "python -m flows.main")
+
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out) == (1, "")
+    (only,) = told.err.splitlines()
+    assert only.startswith(f"The file {file} is there, and there is no store in it any more.")
+    assert file.stat().st_size == 0
+
+
+def test_an_unfinished_day_is_refused_in_json_as_well(env: dict[str, str]) -> None:
+    """With --json, a refusal is one JSON object of status failed, and the exit code is 1."""
+    done = run(["flows.main", "--sandbox", "--json", "--date", "2999-01-01"], env)
+
+    told = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert told["status"] == "failed"
+    assert "not over yet" in told["message"]
+    assert "Traceback" not in done.stderr
+
+
+STOPPED = "Interrupted. Nothing is lost: run the same command again."
+SIGNALS = pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
+)
+
+
+def started(words: list[str], env: dict[str, str], number: signal.Signals) -> subprocess.Popen[str]:
+    """Start a command that is to be stopped by a signal: for SIGTERM one that ignores interrupts.
+
+    So it is in the background of a shell, where Ctrl-C does not come.
+    """
+    interrupts = signal.SIG_DFL if number == signal.SIGINT else signal.SIG_IGN
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows.main", *words],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, interrupts),
+    )
+
+
+@SIGNALS
+def test_a_command_that_is_stopped_ends_cleanly(
+    env: dict[str, str], tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    """Stopped while it starts, a run ends with one sentence, no traceback, and no sandbox left."""
+    child = started(["--sandbox", "--sandbox-dir", str(tmp_path / "sandbox")], env, number)
+    time.sleep(2.0)
+    child.send_signal(number)
+    out, errors = child.communicate(timeout=60)
+
+    assert (child.returncode, out, errors.strip()) == (code, "", STOPPED)
+    with (tmp_path / "sandbox" / "lock").open("a") as lock:
+        import fcntl
+
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.fixture(scope="module")
+def served(prefect_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    """Serve the stand-ins, to which connections of both kinds lead that are saved as `served`."""
+    with SandboxProcess(SandboxSettings(tmp_path_factory.mktemp("served"))) as sandbox:
+        saved = run(["blocks", "save", "served"], {**prefect_env, **sandbox.env})
+        assert saved.returncode == 0, saved.stderr
+        yield sandbox
+
+
+@SIGNALS
+@pytest.mark.parametrize(
+    ("command", "place"), [("journals", "gljournalentries:search"), ("payments", "Payments")]
+)
+def test_a_run_that_is_stopped_at_work_ends_cleanly(
+    env: dict[str, str],
+    served: SandboxProcess,
+    number: signal.Signals,
+    code: int,
+    command: str,
+    place: str,
+) -> None:
+    """Stopped at work, a run of either connector says so in one JSON object, and gives back what it held."""
+    system = "mambu" if command == "journals" else "xero"
+    hang = {"system": system, "path": place, "kind": "hang", "times": 0}
+    with httpx.Client(base_url=f"{served.url}/control") as control:
+        control.delete("/requests").raise_for_status()
+        control.post("/faults", json=hang).raise_for_status()
+        child = started([command, "--connection", "served", "--json"], env, number)
+        wait_until(
+            lambda: any(place in one["path"] for one in control.get("/requests").json()),
+            60,
+            "it began nothing",
+        )
+        child.send_signal(number)
+        out, errors = child.communicate(timeout=60)
+        control.delete("/faults").raise_for_status()
+
+    assert (child.returncode, errors.strip()) == (code, STOPPED)
+    assert json.loads(out) == {"status": "failed", "message": STOPPED}
+    assert asyncio.run(_leases(served, command)) == []
+
+
+async def _leases(served: SandboxProcess, flow: str) -> list[Lease]:
+    async with open_store(served.env["DAYBOOK_STORE_URL"]) as store:
+        return await store.leases.of(flow, "served")
+
+
+@pytest.mark.parametrize("command", ["journals", "payments", "withdraw"])
+def test_what_a_run_waits_for_is_said_beside_its_json(
+    env: dict[str, str], served: SandboxProcess, command: str
+) -> None:
+    """With --json, and without a terminal, stderr says for which other run a run waits."""
+    flow, day = ("payments", ALL_DAYS) if command == "payments" else ("journals", DATE)
+    now = dt.datetime.now(dt.UTC)
+    other = Lease(flow, "served", day, "the-other-run", "elsewhere", "send", now, now)
+    asyncio.run(_take(served, other))
+    words = [] if command == "payments" else ["--date", str(DATE)]
+    sure = ["--yes"] if command == "withdraw" else []
+    child = started([command, "--connection", "served", "--json", *words, *sure], env, signal.SIGINT)
+    assert child.stderr is not None
+    said = child.stderr.readline()
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=60)
+    asyncio.run(_release(served, other))
+
+    assert "held by the run the-other-run" in said
+    assert "waiting until that has ended" in said
+    assert json.loads(out)["message"] == STOPPED
+
+
+async def _take(served: SandboxProcess, lease: Lease) -> None:
+    async with open_store(served.env["DAYBOOK_STORE_URL"]) as store:
+        await store.leases.take(lease, only_one_here=False)
+
+
+async def _release(served: SandboxProcess, lease: Lease) -> None:
+    async with open_store(served.env["DAYBOOK_STORE_URL"]) as store:
+        await store.leases.release(lease)
+
+
+IN_EXEC = "exec('raise KeyboardInterrupt')"
+IN_PYDANTIC = (
+    "import pydantic\n"
+    "    class Stopped(pydantic.BaseModel):\n"
+    "        @pydantic.model_serializer\n"
+    "        def stopped(self): raise KeyboardInterrupt\n"
+    "    Stopped().model_dump()"
+)
+
+
+@pytest.mark.parametrize("place", [IN_EXEC, IN_PYDANTIC])
+def test_an_interrupt_anywhere_ends_with_the_same_exit_code(tmp_path: Path, place: str) -> None:
+    """Interrupted within an exec(), or where pydantic makes an error of it, a command exits 130."""
+    (tmp_path / "interrupted.py").write_text(
+        "import click\n"
+        "from blocks.command_line import run_command\n"
+        "@click.group(invoke_without_command=True)\n"
+        "def main():\n"
+        f"    {place}\n"
+        "run_command(main, 'interrupted')\n",
+        encoding="utf-8",
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-m", "interrupted"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 130
+    assert done.stderr.strip() == "Interrupted. Nothing is lost: run the same command again."
+
+
+def test_the_sandbox_prints_what_a_connection_needs(env: dict[str, str], tmp_path: Path) -> None:
+    """The first line of `sandbox` is an object whose `env` saves a connection that works."""
+    command = [sys.executable, "-m", "flows.main", "sandbox", "--dir", str(tmp_path / "served")]
+    child = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        told = json.loads(child.stdout.readline())
+        saved = run(["blocks", "save", "from-sandbox"], {**env, **told["env"]})
+        assert saved.returncode == 0, saved.stderr
+        done = run(["flows.main", "--connection", "from-sandbox", "--json", "--date", str(DATE)], env)
+    finally:
+        child.send_signal(signal.SIGINT)
+        code = child.wait(timeout=30)
+        child.stdout.close()  # type: ignore[union-attr]
+    assert code == 0
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["connection"] == "from-sandbox"
+
+
+def test_saving_names_all_that_is_missing(env: dict[str, str]) -> None:
+    """`blocks save` without variables names every one it needs, in one message, and exits 2."""
+    without = {name: value for name, value in env.items() if not name.startswith(("MAMBU_", "XERO_"))}
+    done = run(["blocks", "save", "nothing"], without)
+
+    assert done.returncode == 2
+    for name in ("MAMBU_BASE_URL", "MAMBU_API_KEY", "XERO_CLIENT_ID", "XERO_CLIENT_SECRET"):
+        assert name in done.stderr
+
+
+@pytest.mark.slow
+def test_saving_makes_prefects_database_private(tmp_path: Path) -> None:
+    """Where `blocks save` is the first to use Prefect, its owner alone can read the database it makes."""
+    made = {
+        "MAMBU_BASE_URL": "https://mambu.example/api",
+        "MAMBU_API_KEY": "key",
+        "XERO_CLIENT_ID": "id",
+        "XERO_CLIENT_SECRET": "secret",
+    }
+    old = os.umask(0o022)
+    try:
+        done = run(["blocks", "save", "kept"], environment(tmp_path, **made))
+    finally:
+        os.umask(old)
+
+    assert done.returncode == 0, done.stderr
+    files = [*(tmp_path / "prefect").glob("prefect.db*")]
+    assert files
+    assert {stat.S_IMODE(file.stat().st_mode) & 0o077 for file in files} == {0}
+
+
+def test_saving_takes_the_rights_of_others_off_prefects_database(tmp_path: Path) -> None:
+    """A database of Prefect's that others could read is its owner's alone before a secret comes into it."""
+    files = [tmp_path / name for name in ("prefect.db", "prefect.db-wal")]
+    for file in files:
+        file.touch(mode=0o644)
+    url = f"sqlite+aiosqlite:///{files[0]}"
+    with temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: url}, restore_defaults={PREFECT_API_URL}):
+        keep_database_private()
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600, 0o600]
+
+
+def test_blocks_are_registered(env: dict[str, str]) -> None:
+    """`blocks register` makes the block types known to Prefect."""
+    done = run(["blocks", "register"], env)
+
+    assert done.returncode == 0, done.stderr
+    assert "journal-connection" in done.stdout
+
+
+def test_a_taken_sandbox_is_said_to_be_taken(env: dict[str, str], tmp_path: Path) -> None:
+    """A sandbox folder that another run uses is refused with one sentence that names it."""
+    folder = tmp_path / "taken"
+    command = [sys.executable, "-m", "flows.main", "sandbox", "--dir", str(folder)]
+    child = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        done = run(["flows.main", "--sandbox", "--sandbox-dir", str(folder)], env)
+    finally:
+        child.terminate()
+        child.wait(timeout=30)
+        child.stdout.close()  # type: ignore[union-attr]
+    assert done.returncode == 1
+    assert os.fspath(folder) in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,660 @@
+"""Withdrawing a day, over the sandbox: what goes, what stays, and what a run of the date makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import io
+import json
+import shutil
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.schemas.objects import State
+from pydantic import SecretStr
+
+from blocks.connections import lookup
+from blocks.connections.journals import JournalConnection
+from blocks.errors import DaybookError, UsageError
+from blocks.store.block import DaybookStore, open_store
+from blocks.store.journals import Store
+from blocks.store.models import JournalState, Lease
+from flows.cli.incidents import show
+from flows.journals.withdraw.report import Withdrawal
+from flows.runtime import artifacts as reports
+from tests.flows.journals.test_flow import live_lines
+from tests.flows.journals.test_people import journal_with, two_units
+from tests.helpers.failed_runs import tasks
+from tests.helpers.sandboxed import DATE, Sandboxed, line
+from tests.helpers.stores import Database
+
+
+class Outcome(reports.Observer):
+    """How a withdrawal ended."""
+
+    def __init__(self) -> None:
+        self.told: Withdrawal
+        self.error: DaybookError | None = None
+        self.state: State[Any]
+
+    def ended(self, summary: Withdrawal, error: DaybookError | None) -> None:
+        """Keep it."""
+        self.told, self.error = summary, error
+
+    @property
+    def message(self) -> str:
+        """Return what Prefect shows of the run's end."""
+        return self.state.message or ""
+
+
+async def withdraw(
+    sandbox: Sandboxed,
+    *,
+    connection: JournalConnection | None = None,
+    confirmed: bool = True,
+    **parameters: Any,
+) -> Outcome:
+    """Run the withdraw flow and return how it ended."""
+    from flows.journals.withdraw.flow import withdraw as flow
+
+    outcome = Outcome()
+    # One call at a time, so that a fault strikes the request that a test means.
+    known = {"default": connection or two_lines_each(sandbox)}
+    with lookup.provided(known), reports.observed_by(outcome):
+        outcome.state = await flow(DATE, confirmed=confirmed, return_state=True, **parameters)
+    assert outcome.told.message == outcome.message
+    return outcome
+
+
+def two_lines_each(sandbox: Sandboxed, **changes: Any) -> JournalConnection:
+    """Return a connection under which each transaction of two lines makes a journal of its own."""
+    return sandbox.connection(lines_per_journal=2, xero_concurrency=1, **changes)
+
+
+async def two_journals(sandbox: Sandboxed) -> None:
+    """Send a day of two journals: entries 1 and 2, entries 3 and 4."""
+    two_units(sandbox)
+    outcome = await sandbox.run(connection=two_lines_each(sandbox))
+    assert outcome.summary.journals_created == 2, outcome.message
+    sandbox.http.delete("/control/requests")
+
+
+def statuses(sandbox: Sandboxed) -> dict[int, str]:
+    """Return the status of each journal by its first entry; the day must hold each entry in one journal."""
+    found: dict[int, str] = {}
+    for journal in sandbox.xero_journals():
+        entry = int(journal["JournalLines"][0]["Description"].split(",")[0].removeprefix("EntryID: "))
+        assert entry not in found
+        found[entry] = journal["Status"]
+    return found
+
+
+def edit(sandbox: Sandboxed, entry: int) -> None:
+    """Let a person double the amounts of the journal with an entry."""
+    journal = journal_with(sandbox, entry)
+    fields = ("AccountCode", "Description", "TaxType")
+    lines = [
+        {**{name: one[name] for name in fields}, "LineAmount": float(Decimal(one["LineAmount"]) * 2)}
+        for one in journal["JournalLines"]
+    ]
+    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": lines})
+
+
+def changes(sandbox: Sandboxed) -> list[dict[str, Any]]:
+    """Return the requests that were to change something in Xero."""
+    posts = [one for one in sandbox.requests("xero", "POST") if "ManualJournals" in one["path"]]
+    return [*posts, *sandbox.requests("xero", "PUT")]
+
+
+def refusal(message: str) -> dict[str, Any]:
+    """Return a fault: Xero declines a change of a journal, in these words."""
+    reason = {"ValidationErrors": [{"Message": message}]}
+    body = {"ErrorNumber": 10, "Type": "ValidationException", "Message": "Invalid", "Elements": [reason]}
+    rule = {"system": "xero", "method": "POST", "path": "ManualJournals", "kind": "status", "status": 400}
+    return {**rule, "content_type": "application/json", "body": json.dumps(body)}
+
+
+def late(seconds: float) -> dict[str, Any]:
+    """Return a fault: a change of a journal is not answered, and carried out so much later."""
+    rule = {"system": "xero", "method": "POST", "path": "ManualJournals"}
+    return {**rule, "kind": "late_commit", "seconds": seconds}
+
+
+async def states(home: Path) -> list[JournalState]:
+    """Return the states of all recorded journals."""
+    async with store(home) as kept:
+        return [one.state for one in await _all_records(kept)]
+
+
+def store(home: Path) -> Store:
+    """Return the store that runs of the test use."""
+    return open_store(f"sqlite:///{home / 'daybook.sqlite3'}")
+
+
+async def test_a_day_withdrawn_and_run_again_at_once_is_the_same_day(sandbox: Sandboxed) -> None:
+    """Withdrawn and sent afresh at once, a day has the same lines, each live once, under new names."""
+    await sandbox.run()
+    before = sorted(live_lines(sandbox))
+    names = Counter(journal["Narration"] for journal in sandbox.xero_journals())
+
+    gone = await withdraw(sandbox, connection=sandbox.connection())
+
+    assert gone.state.is_completed(), gone.message
+    assert live_lines(sandbox) == []
+    assert len(gone.told.as_json()["deleted"]) == len(names) > 0
+    assert "run the date again" in gone.message
+
+    again = await sandbox.run()
+
+    assert again.state.is_completed(), again.message
+    assert again.summary.tied_out is True
+    assert sorted(live_lines(sandbox)) == before
+    names.update(journal["Narration"] for journal in sandbox.xero_journals())
+    # Each old name stands for one deleted draft, and each new one is new.
+    assert set(names.values()) == {1, 2}
+
+
+async def test_without_confirmation_nothing_is_written(sandbox: Sandboxed) -> None:
+    """A plan names every journal and what would become of it, and writes nothing to Xero."""
+    await two_journals(sandbox)
+
+    plan = await withdraw(sandbox, confirmed=False)
+
+    assert plan.state.is_completed()
+    assert [row.happens for row in plan.told.rows()] == ["delete", "delete"]
+    assert [row.debits for row in plan.told.rows()] == ["5.00", "7.00"]
+    assert "2 drafts would be deleted" in plan.message
+    assert "Nothing was changed yet" in plan.message
+    assert plan.told.as_json()["deleted"] == []
+    assert changes(sandbox) == []
+
+
+async def test_mambu_is_not_needed(sandbox: Sandboxed) -> None:
+    """A day is withdrawn while Mambu is down."""
+    await two_journals(sandbox)
+    sandbox.fault({"system": "mambu", "kind": "status", "status": 503, "times": 0})
+
+    gone = await withdraw(sandbox)
+
+    assert gone.state.is_completed(), gone.message
+    assert set(statuses(sandbox).values()) == {"DELETED"}
+
+
+async def test_posted_and_edited_journals_stay_and_are_named(sandbox: Sandboxed) -> None:
+    """What a person posted or edited is left as it is and listed with its reason; the run says so."""
+    await two_journals(sandbox)
+    sandbox.control("xero/post", {"journal_id": journal_with(sandbox, 1)["ManualJournalID"]})
+    edit(sandbox, 3)
+
+    gone = await withdraw(sandbox)
+
+    assert gone.state.is_failed()
+    assert statuses(sandbox) == {1: "POSTED", 3: "DRAFT"}
+    assert changes(sandbox) == []
+    reasons = [one["reason"] for one in gone.told.as_json()["refused"]]
+    assert "posted" in reasons[0]
+    assert "a person edited it" in reasons[1]
+    assert "--include-posted" in gone.message
+    assert "--include-edited" in gone.message
+    assert "nothing was changed in Xero" in gone.message
+
+
+async def test_posted_and_edited_journals_go_where_that_is_asked_for(sandbox: Sandboxed) -> None:
+    """With both options a posted journal is voided, an edited draft deleted, and the day sent again."""
+    await two_journals(sandbox)
+    before = sorted(live_lines(sandbox))
+    sandbox.control("xero/post", {"journal_id": journal_with(sandbox, 1)["ManualJournalID"]})
+    edit(sandbox, 3)
+
+    gone = await withdraw(sandbox, include_posted=True, include_edited=True)
+
+    assert gone.state.is_completed(), gone.message
+    assert statuses(sandbox) == {1: "VOIDED", 3: "DELETED"}
+    told = gone.told.as_json()
+    assert (len(told["deleted"]), len(told["voided"]), told["refused"]) == (1, 1, [])
+
+    again = await sandbox.run(connection=two_lines_each(sandbox))
+
+    assert again.state.is_completed(), again.message
+    assert sorted(live_lines(sandbox)) == before
+
+
+async def test_a_lost_answer_is_no_failure(sandbox: Sandboxed) -> None:
+    """Where the answer to a deletion is lost, it is repeated under its key, and nothing else happens."""
+    await two_journals(sandbox)
+    sandbox.fault({"system": "xero", "method": "POST", "path": "ManualJournals", "kind": "drop_after"})
+
+    gone = await withdraw(sandbox)
+
+    assert gone.state.is_completed(), gone.message
+    assert set(statuses(sandbox).values()) == {"DELETED"}
+    assert len(gone.told.as_json()["deleted"]) == 2
+    sent = changes(sandbox)
+    assert len(sent) == 3
+    assert sent[0]["idempotency_key"] == sent[1]["idempotency_key"]
+
+
+async def test_an_answer_that_never_comes_is_settled_by_the_status(sandbox: Sandboxed) -> None:
+    """Where no answer comes at all, the journal is read: gone is gone, and what is there still is listed."""
+    await two_journals(sandbox)
+    lost = {"system": "xero", "method": "POST", "path": "ManualJournals"}
+    sandbox.fault({**lost, "kind": "drop_after"}, {**lost, "kind": "drop_before", "times": 0})
+
+    gone = await withdraw(sandbox, connection=two_lines_each(sandbox, retries=0))
+
+    assert gone.state.is_failed()
+    assert statuses(sandbox) == {1: "DELETED", 3: "DRAFT"}
+    assert len(gone.told.as_json()["deleted"]) == 1
+    (left,) = gone.told.as_json()["refused"]
+    assert "no clear answer" in left["reason"]
+
+
+@pytest.mark.parametrize("rests", [0, 4])
+@pytest.mark.parametrize("posted", [True, False])
+async def test_a_withdrawal_carried_out_late_is_our_own(
+    sandbox: Sandboxed, monkeypatch: pytest.MonkeyPatch, posted: bool, rests: int
+) -> None:
+    """A journal that goes seconds after Xero gave no answer is sent again by the next run of the date."""
+    # No eleven minutes: here nothing is carried out later than three seconds after it was asked for.
+    monkeypatch.setattr("flows.journals.send.KEY_DEAD", timedelta(seconds=8))
+    await two_journals(sandbox)
+    before = sorted(live_lines(sandbox))
+    if posted:
+        for journal in sandbox.xero_journals():
+            sandbox.control("xero/post", {"journal_id": journal["ManualJournalID"]})
+    sandbox.fault(late(3))
+
+    gone = await withdraw(sandbox, connection=two_lines_each(sandbox, retries=0), include_posted=True)
+
+    await asyncio.sleep(rests)
+    again = await sandbox.run(connection=two_lines_each(sandbox))
+
+    assert again.state.is_completed(), again.message
+    assert "voided" not in again.message
+    assert again.summary.tied_out is True
+    assert again.summary.journals_created == 2
+    await asyncio.sleep(4 - rests)
+    assert sorted(live_lines(sandbox)) == before
+    further = await sandbox.run(connection=two_lines_each(sandbox))
+    assert further.state.is_completed(), further.message
+    assert further.summary.journals_created == 0
+    assert gone.state.is_failed()
+    assert "no clear answer" in gone.told.as_json()["refused"][0]["reason"]
+    assert "A run of the date waits until that is known" in gone.message
+    assert "Run the command again in ten minutes" in gone.message
+
+
+async def test_a_second_withdrawal_finds_out_about_the_first(
+    sandbox: Sandboxed, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan names what was not answered, and a withdrawal waits for its end and tells that it is gone."""
+    monkeypatch.setattr("flows.journals.send.KEY_DEAD", timedelta(seconds=8))
+    await two_journals(sandbox)
+    sandbox.fault(late(3))
+    await withdraw(sandbox, connection=two_lines_each(sandbox, retries=0))
+
+    plan = await withdraw(sandbox, confirmed=False)
+    assert "1 journal was to be withdrawn, and Xero gave no clear answer" in plan.message
+    again = await withdraw(sandbox)
+
+    assert again.state.is_completed(), again.message
+    assert set(statuses(sandbox).values()) == {"DELETED"}
+    assert set(await states(home)) == {JournalState.WITHDRAWN}
+
+
+async def test_a_late_end_of_a_journal_unknown_to_the_record_is_our_own(
+    sandbox: Sandboxed, home: Path
+) -> None:
+    """Where the store was lost, what Xero is asked for is recorded all the same, and comes again."""
+    await two_journals(sandbox)
+    before = sorted(live_lines(sandbox))
+    for journal in sandbox.xero_journals():
+        sandbox.control("xero/post", {"journal_id": journal["ManualJournalID"]})
+    shutil.rmtree(home)
+    sandbox.fault({**late(1), "times": 2})
+    unanswered = two_lines_each(sandbox, retries=0)
+    await withdraw(sandbox, connection=unanswered, include_posted=True, include_edited=True)
+    assert await states(home) == [JournalState.WITHDRAWING] * 2
+    await asyncio.sleep(2)
+
+    again = await sandbox.run(connection=two_lines_each(sandbox))
+
+    assert again.state.is_completed(), again.message
+    assert sorted(live_lines(sandbox)) == before
+
+
+async def test_a_copy_that_was_voided_too_keeps_nothing_out(sandbox: Sandboxed) -> None:
+    """A copy of a journal that the withdrawal voids beside it counts as taken out by us, as that does."""
+    await two_journals(sandbox)
+    before = sorted(live_lines(sandbox))
+    copy = sandbox.control("xero/copy", {"journal_id": journal_with(sandbox, 1)["ManualJournalID"]})
+    for journal in sandbox.xero_journals():
+        sandbox.control("xero/post", {"journal_id": journal["ManualJournalID"]})
+
+    gone = await withdraw(sandbox, include_posted=True, include_edited=True)
+    assert gone.state.is_completed(), gone.message
+    assert copy["ManualJournalID"] in {one["manual_journal_id"] for one in gone.told.as_json()["voided"]}
+    again = await sandbox.run(connection=two_lines_each(sandbox))
+
+    assert again.state.is_completed(), again.message
+    assert sorted(live_lines(sandbox)) == before
+
+
+async def test_a_journal_that_xero_declines_is_listed_and_the_others_go(sandbox: Sandboxed) -> None:
+    """A journal that Xero will not delete, also when sent back whole, is listed with Xero's own reason."""
+    await two_journals(sandbox)
+    sandbox.fault({**refusal("The journal is linked to a report"), "times": 2})
+
+    gone = await withdraw(sandbox)
+
+    assert gone.state.is_failed()
+    assert statuses(sandbox) == {1: "DRAFT", 3: "DELETED"}
+    (left,) = gone.told.as_json()["refused"]
+    assert left["manual_journal_id"] == journal_with(sandbox, 1)["ManualJournalID"]
+    assert "The journal is linked to a report" in left["reason"]
+    assert "run the date again" in gone.message
+
+
+async def test_a_whole_journal_is_sent_where_a_status_alone_is_refused(sandbox: Sandboxed) -> None:
+    """Where Xero wants more than the new status, the journal goes back as it was read, and is deleted."""
+    await two_journals(sandbox)
+    sandbox.control("xero/options", {"status_only_updates": False})
+    before = [one["JournalLines"] for one in sandbox.xero_journals()]
+
+    gone = await withdraw(sandbox)
+
+    assert gone.state.is_completed(), gone.message
+    assert set(statuses(sandbox).values()) == {"DELETED"}
+
+    def without_ids(lines: list[list[dict[str, Any]]]) -> list[tuple[Any, ...]]:
+        return [(one["AccountCode"], one["LineAmount"], one["Description"]) for of in lines for one in of]
+
+    assert without_ids([one["JournalLines"] for one in sandbox.xero_journals()]) == without_ids(before)
+
+
+async def test_without_the_store_nothing_goes_until_the_date_was_run(sandbox: Sandboxed, home: Path) -> None:
+    """With the store lost nothing goes, the message says to run the date first, and then everything goes."""
+    await two_journals(sandbox)
+    shutil.rmtree(home)
+
+    refused = await withdraw(sandbox)
+
+    assert refused.state.is_failed()
+    assert set(statuses(sandbox).values()) == {"DRAFT"}
+    assert changes(sandbox) == []
+    assert "Run the date first" in refused.message
+    assert "not known" in refused.message
+
+    adopted = await sandbox.run(connection=two_lines_each(sandbox))
+    assert adopted.state.is_completed(), adopted.message
+    gone = await withdraw(sandbox)
+
+    assert gone.state.is_completed(), gone.message
+    assert set(statuses(sandbox).values()) == {"DELETED"}
+
+
+async def test_without_the_store_numbers_stay_taken(sandbox: Sandboxed, home: Path) -> None:
+    """What is taken out unknown to the store is recorded, so that its names are never used again."""
+    await two_journals(sandbox)
+    shutil.rmtree(home)
+    # The record alone must do: Xero may hide from its lists what was deleted.
+    sandbox.control("xero/options", {"list_deleted": False})
+    gone = await withdraw(sandbox, include_edited=True)
+    assert gone.state.is_completed(), gone.message
+
+    again = await sandbox.run(connection=two_lines_each(sandbox))
+
+    assert again.state.is_completed(), again.message
+    assert again.summary.journals_created == 2
+    names = [journal["Narration"] for journal in sandbox.xero_journals()]
+    assert len(names) == len(set(names)) == 4
+
+
+async def test_another_labels_and_another_days_journals_are_not_touched(sandbox: Sandboxed) -> None:
+    """Journals of another day or label, and those of people, stay as they are, whatever is asked for."""
+    await two_journals(sandbox)
+    other_day = DATE.replace(day=17)
+    sandbox.plant(
+        [
+            line(11, 1, created=f"{other_day}T12:00:00+00:00"),
+            line(12, 1, "CREDIT", created=f"{other_day}T12:00:00+00:00"),
+        ],
+        other_day,
+    )
+    assert (await sandbox.run(other_day)).state.is_completed()
+    labelled = two_lines_each(sandbox, label="acme-uk")
+    sandbox.plant([line(21, 3), line(22, 3, "CREDIT")])
+    assert (await sandbox.run(connection=labelled, name="acme")).state.is_completed()
+
+    gone = await withdraw(sandbox, include_posted=True, include_edited=True)
+
+    assert gone.state.is_completed(), gone.message
+    assert statuses(sandbox) == {1: "DELETED", 3: "DELETED", 11: "DRAFT", 21: "DRAFT"}
+
+
+async def test_a_renamed_journal_is_found_by_the_record(sandbox: Sandboxed) -> None:
+    """A journal whose name a person changed is found by its id: left as edited, gone where that is asked."""
+    await two_journals(sandbox)
+    journal = journal_with(sandbox, 1)
+    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "narration": "November, Mambu"})
+
+    left = await withdraw(sandbox)
+    assert statuses(sandbox) == {1: "DRAFT", 3: "DELETED"}
+    assert left.told.as_json()["refused"][0]["narration"] == "November, Mambu"
+
+    gone = await withdraw(sandbox, include_edited=True)
+    assert gone.state.is_completed(), gone.message
+    assert set(statuses(sandbox).values()) == {"DELETED"}
+
+
+async def test_a_lagging_list_neither_hides_nor_revives_a_journal(sandbox: Sandboxed) -> None:
+    """Where Xero's list lags, what was just sent is withdrawn, and what was withdrawn is sent again."""
+    two_units(sandbox)
+    sandbox.control("xero/options", {"read_lag_seconds": 600.0})
+    connection = two_lines_each(sandbox)
+    assert (await sandbox.run(connection=connection)).state.is_completed()
+
+    gone = await withdraw(sandbox)
+    assert gone.state.is_completed(), gone.message
+    assert set(statuses(sandbox).values()) == {"DELETED"}
+    again = await sandbox.run(connection=connection)
+
+    assert again.state.is_completed(), again.message
+    assert again.summary.journals_created == 2
+    assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
+
+
+async def test_a_list_that_shows_the_old_status_does_not_revive_a_journal(sandbox: Sandboxed) -> None:
+    """A list that still shows withdrawn drafts as drafts does not make a run believe that they are there."""
+    await two_journals(sandbox)
+    # From now on the list shows what was, and so the drafts.
+    sandbox.control("xero/options", {"read_lag_seconds": 600.0})
+    gone = await withdraw(sandbox)
+    assert gone.state.is_completed(), gone.message
+
+    again = await sandbox.run(connection=two_lines_each(sandbox))
+
+    assert again.state.is_completed(), again.message
+    assert again.summary.journals_created == 2
+    assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
+
+
+async def test_withdrawing_twice_is_harmless(sandbox: Sandboxed) -> None:
+    """A second withdrawal finds the day gone, says so, and writes nothing."""
+    await two_journals(sandbox)
+    await withdraw(sandbox)
+    sandbox.http.delete("/control/requests")
+
+    again = await withdraw(sandbox)
+
+    assert again.state.is_completed(), again.message
+    assert "gone from Xero already" in again.message
+    assert changes(sandbox) == []
+
+
+async def test_a_day_that_was_never_sent_has_nothing_to_withdraw(sandbox: Sandboxed) -> None:
+    """For a day without journals, a withdrawal completes and says that there is nothing."""
+    outcome = await withdraw(sandbox)
+    assert outcome.state.is_completed(), outcome.message
+    assert "nothing to withdraw" in outcome.message
+
+
+async def test_a_request_in_flight_is_settled_before_the_day_is_looked_at(sandbox: Sandboxed) -> None:
+    """A journal whose answer never came is first brought to a known end, and then withdrawn as well."""
+    two_units(sandbox)
+    rule = {"system": "xero", "method": "PUT", "kind": "504", "times": 0, "nth": 2}
+    sandbox.fault(rule)
+    first = await sandbox.run(connection=two_lines_each(sandbox, retries=0))
+    assert first.state.is_failed()
+    sandbox.http.delete("/control/faults")
+    plan = await withdraw(sandbox, confirmed=False)
+    assert "sent without an answer" in plan.message
+
+    gone = await withdraw(sandbox)
+
+    assert gone.state.is_completed(), gone.message
+    assert statuses(sandbox) == {1: "DELETED", 3: "DELETED"}
+
+
+async def test_a_used_up_limit_ends_it_and_tells_what_was_done(sandbox: Sandboxed, home: Path) -> None:
+    """When Xero's day limit ends in the middle, run and record say what went and what remains."""
+    await two_journals(sandbox)
+    rule = {"system": "xero", "method": "POST", "path": "ManualJournals", "kind": "429-day", "nth": 2}
+    sandbox.fault(rule)
+
+    stopped = await withdraw(sandbox)
+
+    assert stopped.state.is_failed()
+    assert "1 draft was deleted" in stopped.message
+    assert "until" in stopped.message
+    assert statuses(sandbox) == {1: "DELETED", 3: "DRAFT"}
+    assert len(stopped.told.as_json()["deleted"]) == len(stopped.told.as_json()["refused"]) == 1
+    async with store(home) as kept:
+        (organisation,) = {one.organisation for one in await _all_records(kept)}
+        records = await kept.journals(organisation, "default", DATE)
+    # Nobody could look at the first one since, so its end is still to be seen.
+    assert [one.state for one in records] == [JournalState.WITHDRAWING, JournalState.CONFIRMED]
+
+
+async def _all_records(kept: Store) -> list[Any]:
+    from sqlalchemy import select
+
+    from blocks.store.journals import _journals, _record
+
+    async with kept.database.begin() as database:
+        return [_record(row) for row in (await database.execute(select(_journals))).mappings().all()]
+
+
+async def test_a_day_long_past_is_found_by_its_booking_dates(
+    sandbox: Sandboxed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where too much has changed in Xero since the day, its booking dates are read, and that is said."""
+    await two_journals(sandbox)
+    later = DATE.replace(day=19)
+    made = {"created": f"{later}T12:00:00+00:00", "booked": f"{later}T00:00:00+00:00"}
+    sandbox.plant([line(11, 1, **made), line(12, 1, "CREDIT", **made)], later)
+    assert (await sandbox.run(later)).state.is_completed()
+    monkeypatch.setattr("flows.journals.read.MOST_JOURNALS", 2)
+
+    gone = await withdraw(sandbox)
+
+    assert gone.state.is_completed(), gone.message
+    assert statuses(sandbox) == {1: "DELETED", 3: "DELETED", 11: "DRAFT"}
+    assert f"only those of the booking dates {DATE} were looked at" in gone.message
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+async def test_each_run_leaves_its_page(sandbox: Sandboxed, confirmed: bool) -> None:
+    """The date's artifact has the message and every journal with what becomes of it."""
+    from prefect.artifacts import Artifact
+
+    await two_journals(sandbox)
+    outcome = await withdraw(sandbox, confirmed=confirmed)
+
+    left = await Artifact.aget(f"withdraw-{DATE}")
+    assert left is not None
+    page = str(left.data)
+    assert outcome.message in page
+    assert page.count("deleted |" if confirmed else "delete |") == 2
+
+
+@pytest.mark.parametrize("date", [dt.date.min, dt.date.max])
+async def test_a_date_beyond_all_books_is_wrong_use(sandbox: Sandboxed, date: dt.date) -> None:
+    """A date that cannot be asked for is refused by name, before Xero is asked for anything."""
+    from flows.journals.withdraw.flow import withdraw as flow
+
+    outcome = Outcome()
+    known = {"default": sandbox.connection()}
+    with lookup.provided(known), reports.observed_by(outcome):
+        outcome.state = await flow(date, confirmed=True, return_state=True)
+    assert isinstance(outcome.error, UsageError), outcome.message
+    assert f"date {date}" in outcome.message
+    assert sandbox.requests("xero", "GET") == []
+
+
+@pytest.mark.parametrize(
+    ("place", "stage", "safe"),
+    [
+        ({"method": "POST", "path": "ManualJournals"}, "remove", "What was taken out, or asked for, is"),
+        ({"method": "GET", "path": "ManualJournals$"}, "read", "Nothing was taken out of Xero."),
+    ],
+)
+async def test_a_withdrawal_that_was_killed_is_told_as_one_and_closed_by_the_next(
+    sandbox: Sandboxed,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    place: dict[str, str],
+    stage: str,
+    safe: str,
+) -> None:
+    """Killed, a withdrawal is told as a withdrawal, at the stage that it was at; the next one ends that."""
+    monkeypatch.setattr("flows.journals.send.KEY_DEAD", timedelta(seconds=2))
+    kept = DaybookStore(url=SecretStr(database.url), schema_name=database.schema)
+    connection = two_lines_each(sandbox, store=kept)
+    two_units(sandbox)
+    assert (await sandbox.run(connection=connection)).state.is_completed()
+    lease = await _killed(sandbox, connection, {"system": "xero", "kind": "hang", "times": 0, **place})
+    assert lease.stage == stage
+    # What a process leaves that is killed, and not only told to end.
+    async with kept.open() as store:
+        assert await store.leases.take(lease, only_one_here=False) is None
+
+    again = await withdraw(sandbox, connection=connection)
+
+    assert again.state.is_completed(), again.message
+    async with kept.open() as store:
+        (incident,) = await store.incidents.all("default")
+    (task,) = tasks(sandbox)
+    assert (incident.stage, incident.step, incident.resolved is None) == (stage, "died", False)
+    assert task["title"].startswith(f"Withdrawal of {DATE}: the run died [")
+    assert (task["status"], safe in task["description"]) == ("COMPLETED", True)
+    assert "Run the withdrawal again" in incident.remedy
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        assert await show(kept.open(), "default", None, only_open=False, as_json=False) == 0
+    assert f"Withdrawal, {DATE}: stopped at {stage} (died)" in shown.getvalue()
+
+
+async def _killed(sandbox: Sandboxed, connection: JournalConnection, hang: dict[str, Any]) -> Lease:
+    """Stop a withdrawal that hangs, and return the lease that it held then."""
+    known = [len(sandbox.http.get("/control/requests").json())]
+    sandbox.fault(hang)
+    running = asyncio.create_task(withdraw(sandbox, connection=connection))
+
+    async def held() -> Lease | None:
+        async with connection.store.open() as store:
+            return next(iter(await store.leases.of("journals", "default")), None)
+
+    async with asyncio.timeout(60):
+        while not any(one["fault"] for one in sandbox.http.get("/control/requests").json()[known[0] :]):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        lease = await held()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    sandbox.http.delete("/control/faults")
+    assert lease is not None
+    return lease

@@ -1,0 +1,338 @@
+"""One run per connection and day: the lease in the store, the lock beside it, and their heartbeat."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from textwrap import dedent
+from zoneinfo import ZoneInfo
+
+import pytest
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Failed
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from blocks.connections.journals import JournalConnection
+from blocks.mambu.credentials import MambuCredentials
+from blocks.store.block import DaybookStore
+from blocks.store.journals import Store
+from blocks.store.models import LEASE_LIFE, RENEWED_EVERY, Lease
+from blocks.xero.credentials import XeroCredentials
+from flows.days import Day
+from flows.journals.run import Night
+from flows.runtime.lease import _ASKED_EVERY, _lock, has_died, held
+from tests.helpers.clocks import START, StillClock
+
+DATE = date(2026, 11, 20)
+REPOSITORY = Path(__file__).parents[3]
+
+
+@dataclass
+class Run:
+    """A run of the day with a store of its own, and what it says."""
+
+    night: Night
+    clock: StillClock
+    owner: str
+    said: list[str] = field(default_factory=list)
+    waits: int = 0
+    found: list[Lease | None] = field(default_factory=list)
+    may_end: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def store(self) -> Store:
+        """Return its store."""
+        return self.night.store
+
+    @property
+    def inside(self) -> bool:
+        """Return whether it holds, or has held, the day."""
+        return bool(self.found)
+
+    async def leases(self) -> list[Lease]:
+        """Return the leases on record."""
+        return await self.store.leases.of("journals", "default")
+
+    async def hold(self) -> None:
+        """Hold the day until it may end."""
+        async with held(self.night, self.owner) as dead:
+            self.found.append(dead)
+            await self.may_end.wait()
+
+    async def asked_again(self, seconds: float) -> None:
+        """Let time pass while it waits, and return once it has asked for the day again."""
+        before = self.waits
+        self.clock.advance(seconds)
+        await until(lambda: self.waits > before or self.inside)
+
+
+@asynccontextmanager
+async def run(folder: Path, clock: StillClock, owner: str) -> AsyncIterator[Run]:
+    """Begin a run: everything of it but the day is there."""
+    block = DaybookStore(url=SecretStr(f"sqlite:///{folder / 'daybook.sqlite3'}"))
+    connection = JournalConnection(
+        mambu=MambuCredentials(base_url="https://mambu/api", api_key=SecretStr("key")),
+        xero=XeroCredentials(client_id="id", client_secret=SecretStr("secret")),
+        store=block,
+    )
+    async with block.open() as store:
+
+        async def progress(stage: str, _done: int, _total: int) -> None:
+            this.waits += stage == "wait"
+
+        mambu, xero = connection.mambu.get_client(), connection.xero.get_client()
+        said: list[str] = []
+        night = Night("default", connection, mambu, xero, store, clock, said.append, progress)
+        night.day, night.stage = Day(DATE, ZoneInfo("UTC")), "day"
+        this = Run(night, clock, owner, said)
+        yield this
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait in real time until something is so."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - some of it happens in threads and processes
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def holding(one: Run) -> AsyncIterator[asyncio.Task[None]]:
+    """Let a run hold the day, or wait for it, while the block lasts."""
+    task = asyncio.create_task(one.hold())
+    try:
+        await until(lambda: one.inside or one.waits > 0 or task.done())
+        yield task
+        one.may_end.set()
+        await asyncio.wait_for(task, 20)
+    finally:
+        task.cancel()
+
+
+async def died(one: Run) -> Lease:
+    """Let a run die with the day in its hands: its lock is free, its lease stands, and nobody renews it."""
+    async with held(one.night, one.owner):
+        lease, one.night.lease = one.night.lease, None
+    assert lease is not None
+    return lease
+
+
+async def test_a_day_is_held_by_one(tmp_path: Path, home: Path) -> None:
+    """While a run holds the day a second one waits, says for whom, and gets it when the first ends."""
+    clock = StillClock()
+    async with run(tmp_path, clock, "one") as one, run(tmp_path, clock, "two") as two:
+        async with holding(one):
+            assert one.found == [None]
+            assert await one.leases() == [one.night.lease]
+            second = asyncio.create_task(two.hold())
+            await until(lambda: two.waits == 1)
+            await two.asked_again(_ASKED_EVERY)
+            assert not two.inside
+            (said,) = two.said
+            assert said.startswith("2026-11-20 is held by the run one since 03:00:00 UTC (it is at day): ")
+        await two.asked_again(_ASKED_EVERY)
+        assert two.found == [None]
+        assert [lease.owner for lease in await two.leases()] == ["two"]
+        two.may_end.set()
+        await second
+        assert await two.leases() == []
+
+
+async def test_waiting_is_told_once_a_minute(tmp_path: Path, home: Path) -> None:
+    """A run that waits shows it at each try, and logs it once a minute."""
+    clock = StillClock()
+    async with run(tmp_path, clock, "one") as one, run(tmp_path, clock, "two") as two, holding(one):
+        waiting = asyncio.create_task(two.hold())
+        await until(lambda: two.waits == 1)
+        for _ in range(24):
+            await two.asked_again(_ASKED_EVERY)
+        assert (two.waits, len(two.said)) == (25, 3)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_runs_with_separate_stores_do_not_wait(tmp_path: Path, home: Path) -> None:
+    """Two runs of one day whose records are apart, or of two days, go on side by side."""
+    clock = StillClock()
+    async with (
+        run(tmp_path, clock, "one") as one,
+        run(tmp_path / "apart", clock, "two") as two,
+        run(tmp_path, clock, "three") as three,
+    ):
+        three.night.day = Day(DATE - timedelta(days=1), ZoneInfo("UTC"))
+        async with holding(one), holding(two), holding(three):
+            assert (one.found, two.found, three.found) == ([None], [None], [None])
+
+
+async def test_a_run_that_died_here_is_known_at_once(tmp_path: Path, home: Path) -> None:
+    """In the home of a run that died the next one has its day at once, and is handed the dead one's lease."""
+    clock = StillClock()
+    async with run(tmp_path, clock, "one") as one, run(tmp_path, clock, "two") as two:
+        lease = await died(one)
+        async with holding(two):
+            assert (two.found, two.waits) == ([lease], 0)
+            assert [found.owner for found in await two.leases()] == ["two"]
+
+
+async def test_a_run_that_died_elsewhere_is_known_by_its_silence(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In another home the next run waits until the dead one was not heard of for LEASE_LIFE."""
+    clock = StillClock()
+    async with run(tmp_path, clock, "one") as one, run(tmp_path, clock, "two") as two:
+        lease = await died(one)
+        monkeypatch.setenv("DAYBOOK_HOME", str(tmp_path / "another home"))
+        async with holding(two):
+            await two.asked_again(LEASE_LIFE.total_seconds() - _ASKED_EVERY)
+            assert not two.inside
+            await two.asked_again(_ASKED_EVERY)
+            assert two.found == [lease]
+
+
+async def test_a_killed_process_leaves_its_day_to_the_next(tmp_path: Path, home: Path) -> None:
+    """The day of a process that is killed belongs to nobody from that very moment on."""
+    script = f"""
+        import asyncio
+        from pathlib import Path
+        from tests.flows.test_lease import StillClock, held, run
+
+        async def main():
+            async with run(Path({str(tmp_path)!r}), StillClock(), "killed") as it:
+                async with held(it.night, it.owner):
+                    print("held", flush=True)
+                    await asyncio.sleep(60)
+
+        asyncio.run(main())
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", dedent(script), cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE
+    )
+    clock = StillClock()
+    try:
+        assert process.stdout is not None
+        assert await asyncio.wait_for(process.stdout.readline(), 60) == b"held\n"
+        async with run(tmp_path, clock, "next") as following, holding(following):
+            await following.asked_again(_ASKED_EVERY)
+            assert not following.inside
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+            await following.asked_again(_ASKED_EVERY)
+            assert [lease.owner for lease in following.found if lease] == ["killed"]
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_the_heartbeat_renews_the_lease(tmp_path: Path, home: Path) -> None:
+    """While a run lives its lease is renewed in time, with the stage that the run is at."""
+    clock = StillClock()
+    async with run(tmp_path, clock, "one") as one, holding(one):
+        for beat, stage in enumerate(("extract", "send", "send", "confirm"), start=1):
+            one.night.stage = stage
+            clock.advance(RENEWED_EVERY.total_seconds())
+            await heard_of(one, beat)
+            (lease,) = await one.leases()
+            assert (lease.owner, lease.stage, lease.taken_at) == ("one", stage, START)
+    assert RENEWED_EVERY * 2 < LEASE_LIFE
+
+
+async def heard_of(one: Run, beat: int) -> None:
+    """Wait until a run's lease was renewed for so many times."""
+    async with asyncio.timeout(20):
+        while [lease.renewed_at for lease in await one.leases()] != [START + beat * RENEWED_EVERY]:
+            pass
+
+
+async def test_a_lease_that_was_taken_over_is_noticed(tmp_path: Path, home: Path) -> None:
+    """A run whose day was taken over says so at its next heartbeat, and leaves the other's lease alone."""
+    clock = StillClock()
+    async with run(tmp_path, clock, "one") as one:
+        async with holding(one):
+            at = START + LEASE_LIFE
+            other = Lease("journals", "default", DATE, "two", "elsewhere", "day", at, at)
+            assert await one.store.leases.take(other, only_one_here=False) == one.night.lease
+            clock.advance(RENEWED_EVERY.total_seconds())
+            await until(lambda: bool(one.said))
+            assert one.said == ["Another run has taken 2026-11-20 over."]
+        assert await one.leases() == [other]
+
+
+async def test_a_heartbeat_survives_the_store(tmp_path: Path, home: Path) -> None:
+    """A run whose store is out of order for a while goes on, renews its lease later, and ends."""
+    clock = StillClock()
+    async with run(tmp_path, clock, "one") as one:
+        async with holding(one):
+            await rename(one.store, "leases", "away")
+            clock.advance(RENEWED_EVERY.total_seconds())
+            await until(lambda: bool(one.said))
+            assert one.said[0].endswith("This run goes on as long as it does not need it.")
+            await rename(one.store, "away", "leases")
+            clock.advance(RENEWED_EVERY.total_seconds())
+            await heard_of(one, 2)
+            await rename(one.store, "leases", "away")
+        await rename(one.store, "away", "leases")
+        assert [lease.owner for lease in await one.leases()] == ["one"]
+
+
+async def rename(store: Store, table: str, name: str) -> None:
+    """Rename a table, so that the store misses it."""
+    async with store.database.begin() as connection:
+        await connection.execute(text(f"ALTER TABLE {table} RENAME TO {name}"))
+
+
+@pytest.mark.parametrize("after", [0.0, 0.002, 0.005, None])
+async def test_a_run_that_gives_up_leaves_nothing(tmp_path: Path, home: Path, after: float | None) -> None:
+    """A run that is cancelled while it takes the day, or waits for it, keeps neither the day nor the lock."""
+    clock = StillClock()
+    async with run(tmp_path, clock, "one") as one, run(tmp_path, clock, "two") as two:
+        if after is None:
+            async with holding(one):
+                waiting = asyncio.create_task(two.hold())
+                await until(lambda: two.waits == 1)
+                waiting.cancel()
+                await asyncio.gather(waiting, return_exceptions=True)
+        else:
+            taking = asyncio.create_task(two.hold())
+            await asyncio.sleep(after)
+            taking.cancel()
+            await asyncio.gather(taking, return_exceptions=True)
+        assert await one.leases() == []
+        lease = await died(one)
+        two.waits, two.found = 0, []
+        async with holding(two):
+            assert (two.found, two.waits) == ([lease], 0)
+
+
+async def test_a_run_without_the_lock_says_nothing_of_where_it_is(tmp_path: Path, home: Path) -> None:
+    """A run that could not have the lock beside the store is not taken for dead by who has it later."""
+    async with run(tmp_path, StillClock(), "one") as one:
+        with _lock(one.night):
+            async with holding(one):
+                (lease,) = await one.leases()
+    assert lease.place == ""
+
+
+@pytest.mark.parametrize(("end", "dead"), [(Completed, False), (Failed, False), (Cancelled, True)])
+async def test_a_run_that_prefect_saw_end_by_itself_has_not_died(
+    prefect: None, end: Callable[[], State[None]], *, dead: bool
+) -> None:
+    """A lease that a completed or failed run left behind is not that of a run that died."""
+
+    @flow(name="a run")
+    async def ended() -> State[None]:
+        return end()
+
+    @flow(name="the next run")
+    async def later(owner: str) -> bool:
+        return await has_died(Lease("journals", "default", DATE, owner, "", "send", START, START))
+
+    state = await ended(return_state=True)
+    assert await later(str(state.state_details.flow_run_id)) is dead

@@ -1,0 +1,81 @@
+"""The databases that tests of the store run on, a record to keep there, and jobs that run at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+
+import asyncpg
+
+from blocks.store.block import open_store
+from blocks.store.journals import Store
+from blocks.store.models import JournalRecord
+
+POSTGRES = os.environ.get("DAYBOOK_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
+AT = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+DAY = date(2026, 11, 20)
+
+
+class Database(NamedTuple):
+    """Where a test's tables are; `kind` is sqlite or postgresql."""
+
+    kind: str
+    url: str
+    schema: str | None
+
+    def store(self) -> Store:
+        """Return a store with an engine of its own."""
+        return open_store(self.url, schema=self.schema)
+
+
+async def on_postgres(*statements: str) -> None:
+    """Run statements on PostgreSQL."""
+    connection = await asyncpg.connect(POSTGRES, timeout=5)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def record(number: int = 1, **other: object) -> JournalRecord:
+    """Return the record of a journal, with other values where they are given."""
+    made = JournalRecord(
+        organisation="org",
+        narration=f"N | {number}",
+        generation=0,
+        connection="default",
+        day=DAY,
+        booking_date=date(2026, 11, 18),
+        number=number,
+        request_key=f"key-{number}",
+        digest="d" * 64,
+        lines=250,
+        debits="123456789012345678.90",
+    )
+    return replace(made, **other)  # type: ignore[arg-type]
+
+
+def at_once(*jobs: Callable[[], Coroutine[object, object, None]]) -> list[BaseException]:
+    """Run each job in a thread with an event loop of its own, all released together; return failures."""
+    ready = threading.Barrier(len(jobs))
+    failures: list[BaseException] = []
+
+    def run(job: Callable[[], Coroutine[object, object, None]]) -> None:
+        try:
+            ready.wait(10)
+            asyncio.run(job())
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return failures
