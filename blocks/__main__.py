@@ -80,7 +80,7 @@ def upgrade(name: str) -> None:
 def keep_database_private() -> None:
     """Take the rights of others off Prefect's database on this machine; an earlier program may have made it.
 
-    What is made from now on is private anyhow: see blocks.command_line.
+    What is made from now on is private anyhow: see blocks.process.
     """
     from prefect.settings import get_current_settings
     from sqlalchemy import make_url

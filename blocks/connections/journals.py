@@ -27,7 +27,7 @@ class JournalConnection(Block):
 
     Example:
         ```python
-        from blocks.connections import JournalConnection
+        from blocks.connections.journals import JournalConnection
 
         connection = JournalConnection.load("BLOCK_NAME")
         ```

@@ -45,7 +45,7 @@ class PaymentConnection(Block):
 
     Example:
         ```python
-        from blocks.payment_connection import PaymentConnection
+        from blocks.connections.payments import PaymentConnection
 
         connection = PaymentConnection.load("BLOCK_NAME")
         ```

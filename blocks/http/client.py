@@ -33,11 +33,11 @@ from blocks.http.models import (
     LARGEST_ANSWER_BYTES,
     READ_SECONDS,
     Answer,
+    ApiProfile,
     Authorisation,
     Call,
-    Manners,
-    _limit_named,
     failure,
+    limit_named,
 )
 from blocks.http.rate_limit import Pacer
 from blocks.http.retry import Patience, repeating
@@ -57,7 +57,7 @@ class Transport:
     def __init__(
         self,
         base_url: str,
-        manners: Manners,
+        profile: ApiProfile,
         authorisation: Authorisation,
         *,
         attempts: int = 5,
@@ -67,18 +67,18 @@ class Transport:
         notice: Callable[[str], None] | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self.system = manners.system
+        self.system = profile.system
         self.calls = 0
         self.refused_as_too_many = 0
         self.there = ClockThere()
-        self._manners = manners
+        self._profile = profile
         self._authorisation = authorisation
         self._attempts = attempts
         self._pacer = pacer
         self._clock = clock or SystemClock()
         self._notice = notice or _logger.warning
         self.patience = patience or Patience()
-        self._client = new_http_client(base_url, http, manners.read_seconds)
+        self._client = new_http_client(base_url, http, profile.read_seconds)
 
     async def __aenter__(self) -> Self:
         return self
@@ -110,7 +110,7 @@ class Transport:
                 self._attempts,
                 self._clock,
                 self._notice,
-                self._manners.key_life,
+                self._profile.key_life,
                 self.patience,
             ):
                 with attempt:
@@ -142,7 +142,7 @@ class Transport:
 
     async def _once(self, call: Call, read: Callable[[Answer], T]) -> T:
         answer = await self.single(call)
-        error = failure(call, answer, self._manners, self._clock.now())
+        error = failure(call, answer, self._profile, self._clock.now())
         if error is None:
             try:
                 return read(answer)
@@ -152,8 +152,8 @@ class Transport:
                 raise
         if answer.status == 429:
             self.refused_as_too_many += 1
-            if self._pacer and _limit_named(answer).startswith("concurrent"):
-                self._pacer.crowded()
+            if self._pacer and limit_named(answer).startswith("concurrent"):
+                self._pacer.reduce_concurrency()
         raise error
 
     async def _send(self, call: Call) -> tuple[Answer, Mapping[str, str]]:
@@ -162,7 +162,7 @@ class Transport:
             if (
                 call.writes
                 and call.first_sent
-                and self._clock.now() >= call.first_sent + self._manners.key_life
+                and self._clock.now() >= call.first_sent + self._profile.key_life
             ):
                 raise UnknownOutcome(
                     f"{self.system}: {call.method} {call.path} was not repeated: its idempotency key may be "
@@ -177,8 +177,8 @@ class Transport:
                 )
             self.calls += 1
             asked = self._clock.now()
-            answer = await exchange(self._client, self._manners, call, {**used, **call.headers})
-            if said := self._manners.time_stated(answer):
+            answer = await exchange(self._client, self._profile, call, {**used, **call.headers})
+            if said := self._profile.time_stated(answer):
                 self.there.note(said, asked, self._clock.now())
             if answer.status < 500 and answer.status != 429:
                 self.patience.answered()
@@ -203,7 +203,7 @@ def new_http_client(
 
 
 async def exchange(
-    client: httpx.AsyncClient, manners: Manners, call: Call, headers: Mapping[str, str]
+    client: httpx.AsyncClient, profile: ApiProfile, call: Call, headers: Mapping[str, str]
 ) -> Answer:
     """Send a call once and read its answer, within the bounds of time and size that the manners set.
 
@@ -211,17 +211,17 @@ async def exchange(
     or not in time, and UnusableAnswer for one that is too large or compressed otherwise than was asked.
     For a write, each of the last two is an UnknownOutcome.
     """
-    where = f"{manners.system}: {call.method} {call.path}"
+    where = f"{profile.system}: {call.method} {call.path}"
     try:
-        async with asyncio.timeout(manners.total_seconds):
+        async with asyncio.timeout(profile.total_seconds):
             return await _exchange(
-                client, call, headers, where, manners.largest_answer or LARGEST_ANSWER_BYTES
+                client, call, headers, where, profile.largest_answer or LARGEST_ANSWER_BYTES
             )
     except TimeoutError:
         # No connection takes that long to come about: what timed out was on its way.
         kind = UnknownOutcome if call.writes else Unavailable
         failed: CallFailed = kind(
-            f"{where}: the answer was not complete after {manners.total_seconds:g} seconds."
+            f"{where}: the answer was not complete after {profile.total_seconds:g} seconds."
         )
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeEncodeError) as error:
         failed = _unanswered(call, error, where, client.base_url.host)

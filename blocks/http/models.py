@@ -88,7 +88,7 @@ class Authorisation(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class ApiProfile:
     """The part of the policy that differs between systems.
 
     How a system words its refusals, for how long after its first use an idempotency key surely lives,
@@ -107,22 +107,22 @@ class Manners:
     time_stated: Callable[[Answer], datetime | None] = lambda answer: date_of(answer.headers)
 
 
-def failure(call: Call, answer: Answer, manners: Manners, now: datetime) -> CallFailed | None:
+def failure(call: Call, answer: Answer, profile: ApiProfile, now: datetime) -> CallFailed | None:
     """Say what an answer means: None for success, else the error to raise."""
     status = answer.status
     if 200 <= status < 300:
         return None
-    reasons = manners.reasons(answer)
-    said = "; ".join(reasons)[:1000].rstrip(".") or f"no reason that {manners.system} words"
-    where = f"{manners.system}: {call.method} {call.path} was answered {status}"
-    hint = (call.if_forbidden if status == 403 else "") or manners.hint(answer)
+    reasons = profile.reasons(answer)
+    said = "; ".join(reasons)[:1000].rstrip(".") or f"no reason that {profile.system} words"
+    where = f"{profile.system}: {call.method} {call.path} was answered {status}"
+    hint = (call.if_forbidden if status == 403 else "") or profile.hint(answer)
     text = f"{where}: {said}. {hint}".strip()
     if status in {401, 403}:
         return NotAllowed(text, status=status)
     if status == 404:
         return NotFound(text, status=status)
     if status == 429:
-        return _too_many(answer, text, manners.system, now)
+        return _too_many(answer, text, profile.system, now)
     if status >= 500 or status == 408:
         wait = retry_after(answer.headers, now)
         return (UnknownOutcome if call.writes else Unavailable)(text, status=status, retry_after_seconds=wait)
@@ -133,7 +133,7 @@ def failure(call: Call, answer: Answer, manners: Manners, now: datetime) -> Call
 
 def _too_many(answer: Answer, text: str, system: str, now: datetime) -> CallFailed:
     wait = retry_after(answer.headers, now)
-    if _limit_named(answer).startswith("day") or (wait or 0) > LONGEST_WAIT_SECONDS:
+    if limit_named(answer).startswith("day") or (wait or 0) > LONGEST_WAIT_SECONDS:
         resume_at = now + timedelta(seconds=wait if wait is not None else 24 * 3600)
         return ResumeLater(
             f"{system} takes no further calls until {resume_at:%Y-%m-%d %H:%M} UTC: its limit is used up.",
@@ -143,7 +143,7 @@ def _too_many(answer: Answer, text: str, system: str, now: datetime) -> CallFail
     return Throttled(text, status=429, retry_after_seconds=wait)
 
 
-def _limit_named(answer: Answer) -> str:
+def limit_named(answer: Answer) -> str:
     return answer.headers.get("X-Rate-Limit-Problem", "").strip().lower()
 
 

@@ -82,7 +82,7 @@ class Pacer:
         if day is not None:
             self._day_left = day
 
-    def crowded(self) -> None:
+    def reduce_concurrency(self) -> None:
         """Lower the number of parallel calls after the system refused one as concurrent."""
         self._parallel = max(1, self._parallel - 1)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Self
 
 from blocks.http.client import Transport
-from blocks.http.models import Call, Manners
+from blocks.http.models import ApiProfile, Call
 from blocks.infor_ln.answers import LNAnswer, ln_answer, reasons
 from blocks.infor_ln.token import IonToken
 
@@ -60,7 +60,7 @@ class InforLNClient:
         self._token.forget()
 
 
-MANNERS = Manners(
+PROFILE = ApiProfile(
     "Infor LN",
     reasons,
     read_seconds=READ_SECONDS,

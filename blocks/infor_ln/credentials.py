@@ -17,8 +17,8 @@ from blocks.http.client import Transport
 from blocks.http.models import NOT_THE_JSON
 from blocks.http.retry import Patience
 from blocks.http.urls import LOGO_URL, checked_base_url, documentation_url
-from blocks.infor_ln.client import MANNERS, InforLNClient
-from blocks.infor_ln.token import JSON, TOKEN_MANNERS, ClientLogin, IonToken
+from blocks.infor_ln.client import PROFILE, InforLNClient
+from blocks.infor_ln.token import JSON, TOKEN_PROFILE, ClientLogin, IonToken
 
 # Key of an .ionapi file: the block's field. The file's other keys (cn, dt, oa, or, ev, v) are of no use here.
 IONAPI_KEYS = {
@@ -39,7 +39,7 @@ class InforLNCredentials(CredentialsBlock):
 
     Example:
         ```python
-        from blocks.infor_ln import InforLNCredentials
+        from blocks.infor_ln.credentials import InforLNCredentials
 
         ln = InforLNCredentials.load("BLOCK_NAME")
         ```
@@ -138,7 +138,7 @@ class InforLNCredentials(CredentialsBlock):
         time = clock or SystemClock()
         asking = Transport(
             self.authorisation_url,
-            TOKEN_MANNERS,
+            TOKEN_PROFILE,
             ClientLogin(self.client_id, self.client_secret),
             attempts=attempts,
             clock=time,
@@ -149,7 +149,7 @@ class InforLNCredentials(CredentialsBlock):
         token = IonToken(asking, f"{self.authorisation_url}/{self.token_path}", self._grant(), time)
         transport = Transport(
             self.base_url,
-            MANNERS,
+            PROFILE,
             token,
             attempts=1,
             clock=time,

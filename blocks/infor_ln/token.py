@@ -15,7 +15,7 @@ from blocks.clock import Clock
 from blocks.errors import NotAllowed, Rejected, Terminal, Transient, Unavailable
 from blocks.http.auth import LARGEST_TOKEN_ANSWER, REFUSED, TOKEN_SECONDS, oauth_word, renew_at
 from blocks.http.client import Transport
-from blocks.http.models import NOT_THE_JSON, Answer, Call, Manners
+from blocks.http.models import NOT_THE_JSON, Answer, ApiProfile, Call
 from blocks.infor_ln.answers import GOOD_TOKEN_REFUSED, NoToken
 
 # A token lives for about two hours; it is renewed this long before its end.
@@ -29,7 +29,7 @@ def _hint(answer: Answer) -> str:
     return "Check that the .ionapi file is current: its keys may have been revoked or replaced."
 
 
-TOKEN_MANNERS = Manners(
+TOKEN_PROFILE = ApiProfile(
     "Infor's token service",
     oauth_word,
     _hint,

@@ -62,7 +62,7 @@ _title_decoder = msgspec.json.Decoder(_Titled)
 _task_decoder = msgspec.json.Decoder(MambuTask)
 
 
-def _page(answer: Answer) -> Page:
+def read_page(answer: Answer) -> Page:
     following = answer.headers.get("Items-Next-Cursor")
     try:
         lines = _page_decoder.decode(answer.body)
@@ -149,7 +149,7 @@ def _problem(line: object) -> str:
     return "; ".join(problems)
 
 
-def _stated_total(answer: Answer) -> int:
+def read_stated_total(answer: Answer) -> int:
     value = answer.headers.get("Items-Total", "")
     if value.isdecimal() and (len(value) > len(str(MOST_LINES)) or int(value) > MOST_LINES):
         raise UnusableAnswer(
@@ -164,7 +164,7 @@ def _stated_total(answer: Answer) -> int:
     return int(value)
 
 
-def _organisation(answer: Answer) -> Organisation:
+def read_organisation(answer: Answer) -> Organisation:
     try:
         found = msgspec.json.decode(answer.body, type=_OrganisationAnswer)
     except NOT_THE_JSON as error:
@@ -173,14 +173,14 @@ def _organisation(answer: Answer) -> Organisation:
     return Organisation(found.time_zone, currency)
 
 
-def _task(answer: Answer) -> MambuTask:
+def read_task(answer: Answer) -> MambuTask:
     try:
         return _task_decoder.decode(answer.body)
     except NOT_THE_JSON as error:
         raise _garbled("a task", answer, error) from None
 
 
-def _raw_task(answer: Answer) -> dict[str, msgspec.Raw]:
+def read_raw_task(answer: Answer) -> dict[str, msgspec.Raw]:
     try:
         task = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
         _task_decoder.decode(answer.body)
@@ -189,7 +189,7 @@ def _raw_task(answer: Answer) -> dict[str, msgspec.Raw]:
     return task
 
 
-def _tasks_titled(answer: Answer, marker: str) -> tuple[list[str | None], list[MambuTask]]:
+def read_tasks_titled(answer: Answer, marker: str) -> tuple[list[str | None], list[MambuTask]]:
     """Return the keys of a page's tasks, and those whose title has the marker; only these are read whole."""
     try:
         items = _items_decoder.decode(answer.body)
@@ -219,7 +219,7 @@ class _Errors(msgspec.Struct):
     return_status: str | None = msgspec.field(name="returnStatus", default=None)
 
 
-def _reasons(answer: Answer) -> tuple[str, ...]:
+def reasons(answer: Answer) -> tuple[str, ...]:
     if not answer.is_json:
         return ()
     try:

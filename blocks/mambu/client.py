@@ -15,15 +15,15 @@ import msgspec
 from blocks.dates import utc_text
 from blocks.errors import CallFailed, NotAllowed, Rejected, UnusableAnswer
 from blocks.http.client import Transport
-from blocks.http.models import Answer, Call, Manners
+from blocks.http.models import Answer, ApiProfile, Call
 from blocks.mambu.answers import (
-    _organisation,
-    _page,
-    _raw_task,
-    _reasons,
-    _stated_total,
-    _task,
-    _tasks_titled,
+    read_organisation,
+    read_page,
+    read_raw_task,
+    read_stated_total,
+    read_task,
+    read_tasks_titled,
+    reasons,
 )
 from blocks.mambu.models import MOST_LINES, MambuTask, Organisation, Page
 
@@ -60,7 +60,7 @@ class MambuClient:
         """
         try:
             return await self.transport.call(
-                Call("GET", "setup/organization", headers=_HEADERS), _organisation
+                Call("GET", "setup/organization", headers=_HEADERS), read_organisation
             )
         except NotAllowed as error:
             if error.status == 403:
@@ -69,7 +69,7 @@ class MambuClient:
 
     async def count_lines(self, after: datetime, before: datetime) -> int:
         """Return how many lines Mambu states to have been created between two instants."""
-        return await self._search(after, before, {"offset": "0", "limit": "1"}, _stated_total)
+        return await self._search(after, before, {"offset": "0", "limit": "1"}, read_stated_total)
 
     async def journal_lines(
         self, after: datetime, before: datetime, *, most: int = MOST_LINES
@@ -86,7 +86,7 @@ class MambuClient:
         """
         cursor, used, came = "_", {"_"}, 0
         while cursor:
-            page = await self._search(after, before, {"cursor": cursor, "limit": str(PAGE_LINES)}, _page)
+            page = await self._search(after, before, {"cursor": cursor, "limit": str(PAGE_LINES)}, read_page)
             yield page
             # A page without lines counts as a full one, so that these end too.
             came += len(page.lines) + len(page.unreadable) or PAGE_LINES
@@ -107,7 +107,7 @@ class MambuClient:
         headers = {**_JSON_HEADERS, "Idempotency-Key": key}
         content = msgspec.json.encode(task)
         call = _task_call("POST", "tasks", headers, content=content, writes=True)
-        return await self.transport.call(call, _task)
+        return await self.transport.call(call, read_task)
 
     async def find_tasks(self, marker: str) -> list[MambuTask]:
         """Return the tasks, open or completed, whose title contains a marker."""
@@ -116,7 +116,7 @@ class MambuClient:
         for offset in range(0, MOST_TASKS, PAGE_LINES):
             params = {"offset": str(offset), "limit": str(PAGE_LINES), "paginationDetails": "ON"}
             call = _task_call("GET", "tasks", params=params)
-            keys, page = await self.transport.call(call, lambda answer: _tasks_titled(answer, marker))
+            keys, page = await self.transport.call(call, lambda answer: read_tasks_titled(answer, marker))
             # By key: a task created meanwhile can push others onto the next page.
             found |= {task.encoded_key: task for task in page}
             if len(keys) != PAGE_LINES:
@@ -143,7 +143,7 @@ class MambuClient:
             # Mambu does not say in public how a task is changed: the second way is to put it back whole.
             if not (isinstance(error, Rejected) or error.status == 501):
                 raise
-            task = await self.transport.call(_task_call("GET", path), _raw_task)
+            task = await self.transport.call(_task_call("GET", path), read_raw_task)
             if any(msgspec.json.decode(task.get(name, b"null")) != value for name, value in fields.items()):
                 await self.transport.call(_task_change("PUT", path, {**task, **fields}), lambda _answer: None)
 
@@ -209,4 +209,4 @@ def _hint(answer: Answer) -> str:
     return ""
 
 
-MANNERS = Manners("Mambu", _reasons, _hint, KEY_LIFE)
+PROFILE = ApiProfile("Mambu", reasons, _hint, KEY_LIFE)

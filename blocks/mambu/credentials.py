@@ -15,7 +15,7 @@ from blocks.http.client import Transport
 from blocks.http.models import Answer
 from blocks.http.retry import Patience
 from blocks.http.urls import LOGO_URL, checked_base_url, documentation_url
-from blocks.mambu.client import MANNERS, MambuClient
+from blocks.mambu.client import PROFILE, MambuClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class MambuCredentials(CredentialsBlock):
 
     Example:
         ```python
-        from blocks.mambu import MambuCredentials
+        from blocks.mambu.credentials import MambuCredentials
 
         mambu = MambuCredentials.load("BLOCK_NAME")
         ```
@@ -102,7 +102,7 @@ class MambuCredentials(CredentialsBlock):
         return MambuClient(
             Transport(
                 self.base_url,
-                MANNERS,
+                PROFILE,
                 authorisation,
                 attempts=attempts,
                 clock=clock,

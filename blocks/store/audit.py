@@ -1,6 +1,6 @@
 """The audit table of the payments, and the windows that were collected, in the store.
 
-What may become of a row is decided in blocks.audit_rows; here it is read, changed and kept. No change is
+What may become of a row is decided in blocks.store.audit_rows; here it is read, changed and kept. No change is
 answered before it is committed; those that come while another is being committed wait for it, and then
 share a transaction.
 """
@@ -45,7 +45,7 @@ from blocks.store.database import (
     instant_text,
     metadata,
     rows,
-    to_its_end,
+    uncancellable,
 )
 from blocks.store.leases import require
 from blocks.store.models import CollectedWindow, Lease
@@ -131,7 +131,7 @@ class Audit:
         self._waiting: list[_Change] = []
         self._turn = asyncio.Lock()
 
-    @to_its_end
+    @uncancellable
     async def posting(
         self, entry: Entry, message: str, run_id: str, at: datetime, lease: Lease | None = None
     ) -> AuditRow:
@@ -143,17 +143,17 @@ class Audit:
             entry.key, lambda held: rules.posting(held, entry, message, run_id, at), lease
         )
 
-    @to_its_end
+    @uncancellable
     async def posted_again(self, key: Key, at: datetime, lease: Lease | None = None) -> AuditRow:
         """Count a further post of the same run. Raises LeaseLost."""
         return await self._change(key, lambda held: rules.posted_again(_known(held, key), at), lease)
 
-    @to_its_end
+    @uncancellable
     async def settled(self, key: Key, result: Result, at: datetime) -> AuditRow:
         """Write down how a document's posting ended, and return the row as it now stands."""
         return await self._change(key, lambda held: rules.settled(_known(held, key), result, at))
 
-    @to_its_end
+    @uncancellable
     async def noted(
         self,
         entry: Entry,
@@ -171,7 +171,7 @@ class Audit:
             entry.key, lambda held: rules.noted(held, entry, status, reason, run_id, at), lease
         )
 
-    @to_its_end
+    @uncancellable
     async def discard(self, key: Key, who: str, reason: str, at: datetime) -> AuditRow:
         """Close a document on a person's word. Raises UsageError where there is none."""
         return await self._change(key, lambda held: rules.discarded(_there(held, key), who, reason, at))
@@ -198,7 +198,7 @@ class Audit:
         waiting = [row for row in rows if rules.waits_from_before_start(row)]
         return sorted(waiting, key=lambda row: (str(row.entry.day), row.key))
 
-    @to_its_end
+    @uncancellable
     async def undiscard(self, key: Key, who: str, at: datetime) -> AuditRow:
         """Reopen a document on a person's word. Raises UsageError where there is none."""
         return await self._change(key, lambda held: rules.undiscarded(_there(held, key), who, at))
@@ -242,7 +242,7 @@ class Audit:
         found = await self.rows(connection, discarded=True)
         return [row for row in found if rules.decided(row)]
 
-    @to_its_end
+    @uncancellable
     async def carry_over(self, others: Collection[AuditRow]) -> int:
         """Take over what people have decided in another store; return of how many documents they did.
 
@@ -254,13 +254,13 @@ class Audit:
         )
         return sum(row != before.get(row.key) for row in taken)
 
-    @to_its_end
+    @uncancellable
     async def rows_of(self, keys: Collection[Key]) -> dict[Key, AuditRow]:
         """Return the rows there are of some keys."""
         async with self._database.begin() as database:
             return await _rows(database, keys)
 
-    @to_its_end
+    @uncancellable
     async def rows(
         self,
         connection: str,
@@ -282,7 +282,7 @@ class Audit:
         async with self._database.begin() as database:
             return await _selected(database, and_(*wanted))
 
-    @to_its_end
+    @uncancellable
     async def find(self, connection: str, kind: Kind, xero_id: str) -> AuditRow | None:
         """Return the row of a connection that a person means by a key."""
         wanted = and_(_audit.c.connection == connection, _audit.c.kind == kind, _audit.c.xero_id == xero_id)
@@ -290,7 +290,7 @@ class Audit:
             found = await _selected(database, wanted)
         return found[0] if found else None
 
-    @to_its_end
+    @uncancellable
     async def to_look_at_again(self, organisation: str) -> list[AuditRow]:
         """Return the rows that later runs look at again, however long ago their windows were."""
         wanted = and_(
@@ -302,7 +302,7 @@ class Audit:
         async with self._database.begin() as database:
             return await _selected(database, wanted)
 
-    @to_its_end
+    @uncancellable
     async def prepayments_seen_to(self, organisation: str) -> list[AuditRow]:
         """Return the rows of the prepayments that LN has, whatever became of them since, or people closed."""
         closed = and_(_audit.c.discarded.is_(True), _audit.c.discarded_by != rules.CONNECTOR)
@@ -314,7 +314,7 @@ class Audit:
         async with self._database.begin() as database:
             return await _selected(database, wanted)
 
-    @to_its_end
+    @uncancellable
     async def allocations_of(self, organisation: str, prepayment_ids: Collection[str]) -> list[AuditRow]:
         """Return the rows of allocations of prepayments: one that is removed just vanishes from Xero."""
         ids = sorted(set(prepayment_ids))
@@ -326,7 +326,7 @@ class Audit:
                 found += await _selected(database, mine)
         return found
 
-    @to_its_end
+    @uncancellable
     async def last_window(self, connection: str, organisation: str = "") -> CollectedWindow | None:
         """Return the window up to whose end a connection's changes in Xero were collected.
 
@@ -344,7 +344,7 @@ class Audit:
         last = await self.last_window(connection)
         return last.until if last else None
 
-    @to_its_end
+    @uncancellable
     async def first_since(self, connection: str, organisation: str = "") -> datetime | None:
         """Return where the first of a connection's windows began; None before there was one.
 
@@ -358,7 +358,7 @@ class Audit:
             found = await rows(database, query.limit(1), _windows, _window)
         return found[0].since if found else None
 
-    @to_its_end
+    @uncancellable
     async def advance(self, window: CollectedWindow, collected: Collection[Key], at: datetime) -> None:
         """Record that a window was collected whole. Raises Refusal where a collected item has no row.
 

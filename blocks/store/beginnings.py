@@ -23,7 +23,7 @@ from blocks.store.database import (
     instant_text,
     metadata,
     rows,
-    to_its_end,
+    uncancellable,
 )
 from blocks.store.models import Beginning
 
@@ -45,13 +45,13 @@ class Beginnings:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    @to_its_end
+    @uncancellable
     async def of(self, connection: str) -> Beginning:
         """Return what is said of a connection's beginning; of most nothing ever is."""
         async with self._database.begin() as database:
             return await _held(database, connection)
 
-    @to_its_end
+    @uncancellable
     async def confirm(self, connection: str, who: str, at: datetime) -> None:
         """Record that a person lets a connection begin from this store, whatever spoke against it."""
         async with self._database.begin() as database:
@@ -59,7 +59,7 @@ class Beginnings:
             held = await _held(database, connection)
             await _put(database, replace(held, confirmed_by=who, confirmed_at=at, doubt=""))
 
-    @to_its_end
+    @uncancellable
     async def doubt(self, connection: str, why: str) -> None:
         """Record what shows that a store may be older than what was sent; the first reason is kept."""
         async with self._database.begin() as database:
@@ -67,7 +67,7 @@ class Beginnings:
             held = await _held(database, connection)
             await _put(database, replace(held, doubt=held.doubt or why))
 
-    @to_its_end
+    @uncancellable
     async def count_run(self, connection: str, known: int) -> int:
         """Count a run that begins, and return how many there were by now; `known` are known of elsewhere."""
         async with self._database.begin() as database:

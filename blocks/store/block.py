@@ -72,7 +72,7 @@ class DaybookStore(Block):
 
     Example:
         ```python
-        from blocks.store import DaybookStore
+        from blocks.store.block import DaybookStore
 
         store = DaybookStore.load("BLOCK_NAME")
         ```

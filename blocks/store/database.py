@@ -93,7 +93,7 @@ class String(Text):
     cache_ok = True
 
 
-def to_its_end(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+def uncancellable(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
     """Let a cancelled call finish its transaction before it ends, and repeat one that was surely not kept.
 
     A SQLite connection dropped in the middle of one can hold the write lock for as long as anything,

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Boolean, Column, Date, Integer, String, Table, delete, insert, select
 
-from blocks.store.database import Database, instant_of, instant_text, metadata, rows, to_its_end
+from blocks.store.database import Database, instant_of, instant_text, metadata, rows, uncancellable
 from blocks.store.models import DayRecord
 
 _days = Table(
@@ -36,7 +36,7 @@ class Days:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    @to_its_end
+    @uncancellable
     async def finished(self, record: DayRecord) -> None:
         """Record that a day is finished, in place of what was recorded of it."""
         row = asdict(record)
@@ -46,13 +46,13 @@ class Days:
             await database.execute(_delete(record.connection, record.day))
             await database.execute(insert(_days).values(row))
 
-    @to_its_end
+    @uncancellable
     async def reopened(self, connection: str, day: date) -> None:
         """Forget that a day was finished."""
         async with self._database.begin() as database:
             await database.execute(_delete(connection, day))
 
-    @to_its_end
+    @uncancellable
     async def since(
         self, connection: str, first: date, organisation: str | None = None
     ) -> dict[date, DayRecord]:
@@ -63,7 +63,7 @@ class Days:
         known = (None, organisation)
         return {one.day: one for one in found if organisation is None or one.organisation in known}
 
-    @to_its_end
+    @uncancellable
     async def last_zone(self, connection: str) -> str | None:
         """Return the time zone in which the latest finished day lay."""
         query = select(_days).where(_days.c.connection == connection).order_by(_days.c.day.desc()).limit(1)

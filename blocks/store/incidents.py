@@ -28,7 +28,7 @@ from blocks.store.database import (
     instant_text,
     metadata,
     rows,
-    to_its_end,
+    uncancellable,
 )
 from blocks.store.models import Incident, TaskState
 
@@ -60,7 +60,7 @@ class Incidents:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    @to_its_end
+    @uncancellable
     async def open(
         self, incident: Incident, beside: Collection[str] = (), apart: Collection[str] = ()
     ) -> Incident:
@@ -95,7 +95,7 @@ class Incidents:
             await _put(database, incident)
         return incident
 
-    @to_its_end
+    @uncancellable
     async def resolve(
         self,
         flow: str,
@@ -122,7 +122,7 @@ class Incidents:
             ]
             return await _resolve(database, found, at)
 
-    @to_its_end
+    @uncancellable
     async def change_task(self, incident: Incident) -> None:
         """Record what became of an incident's task.
 
@@ -147,14 +147,14 @@ class Incidents:
                 update(_incidents).where(_incidents.c.incident_id == incident.incident_id).values(values)
             )
 
-    @to_its_end
+    @uncancellable
     async def outbox(self, connection: str) -> list[Incident]:
         """Return the incidents of a connection whose tasks have something to be done in Mambu."""
         waiting = _incidents.c.task_state.in_((TaskState.DUE, TaskState.CLOSING))
         async with self._database.begin() as database:
             return await _selected(database, and_(_incidents.c.connection == connection, waiting))
 
-    @to_its_end
+    @uncancellable
     async def all(
         self, connection: str, *, day: date | None = None, only_open: bool = False
     ) -> list[Incident]:

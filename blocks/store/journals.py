@@ -39,7 +39,7 @@ from blocks.store.database import (
     instant_text,
     metadata,
     rows,
-    to_its_end,
+    uncancellable,
 )
 from blocks.store.days import Days
 from blocks.store.incidents import Incidents
@@ -103,7 +103,7 @@ class Store:
         self.audit = Audit(self.database)
         self.beginnings = Beginnings(self.database)
 
-    @to_its_end
+    @uncancellable
     async def __aenter__(self) -> Self:
         try:
             await self.database.prepare()
@@ -117,7 +117,7 @@ class Store:
     ) -> None:
         await self.database.dispose()
 
-    @to_its_end
+    @uncancellable
     async def upgrade(self) -> None:
         """Bring the tables of an older Daybook up to date; not to be done while that one is at work."""
         try:
@@ -125,7 +125,7 @@ class Store:
         finally:
             await self.database.dispose()
 
-    @to_its_end
+    @uncancellable
     async def run_started(
         self, run_id: str, connection: str, day: date, at: datetime, *, scheduled: bool
     ) -> None:
@@ -148,7 +148,7 @@ class Store:
         days = await self.run_days(connection)
         return min((day for day, scheduled in days.items() if scheduled), default=None)
 
-    @to_its_end
+    @uncancellable
     async def run_days(self, connection: str) -> dict[date, bool]:
         """Return the days of which the record knows a run, and whether one of these was scheduled."""
         query = select(_runs).where(_runs.c.connection == connection)
@@ -158,7 +158,7 @@ class Store:
                 found[day] = found.get(day, False) or scheduled
         return found
 
-    @to_its_end
+    @uncancellable
     async def run_ended(self, run_id: str, status: str, message: str, at: datetime) -> None:
         """Record how a run ended."""
         async with self.database.begin() as database:
@@ -168,7 +168,7 @@ class Store:
                 .values(status=status, message=message, ended_at=instant_text(at))
             )
 
-    @to_its_end
+    @uncancellable
     async def journals(self, organisation: str | None, connection: str, day: date) -> list[JournalRecord]:
         """Return all journals recorded for a day, every state and generation; None: of any organisation."""
         wanted = and_(_journals.c.connection == connection, _journals.c.day == day)
@@ -182,7 +182,7 @@ class Store:
         async with self.database.begin() as database:
             return await rows(database, query, _journals, _record)
 
-    @to_its_end
+    @uncancellable
     async def journals_with(
         self, organisation: str, connection: str, lowest: int, highest: int
     ) -> list[JournalRecord]:
@@ -201,7 +201,7 @@ class Store:
         async with self.database.begin() as database:
             return await rows(database, query, _journals, _record)
 
-    @to_its_end
+    @uncancellable
     async def journals_of(self, connection: str, days: Collection[date]) -> list[JournalRecord]:
         """Return the journals of some days that were in Xero, in whatever organisation."""
         query = select(_journals).where(
@@ -212,15 +212,15 @@ class Store:
         async with self.database.begin() as database:
             return await rows(database, query, _journals, _record)
 
-    @to_its_end
+    @uncancellable
     async def request(self, request_key: str) -> StoredRequest | None:
         """Return the bytes of a request, unless they were dropped since none of its journals needs them."""
         query = select(_requests).where(_requests.c.request_key == request_key)
         async with self.database.begin() as database:
             return next(iter(await rows(database, query, _requests, _request)), None)
 
-    @to_its_end
-    async def seal(
+    @uncancellable
+    async def prepare(
         self,
         records: Sequence[JournalRecord],
         requests: Sequence[StoredRequest],
@@ -247,7 +247,7 @@ class Store:
             await database.execute(insert(_journals), journals)
             await database.execute(insert(_requests), bodies)
 
-    @to_its_end
+    @uncancellable
     async def adopt(self, records: Sequence[JournalRecord], at: datetime) -> None:
         """Record journals that were found in Xero; those recorded already, by whomever, stay as they are."""
         found = {(one.organisation, one.narration, one.generation): one for one in records}
@@ -258,7 +258,7 @@ class Store:
                     row = {**asdict(record), "changed_at": instant_text(at)}
                     await database.execute(insert(_journals).values(row))
 
-    @to_its_end
+    @uncancellable
     async def sending(self, request_key: str, at: datetime, lease: Lease | None = None) -> None:
         """Write down that a request leaves now: `first_sent_at` is only set once.
 
@@ -277,7 +277,7 @@ class Store:
                 .values(first_sent_at=instant_text(at))
             )
 
-    @to_its_end
+    @uncancellable
     async def move(
         self,
         records: Collection[JournalRecord],
@@ -314,7 +314,7 @@ class Store:
                 values["reason"] = reasons.get(record.narration)
                 await database.execute(update(_journals).where(_is(record)).values(values))
             needed = select(_journals.c.request_key).where(
-                _journals.c.state.in_((JournalState.SEALED, *OPEN_ENDED))
+                _journals.c.state.in_((JournalState.PREPARED, *OPEN_ENDED))
             )
             await database.execute(delete(_requests).where(_requests.c.request_key.not_in(needed)))
 

@@ -14,8 +14,8 @@ from sqlalchemy import Column, Date, String, Table, and_, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blocks.errors import LeaseLost
-from blocks.store.database import Database, in_turn, instant, instant_text, metadata, rows, to_its_end
-from blocks.store.models import LEASE_LIFE, Held, Lease
+from blocks.store.database import Database, in_turn, instant, instant_text, metadata, rows, uncancellable
+from blocks.store.models import LEASE_LIFE, Lease, LeaseTaken
 
 _leases = Table(
     "leases",
@@ -37,7 +37,7 @@ class Leases:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    @to_its_end
+    @uncancellable
     async def take(self, wanted: Lease, *, only_one_here: bool) -> Lease | None:
         """Take a lease, and return the one it takes the place of: of a run that died; or raise Held.
 
@@ -45,16 +45,18 @@ class Leases:
         """
         async with self._database.begin() as database:
             await in_turn(database, f"lease {wanted.flow} {wanted.connection} {wanted.day}")
-            held = await _held(database, wanted)
-            if held is not None:
-                gone = held.expired(wanted.renewed_at) or (only_one_here and held.place == wanted.place)
-                if not gone and held.owner != wanted.owner:
-                    raise Held(held)
+            existing = await _existing(database, wanted)
+            if existing is not None:
+                gone = existing.expired(wanted.renewed_at) or (
+                    only_one_here and existing.place == wanted.place
+                )
+                if not gone and existing.owner != wanted.owner:
+                    raise LeaseTaken(existing)
                 await database.execute(delete(_leases).where(_same(wanted)))
             await database.execute(insert(_leases).values(_row(wanted)))
-            return held
+            return existing
 
-    @to_its_end
+    @uncancellable
     async def renew(self, lease: Lease, stage: str, now: datetime) -> bool:
         """Renew a lease; return False where another run has taken the day over."""
         async with self._database.begin() as database:
@@ -65,13 +67,13 @@ class Leases:
             )
             return bool(done.rowcount)
 
-    @to_its_end
+    @uncancellable
     async def release(self, lease: Lease) -> None:
         """Give a day back."""
         async with self._database.begin() as database:
             await database.execute(delete(_leases).where(_same(lease), _leases.c.owner == lease.owner))
 
-    @to_its_end
+    @uncancellable
     async def of(self, flow: str, connection: str) -> list[Lease]:
         """Return the leases of a connection, by day."""
         query = (
@@ -87,15 +89,15 @@ async def require(database: AsyncConnection, lease: Lease | None) -> None:
     """Raise LeaseLost unless a lease is still held, within the transaction of what rests on it."""
     if lease is None:
         return
-    held = await _held(database, lease, kept=True)
-    if held is None or held.owner != lease.owner:
+    existing = await _existing(database, lease, kept=True)
+    if existing is None or existing.owner != lease.owner:
         raise LeaseLost(
             f"Another run has taken over {lease.what}, since this one was not heard of for "
             f"{LEASE_LIFE.total_seconds():.0f} seconds. This one sends nothing further."
         )
 
 
-async def _held(database: AsyncConnection, lease: Lease, *, kept: bool = False) -> Lease | None:
+async def _existing(database: AsyncConnection, lease: Lease, *, kept: bool = False) -> Lease | None:
     """Return who holds a day; `kept`: until the transaction ends nobody else can take it."""
     query = select(_leases).where(_same(lease))
     if kept:

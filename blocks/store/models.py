@@ -15,7 +15,7 @@ import numpy as np
 class JournalState(StrEnum):
     """Where a journal is on its way; see the table at the top of the module."""
 
-    SEALED = "sealed"
+    PREPARED = "sealed"
     SENDING = "sending"
     REFUSED = "refused"
     UNKNOWN = "unknown"
@@ -50,7 +50,7 @@ class JournalRecord:
     digest: str
     lines: int
     debits: str
-    state: JournalState = JournalState.SEALED
+    state: JournalState = JournalState.PREPARED
     manual_journal_id: str | None = None
     reason: str | None = None
     entries: bytes | None = None
@@ -156,7 +156,7 @@ class Lease:
         return now >= self.renewed_at + LEASE_LIFE
 
 
-class Held(Exception):
+class LeaseTaken(Exception):
     """Another run holds the day, and lives."""
 
     def __init__(self, lease: Lease) -> None:

@@ -15,9 +15,15 @@ import msgspec
 from blocks.dates import askable, utc_text
 from blocks.errors import NotAllowed, UnknownOutcome, UnusableAnswer
 from blocks.http.client import Transport
-from blocks.http.models import NOT_THE_JSON, Answer, Call, Manners, date_of
+from blocks.http.models import NOT_THE_JSON, Answer, ApiProfile, Call, date_of
 from blocks.xero.answers import reasons
-from blocks.xero.journals import _elements, _journal, _journal_page, _unreadable, _verdicts
+from blocks.xero.journals import (
+    read_elements,
+    read_journal,
+    read_journal_page,
+    read_verdicts,
+    unreadable_journal,
+)
 from blocks.xero.models import (
     JournalPage,
     ManualJournal,
@@ -26,7 +32,7 @@ from blocks.xero.models import (
     XeroOrganisation,
     xero_instant,
 )
-from blocks.xero.reading import _HEADERS, _reader, tolerant
+from blocks.xero.reading import ACCEPT_JSON, reader, tolerant
 from blocks.xero.token import Token
 
 JOURNAL_SCOPES = ("accounting.manualjournals", "accounting.settings.read")
@@ -117,8 +123,8 @@ class XeroClient:
         return await self._listed({**where, **_page(page, page_size)}, {})
 
     async def _listed(self, params: Mapping[str, str], headers: Mapping[str, str]) -> JournalPage:
-        call = Call("GET", "ManualJournals", params=params, headers={**_HEADERS, **headers})
-        return await self.transport.call(call, _journal_page)
+        call = Call("GET", "ManualJournals", params=params, headers={**ACCEPT_JSON, **headers})
+        return await self.transport.call(call, read_journal_page)
 
     async def manual_journal(self, journal_id: str) -> ManualJournal:
         """Return one journal with its lines. Raises NotFound."""
@@ -129,15 +135,15 @@ class XeroClient:
         path = f"ManualJournals/{journal_id}"
 
         def read(answer: Answer) -> list[bytes]:
-            return _elements(path, answer)[0]
+            return read_elements(path, answer)[0]
 
-        sources = await self.transport.call(Call("GET", path, headers=_HEADERS), read)
+        sources = await self.transport.call(Call("GET", path, headers=ACCEPT_JSON), read)
         if len(sources) != 1:
             raise UnusableAnswer(f"Xero: asked for the journal {journal_id}, it answered {len(sources)}.")
         try:
-            return _journal(sources[0]), sources[0]
+            return read_journal(sources[0]), sources[0]
         except NOT_THE_JSON as error:
-            raise UnusableAnswer(f"Xero: {_unreadable(sources[0], str(error), journal_id)}.") from None
+            raise UnusableAnswer(f"Xero: {unreadable_journal(sources[0], str(error), journal_id)}.") from None
 
     async def put_manual_journals(
         self,
@@ -175,13 +181,13 @@ class XeroClient:
             method,
             "ManualJournals",
             params={"summarizeErrors": "false"},
-            headers={**_HEADERS, "Content-Type": "application/json", "Idempotency-Key": key},
+            headers={**ACCEPT_JSON, "Content-Type": "application/json", "Idempotency-Key": key},
             content=body,
             writes=True,
             first_sent=first_sent,
             not_after=not_after,
         )
-        return await self.transport.call(call, _verdicts)
+        return await self.transport.call(call, read_verdicts)
 
     async def get(
         self,
@@ -192,7 +198,7 @@ class XeroClient:
         *,
         if_forbidden: str = "",
     ) -> T:
-        """Return the answer to a read, odd values told as blocks.xero_reading says.
+        """Return the answer to a read, odd values told as blocks.xero.reading says.
 
         `if_forbidden` says what a 403 to it means.
         """
@@ -200,10 +206,10 @@ class XeroClient:
             "GET",
             path,
             params=params or {},
-            headers={**_HEADERS, **(headers or {})},
+            headers={**ACCEPT_JSON, **(headers or {})},
             if_forbidden=if_forbidden,
         )
-        return await self.transport.call(call, tolerant(kind, _reader(kind, path)))
+        return await self.transport.call(call, tolerant(kind, reader(kind, path)))
 
 
 def _page(page: int, page_size: int) -> dict[str, str]:
@@ -246,4 +252,4 @@ def time_stated(answer: Answer) -> datetime | None:
     return at if at and askable(at) else date_of(answer.headers)
 
 
-MANNERS = Manners("Xero", reasons, _hint, time_stated=time_stated)
+PROFILE = ApiProfile("Xero", reasons, _hint, time_stated=time_stated)

@@ -14,8 +14,8 @@ from blocks.http.client import Transport
 from blocks.http.rate_limit import Pacer
 from blocks.http.retry import Patience
 from blocks.http.urls import LOGO_URL, checked_base_url, documentation_url, is_loopback
-from blocks.xero.client import JOURNAL_SCOPES, MANNERS, XeroClient
-from blocks.xero.token import TOKEN_MANNERS, Token, _ClientLogin
+from blocks.xero.client import JOURNAL_SCOPES, PROFILE, XeroClient
+from blocks.xero.token import TOKEN_PROFILE, ClientLogin, Token
 
 BASE_URL = "https://api.xero.com/api.xro/2.0"
 TOKEN_URL = "https://identity.xero.com/connect/token"  # noqa: S105 - an address
@@ -26,7 +26,7 @@ class XeroCredentials(CredentialsBlock):
 
     Example:
         ```python
-        from blocks.xero import XeroCredentials
+        from blocks.xero.credentials import XeroCredentials
 
         xero = XeroCredentials.load("BLOCK_NAME")
         ```
@@ -90,11 +90,11 @@ class XeroCredentials(CredentialsBlock):
     ) -> XeroClient:
         """Return a client that sends a call at most `attempts` times and `parallel` calls at a time."""
         time = clock or SystemClock()
-        login = _ClientLogin(self.client_id, self.client_secret)
+        login = ClientLogin(self.client_id, self.client_secret)
         asking = Transport(
             # Twice at most: a call that lacks its token for it is repeated itself.
             self.token_url,
-            TOKEN_MANNERS,
+            TOKEN_PROFILE,
             login,
             attempts=min(attempts, 2),
             clock=time,
@@ -106,7 +106,7 @@ class XeroCredentials(CredentialsBlock):
         pacer = Pacer("Xero", time, parallel=parallel)
         transport = Transport(
             self.base_url,
-            MANNERS,
+            PROFILE,
             token,
             attempts=attempts,
             pacer=pacer,

@@ -13,7 +13,7 @@ from blocks.http.models import NOT_THE_JSON, Answer
 from blocks.xero.answers import lenient, mended, objections, texts_in
 from blocks.xero.models import NOTHING, JournalPage, ManualJournal, UnreadableJournal, Verdict, journal_date
 from blocks.xero.pages import Pagination
-from blocks.xero.reading import _reader
+from blocks.xero.reading import reader
 
 
 # The list itself is never absent: an odd answer must not look like an empty one.
@@ -33,32 +33,32 @@ _fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _verdict_decoder = msgspec.json.Decoder(Verdict)
 
 
-def _journal_page(answer: Answer) -> JournalPage:
+def read_journal_page(answer: Answer) -> JournalPage:
     if answer.is_json:
         with suppress(*NOT_THE_JSON):
             found = _journals_decoder.decode(answer.body)
             # Without its id a journal cannot be told from others: one by one, then.
             if all(one.manual_journal_id not in {"", NOTHING} for one in found.manual_journals):
                 return JournalPage(found.manual_journals, found.pagination, [])
-    elements, pagination = _elements("a page of manual journals", answer)
+    sources, pagination = read_elements("a page of manual journals", answer)
     journals: list[ManualJournal] = []
     unreadable: list[UnreadableJournal] = []
-    for element in elements:
+    for element in sources:
         try:
-            journal = _journal(element)
+            journal = read_journal(element)
         except NOT_THE_JSON as error:
-            unreadable.append(_unreadable(element, str(error)))
+            unreadable.append(unreadable_journal(element, str(error)))
             continue
         if journal.manual_journal_id in {"", NOTHING}:
-            unreadable.append(_unreadable(element, "it has no ManualJournalID"))
+            unreadable.append(unreadable_journal(element, "it has no ManualJournalID"))
         else:
             journals.append(journal)
     return JournalPage(journals, pagination, unreadable)
 
 
-def _elements(what: str, answer: Answer) -> tuple[list[bytes], Pagination | None]:
+def read_elements(what: str, answer: Answer) -> tuple[list[bytes], Pagination | None]:
     """Return the JSON of each journal of an answer; what is no text in one does not hide the others."""
-    read = _reader(_Elements, what)
+    read = reader(_Elements, what)
     try:
         found = read(answer)
     except Unavailable:
@@ -66,7 +66,7 @@ def _elements(what: str, answer: Answer) -> tuple[list[bytes], Pagination | None
     return [bytes(element) for element in found.manual_journals], found.pagination
 
 
-def _journal(element: bytes) -> ManualJournal:
+def read_journal(element: bytes) -> ManualJournal:
     """Read one journal; what is null in it is absent, and bad characters are replaced."""
     try:
         return _journal_decoder.decode(element)
@@ -76,7 +76,7 @@ def _journal(element: bytes) -> ManualJournal:
         return _journal_decoder.decode(msgspec.json.encode(there))
 
 
-def _unreadable(element: bytes, problem: str, journal_id: str = "") -> UnreadableJournal:
+def unreadable_journal(element: bytes, problem: str, journal_id: str = "") -> UnreadableJournal:
     named: dict[str, str] = {}
     with suppress(ValueError, RecursionError):
         named = _text_fields(element)
@@ -93,9 +93,9 @@ def _text_fields(element: bytes) -> dict[str, str]:
     return {name: held for name, held in fields.items() if isinstance(held, str)}
 
 
-def _verdicts(answer: Answer) -> list[Verdict]:
+def read_verdicts(answer: Answer) -> list[Verdict]:
     found: list[Verdict] = []
-    for element in _elements("the verdict on journals", answer)[0]:
+    for element in read_elements("the verdict on journals", answer)[0]:
         with suppress(ValueError, *NOT_THE_JSON):
             found.append(_verdict(element))
     return found

@@ -117,7 +117,7 @@ def _quoted(given: Any) -> str:
     return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
 
 
-def _reader(kind: type[T], what: str) -> Callable[[Answer], T]:
+def reader(kind: type[T], what: str) -> Callable[[Answer], T]:
     decoder = msgspec.json.Decoder(kind)
 
     def read(answer: Answer) -> T:
@@ -135,4 +135,4 @@ def _reader(kind: type[T], what: str) -> Callable[[Answer], T]:
     return read
 
 
-_HEADERS = {"Accept": "application/json"}
+ACCEPT_JSON = {"Accept": "application/json"}

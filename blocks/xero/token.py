@@ -15,9 +15,9 @@ from blocks.clock import Clock
 from blocks.errors import NotAllowed, Rejected
 from blocks.http.auth import LARGEST_TOKEN_ANSWER, REFUSED, TOKEN_SECONDS, oauth_word, renew_at
 from blocks.http.client import Transport
-from blocks.http.models import Answer, Call, Manners
+from blocks.http.models import Answer, ApiProfile, Call
 from blocks.xero.answers import reasons
-from blocks.xero.reading import _HEADERS, _reader
+from blocks.xero.reading import ACCEPT_JSON, reader
 
 # A token is renewed this long before it expires, so that none expires on its way.
 RENEW_EARLY = timedelta(minutes=2)
@@ -27,7 +27,7 @@ def _token_hint(answer: Answer) -> str:
     return "Check the client id and secret in the Xero block." if answer.status in REFUSED else ""
 
 
-TOKEN_MANNERS = Manners(
+TOKEN_PROFILE = ApiProfile(
     "Xero's token service",
     oauth_word,
     _token_hint,
@@ -46,7 +46,7 @@ class _TokenAnswer(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class _ClientLogin:
+class ClientLogin:
     client_id: str
     client_secret: SecretStr
 
@@ -102,11 +102,11 @@ class Token:
         call = Call(
             "POST",
             self._url,
-            headers={**_HEADERS, "Content-Type": "application/x-www-form-urlencoded"},
+            headers={**ACCEPT_JSON, "Content-Type": "application/x-www-form-urlencoded"},
             content=str(form).encode(),
         )
         try:
-            return await self.transport.call(call, _reader(_TokenAnswer, "a token"))
+            return await self.transport.call(call, reader(_TokenAnswer, "a token"))
         except Rejected as error:
             said = ", ".join(error.reasons) or "no reason"
             raise NotAllowed(

@@ -32,7 +32,7 @@ _OCCASIONS = {
     "Failed": "a run failed",
 }
 _FLOWS = ["journals", "withdraw", "payments"]
-# A run beats every 180 s where nothing else is set, and as often as blocks.quiet and prefect.yaml say.
+# A run beats every 180 s where nothing else is set, and as often as blocks.process and prefect.yaml say.
 SILENT_FOR = timedelta(minutes=5)
 _BEAT = "prefect.flow-run.heartbeat"
 _MADE_BY = "Made by python -m flows.main automations, which brings it up to date as well."

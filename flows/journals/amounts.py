@@ -18,10 +18,10 @@ import pyarrow.compute as pc
 
 from flows.journals.models import Plan
 from flows.journals.process.rounding import controlled_rounding, line_ids
-from flows.journals.reconciliation import Match
+from flows.journals.reconciliation import Reconciliation
 
 
-def amounts_to_send(plan: Plan, matched: Match, missing: pa.Table) -> pa.Table:
+def amounts_to_send(plan: Plan, matched: Reconciliation, missing: pa.Table) -> pa.Table:
     """Return the lines to be sent with their amounts, without those that round to nothing.
 
     `missing` are rows of the plan, in whole units.
@@ -57,7 +57,7 @@ class _Rest(NamedTuple):
         return sum(map(abs, self.left.values()))
 
 
-def _rounded_anew(plan: Plan, matched: Match, missing: pa.Table, date: dt.date) -> dict[int, int]:
+def _rounded_anew(plan: Plan, matched: Reconciliation, missing: pa.Table, date: dt.date) -> dict[int, int]:
     """Return the amounts of a booking date's missing lines; of those that may be left out, if that helps."""
     whole = 10 ** (18 - plan.digits)
     of_date = plan.lines.filter(pc.equal(plan.lines["booking_date"], pa.scalar(date, pa.date32())))
@@ -72,9 +72,11 @@ def _rounded_anew(plan: Plan, matched: Match, missing: pa.Table, date: dt.date) 
     return more.amounts if more.size < rest.size else rest.amounts
 
 
-def _rounded(of_date: Iterable[dict[str, Any]], matched: Match, wanted: set[int], whole: int) -> _Rest:
+def _rounded(
+    of_date: Iterable[dict[str, Any]], matched: Reconciliation, wanted: set[int], whole: int
+) -> _Rest:
     # What cannot be sent now counts as it is planned; what is in no journal otherwise was left out rightly.
-    blocked = {*matched.held, *matched.voided, *matched.withheld, *matched.waiting, *matched.missing}
+    blocked = {*matched.held, *matched.voided, *matched.suppressed, *matched.waiting, *matched.missing}
     codes: dict[str, int] = {}
     carried: dict[int, int] = defaultdict(int)
     entries: list[int] = []

@@ -11,34 +11,34 @@ from blocks.store.models import JournalRecord, JournalState, latest, pack
 from flows.journals.models import LiveJournal, Plan
 from flows.journals.narration import Narration
 from flows.journals.prepare import digest_of
-from flows.journals.read import Books, read_back
-from flows.journals.reconciliation import Match
+from flows.journals.read import XeroSnapshot, read_back
+from flows.journals.reconciliation import Reconciliation
 from flows.journals.records import record_of
-from flows.journals.run import Night
+from flows.journals.run import JournalsRun
 from flows.journals.send import Sent
 from flows.journals.tie_out import Confirmed, confirmed
 from flows.runtime.tasks import run_task
 
 
-async def confirm(night: Night, plan: Plan, sent: Sent) -> Confirmed:
+async def confirm(run: JournalsRun, plan: Plan, sent: Sent) -> Confirmed:
     """Read back what was written (or take the last look, if nothing was), and compare it all."""
-    await night.progress("confirm", 0, 1)
-    books = sent.books
+    await run.progress("confirm", 0, 1)
+    snapshot = sent.snapshot
     if sent.ids:
-        books = await read_back(night, plan, list(sent.ids.values()))
-    outcome = await compare(night, plan, books, sent)
-    night.read_at = night.xero.transport.there.at(books.read_at)
-    await night.progress("confirm", 1, 1)
+        snapshot = await read_back(run, plan, list(sent.ids.values()))
+    outcome = await compare(run, plan, snapshot, sent)
+    run.read_at = run.xero.transport.there.at(snapshot.read_at)
+    await run.progress("confirm", 1, 1)
     return outcome
 
 
 @run_task("confirm: compare")
-async def compare(night: Night, plan: Plan, books: Books, sent: Sent) -> Confirmed:
+async def compare(run: JournalsRun, plan: Plan, snapshot: XeroSnapshot, sent: Sent) -> Confirmed:
     """Compare Xero's journals with the plan, and record each as confirmed or as drifted."""
-    matched = books.matched
-    await night.store.adopt(_unrecorded(night, plan, matched, await _records(night)), night.clock.now())
-    await _note_lookalikes(night, plan, matched)
-    held = _of_journals(matched.journals, await _records(night))
+    matched = snapshot.matched
+    await run.store.adopt(_unrecorded(run, plan, matched, await _records(run)), run.clock.now())
+    await _note_lookalikes(run, plan, matched)
+    held = _of_journals(matched.journals, await _records(run))
     reasons: dict[str, str] = {}
     for index, text in matched.differences:
         record = held.get(matched.journals[index].journal_id)
@@ -50,17 +50,17 @@ async def compare(night: Night, plan: Plan, books: Books, sent: Sent) -> Confirm
     ours = {key: one for key, one in held.items() if one.state is not JournalState.POSSIBLE or key in told}
     ids = {record.narration: journal_id for journal_id, record in ours.items()}
     equal = {key: one for key, one in ours.items() if one.narration not in reasons}
-    digests = _digests(night, plan, matched, equal)
+    digests = _digests(run, plan, matched, equal)
     entries = {one.narration: pack(told[key]) for key, one in equal.items() if key in unsure and key in told}
-    now, move = night.clock.now(), night.store.move
+    now, move = run.clock.now(), run.store.move
     await move(equal.values(), JournalState.CONFIRMED, now, ids=ids, digests=digests, entries=entries)
     different = [one for one in ours.values() if one.narration in reasons]
     await move(different, JournalState.DRIFT, now, ids=ids, reasons=reasons)
-    return confirmed(plan, matched, sent.torn)
+    return confirmed(plan, matched, sent.partially_posted)
 
 
-async def _records(night: Night) -> list[JournalRecord]:
-    return await night.store.journals(night.organisation, night.name, night.day.date)
+async def _records(run: JournalsRun) -> list[JournalRecord]:
+    return await run.store.journals(run.organisation, run.name, run.day.date)
 
 
 def _of_journals(
@@ -73,14 +73,16 @@ def _of_journals(
     return {journal_id: record for journal_id, record in found if record is not None}
 
 
-def _digests(night: Night, plan: Plan, matched: Match, equal: Mapping[str, JournalRecord]) -> dict[str, str]:
+def _digests(
+    run: JournalsRun, plan: Plan, matched: Reconciliation, equal: Mapping[str, JournalRecord]
+) -> dict[str, str]:
     """Return digests for journals that were adopted and have none, by the narration of the record.
 
     Their lines equal Mambu's, so from now on it can be told whether a person edits them. One that was
     renamed before is edited already.
     """
     unknown = {key: record.narration for key, record in equal.items() if not record.digest}
-    default = night.connection.show_on_cash_basis_reports
+    default = run.connection.show_on_cash_basis_reports
     return {
         unknown[one.journal_id]: digest_of(
             one, plan.digits, default if one.cash_basis is None else one.cash_basis
@@ -90,7 +92,7 @@ def _digests(night: Night, plan: Plan, matched: Match, equal: Mapping[str, Journ
     }
 
 
-def _told(matched: Match) -> dict[str, frozenset[int]]:
+def _told(matched: Reconciliation) -> dict[str, frozenset[int]]:
     """Return the entries of the journals of which each line can be told, by their ids."""
     entries = _entries_by_journal(matched)
     named = ((journal, entries.get(position)) for position, journal in enumerate(matched.journals))
@@ -103,7 +105,7 @@ def _does_not_say(record: JournalRecord) -> bool:
 
 
 def _unrecorded(
-    night: Night, plan: Plan, matched: Match, records: Sequence[JournalRecord]
+    run: JournalsRun, plan: Plan, matched: Reconciliation, records: Sequence[JournalRecord]
 ) -> list[JournalRecord]:
     """Return records for journals of this day that Xero has and the store has lost.
 
@@ -132,11 +134,11 @@ def _unrecorded(
             continue
         names.add(str(name))
         known = told.get(journal.journal_id)
-        found.append(record_of(night, journal, name, plan.digits, JournalState.CREATED, known))
+        found.append(record_of(run, journal, name, plan.digits, JournalState.CREATED, known))
     return found
 
 
-def _entries_by_journal(matched: Match) -> dict[int, frozenset[int]]:
+def _entries_by_journal(matched: Reconciliation) -> dict[int, frozenset[int]]:
     entries: dict[int, set[int]] = defaultdict(set)
     for entry, position in matched.found.items():
         entries[position].add(entry)
@@ -151,19 +153,19 @@ def _batch_names(plan: Plan) -> dict[frozenset[int], Narration]:
     return {frozenset(its): Narration(plan.day, *batch, plan.label) for batch, its in batches.items()}
 
 
-async def _note_lookalikes(night: Night, plan: Plan, matched: Match) -> None:
+async def _note_lookalikes(run: JournalsRun, plan: Plan, matched: Reconciliation) -> None:
     """Record which journals may hold lines, for then these wait also when the record is new no more."""
-    now = night.clock.now()
+    now = run.clock.now()
     for one in matched.lookalikes:
         name = Narration(plan.day, one.booking_date, one.batch, plan.label)
-        record = record_of(night, one.journal, name, plan.digits, JournalState.POSSIBLE, one.entries)
-        named = [held for held in await _records(night) if held.narration == str(name)]
+        record = record_of(run, one.journal, name, plan.digits, JournalState.POSSIBLE, one.entries)
+        named = [held for held in await _records(run) if held.narration == str(name)]
         if any(held.manual_journal_id not in {None, one.journal.journal_id} for held in named):
             # Another journal is on record by that name, such as a copy: this one goes below it, as a copy
             # does in a withdrawal, or nothing would tell of it once the record counts as whole.
             record = replace(record, generation=min(held.generation for held in named) - 1)
-        await night.store.adopt([record], now)
+        await run.store.adopt([record], now)
         ids, entries = {str(name): one.journal.journal_id}, {str(name): pack(one.entries)}
-        held = latest(await _records(night))[str(name)]
+        held = latest(await _records(run))[str(name)]
         if held.manual_journal_id is None:
-            await night.store.move([held], JournalState.POSSIBLE, now, ids=ids, entries=entries)
+            await run.store.move([held], JournalState.POSSIBLE, now, ids=ids, entries=entries)

@@ -14,7 +14,7 @@ from flows.runtime.text import counted, listed
 _WITHDRAWN_WITH = {"DRAFT": "--include-edited", "POSTED": "--include-edited --include-posted"}
 
 
-def doubled_and_reversed(
+def duplicates_and_reversals(
     rows: Sequence[Row], live: Sequence[View]
 ) -> tuple[list[tuple[int, str]], list[str]]:
     """Return sentences on journals that reverse lines of the day, and on lines that are there too often.
@@ -32,7 +32,7 @@ def doubled_and_reversed(
             places.setdefault(row.entry_id, []).append(named(live[row.journal].journal))
         elif row.reverses and net[row.entry_id] < 1 and counts[row.entry_id] > 1:
             reversed_by[row.journal].append(row.entry_id)
-    doubled = [
+    duplicates = [
         f"EntryID {entry} stands in {' and in '.join(names)}" for entry, names in sorted(places.items())
     ]
     texts = [
@@ -42,7 +42,7 @@ def doubled_and_reversed(
         )
         for position, entries in sorted(reversed_by.items())
     ]
-    return texts, doubled
+    return texts, duplicates
 
 
 def _net(rows: Sequence[Row]) -> Counter[int]:

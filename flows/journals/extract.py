@@ -16,8 +16,8 @@ from blocks.errors import Refusal
 from blocks.mambu.client import PAGE_LINES
 from flows.days import Day, Window, whole, windows
 from flows.journals.lines import lines_of_day, read_lines, staged_lines
-from flows.journals.run import Night
-from flows.journals.staging import Staged, cache_key, from_cache, hand_on, staged
+from flows.journals.run import JournalsRun
+from flows.journals.staging import Staged, cache_key, from_cache, staged, write_manifest
 from flows.runtime.tasks import run_task
 
 # Lines can still be committed into a day while it is read; this often the reading starts over.
@@ -25,63 +25,63 @@ ATTEMPTS = 3
 _COMPACT = str.maketrans("", "", "-:")
 
 
-async def extract(night: Night) -> Staged:
+async def extract(run: JournalsRun) -> Staged:
     """Return the day's lines: as many as Mambu states, both before and after they were read.
 
     Raises Refusal where that cannot be had.
     """
-    night.under_way = True
-    stated = await count_lines(night)
+    run.under_way = True
+    stated = await count_lines(run)
     for attempt in range(1, ATTEMPTS + 1):
-        refresh = night.refresh or attempt > 1
-        await night.progress("extract", 0, stated)
-        parts = await _read_windows(night, stated, refresh=refresh)
-        lines = combine_windows(night, parts)
-        again = await count_lines(night)
+        refresh = run.refresh or attempt > 1
+        await run.progress("extract", 0, stated)
+        parts = await _read_windows(run, stated, refresh=refresh)
+        lines = combine_windows(run, parts)
+        again = await count_lines(run)
         # A malformed line may lack what tells it from others; validate will name it, and nothing is sent.
         if lines.notes["distinct"] == stated == again or lines.notes["malformed"]:
-            _warn_of_nothing(night, lines)
-            hand_on(night.folder, "extract", [lines])
+            _warn_of_nothing(run, lines)
+            write_manifest(run.folder, "extract", [lines])
             return lines
-        night.warn(
+        run.warn(
             f"Mambu stated {stated} lines before and {again} after they were read, and gave "
             f"{lines.notes['distinct']}: attempt {attempt} of {ATTEMPTS}."
         )
         stated = again
     raise Refusal(
-        f"Mambu states {stated} journal lines around {night.day.date} and gives {lines.notes['distinct']}, "
+        f"Mambu states {stated} journal lines around {run.day.date} and gives {lines.notes['distinct']}, "
         f"also when read {ATTEMPTS} times. Nothing was sent, for lines would be missing. Run the date again "
         "when nothing is being booked into that day."
     )
 
 
-def _warn_of_nothing(night: Night, lines: Staged) -> None:
-    if lines.lines == 0 and (night.clock.now() - night.day.end).days > 1:
-        night.warn(
-            f"Mambu has no journal lines for {night.day.date}. If there should be some, that day may have "
+def _warn_of_nothing(run: JournalsRun, lines: Staged) -> None:
+    if lines.lines == 0 and (run.clock.now() - run.day.end).days > 1:
+        run.warn(
+            f"Mambu has no journal lines for {run.day.date}. If there should be some, that day may have "
             "been archived in Mambu."
         )
 
 
-async def _read_windows(night: Night, stated: int, *, refresh: bool) -> list[Staged]:
-    gate = asyncio.Semaphore(night.connection.mambu_concurrency)
+async def _read_windows(run: JournalsRun, stated: int, *, refresh: bool) -> list[Staged]:
+    gate = asyncio.Semaphore(run.connection.mambu_concurrency)
     done = 0
 
     async def read(window: Window) -> Staged:
         nonlocal done
 
-        def run(this: Task[..., Any]) -> Awaitable[Staged]:
-            return this(night, window, stated)
+        def call(this: Task[..., Any]) -> Awaitable[Staged]:
+            return this(run, window, stated)
 
         async with gate:
-            part = await from_cache(run, extract_window, refresh=refresh)
+            part = await from_cache(call, extract_window, refresh=refresh)
         done += part.lines
-        await night.progress("extract", min(done, stated), stated)
+        await run.progress("extract", min(done, stated), stated)
         return part
 
     try:
         async with asyncio.TaskGroup() as group:
-            reading = [group.create_task(read(window)) for window in windows(night.day, stated)]
+            reading = [group.create_task(read(window)) for window in windows(run.day, stated)]
     except BaseExceptionGroup as failed:
         # One window that cannot be read ends the others; its error stands for all.
         raise failed.exceptions[0] from None
@@ -89,20 +89,20 @@ async def _read_windows(night: Night, stated: int, *, refresh: bool) -> list[Sta
 
 
 @run_task("extract: count")
-async def count_lines(night: Night) -> int:
+async def count_lines(run: JournalsRun) -> int:
     """Return how many lines Mambu states for the day and the edges around it."""
-    return await count_lines_of(night, night.day)
+    return await count_lines_of(run, run.day)
 
 
-async def count_lines_of(night: Night, day: Day) -> int:
+async def count_lines_of(run: JournalsRun, day: Day) -> int:
     """Return the same of any day."""
-    return await night.mambu.count_lines(*whole(day))
+    return await run.mambu.count_lines(*whole(day))
 
 
 def _window_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
     # The count that Mambu states is part of the key: when it changes, the day is read again.
-    night, window, stated = parameters["night"], parameters["window"], parameters["stated"]
-    return cache_key("extract", night.connection.mambu.base_url, str(night.folder), window, stated)
+    run, window, stated = parameters["night"], parameters["window"], parameters["stated"]
+    return cache_key("extract", run.connection.mambu.base_url, str(run.folder), window, stated)
 
 
 @task(
@@ -112,15 +112,15 @@ def _window_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
     persist_result=True,
     result_serializer="json",
 )
-async def extract_window(night: Night, window: Window, stated: int) -> Staged:
+async def extract_window(run: JournalsRun, window: Window, stated: int) -> Staged:
     """Return one window's lines, overlapping its neighbours."""
     tables = [
         staged_lines(page.lines, page.unreadable)
-        async for page in night.mambu.journal_lines(window.after, window.before, most=_most(stated))
+        async for page in run.mambu.journal_lines(window.after, window.before, most=_most(stated))
     ]
     after, before = (utc_text(at).translate(_COMPACT) for at in window)
     name = f"window-{after}-{before}.parquet"
-    return staged(pa.concat_tables(tables), night.folder / name)
+    return staged(pa.concat_tables(tables), run.folder / name)
 
 
 def _most(stated: int) -> int:
@@ -132,9 +132,9 @@ def _most(stated: int) -> int:
 
 
 @task(name="extract: combine", task_run_name="extract: combine", cache_policy=NO_CACHE)
-def combine_windows(night: Night, parts: list[Staged]) -> Staged:
+def combine_windows(run: JournalsRun, parts: list[Staged]) -> Staged:
     """Return the day's lines out of all windows, each once, without what lies around the day."""
     tables = [read_lines(part.path) for part in parts]
-    lines, distinct = lines_of_day(tables, night.day.start, night.day.end)
+    lines, distinct = lines_of_day(tables, run.day.start, run.day.end)
     malformed = lines.num_rows - lines["problem"].null_count
-    return staged(lines, night.folder / "lines.parquet", distinct=distinct, malformed=malformed)
+    return staged(lines, run.folder / "lines.parquet", distinct=distinct, malformed=malformed)

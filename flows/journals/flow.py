@@ -26,13 +26,13 @@ from flows.journals.process.tasks import plan_of, process
 from flows.journals.record import begin, end, note_changed, recorded
 from flows.journals.report.artifacts import Report
 from flows.journals.report.summary import Summary
-from flows.journals.run import Night, opened
+from flows.journals.run import JournalsRun, opened
 from flows.journals.send import rehearse, send
-from flows.journals.staging import StartFrom, take_over
-from flows.journals.start import settle_day
+from flows.journals.staging import StartFrom, resume_from
+from flows.journals.start import determine_day
 from flows.journals.tie_out import Confirmed
 from flows.runtime import artifacts as reports
-from flows.runtime.lease import held
+from flows.runtime.lease import acquire_lease
 from flows.runtime.run import clocks_differ
 from flows.runtime.text import fault_of
 
@@ -94,10 +94,10 @@ async def attempt(asked: Asked) -> State[Any]:
         require_askable("date", asked.date)
         found = await JournalConnection.named(asked.connection)
         log = reports.run_log()
-        async with opened(asked.connection, found, log.say, report.progress, warn=log.warn) as night:
-            night.refresh, night.looking_back = asked.refresh, asked.looking_back
-            async with recorded(night, summary, asked.date, dry_run=asked.dry_run):
-                await run(night, summary, asked)
+        async with opened(asked.connection, found, log.say, report.progress, warn=log.warn) as run:
+            run.refresh, run.looking_back = asked.refresh, asked.looking_back
+            async with recorded(run, summary, asked.date, dry_run=asked.dry_run):
+                await run_stages(run, summary, asked)
     except DaybookError as error:
         await report.failed(error)
         return Failed(message=summary.message)
@@ -109,72 +109,72 @@ async def attempt(asked: Asked) -> State[Any]:
     return (Failed if summary.status == "failed" else Completed)(message=summary.message)
 
 
-async def run(night: Night, summary: Summary, asked: Asked) -> None:
+async def run_stages(run: JournalsRun, summary: Summary, asked: Asked) -> None:
     """Take one day through all stages, after the days before it that are not finished."""
-    with night.in_stage("day"):
+    with run.in_stage("day"):
         try:
-            await settle_day(night, asked.date)
+            await determine_day(run, asked.date)
         finally:
             # Told also where it is why the day is refused.
-            for system, client in (("Mambu", night.mambu), ("Xero", night.xero)):
-                summary.notes += night.told(clocks_differ(system, client.transport.there))
-        summary.take_day(night.day.date, night.currency, night.digits)
+            for system, client in (("Mambu", run.mambu), ("Xero", run.xero)):
+                summary.notes += run.told(clocks_differ(system, client.transport.there))
+        summary.take_day(run.day.date, run.currency, run.digits)
         nightly = asked.date is None and not asked.dry_run
-        earlier = await unfinished_days(night) if nightly else []
-        for date, points in (await changed_since(night, earlier) if nightly else {}).items():
-            summary.still_open.append(await note_changed(night, date, points))
+        earlier = await unfinished_days(run) if nightly else []
+        for date, points in (await changed_since(run, earlier) if nightly else {}).items():
+            summary.still_open.append(await note_changed(run, date, points))
     for date in earlier:
-        ended = await look_back(date, night.name, return_state=True)
+        ended = await look_back(date, run.name, return_state=True)
         summary.take_look_back(date, ended.message or "", done=ended.is_completed())
     if asked.dry_run:
-        await rehearsed(night, summary, asked)
+        await rehearsed(run, summary, asked)
         return
-    async with held(night, summary.flow_run_id) as dead:
-        await begin(night, summary, dead, scheduled=asked.date is None)
-        plan = await planned(night, summary, asked)
-        confirmed, created = await deliver(night, plan)
-        summary.take_outcome(plan, confirmed, created, night.link)
-        await end(night, summary)
+    async with acquire_lease(run, summary.flow_run_id) as dead:
+        await begin(run, summary, dead, scheduled=asked.date is None)
+        plan = await planned(run, summary, asked)
+        confirmed, created = await deliver(run, plan)
+        summary.take_outcome(plan, confirmed, created, run.link)
+        await end(run, summary)
 
 
-async def planned(night: Night, summary: Summary, asked: Asked) -> Plan:
+async def planned(run: JournalsRun, summary: Summary, asked: Asked) -> Plan:
     """Extract and process, as far as an earlier run has not left it."""
-    lines, steps = take_over(night.folder, asked.start_from, night.log)
+    lines, steps = resume_from(run.folder, asked.start_from, run.log)
     if lines is None:
-        with night.in_stage("extract"):
-            lines = await extract(night)
-    night.stated_lines = lines.notes["distinct"]
+        with run.in_stage("extract"):
+            lines = await extract(run)
+    run.stated_lines = lines.notes["distinct"]
     if steps is None:
-        with night.in_stage("process"):
-            steps = await process(night, lines)
-    plan = plan_of(night, lines, steps)
+        with run.in_stage("process"):
+            steps = await process(run, lines)
+    plan = plan_of(run, lines, steps)
     summary.take_plan(plan, lines.lines, {name: note for step in steps for name, note in step.notes.items()})
     return plan
 
 
-async def rehearsed(night: Night, summary: Summary, asked: Asked) -> None:
+async def rehearsed(run: JournalsRun, summary: Summary, asked: Asked) -> None:
     """Show what would be sent."""
-    plan = await planned(night, summary, asked)
-    with night.in_stage("send"):
-        summary.take_rehearsal(plan, *await rehearse(night, plan))
+    plan = await planned(run, summary, asked)
+    with run.in_stage("send"):
+        summary.take_rehearsal(plan, *await rehearse(run, plan))
 
 
 # A key can answer for a journal that was deleted since; it is then sent again under another, this often.
 ROUNDS = 3
 
 
-async def deliver(night: Night, plan: Plan) -> tuple[Confirmed, set[str]]:
+async def deliver(run: JournalsRun, plan: Plan) -> tuple[Confirmed, set[str]]:
     """Bring a day into Xero; return how it stands there, and the narrations that were sent just now.
 
     Raises what `send` raises. May be run again at any time, by anybody.
     """
     created: set[str] = set()
     for _ in range(ROUNDS):
-        with night.in_stage("send"):
-            sent = await send(night, plan)
-        with night.in_stage("confirm"):
-            confirmed = await confirm(night, plan, sent)
+        with run.in_stage("send"):
+            sent = await send(run, plan)
+        with run.in_stage("confirm"):
+            confirmed = await confirm(run, plan, sent)
         created |= sent.ids.keys()
-        if not confirmed.vanished(sent.ids.values()):
+        if not confirmed.deleted_since_post(sent.ids.values()):
             break
     return confirmed, created

@@ -18,11 +18,11 @@ from typing import NamedTuple
 from blocks.errors import NotFound
 from blocks.store.models import DayRecord
 from flows.journals.differences import named
-from flows.journals.models import GONE, Known, LiveJournal
+from flows.journals.models import DELETED_OR_VOIDED, Known, LiveJournal
 from flows.journals.narration import Narration, entry_id_in, has_label
 from flows.journals.read import MOST_JOURNALS, list_journals, live_journal
 from flows.journals.records import known_from
-from flows.journals.run import Night
+from flows.journals.run import JournalsRun
 from flows.runtime.tasks import run_task
 from flows.runtime.text import counted, listed
 
@@ -35,33 +35,33 @@ _BY_ANOTHER_CLOCK = dt.timedelta(days=1)
 
 
 @run_task("look again")
-async def changed_since(night: Night, besides: Collection[dt.date]) -> dict[dt.date, list[str]]:
+async def changed_since(run: JournalsRun, besides: Collection[dt.date]) -> dict[dt.date, list[str]]:
     """Return sentences on what came late or twice, by finished day of the look-back.
 
     `besides` are days that are run anyway, which compares them whole. Raises CallFailed and StoreError.
     """
-    today, back = night.day.date, night.connection.look_back_days
+    today, back = run.day.date, run.connection.look_back_days
     first = today - dt.timedelta(days=back)
-    recorded = await night.store.days.since(night.name, first, night.organisation)
+    recorded = await run.store.days.since(run.name, first, run.organisation)
     days = {day: one for day, one in recorded.items() if day < today and day not in besides}
     if not days:
         return {}
-    journals = await list_journals(night, min(map(_compared_at, days.values())) - LATE)
+    journals = await list_journals(run, min(map(_compared_at, days.values())) - LATE)
     if journals is None:
         text = (
             f"more than {MOST_JOURNALS:,} manual journals changed in Xero since it was compared, so whether "
             "anything came late or twice could not be seen"
         )
         return {day: [text] for day in days}
-    records = await night.store.journals_of(night.name, list(days))
-    known = known_from(one for one in records if one.organisation == night.organisation)
+    records = await run.store.journals_of(run.name, list(days))
+    known = known_from(one for one in records if one.organisation == run.organisation)
     live = list(map(live_journal, journals))
     shown = {one.journal_id: one for one in live}
-    originals = holders(night.connection.label, live, known)
+    originals = holders(run.connection.label, live, known)
     for journal_id in sorted(originals - shown.keys())[:_ORIGINALS]:
         with suppress(NotFound):
-            shown[journal_id] = live_journal(await night.xero.manual_journal(journal_id))
-    return late_or_twice(days, night.connection.label, live, known, shown)
+            shown[journal_id] = live_journal(await run.xero.manual_journal(journal_id))
+    return late_or_twice(days, run.connection.label, live, known, shown)
 
 
 def _compared_at(day: DayRecord) -> dt.datetime:
@@ -89,7 +89,7 @@ def _shared(
         if not one.possible
     }
     for journal in journals:
-        if journal.status in GONE or journal.journal_id in known:
+        if journal.status in DELETED_OR_VOIDED or journal.journal_id in known:
             continue
         name = Narration.parse(journal.narration)
         ours = name if name is not None and name.label == label else None

@@ -10,7 +10,7 @@ from flows.days import Day
 from flows.journals.extract import count_lines_of
 from flows.journals.narration import Narration
 from flows.journals.read import list_journals
-from flows.journals.run import Night
+from flows.journals.run import JournalsRun
 from flows.runtime.tasks import run_task
 
 # Beyond it, who has run what is not looked for in Xero.
@@ -18,7 +18,7 @@ _WITHIN = dt.timedelta(days=10)
 
 
 @run_task("look back")
-async def unfinished_days(night: Night) -> list[dt.date]:
+async def unfinished_days(run: JournalsRun) -> list[dt.date]:
     """Return the days before the night's own that have to be run, the oldest first.
 
     Those are: days held by a run that died, days without a finished run, and days for which Mambu now
@@ -26,55 +26,55 @@ async def unfinished_days(night: Night) -> list[dt.date]:
     first day: it is set, or the first that had a scheduled run by the record, or else by the journals in
     Xero. Raises CallFailed and StoreError.
     """
-    today, back = night.day.date, night.connection.look_back_days
-    held = await night.store.leases.of("journals", night.name)
-    found = {lease.day for lease in held if lease.day < today and lease.expired(night.clock.now())}
-    first = await _first_day(night)
+    today, back = run.day.date, run.connection.look_back_days
+    held = await run.store.leases.of("journals", run.name)
+    found = {lease.day for lease in held if lease.day < today and lease.expired(run.clock.now())}
+    first = await _first_day(run)
     if first is None or back == 0:
         return sorted(found)
     start = max(first, today - dt.timedelta(days=back))
-    finished = await _finished(night, start)
+    finished = await _finished(run, start)
     for offset in range((today - start).days):
         date = start + dt.timedelta(days=offset)
         record = finished.get(date)
-        if record is None or record.stated_lines != await count_lines_of(night, Day(date, night.day.zone)):
+        if record is None or record.stated_lines != await count_lines_of(run, Day(date, run.day.zone)):
             found.add(date)
     return sorted(found)
 
 
-async def _finished(night: Night, start: dt.date) -> dict[dt.date, DayRecord]:
+async def _finished(run: JournalsRun, start: dt.date) -> dict[dt.date, DayRecord]:
     """Return the finished days. One that another organisation of Xero's has is not finished in this one.
 
     It counts all the same where this one had nothing of the connection's by then: a connection that was
     moved does not bring along what the former organisation has.
     """
-    finished = await night.store.days.since(night.name, start)
-    elsewhere = {day for day, one in finished.items() if one.organisation not in (None, night.organisation)}
+    finished = await run.store.days.since(run.name, start)
+    elsewhere = {day for day, one in finished.items() if one.organisation not in (None, run.organisation)}
     if not elsewhere:
         return finished
-    last, back = max(elsewhere), night.connection.look_back_days + _WITHIN.days
+    last, back = max(elsewhere), run.connection.look_back_days + _WITHIN.days
     days = [last - dt.timedelta(days=number) for number in range(back)]
-    sent = await night.store.journals_of(night.name, days)
-    first = min((one.day for one in sent if one.organisation == night.organisation), default=dt.date.max)
+    sent = await run.store.journals_of(run.name, days)
+    first = min((one.day for one in sent if one.organisation == run.organisation), default=dt.date.max)
     return {day: one for day, one in finished.items() if day not in elsewhere or day < first}
 
 
-async def _first_day(night: Night) -> dt.date | None:
-    if night.connection.first_day:
-        return night.connection.first_day
-    recorded = await night.store.first_day(night.name)
-    if recorded is not None and recorded < night.day.date:
+async def _first_day(run: JournalsRun) -> dt.date | None:
+    if run.connection.first_day:
+        return run.connection.first_day
+    recorded = await run.store.first_day(run.name)
+    if recorded is not None and recorded < run.day.date:
         return recorded
     # The record knows of no night: it is new, or was lost. Then Xero tells whether this connection was at
     # work; what was run because somebody gave its date, as far as can be told, says nothing of that.
-    by_hand = await night.store.run_days(night.name)
+    by_hand = await run.store.run_days(run.name)
     found = [
         name.created
-        for journal in await list_journals(night, night.day.start - _WITHIN) or ()
-        if (name := Narration.parse(journal.narration)) and name.label == night.connection.label
-        if name.created not in by_hand and not _sent_late(journal, Day(name.created, night.day.zone))
+        for journal in await list_journals(run, run.day.start - _WITHIN) or ()
+        if (name := Narration.parse(journal.narration)) and name.label == run.connection.label
+        if name.created not in by_hand and not _sent_late(journal, Day(name.created, run.day.zone))
     ]
-    return min((day for day in found if day < night.day.date), default=None)
+    return min((day for day in found if day < run.day.date), default=None)
 
 
 def _sent_late(journal: ManualJournal, day: Day) -> bool:

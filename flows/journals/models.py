@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 # A journal in one of these states is gone from the books; any other counts as there.
 WITHDRAWN = "DELETED"
 VOIDED = "VOIDED"
-GONE = frozenset({WITHDRAWN, VOIDED})
+DELETED_OR_VOIDED = frozenset({WITHDRAWN, VOIDED})
 # What a person writes into the narration of a journal that is taken for one of ours, and is not.
 NOT_OURS = "not Mambu"
 

@@ -23,7 +23,7 @@ from flows.journals.amounts import amounts_to_send
 from flows.journals.models import LiveJournal, Plan, is_taxed
 from flows.journals.narration import Narration, description, entry_id_in, request_key
 from flows.journals.process.batch import LARGEST_JOURNAL_BYTES, Unit, fill, line_sizes
-from flows.journals.reconciliation import Match, came_late
+from flows.journals.reconciliation import Reconciliation, came_late
 from flows.money import money_text, to_minor
 from flows.runtime.text import listed
 
@@ -34,7 +34,7 @@ SINGLE_JOURNALS = 20
 BLOCK_JOURNALS = 20
 
 
-class SealedJournal(NamedTuple):
+class PreparedJournal(NamedTuple):
     """A journal ready to be sent: its name, its bytes as JSON, and what they contain.
 
     `debits` is in minor units, `digest` the SHA-256 of the bytes, `entries` are the lines' entry ids.
@@ -49,27 +49,27 @@ class SealedJournal(NamedTuple):
     entries: Sequence[int]
 
 
-class SealedRequest(NamedTuple):
+class PreparedRequest(NamedTuple):
     """A request ready to be sent: its idempotency key, its bytes, and the journals in it."""
 
     key: str
     body: bytes
-    journals: tuple[SealedJournal, ...]
+    journals: tuple[PreparedJournal, ...]
 
 
-class Sealing(msgspec.Struct, frozen=True):
+class Prepared(msgspec.Struct, frozen=True):
     """What is to be sent, and what cannot be: `torn` are sentences about partly missing units."""
 
-    requests: list[SealedRequest]
-    torn: list[str]
+    requests: list[PreparedRequest]
+    partially_posted: list[str]
 
     @property
-    def journals(self) -> list[SealedJournal]:
+    def journals(self) -> list[PreparedJournal]:
         """Return the journals of all requests, in their order."""
         return [journal for request in self.requests for journal in request.journals]
 
 
-class SealPolicy(NamedTuple):
+class PreparePolicy(NamedTuple):
     """What a connection decides about journals."""
 
     organisation: str
@@ -77,14 +77,14 @@ class SealPolicy(NamedTuple):
     show_on_cash_basis_reports: bool
 
 
-def seal(
+def prepare_journals(
     plan: Plan,
-    matched: Match,
-    policy: SealPolicy,
+    matched: Reconciliation,
+    policy: PreparePolicy,
     *,
     taken: Mapping[dt.date, Collection[int]],
     generations: Mapping[str, int],
-) -> Sealing:
+) -> Prepared:
     """Return requests for what Xero lacks.
 
     `taken` are numbers per booking date that the record knows to be used up, beside those that Xero
@@ -92,8 +92,8 @@ def seal(
     is not the first.
     """
     missing = plan.lines.filter(pc.is_in(plan.lines["entry_id"], pa.array(list(matched.missing), pa.int64())))
-    whole, torn = _whole_units(plan, matched, missing)
-    torn = [*torn, *_torn_by_people(plan, matched)]
+    whole, partially_posted = _whole_units(plan, matched, missing)
+    partially_posted = [*partially_posted, *_partially_posted(plan, matched)]
     whole, uncertain = _certain(whole, matched.changed_dates)
     whole = amounts_to_send(plan, matched, whole)
     used = {
@@ -103,11 +103,13 @@ def seal(
     planned = _batches(_saying_something(plan.lines))
     numbered = _numbered(plan, planned, whole, policy.lines_per_journal, used)
     journals = [
-        _sealed(plan, rows, narration, policy, generations.get(str(narration), 0))
+        _finished(plan, rows, narration, policy, generations.get(str(narration), 0))
         for narration, rows in numbered
     ]
     single = sum(map(len, planned.values())) <= SINGLE_JOURNALS
-    return Sealing(_requests(journals, policy.organisation, used, single=single), [*torn, *uncertain])
+    return Prepared(
+        _requests(journals, policy.organisation, used, single=single), [*partially_posted, *uncertain]
+    )
 
 
 def entries_in(body: bytes) -> set[int]:
@@ -129,9 +131,9 @@ class _Body(msgspec.Struct):
     journals: list[_BodyJournal] = msgspec.field(name="ManualJournals")
 
 
-def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Table, list[str]]:
+def _whole_units(plan: Plan, matched: Reconciliation, missing: pa.Table) -> tuple[pa.Table, list[str]]:
     """Keep the missing units that are missing whole, or came late; of others a person changed something."""
-    known = matched.found.keys() | matched.held.keys() | matched.voided | matched.withheld | matched.waiting
+    known = matched.found.keys() | matched.held.keys() | matched.voided | matched.suppressed | matched.waiting
     if not known:
         return missing, []
     live = pc.is_in(plan.lines["entry_id"], pa.array(list(known), pa.int64()))
@@ -139,7 +141,7 @@ def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Tabl
     parts: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for row in missing.filter(touched).to_pylist():
         parts[row["unit"]].append(row)
-    torn: list[str] = []
+    partially_posted: list[str] = []
     late: set[int] = set()
     for unit, part in parts.items():
         if came_late(part, plan.digits):
@@ -148,19 +150,21 @@ def _whole_units(plan: Plan, matched: Match, missing: pa.Table) -> tuple[pa.Tabl
         transaction = part[0]["transaction_id"]
         name = f"transaction {transaction}" if transaction else "the lines without a transaction"
         entries = ", ".join(str(row["entry_id"]) for row in part[:20])
-        torn.append(
+        partially_posted.append(
             f"{name}, booking date {part[0]['booking_date']}: Xero holds only a part of it; missing: "
             f"EntryID {entries}"
         )
     keep = pc.or_(pc.invert(touched), pc.is_in(missing["unit"], pa.array(list(late), pa.int64())))
-    return missing.filter(keep), torn
+    return missing.filter(keep), partially_posted
 
 
-def _torn_by_people(plan: Plan, matched: Match) -> list[str]:
+def _partially_posted(plan: Plan, matched: Reconciliation) -> list[str]:
     """Return sentences on transactions of which people took out a part that no run can send again."""
-    if not matched.withheld or not matched.found:
+    if not matched.suppressed or not matched.found:
         return []
-    taken = plan.lines.filter(pc.is_in(plan.lines["entry_id"], pa.array(list(matched.withheld), pa.int64())))
+    taken = plan.lines.filter(
+        pc.is_in(plan.lines["entry_id"], pa.array(list(matched.suppressed), pa.int64()))
+    )
     there = pa.array(list(matched.found.keys() | matched.held.keys()), pa.int64())
     live = plan.lines["unit"].filter(pc.is_in(plan.lines["entry_id"], there)).unique()
     parts: dict[str, list[int]] = defaultdict(list)
@@ -247,9 +251,9 @@ def _refilled(lines: pa.Table, lines_per_journal: int, first: int) -> Iterable[t
         yield from batches.items()
 
 
-def _sealed(
-    plan: Plan, rows: pa.Table, narration: Narration, policy: SealPolicy, generation: int
-) -> SealedJournal:
+def _finished(
+    plan: Plan, rows: pa.Table, narration: Narration, policy: PreparePolicy, generation: int
+) -> PreparedJournal:
     amounts = rows["minor"].to_pylist()
     entries = rows["entry_id"].to_pylist()
     lines = [
@@ -263,7 +267,7 @@ def _sealed(
         )
     ]
     element = _element(str(narration), narration.booking_date, lines, policy.show_on_cash_basis_reports)
-    return SealedJournal(
+    return PreparedJournal(
         narration,
         generation,
         element,
@@ -313,17 +317,17 @@ def _text(value: str) -> str:
 
 
 def _requests(
-    journals: Sequence[SealedJournal], organisation: str, used: Mapping[dt.date, set[int]], *, single: bool
-) -> list[SealedRequest]:
+    journals: Sequence[PreparedJournal], organisation: str, used: Mapping[dt.date, set[int]], *, single: bool
+) -> list[PreparedRequest]:
     # Whether blocks are formed depends on the day alone, not on what is missing of it: another run
     # that sees more or less of the same journals must form the same blocks, under the same keys.
     if single:
         return [_request([journal], organisation) for journal in journals]
-    blocks: dict[tuple[dt.date, int], list[SealedJournal]] = defaultdict(list)
+    blocks: dict[tuple[dt.date, int], list[PreparedJournal]] = defaultdict(list)
     for journal in journals:
         name = journal.narration
         blocks[name.booking_date, (name.number - 1) // BLOCK_JOURNALS].append(journal)
-    requests: list[SealedRequest] = []
+    requests: list[PreparedRequest] = []
     for (date, _), block in blocks.items():
         untouched = _is_untouched([journal.narration.number for journal in block], used.get(date, set()))
         together = untouched and sum(len(item.element) for item in block) < LARGEST_JOURNAL_BYTES
@@ -339,7 +343,7 @@ def _is_untouched(numbers: Sequence[int], used: AbstractSet[int]) -> bool:
     return whole and used.isdisjoint(range(first, first + BLOCK_JOURNALS))
 
 
-def _request(journals: Sequence[SealedJournal], organisation: str) -> SealedRequest:
+def _request(journals: Sequence[PreparedJournal], organisation: str) -> PreparedRequest:
     names = [(str(journal.narration), journal.generation) for journal in journals]
     body = b'{"ManualJournals":[' + b",".join(journal.element for journal in journals) + b"]}"
-    return SealedRequest(request_key(organisation, names), body, tuple(journals))
+    return PreparedRequest(request_key(organisation, names), body, tuple(journals))

@@ -14,11 +14,11 @@ from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState
 from blocks.xero.models import JournalPage, ManualJournal, journal_date, xero_instant
 from blocks.xero.pages import Reading
 from flows.days import Day
-from flows.journals.models import GONE, VOIDED, WITHDRAWN, LiveJournal, LiveLine, Plan
+from flows.journals.models import DELETED_OR_VOIDED, VOIDED, WITHDRAWN, LiveJournal, LiveLine, Plan
 from flows.journals.narration import Narration
-from flows.journals.reconciliation import Match, match
+from flows.journals.reconciliation import Reconciliation, reconcile
 from flows.journals.records import entries_of, known_from
-from flows.journals.run import Night
+from flows.journals.run import JournalsRun
 from flows.journals.strangers import passed_over
 from flows.runtime.tasks import run_task
 
@@ -32,40 +32,40 @@ _LINES_PER_PAGE = 25_000
 _READINGS = 4
 
 
-class Books(msgspec.Struct, frozen=True):
+class XeroSnapshot(msgspec.Struct, frozen=True):
     """What Xero shows of the day, and when it was read."""
 
-    matched: Match
+    matched: Reconciliation
     read_at: dt.datetime
 
 
-async def _read(night: Night, plan: Plan, known_ids: Sequence[str]) -> Books:
+async def _read(run: JournalsRun, plan: Plan, known_ids: Sequence[str]) -> XeroSnapshot:
     """Read the journals that could hold the day, and hold the plan against them.
 
     `known_ids`, and those in the record, are read singly where the list does not show them.
     """
-    read_at = night.clock.now()
-    records = await night.store.journals(night.organisation, night.name, night.day.date)
-    others = await _of_other_days(night, plan)
-    since = await _since(night, others)
-    found = await journals_since(night, since, lambda: _booking_dates(plan), [*records, *others], known_ids)
+    read_at = run.clock.now()
+    records = await run.store.journals(run.organisation, run.name, run.day.date)
+    others = await _of_other_days(run, plan)
+    since = await _since(run, others)
+    found = await journals_since(run, since, lambda: _booking_dates(plan), [*records, *others], known_ids)
     ours = withdrawn_ids([*records, *others])
     # A person who voids a journal means that its lines stay out; a withdrawal means that they may come again.
     live = [
         one._replace(status=WITHDRAWN) if one.status == VOIDED and one.journal_id in ours else one
         for one in found
     ]
-    matched = match(
+    matched = reconcile(
         plan,
         live,
         known_from([*others, *records]),
-        withhold_deleted=night.looking_back,
+        withhold_deleted=run.looking_back,
         record_may_be_new=_may_be_new(plan, live, records),
     )
-    return Books(matched, read_at)
+    return XeroSnapshot(matched, read_at)
 
 
-async def _of_other_days(night: Night, plan: Plan) -> list[JournalRecord]:
+async def _of_other_days(run: JournalsRun, plan: Plan) -> list[JournalRecord]:
     """Return the records of journals sent under another day that hold lines of this one.
 
     A line is in one live journal, whatever day it was sent under: a time zone that was set right since
@@ -75,25 +75,25 @@ async def _of_other_days(night: Night, plan: Plan) -> list[JournalRecord]:
     if not len(entries):
         return []
     bounds = pc.min_max(entries).as_py()
-    near = await night.store.journals_with(night.organisation, night.name, bounds["min"], bounds["max"])
-    other = [record for record in near if record.day != night.day.date]
+    near = await run.store.journals_with(run.organisation, run.name, bounds["min"], bounds["max"])
+    other = [record for record in near if record.day != run.day.date]
     if not other:
         return []
     planned = frozenset(entries.to_pylist())
     return [record for record in other if not planned.isdisjoint(entries_of(record) or ())]
 
 
-async def _since(night: Night, others: Sequence[JournalRecord]) -> dt.datetime:
+async def _since(run: JournalsRun, others: Sequence[JournalRecord]) -> dt.datetime:
     """Return from when on journals of the day may have been written.
 
     That is the day's end, unless lines of it may have been sent under a neighbouring day: where the record
     says so, or where it does not say that the day before was sent by the settings of now.
     """
-    day = night.day
+    day = run.day
     since = day.end - BEFORE_DAY_END
     eve = day.date - dt.timedelta(days=1)
-    before = (await night.store.days.since(night.name, eve, night.organisation)).get(eve)
-    settings = (day.zone.key, night.connection.label, night.connection.first_day)
+    before = (await run.store.days.since(run.name, eve, run.organisation)).get(eve)
+    settings = (day.zone.key, run.connection.label, run.connection.first_day)
     if others or before is None or (before.zone, before.label, before.first_day) != settings:
         first = min([eve, *(record.day for record in others)])
         # No day ends earlier anywhere than fourteen hours ahead of UTC.
@@ -138,7 +138,7 @@ def withdrawn_ids(records: Iterable[JournalRecord]) -> frozenset[str]:
 
 
 async def journals_since(
-    night: Night,
+    run: JournalsRun,
     since: dt.datetime,
     dates: Callable[[], Collection[dt.date]],
     records: Sequence[JournalRecord],
@@ -150,44 +150,44 @@ async def journals_since(
     it can lag behind what was just written. `dates` gives the booking dates to read instead, where the
     list is too long to take.
     """
-    found = {one.manual_journal_id: one for one in await _listed(night, since, dates)}
+    found = {one.manual_journal_id: one for one in await _listed(run, since, dates)}
     recorded = [record.manual_journal_id for record in records if record.manual_journal_id]
     withdrawn = withdrawn_ids(records)
     for journal_id in dict.fromkeys([*known_ids, *recorded]):
         shown = found.get(journal_id)
-        if shown is None or (journal_id in withdrawn and shown.status not in GONE):
+        if shown is None or (journal_id in withdrawn and shown.status not in DELETED_OR_VOIDED):
             try:
-                found[journal_id] = await night.xero.manual_journal(journal_id)
+                found[journal_id] = await run.xero.manual_journal(journal_id)
             except NotFound:
-                night.warn(f"The record names journal {journal_id}, which Xero does not know.")
+                run.warn(f"The record names journal {journal_id}, which Xero does not know.")
     return [live_journal(journal) for journal in found.values()]
 
 
-async def list_journals(night: Night, since: dt.datetime) -> list[ManualJournal] | None:
+async def list_journals(run: JournalsRun, since: dt.datetime) -> list[ManualJournal] | None:
     """Return the journals changed in Xero since an instant; None if they are too many."""
-    size = page_size(night.connection.lines_per_journal)
+    size = page_size(run.connection.lines_per_journal)
 
     async def changed(page: int) -> JournalPage:
-        return await night.xero.manual_journals(modified_since=since, page=page, page_size=size)
+        return await run.xero.manual_journals(modified_since=since, page=page, page_size=size)
 
-    return await _whole_list(night, changed)
+    return await _whole_list(run, changed)
 
 
 async def _listed(
-    night: Night, since: dt.datetime, dates: Callable[[], Collection[dt.date]]
+    run: JournalsRun, since: dt.datetime, dates: Callable[[], Collection[dt.date]]
 ) -> list[ManualJournal]:
-    found = await list_journals(night, since)
+    found = await list_journals(run, since)
     if found is not None:
         return found
-    night.log(f"More than {MOST_JOURNALS} journals were changed since that day: reading by booking date.")
-    size = page_size(night.connection.lines_per_journal)
+    run.log(f"More than {MOST_JOURNALS} journals were changed since that day: reading by booking date.")
+    size = page_size(run.connection.lines_per_journal)
     everything: list[ManualJournal] = []
     for date in sorted(dates()):
 
         async def dated(page: int, date: dt.date = date) -> JournalPage:
-            return await night.xero.manual_journals_dated(date, page=page, page_size=size)
+            return await run.xero.manual_journals_dated(date, page=page, page_size=size)
 
-        of_date = await _whole_list(night, dated)
+        of_date = await _whole_list(run, dated)
         if of_date is None:
             raise Refusal(
                 f"Xero has more than {MOST_JOURNALS} manual journals of {date}, too many to see whether this "
@@ -198,7 +198,7 @@ async def _listed(
 
 
 async def _whole_list(
-    night: Night, ask: Callable[[int], Awaitable[JournalPage]]
+    run: JournalsRun, ask: Callable[[int], Awaitable[JournalPage]]
 ) -> list[ManualJournal] | None:
     """Return all journals of a list that stood still while its pages were read; None if they are too many.
 
@@ -218,7 +218,7 @@ async def _whole_list(
                 return None
         if reading.whole:
             return list(found.values())
-        night.warn("Journals came or went in Xero while they were read: reading them again.")
+        run.warn("Journals came or went in Xero while they were read: reading them again.")
     raise Refusal(
         "Manual journals keep coming and going in Xero while they are read, or its pages of them repeat or "
         "never end. Nothing further was written. Run the same again when nobody is working there."

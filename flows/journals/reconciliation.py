@@ -18,10 +18,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.journals.differences import doubled_and_reversed, unequal_journals, unequal_lines
+from flows.journals.differences import duplicates_and_reversals, unequal_journals, unequal_lines
 from flows.journals.matching import PlannedLine, Row, View, planned_lines, view_of
 from flows.journals.models import (
-    GONE,
+    DELETED_OR_VOIDED,
     NOT_OURS,
     NOTHING_KNOWN,
     VOIDED,
@@ -47,7 +47,7 @@ class Lookalike(NamedTuple):
     entries: frozenset[int]
 
 
-class Match(msgspec.Struct, frozen=True):
+class Reconciliation(msgspec.Struct, frozen=True):
     """The plan held against Xero.
 
     `journals` are the day's live ones; `found` gives, for each entry id that is live, the position of its
@@ -69,28 +69,28 @@ class Match(msgspec.Struct, frozen=True):
     held: dict[int, int]
     missing: frozenset[int]
     voided: frozenset[int]
-    withheld: frozenset[int]
+    suppressed: frozenset[int]
     waiting: frozenset[int]
     optional: frozenset[int]
     lookalikes: list[Lookalike]
-    doubled: list[str]
+    duplicates: list[str]
     differences: list[tuple[int, str]]
     numbers: dict[dt.date, set[int]]
     changed_dates: frozenset[dt.date]
     rerounded: frozenset[dt.date]
-    gone: frozenset[str]
+    deleted_or_voided: frozenset[str]
     sent: dict[int, int]
     totals: dict[tuple[str, str], Decimal]
 
 
-def match(
+def reconcile(
     plan: Plan,
     journals: Iterable[LiveJournal],
     record: Mapping[str, Known] = NOTHING_KNOWN,
     *,
     withhold_deleted: bool = False,
     record_may_be_new: bool = False,
-) -> Match:
+) -> Reconciliation:
     """Hold the plan against journals of Xero, in any state and of any origin.
 
     `record` gives what is known of journals by their Xero ids. What somebody deleted in Xero counts as
@@ -100,7 +100,7 @@ def match(
     planned = planned_lines(plan)
     everything = _distinct(journals)
     live: list[View] = []
-    gone: dict[str, set[int]] = {VOIDED: set(), WITHDRAWN: set()}
+    deleted_or_voided: dict[str, set[int]] = {VOIDED: set(), WITHDRAWN: set()}
     strangers: list[LiveJournal] = []
     for journal in everything:
         known = record.get(journal.journal_id)
@@ -108,12 +108,14 @@ def match(
             continue
         view = view_of(plan, planned, journal, known, len(live))
         recorded = known.entries if known is not None and known.entries else frozenset[int]()
-        if journal.status in gone and (known is None or not known.possible):
-            gone[journal.status].update(row.entry_id for row in view.rows)
-            gone[journal.status].update(recorded & planned.keys())
-        elif journal.status not in gone and (view.ours or view.rows or not recorded.isdisjoint(planned)):
+        if journal.status in deleted_or_voided and (known is None or not known.possible):
+            deleted_or_voided[journal.status].update(row.entry_id for row in view.rows)
+            deleted_or_voided[journal.status].update(recorded & planned.keys())
+        elif journal.status not in deleted_or_voided and (
+            view.ours or view.rows or not recorded.isdisjoint(planned)
+        ):
             live.append(view)
-        if known is None and journal.status not in GONE and view.unread:
+        if known is None and journal.status not in DELETED_OR_VOIDED and view.unread:
             strangers.append(journal)
     rows = [row for view in live for row in view.rows]
     found = _found(rows)
@@ -123,31 +125,31 @@ def match(
     taken_out: set[int] = set()
     if withhold_deleted:
         recorded_once = (known.entries for known in record.values() if known.entries and not known.possible)
-        taken_out = gone[WITHDRAWN].union(*recorded_once)
-    voided = absent & gone[VOIDED]
-    withheld = absent & taken_out - voided
-    absent = absent - voided - withheld
+        taken_out = deleted_or_voided[WITHDRAWN].union(*recorded_once)
+    voided = absent & deleted_or_voided[VOIDED]
+    suppressed = absent & taken_out - voided
+    absent = absent - voided - suppressed
     nothing, optional = _rounds_to_nothing(plan, absent, {*found, *held}, rerounded)
     absent = absent - nothing - optional
     lookalikes = _lookalikes(plan, absent, strangers) if record_may_be_new else []
     waiting = frozenset[int]().union(*(one.entries for one in lookalikes))
-    texts, doubled = doubled_and_reversed(rows, live)
-    return Match(
+    texts, duplicates = duplicates_and_reversals(rows, live)
+    return Reconciliation(
         journals=[view.journal for view in live],
         found=found,
         held=held,
         missing=frozenset(absent - waiting),
         voided=frozenset(voided),
-        withheld=frozenset(withheld),
+        suppressed=frozenset(suppressed),
         waiting=waiting,
         optional=frozenset(optional),
         lookalikes=lookalikes,
-        doubled=doubled,
+        duplicates=duplicates,
         differences=[*unequal_lines(plan, rows, live), *texts, *unequal_journals(plan, live, held)],
         numbers=_numbers(plan, everything),
         changed_dates=_changed_dates(live, record_may_be_new),
         rerounded=rerounded,
-        gone=frozenset(one.journal_id for one in everything if one.status in GONE),
+        deleted_or_voided=frozenset(one.journal_id for one in everything if one.status in DELETED_OR_VOIDED),
         sent=_sent(rows) if rerounded else {},
         totals=_totals(plan, live),
     )
@@ -230,15 +232,15 @@ def _rounds_to_nothing(
     for line in plan.lines.append_column("small", small).filter(concerned).to_pylist():
         units[line["unit"]].append(line)
     for lines in units.values():
-        gone = [line for line in lines if line["entry_id"] in absent]
-        if not all(line["small"] for line in gone):
+        deleted_or_voided = [line for line in lines if line["entry_id"] in absent]
+        if not all(line["small"] for line in deleted_or_voided):
             continue
-        entries = [line["entry_id"] for line in gone]
-        if any(line["entry_id"] in there for line in lines) and not came_late(gone, plan.digits):
+        entries = [line["entry_id"] for line in deleted_or_voided]
+        if any(line["entry_id"] in there for line in lines) and not came_late(deleted_or_voided, plan.digits):
             nothing.update(entries)
-        elif gone[0]["booking_date"] in rerounded:
+        elif deleted_or_voided[0]["booking_date"] in rerounded:
             optional.update(entries)
-        elif not any(line["minor"] for line in gone):
+        elif not any(line["minor"] for line in deleted_or_voided):
             nothing.update(entries)
     return nothing, optional
 

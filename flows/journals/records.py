@@ -8,7 +8,7 @@ from blocks.errors import StoreError
 from blocks.store.models import JournalRecord, JournalState, pack, unpack
 from flows.journals.models import Known, LiveJournal
 from flows.journals.narration import Narration
-from flows.journals.run import Night
+from flows.journals.run import JournalsRun
 from flows.money import money_text, to_minor
 
 
@@ -41,7 +41,7 @@ def entries_of(record: JournalRecord) -> frozenset[int] | None:
 
 
 def record_of(
-    night: Night,
+    run: JournalsRun,
     journal: LiveJournal,
     name: Narration,
     digits: int,
@@ -54,11 +54,11 @@ def record_of(
     """
     packed = pack(entries)._asdict() if entries is not None else {}
     return JournalRecord(
-        organisation=night.organisation,
+        organisation=run.organisation,
         narration=str(name),
         generation=0,
-        connection=night.name,
-        day=night.day.date,
+        connection=run.name,
+        day=run.day.date,
         booking_date=name.booking_date,
         number=name.number,
         request_key="",

@@ -17,10 +17,10 @@ from blocks.store.journals import Store
 from blocks.xero.client import XeroClient
 from flows.days import Day
 from flows.money import minor_digits
-from flows.runtime.run import Hold, Progress, Run, patience_with
+from flows.runtime.run import LeaseScope, Progress, Run, patience_with
 
 
-class Night(Run):
+class JournalsRun(Run):
     """One run of one day. Everything a stage needs, and nothing it decides."""
 
     def __init__(
@@ -59,9 +59,9 @@ class Night(Run):
         return minor_digits(self.currency)
 
     @property
-    def hold(self) -> Hold:
+    def lease_scope(self) -> LeaseScope:
         """Return the day, which is one run's at a time."""
-        return Hold("journals", self.day.date, str(self.day.date), self.connection.store.address)
+        return LeaseScope("journals", self.day.date, str(self.day.date), self.connection.store.address)
 
     def time_there(self) -> dt.datetime:
         """Return what Mambu's clock and Xero's both show to be past: the earlier of the two times."""
@@ -92,7 +92,7 @@ async def opened(
     progress: Progress,
     clock: Clock | None = None,
     warn: Callable[[str], None] | None = None,
-) -> AsyncIterator[Night]:
+) -> AsyncIterator[JournalsRun]:
     """Open the clients and the store of a connection for one run."""
     attempts, minutes = connection.retries + 1, connection.patience_minutes
     ticking, notice, under_way = clock or SystemClock(), warn or log, UnderWay()
@@ -110,6 +110,6 @@ async def opened(
         patience=patience_with("Xero", minutes, ticking, notice, under_way),
     )
     async with mambu, xero, connection.store.open() as store:
-        night = Night(name, connection, mambu, xero, store, ticking, log, progress)
-        night.warn = notice
-        yield night
+        run = JournalsRun(name, connection, mambu, xero, store, ticking, log, progress)
+        run.warn = notice
+        yield run

@@ -33,11 +33,18 @@ from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState, StoredR
 from blocks.xero.models import NOTHING, Verdict
 from flows.journals.models import Plan
 from flows.journals.narration import Narration
-from flows.journals.prepare import SealedJournal, SealedRequest, Sealing, SealPolicy, entries_in, seal
-from flows.journals.read import Books, read_journals
-from flows.journals.reconciliation import Match
-from flows.journals.run import Night
-from flows.journals.withdraw.requests import note, settle_withdrawals
+from flows.journals.prepare import (
+    Prepared,
+    PreparedJournal,
+    PreparedRequest,
+    PreparePolicy,
+    entries_in,
+    prepare_journals,
+)
+from flows.journals.read import XeroSnapshot, read_journals
+from flows.journals.reconciliation import Reconciliation
+from flows.journals.run import JournalsRun
+from flows.journals.withdraw.requests import note, resolve_pending_withdrawals
 from flows.money import money_text
 from flows.runtime.tasks import run_task
 
@@ -58,57 +65,59 @@ class Sent(msgspec.Struct, frozen=True):
     """
 
     ids: dict[str, str]
-    books: Books
-    torn: list[str]
+    snapshot: XeroSnapshot
+    partially_posted: list[str]
 
 
-async def rehearse(night: Night, plan: Plan) -> tuple[Match, Sealing]:
+async def rehearse(run: JournalsRun, plan: Plan) -> tuple[Reconciliation, Prepared]:
     """Return what Xero holds and what would be sent, and send and record nothing.
 
     Raises Refusal as `send` would.
     """
-    books = await read_journals(night, plan, [])
-    records = await _records(night)
+    snapshot = await read_journals(run, plan, [])
+    records = await _records(run)
     if withdrawals := note(records):
-        night.log(withdrawals)
-    return books.matched, await prepare(night, plan, books, records)
+        run.log(withdrawals)
+    return snapshot.matched, await prepare(run, plan, snapshot, records)
 
 
-async def send(night: Night, plan: Plan) -> Sent:
+async def send(run: JournalsRun, plan: Plan) -> Sent:
     """Send what is missing and return what was created, before it is read back.
 
     Raises Refusal where Xero holds a line twice or declines journals, and CallFailed.
     """
-    await settle(night, by_plan(night, plan))
+    await resolve_pending_requests(run, lookup_by_plan(run, plan))
     ids: dict[str, str] = {}
     for _ in range(ROUNDS):
-        books = await read_journals(night, plan, list(ids.values()))
-        night.found_in_xero = _found_before(books.matched, night.created.values())
-        night.under_way = True
-        records = await _records(night)
-        sealing = await prepare(night, plan, books, records)
-        if not sealing.requests:
+        snapshot = await read_journals(run, plan, list(ids.values()))
+        run.found_in_xero = _found_before(snapshot.matched, run.created.values())
+        run.under_way = True
+        records = await _records(run)
+        prepared = await prepare(run, plan, snapshot, records)
+        if not prepared.requests:
             break
-        if await _wait_for_others(night, books.matched, records):
+        if await _wait_for_others(run, snapshot.matched, records):
             continue
-        taken = await put_journals(night, plan, sealing, books.read_at, len(ids))
+        taken = await put_journals(run, plan, prepared, snapshot.read_at, len(ids))
         ids.update(taken)
-        if len(taken) == len(sealing.journals):
+        if len(taken) == len(prepared.journals):
             break
-    return Sent(ids, books, sealing.torn)
+    return Sent(ids, snapshot, prepared.partially_posted)
 
 
-def _found_before(matched: Match, ours: Collection[str]) -> list[str]:
+def _found_before(matched: Reconciliation, ours: Collection[str]) -> list[str]:
     """Return the narrations of the journals that hold lines of the day, but for those that this run sent."""
     holding = [matched.journals[one] for one in {*matched.found.values(), *matched.held.values()}]
     return [one.narration for one in holding if one.journal_id not in ours]
 
 
-async def prepare(night: Night, plan: Plan, books: Books, records: Sequence[JournalRecord]) -> Sealing:
+async def prepare(
+    run: JournalsRun, plan: Plan, snapshot: XeroSnapshot, records: Sequence[JournalRecord]
+) -> Prepared:
     """Return what would be sent. Raises Refusal where lines are there twice, or maybe under another label."""
-    if books.matched.doubled:
+    if snapshot.matched.duplicates:
         raise Refusal(
-            f"Xero holds lines of the day more than once: {'; '.join(books.matched.doubled[:20])}. Nothing "
+            f"Xero holds lines of the day more than once: {'; '.join(snapshot.matched.duplicates[:20])}. Nothing "
             "further was sent. Delete or void the journal that should not be there, then run the date again."
         )
     for record in records:
@@ -119,7 +128,7 @@ async def prepare(night: Night, plan: Plan, books: Books, records: Sequence[Jour
                 f"{plan.label or '(none)'} now: its journals could be sent a second time. Nothing was sent. "
                 "Set the label back."
             )
-    return await seal_missing(night, plan, books, records)
+    return await prepare_missing(run, plan, snapshot, records)
 
 
 # An answer that never came counts: under another label the books do not show what became of it.
@@ -135,7 +144,9 @@ _MAYBE_IN_XERO = frozenset(
 )
 
 
-async def _wait_for_others(night: Night, matched: Match, records: Sequence[JournalRecord]) -> bool:
+async def _wait_for_others(
+    run: JournalsRun, matched: Reconciliation, records: Sequence[JournalRecord]
+) -> bool:
     """Wait, and return True, where journals of the day have just come from a run that is not in our record.
 
     It may be another run, with a store of its own, in the middle of a request that holds more of them.
@@ -152,19 +163,19 @@ async def _wait_for_others(night: Night, matched: Match, records: Sequence[Journ
     if not foreign:
         return False
     # By Xero's clock, which has dated them; never longer than KEY_DEAD, whatever that clock shows.
-    now = night.xero.transport.there.at(night.clock.now())
+    now = run.xero.transport.there.at(run.clock.now())
     wait = min(max(foreign) + KEY_DEAD - now, KEY_DEAD).total_seconds()
     if wait <= 0:
         return False
-    night.waits(
+    run.waits(
         f"Journals of this day have just come into Xero from elsewhere: waiting {wait:.0f} s for whatever "
         "else is on its way."
     )
-    await night.clock.sleep(wait)
+    await run.clock.sleep(wait)
     return True
 
 
-class Sighting(NamedTuple):
+class LookupResult(NamedTuple):
     """What a fresh look at Xero shows of a request: `there` all of it, `absent` nothing, else in part."""
 
     read_at: dt.datetime
@@ -172,48 +183,50 @@ class Sighting(NamedTuple):
     absent: bool
 
 
-Look = Callable[[StoredRequest, Sequence[JournalRecord]], Awaitable[Sighting]]
+RequestLookup = Callable[[StoredRequest, Sequence[JournalRecord]], Awaitable[LookupResult]]
 
 
 @run_task("send: settle")
-async def settle(night: Night, look: Look) -> None:
+async def resolve_pending_requests(run: JournalsRun, look: RequestLookup) -> None:
     """Bring requests of earlier runs to a known end: answered, found in Xero by `look`, or surely dead."""
-    records = await _records(night)
-    await settle_withdrawals(night, records, KEY_DEAD)
+    records = await _records(run)
+    await resolve_pending_withdrawals(run, records, KEY_DEAD)
     open_ended = [record for record in latest(records).values() if record.state in OPEN_ENDED]
     for key in dict.fromkeys(record.request_key for record in open_ended):
         of_request = [record for record in open_ended if record.request_key == key]
-        night.under_way = True
-        request = await night.store.request(key)
+        run.under_way = True
+        request = await run.store.request(key)
         if request is None or request.first_sent_at is None:
             continue
-        alive = night.clock.now() < request.first_sent_at + KEY_LIFE
-        with night.xero.transport.patience.under_way.settled():
-            if alive and await _settled(night, request, of_request, await look(request, of_request)):
+        alive = run.clock.now() < request.first_sent_at + KEY_LIFE
+        with run.xero.transport.patience.under_way.settled():
+            if alive and await _settled(run, request, of_request, await look(request, of_request)):
                 continue
-            wait = (request.first_sent_at + KEY_DEAD - night.clock.now()).total_seconds()
+            wait = (request.first_sent_at + KEY_DEAD - run.clock.now()).total_seconds()
             if wait > 0:
-                night.waits(f"Waiting {wait:.0f} s until an unanswered request can no longer be carried out.")
-                await night.clock.sleep(wait)
+                run.waits(f"Waiting {wait:.0f} s until an unanswered request can no longer be carried out.")
+                await run.clock.sleep(wait)
 
 
-def by_plan(night: Night, plan: Plan) -> Look:
+def lookup_by_plan(run: JournalsRun, plan: Plan) -> RequestLookup:
     """Return a look that holds a request against the day's lines."""
 
-    async def look(request: StoredRequest, records: Sequence[JournalRecord]) -> Sighting:
-        books = await read_journals(night, plan, [])
+    async def look(request: StoredRequest, records: Sequence[JournalRecord]) -> LookupResult:
+        snapshot = await read_journals(run, plan, [])
         # What may be left out now may still be on its way.
-        missing = books.matched.missing | books.matched.optional
-        numbers = books.matched.numbers
+        missing = snapshot.matched.missing | snapshot.matched.optional
+        numbers = snapshot.matched.numbers
         entries = entries_in(request.body)
         named = any(record.number in numbers.get(record.booking_date, ()) for record in records)
-        return Sighting(books.read_at, missing.isdisjoint(entries), missing.issuperset(entries) and not named)
+        return LookupResult(
+            snapshot.read_at, missing.isdisjoint(entries), missing.issuperset(entries) and not named
+        )
 
     return look
 
 
 async def _settled(
-    night: Night, request: StoredRequest, records: Sequence[JournalRecord], seen: Sighting
+    run: JournalsRun, request: StoredRequest, records: Sequence[JournalRecord], seen: LookupResult
 ) -> bool:
     """Ask again for a request of which nothing is in Xero; tell whether its end is known.
 
@@ -222,9 +235,9 @@ async def _settled(
     """
     if seen.there or not seen.absent:
         return seen.there
-    night.log(f"An earlier run left {len(records)} journals without an answer: asking Xero again.")
+    run.log(f"An earlier run left {len(records)} journals without an answer: asking Xero again.")
     try:
-        verdicts = await night.xero.put_manual_journals(
+        verdicts = await run.xero.put_manual_journals(
             request.body,
             request.request_key,
             first_sent=request.first_sent_at,
@@ -232,18 +245,20 @@ async def _settled(
         )
     except (UnknownOutcome, Rejected):
         return False  # the wait, and then the books, tell what became of it
-    await _record_verdicts(night, records, verdicts)
+    await _record_verdicts(run, records, verdicts)
     return True
 
 
 @run_task("send: seal")
-async def seal_missing(night: Night, plan: Plan, books: Books, records: Sequence[JournalRecord]) -> Sealing:
+async def prepare_missing(
+    run: JournalsRun, plan: Plan, snapshot: XeroSnapshot, records: Sequence[JournalRecord]
+) -> Prepared:
     """Turn what is missing into finished requests."""
     taken: dict[dt.date, set[int]] = {}
     generations: dict[str, int] = {}
-    live = {journal.narration for journal in books.matched.journals}
+    live = {journal.narration for journal in snapshot.matched.journals}
     for name, record in latest(records).items():
-        if record.state is JournalState.SEALED or (record.state in OPEN_ENDED and name not in live):
+        if record.state is JournalState.PREPARED or (record.state in OPEN_ENDED and name not in live):
             # Sent without an answer, settled since and not found: its key has died and may be used anew.
             # It must be: a run with a store of its own knows of no attempt before, and sends under it too.
             generations[name] = record.generation
@@ -252,45 +267,45 @@ async def seal_missing(night: Night, plan: Plan, books: Books, records: Sequence
             generations[name] = record.generation + 1
         else:
             taken.setdefault(record.booking_date, set()).add(record.number)
-    connection = night.connection
-    policy = SealPolicy(
-        night.organisation, connection.lines_per_journal, connection.show_on_cash_basis_reports
+    connection = run.connection
+    policy = PreparePolicy(
+        run.organisation, connection.lines_per_journal, connection.show_on_cash_basis_reports
     )
-    return seal(plan, books.matched, policy, taken=taken, generations=generations)
+    return prepare_journals(plan, snapshot.matched, policy, taken=taken, generations=generations)
 
 
 @run_task("send: put")
 async def put_journals(
-    night: Night, plan: Plan, sealing: Sealing, read_at: dt.datetime, before: int
+    run: JournalsRun, plan: Plan, prepared: Prepared, read_at: dt.datetime, before: int
 ) -> dict[str, str]:
     """Send requests while what they rest on is fresh; return the Xero ids of what was taken, by narration.
 
     After the first one that fails no other is begun. Raises UnknownOutcome before any other error, and
     Refusal naming all journals that Xero declined.
     """
-    journals = sealing.journals
-    await night.store.seal(
+    journals = prepared.journals
+    await run.store.prepare(
         [
-            _record_of(night, plan, request, journal)
-            for request in sealing.requests
+            _record_of(run, plan, request, journal)
+            for request in prepared.requests
             for journal in request.journals
         ],
-        [StoredRequest(request.key, request.body) for request in sealing.requests],
-        night.clock.now(),
-        night.lease,
+        [StoredRequest(request.key, request.body) for request in prepared.requests],
+        run.clock.now(),
+        run.lease,
     )
     ids: dict[str, str] = {}
     refused: dict[str, str] = {}
     failed: list[DaybookError] = []
     not_after = read_at + FRESH
-    gate = asyncio.Semaphore(night.connection.xero_concurrency)
+    gate = asyncio.Semaphore(run.connection.xero_concurrency)
 
-    async def put(request: SealedRequest) -> None:
+    async def put(request: PreparedRequest) -> None:
         async with gate:
-            if failed or night.clock.now() > not_after:
+            if failed or run.clock.now() > not_after:
                 return
             try:
-                taken, declined = await _put(night, plan, request, not_after)
+                taken, declined = await _put(run, plan, request, not_after)
             except Overdue:
                 return
             except DaybookError as error:
@@ -298,9 +313,9 @@ async def put_journals(
                 return
             ids.update(taken)
             refused.update(declined)
-            await night.progress("send", before + len(ids), before + len(journals))
+            await run.progress("send", before + len(ids), before + len(journals))
 
-    await asyncio.gather(*(put(request) for request in sealing.requests))
+    await asyncio.gather(*(put(request) for request in prepared.requests))
     if failed:
         raise next((error for error in failed if isinstance(error, UnknownOutcome)), failed[0])
     if refused:
@@ -319,37 +334,37 @@ def _declined(refused: dict[str, str], taken: int, total: int) -> Refusal:
 
 
 async def _put(
-    night: Night, plan: Plan, request: SealedRequest, not_after: dt.datetime
+    run: JournalsRun, plan: Plan, request: PreparedRequest, not_after: dt.datetime
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Send one request; return the ids of what was taken and the reasons for what was declined."""
-    records = [_record_of(night, plan, request, journal) for journal in request.journals]
-    await night.store.sending(request.key, night.clock.now(), night.lease)
+    records = [_record_of(run, plan, request, journal) for journal in request.journals]
+    await run.store.sending(request.key, run.clock.now(), run.lease)
     try:
-        verdicts = await night.xero.put_manual_journals(request.body, request.key, not_after=not_after)
+        verdicts = await run.xero.put_manual_journals(request.body, request.key, not_after=not_after)
     except UnknownOutcome:
-        await night.store.move(records, JournalState.UNKNOWN, night.clock.now())
+        await run.store.move(records, JournalState.UNKNOWN, run.clock.now())
         raise
     except Rejected as error:
         if "different request" in " ".join(error.reasons):
-            await night.store.move(records, JournalState.UNKNOWN, night.clock.now())
+            await run.store.move(records, JournalState.UNKNOWN, run.clock.now())
             raise Terminal(
                 "Another run is sending the same journals to Xero at this moment. Nothing was sent twice. "
                 "Run the date again in ten minutes: it finds what that run has sent."
             ) from None
         if len(records) > 1:
             # With several journals a 400 does not say what became of each.
-            await night.store.move(records, JournalState.UNKNOWN, night.clock.now())
+            await run.store.move(records, JournalState.UNKNOWN, run.clock.now())
             raise UnknownOutcome(str(error), status=error.status) from None
         reason = "; ".join(error.reasons) or str(error)
         declined = {record.narration: reason for record in records}
-        await night.store.move(records, JournalState.REFUSED, night.clock.now(), reasons=declined)
+        await run.store.move(records, JournalState.REFUSED, run.clock.now(), reasons=declined)
         return {}, declined
     except (Terminal, Transient):
-        await night.store.move(records, JournalState.SEALED, night.clock.now())
+        await run.store.move(records, JournalState.PREPARED, run.clock.now())
         raise
     # Before it is written down, which may fail: it is in Xero all the same.
-    night.created.update((one.narration, one.manual_journal_id) for one in verdicts if _is_there(one))
-    return await _record_verdicts(night, records, verdicts)
+    run.created.update((one.narration, one.manual_journal_id) for one in verdicts if _is_there(one))
+    return await _record_verdicts(run, records, verdicts)
 
 
 def _is_there(verdict: Verdict) -> bool:
@@ -357,7 +372,7 @@ def _is_there(verdict: Verdict) -> bool:
 
 
 async def _record_verdicts(
-    night: Night, records: Sequence[JournalRecord], verdicts: Iterable[Verdict]
+    run: JournalsRun, records: Sequence[JournalRecord], verdicts: Iterable[Verdict]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Write down what Xero says of each journal: a 200 as a whole says nothing of any one of them.
 
@@ -384,7 +399,7 @@ async def _record_verdicts(
         wanted = frozenset(names)
         return [record for record in records if record.narration in wanted]
 
-    now, move = night.clock.now(), night.store.move
+    now, move = run.clock.now(), run.store.move
     await move(named(changed), JournalState.DRIFT, now, ids=ids, reasons=changed)
     await move(named(declined), JournalState.REFUSED, now, reasons=declined)
     await move(named(ids.keys() - changed.keys()), JournalState.CREATED, now, ids=ids)
@@ -395,17 +410,19 @@ async def _record_verdicts(
     return taken, {**declined, **changed}
 
 
-async def _records(night: Night) -> list[JournalRecord]:
-    return await night.store.journals(night.organisation, night.name, night.day.date)
+async def _records(run: JournalsRun) -> list[JournalRecord]:
+    return await run.store.journals(run.organisation, run.name, run.day.date)
 
 
-def _record_of(night: Night, plan: Plan, request: SealedRequest, journal: SealedJournal) -> JournalRecord:
+def _record_of(
+    run: JournalsRun, plan: Plan, request: PreparedRequest, journal: PreparedJournal
+) -> JournalRecord:
     return JournalRecord(
-        organisation=night.organisation,
+        organisation=run.organisation,
         narration=str(journal.narration),
         generation=journal.generation,
-        connection=night.name,
-        day=night.day.date,
+        connection=run.name,
+        day=run.day.date,
         booking_date=journal.narration.booking_date,
         number=journal.narration.number,
         request_key=request.key,

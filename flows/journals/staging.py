@@ -39,7 +39,7 @@ def staged(table: pa.Table, path: Path, **notes: Any) -> Staged:
     return Staged(path=path, digest=write_lines(table, path), lines=table.num_rows, notes=notes)
 
 
-class HandedOn(BaseModel):
+class StageManifest(BaseModel):
     """What each stage has left of a day, the day's lines first: by stage, in the order of the steps."""
 
     version: str = ""
@@ -49,27 +49,27 @@ class HandedOn(BaseModel):
 _LIST = "handed-on.json"
 
 
-def hand_on(folder: Path, stage: str, parts: Sequence[Staged]) -> None:
+def write_manifest(folder: Path, stage: str, parts: Sequence[Staged]) -> None:
     """List what a stage leaves for the next one; what later stages made of something else is unlisted."""
-    listed = HandedOn(version=VERSION) if stage == "extract" else handed_on(folder)
+    listed = StageManifest(version=VERSION) if stage == "extract" else read_manifest(folder)
     listed.stages[stage] = list(parts)
     unfinished = folder / f"{_LIST}.unfinished"
     unfinished.write_text(listed.model_dump_json())
     unfinished.replace(folder / _LIST)
 
 
-def handed_on(folder: Path) -> HandedOn:
+def read_manifest(folder: Path) -> StageManifest:
     """Return what is listed of a day; nothing where the list is missing, unreadable, or of other columns."""
     try:
-        listed = HandedOn.model_validate_json((folder / _LIST).read_bytes())
+        listed = StageManifest.model_validate_json((folder / _LIST).read_bytes())
     except (OSError, ValidationError):
-        return HandedOn(version=VERSION)
-    return listed if listed.version == VERSION else HandedOn(version=VERSION)
+        return StageManifest(version=VERSION)
+    return listed if listed.version == VERSION else StageManifest(version=VERSION)
 
 
-def left_by(folder: Path, stage: str) -> list[Staged] | None:
+def manifest_left_by(folder: Path, stage: str) -> list[Staged] | None:
     """Return what a stage has left, or None where it is not whole any more."""
-    parts = handed_on(folder).stages.get(stage)
+    parts = read_manifest(folder).stages.get(stage)
     return parts if parts and all(_is_whole(part) for part in parts) else None
 
 
@@ -98,7 +98,7 @@ def staged_days(connection: str, folder: Path) -> list[StagedDay]:
             continue
         found.extend(
             StagedDay(connection=connection, date=date, stage=stage, lines=parts[-1].lines, since=since)
-            for stage, parts in handed_on(day).stages.items()
+            for stage, parts in read_manifest(day).stages.items()
             if parts
         )
     return found
@@ -107,17 +107,17 @@ def staged_days(connection: str, folder: Path) -> list[StagedDay]:
 StartFrom = Literal["extract", "process", "send"]
 
 
-def take_over(
+def resume_from(
     folder: Path, start_from: StartFrom, log: Callable[[str], None]
 ) -> tuple[Staged | None, list[Staged] | None]:
     """Return the day's lines and what the steps of process left, each None where it is to be made anew."""
     if start_from == "send":
-        parts = left_by(folder, "process")
+        parts = manifest_left_by(folder, "process")
         if parts:
             return parts[0], parts[1:]
         log("Nothing whole is left of process, so this run starts from there.")
     if start_from != "extract":
-        parts = left_by(folder, "extract")
+        parts = manifest_left_by(folder, "extract")
         if parts:
             return parts[0], None
         log("Nothing whole is left of extract, so this run starts from the beginning.")
@@ -152,10 +152,10 @@ def given_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
 
 
 async def from_cache(
-    run: Callable[[Task[..., Any]], Awaitable[Staged]], task: Task[..., Any], *, refresh: bool = False
+    call: Callable[[Task[..., Any]], Awaitable[Staged]], task: Task[..., Any], *, refresh: bool = False
 ) -> Staged:
     """Run a cached task, and run it anew where `refresh` asks for it or its file is not what it was."""
-    result = await run(task.with_options(refresh_cache=True) if refresh else task)
+    result = await call(task.with_options(refresh_cache=True) if refresh else task)
     if not _is_whole(result):
-        result = await run(task.with_options(refresh_cache=True))
+        result = await call(task.with_options(refresh_cache=True))
     return result

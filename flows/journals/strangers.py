@@ -9,7 +9,7 @@ import re
 
 from blocks.errors import UnusableAnswer
 from blocks.xero.models import JournalPage
-from flows.journals.models import GONE
+from flows.journals.models import DELETED_OR_VOIDED
 from flows.journals.narration import Narration
 
 # What our journals and lines say of themselves, also where people have added to it.
@@ -28,7 +28,11 @@ def passed_over(page: JournalPage, number: int) -> set[str]:
                 "Xero, then run the same again."
             )
     for journal in page.manual_journals:
-        if not journal.journal_lines and journal.status not in GONE and Narration.parse(journal.narration):
+        if (
+            not journal.journal_lines
+            and journal.status not in DELETED_OR_VOIDED
+            and Narration.parse(journal.narration)
+        ):
             raise UnusableAnswer(
                 f"Xero: it shows the journal «{journal.narration}» ({journal.manual_journal_id}) without "
                 "lines, so what it holds cannot be told. Nothing further was sent. Look at it in Xero, then "

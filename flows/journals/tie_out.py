@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from flows.journals.differences import may_be_ours
 from flows.journals.models import LiveJournal, Plan, is_rounded
 from flows.journals.offsets import local_dates, zone_offsets
-from flows.journals.reconciliation import Match
+from flows.journals.reconciliation import Reconciliation
 from flows.money import SUMS_PRECISION
 from flows.runtime.text import listed
 
@@ -72,7 +72,7 @@ class TieOutRow(NamedTuple):
         return self.rounding == 0 or abs(self.rounding) < self.allowed
 
 
-def tie_out(plan: Plan, matched: Match) -> list[TieOutRow]:
+def tie_out(plan: Plan, matched: Reconciliation) -> list[TieOutRow]:
     """Return the sums per account and booking date on both sides.
 
     What was sent at one time differs by less than one minor unit per account and booking date; each
@@ -112,7 +112,7 @@ class Confirmed(msgspec.Struct, frozen=True):
     they had been sent. `held` counts the batches that wait for a person.
     """
 
-    matched: Match
+    matched: Reconciliation
     rows: list[TieOutRow]
     open: list[str]
     left_out: dict[tuple[str, str], int]
@@ -121,19 +121,19 @@ class Confirmed(msgspec.Struct, frozen=True):
     @property
     def tied_out(self) -> bool:
         """Return whether every line is in Xero once, nothing else is, and every account agrees."""
-        return not self.open and not self.matched.withheld and all(row.agrees for row in self.rows)
+        return not self.open and not self.matched.suppressed and all(row.agrees for row in self.rows)
 
     @property
     def settled(self) -> bool:
         """Return whether nothing is left to do: it ties out, but for what people took out on purpose."""
         return not self.open and all(row.agrees for row in without(self.rows, self.left_out))
 
-    def vanished(self, sent: Collection[str]) -> bool:
+    def deleted_since_post(self, sent: Collection[str]) -> bool:
         """Tell whether a journal that Xero just said it took is deleted: the answer was an old one.
 
         `sent` are the journals' ids.
         """
-        return bool(self.matched.missing) and not self.matched.gone.isdisjoint(sent)
+        return bool(self.matched.missing) and not self.matched.deleted_or_voided.isdisjoint(sent)
 
 
 def without(rows: Sequence[TieOutRow], sums: Mapping[tuple[str, str], int]) -> list[TieOutRow]:
@@ -141,20 +141,20 @@ def without(rows: Sequence[TieOutRow], sums: Mapping[tuple[str, str], int]) -> l
     return [row._replace(mambu=row.mambu - sums.get((row.account_code, row.booking_date), 0)) for row in rows]
 
 
-def confirmed(plan: Plan, matched: Match, torn: Sequence[str]) -> Confirmed:
+def confirmed(plan: Plan, matched: Reconciliation, partially_posted: Sequence[str]) -> Confirmed:
     """Return how the day stands, with a sentence for whatever does not agree.
 
     `torn` are sentences about units that cannot be sent since people changed their journals.
     """
-    rows, left_out = tie_out(plan, matched), _sent_sums(plan, matched.withheld)
-    points = open_points(matched, torn)
+    rows, left_out = tie_out(plan, matched), _sent_sums(plan, matched.suppressed)
+    points = open_points(matched, partially_posted)
     if not points:
         # Every line seems to be in its place, and yet the sums say otherwise: they have the last word.
         points = [_off(plan, row) for row in without(rows, left_out) if not row.agrees]
     return Confirmed(matched, rows, points, left_out, held_batches(plan, matched))
 
 
-def held_batches(plan: Plan, matched: Match) -> int:
+def held_batches(plan: Plan, matched: Reconciliation) -> int:
     """Return how many batches wait for a person, since a journal in Xero may hold what is missing of them."""
     if not matched.waiting and not (matched.missing and matched.changed_dates):
         return 0
@@ -188,9 +188,9 @@ def _off(plan: Plan, row: TieOutRow) -> str:
     )
 
 
-def open_points(matched: Match, torn: Sequence[str]) -> list[str]:
+def open_points(matched: Reconciliation, partially_posted: Sequence[str]) -> list[str]:
     """Return a sentence for whatever does not agree line by line."""
-    texts = [*matched.doubled, *(text for _, text in matched.differences), *torn]
+    texts = [*matched.duplicates, *(text for _, text in matched.differences), *partially_posted]
     texts.extend(_repeated_names(matched.journals))
     texts.extend(may_be_ours(one.journal, len(one.entries)) for one in matched.lookalikes)
     for entries, what in (

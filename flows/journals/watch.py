@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from blocks.errors import CallFailed
 from flows.days import zone_named
-from flows.journals.record import desk_of
+from flows.journals.record import incident_service
 from flows.journals.report.failures import died, never_finished
-from flows.journals.run import Night
+from flows.journals.run import JournalsRun
 from flows.journals.schedule import nights_of
-from flows.runtime.lease import has_died, settled_leases
+from flows.runtime.lease import has_crashed, open_leases
 from flows.runtime.tasks import run_task
 
 _ASKED_EVERY = 30.0
@@ -22,55 +22,55 @@ _LAST_OF_ALL = ZoneInfo("Etc/GMT+12")
 
 
 @run_task("look around: journals")
-async def look_around(night: Night, scheduled: dt.datetime) -> list[dt.date]:
+async def look_around(run: JournalsRun, scheduled: dt.datetime) -> list[dt.date]:
     """Open an incident for each day whose run died or that was due and is not finished; return those days."""
-    known = await _zone(night)
+    known = await _zone(run)
     zone = known or ZoneInfo("UTC")
-    desk = desk_of(night)
-    left = [lease for lease in await settled_leases(night, "journals") if lease.expired(night.clock.now())]
-    dead = [lease for lease in left if await has_died(lease)]
+    desk = incident_service(run)
+    left = [lease for lease in await open_leases(run, "journals") if lease.expired(run.clock.now())]
+    dead = [lease for lease in left if await has_crashed(lease)]
     for lease in dead:
-        records = await night.store.journals(None, night.name, lease.day)
+        records = await run.store.journals(None, run.name, lease.day)
         await desk.open(died(lease, records), lease.day, zone)
     told = {lease.day for lease in dead}
     today = scheduled.astimezone(known or _LAST_OF_ALL).date()
-    for date, healed in (await _missed(night, today, zone)).items():
+    for date, healed in (await _missed(run, today, zone)).items():
         await desk.open(never_finished(date, "next night" if healed else "nobody"), date, zone)
         told.add(date)
     await desk.tell(zone)
     return sorted(told)
 
 
-async def _zone(night: Night) -> ZoneInfo | None:
+async def _zone(run: JournalsRun) -> ZoneInfo | None:
     """Return Mambu's time zone, or None where neither it nor the record says."""
-    name = night.connection.time_zone or await night.store.days.last_zone(night.name)
+    name = run.connection.time_zone or await run.store.days.last_zone(run.name)
     if name is None:
         with suppress(CallFailed):  # it may be the reason for the trouble
-            organisation = await night.mambu.organisation()
+            organisation = await run.mambu.organisation()
             name = organisation.time_zone if organisation else None
     return zone_named(name) if name else None
 
 
-async def _missed(night: Night, today: dt.date, zone: ZoneInfo) -> dict[dt.date, bool]:
+async def _missed(run: JournalsRun, today: dt.date, zone: ZoneInfo) -> dict[dt.date, bool]:
     """Return the days that were due and that nobody finishes or has told of, and whether a night will.
 
     Waits for the run of a day that is just about to begin, as a run of which Prefect says that it is late.
     """
-    first = night.connection.first_day or await night.store.first_day(night.name)
+    first = run.connection.first_day or await run.store.first_day(run.name)
     if first is None:
         return {}
-    back, last = night.connection.look_back_days, today - _ONE_DAY
+    back, last = run.connection.look_back_days, today - _ONE_DAY
     first = max(first, last - dt.timedelta(days=back))
     while True:
         # In this order: a run that goes on meanwhile is seen where it was, or where it has come to.
-        nights = await nights_of(night.name, first, last, zone, night.clock.now())
-        held = await night.store.leases.of("journals", night.name)
+        nights = await nights_of(run.name, first, last, zone, run.clock.now())
+        held = await run.store.leases.of("journals", run.name)
         taken = {lease.day for lease in held}
-        days = [day for day in await _open_days(night, first, last) if day not in taken]
+        days = [day for day in await _open_days(run, first, last) if day not in taken]
         if not nights.waiting.intersection(days):
             break
-        await night.clock.sleep(_ASKED_EVERY)
-    alive = any(not lease.expired(night.clock.now()) for lease in held)
+        await run.clock.sleep(_ASKED_EVERY)
+    alive = any(not lease.expired(run.clock.now()) for lease in held)
     return {
         day: not nights.switched_off and (today - day).days <= back
         for day in days
@@ -78,10 +78,10 @@ async def _missed(night: Night, today: dt.date, zone: ZoneInfo) -> dict[dt.date,
     }
 
 
-async def _open_days(night: Night, first: dt.date, last: dt.date) -> list[dt.date]:
+async def _open_days(run: JournalsRun, first: dt.date, last: dt.date) -> list[dt.date]:
     """Return the days that are not finished, and of which no failure is recorded."""
-    finished = await night.store.days.since(night.name, first)
-    told = await night.store.incidents.all(night.name, only_open=True)
+    finished = await run.store.days.since(run.name, first)
+    told = await run.store.incidents.all(run.name, only_open=True)
     known = {one.day for one in told if one.flow == "journals"}
     days = (first + offset * _ONE_DAY for offset in range((last - first).days + 1))
     return [day for day in days if day not in finished and day not in known]

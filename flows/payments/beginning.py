@@ -13,61 +13,61 @@ from dataclasses import replace
 from blocks.store.audit_rows import Key
 from flows.payments import run_counts
 from flows.payments.errors import NotConfirmed
-from flows.payments.run import Exchange
+from flows.payments.run import PaymentsRun
 from flows.payments.start import sending_since
 
 # A connection that began within this time has nothing yet that a record could have lost.
 _NEWLY = dt.timedelta(days=1)
 
 
-async def require_sure_beginning(exchange: Exchange) -> None:
+async def require_sure_beginning(run: PaymentsRun) -> None:
     """Raise NotConfirmed where the record may be new, or set back, and no person has confirmed it.
 
     Counts the run otherwise, in the record and beside it.
     """
-    if reason := await against(exchange):
-        raise not_confirmed(exchange, reason)
-    known = run_counts.seen(exchange.run_count).runs
-    runs = await exchange.store.beginnings.count_run(exchange.name, known)
-    run_counts.note(exchange.run_count, run_counts.Seen(runs, exchange.clock.now()))
+    if reason := await against(run):
+        raise not_confirmed(run, reason)
+    known = run_counts.seen(run.run_count).runs
+    runs = await run.store.beginnings.count_run(run.name, known)
+    run_counts.note(run.run_count, run_counts.Seen(runs, run.clock.now()))
 
 
-async def against(exchange: Exchange) -> str:
+async def against(run: PaymentsRun) -> str:
     """Return what speaks against the record: that it may be new, or set back, as far as nobody confirmed it.
 
     Empty for nothing. The sandbox's own record counts as confirmed.
     """
-    if exchange.sandbox is not None:
+    if run.sandbox is not None:
         return ""
-    said = await exchange.store.beginnings.of(exchange.name)
-    there = exchange.xero.transport.there
+    said = await run.store.beginnings.of(run.name)
+    there = run.xero.transport.there
     if said.confirmed_at:
-        exchange.confirmed_at = there.at(said.confirmed_at)
-        confirmed_on = exchange.confirmed_at.astimezone(dt.UTC).date()
-        exchange.policy = replace(exchange.policy, confirmed_on=confirmed_on)
+        run.confirmed_at = there.at(said.confirmed_at)
+        confirmed_on = run.confirmed_at.astimezone(dt.UTC).date()
+        run.policy = replace(run.policy, confirmed_on=confirmed_on)
     if said.doubt:
         return said.doubt
-    store, seen = f"The store of the connection {exchange.name}", run_counts.seen(exchange.run_count)
+    store, seen = f"The store of the connection {run.name}", run_counts.seen(run.run_count)
     if seen.runs > said.runs and not (said.confirmed_at and said.confirmed_at >= seen.at):
         begun = f"the run that began here at {seen.at:%Y-%m-%d %H:%M} UTC"
         return f"{store} knows nothing of {begun}: it was lost, or set back to an older copy."
-    if exchange.last_window or said.confirmed_at or not await _began_long_ago(exchange):
+    if run.last_window or said.confirmed_at or not await _began_long_ago(run):
         return ""
-    begins = f"though they begin at {await _began(exchange):%Y-%m-%d %H:%M} UTC"
+    begins = f"though they begin at {await _began(run):%Y-%m-%d %H:%M} UTC"
     return f"{store} knows of no run of these payments, {begins}: it may be new, or was lost."
 
 
-def doubtful(exchange: Exchange, key: Key) -> str:
+def doubtful(run: PaymentsRun, key: Key) -> str:
     """Return what it means that LN has a document which the record has as never sent."""
     return (
-        f"LN has {key} already, and the store of the connection {exchange.name} has it as never sent: the "
+        f"LN has {key} already, and the store of the connection {run.name} has it as never sent: the "
         "store may have been set back to an older copy, or payments are sent from another one as well."
     )
 
 
-def not_confirmed(exchange: Exchange, reason: str) -> NotConfirmed:
+def not_confirmed(run: PaymentsRun, reason: str) -> NotConfirmed:
     """Return the error that says what to do about a record that may be new, or set back."""
-    last, audit = exchange.last_window, exchange.audit_command
+    last, audit = run.last_window, run.audit_command
     known = f"ended {last.until:%Y-%m-%d %H:%M:%S} UTC" if last else "none"
     return NotConfirmed(
         f"{reason} The last window it knows: {known}. What people booked in LN by hand and discarded is "
@@ -78,10 +78,10 @@ def not_confirmed(exchange: Exchange, reason: str) -> NotConfirmed:
     )
 
 
-async def _began_long_ago(exchange: Exchange) -> bool:
-    now = exchange.xero.transport.there.said or exchange.clock.now()
-    return now - await _began(exchange) > _NEWLY
+async def _began_long_ago(run: PaymentsRun) -> bool:
+    now = run.xero.transport.there.said or run.clock.now()
+    return now - await _began(run) > _NEWLY
 
 
-async def _began(exchange: Exchange) -> dt.datetime:
-    return min(await sending_since(exchange), exchange.window.since)
+async def _began(run: PaymentsRun) -> dt.datetime:
+    return min(await sending_since(run), run.window.since)

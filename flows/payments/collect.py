@@ -42,7 +42,7 @@ from flows.payments.documents import (
     removed,
 )
 from flows.payments.partners import MOST_MERGES, merged_into
-from flows.payments.run import Exchange
+from flows.payments.run import PaymentsRun
 from flows.payments.start import sending_since
 from flows.runtime.tasks import run_task
 
@@ -73,22 +73,22 @@ class Collected:
     unseen: list[AuditRow]
 
 
-async def collect(exchange: Exchange) -> Collected:
+async def collect(run: PaymentsRun) -> Collected:
     """Return all that a run has to do with. Raises CallFailed and StoreError."""
-    await exchange.progress("collect", 0, 4)
-    changed = await read_changed(exchange)
-    await exchange.progress("collect", 1, 4)
-    again = await exchange.store.audit.to_look_at_again(exchange.organisation)
-    shown = await read_unfinished(exchange, changed, again)
-    await exchange.progress("collect", 2, 4)
+    await run.progress("collect", 0, 4)
+    changed = await read_changed(run)
+    await run.progress("collect", 1, 4)
+    again = await run.store.audit.to_look_at_again(run.organisation)
+    shown = await read_unfinished(run, changed, again)
+    await run.progress("collect", 2, 4)
     found = documents(shown)
-    rows = await _rows(exchange, found, shown)
-    start = await sending_since(exchange)
-    ours = [one for one in found if row_of(one, rows) or _is_new(exchange, one, rows, start)]
-    of_window = frozenset(one.key for one in ours if _in_window(exchange, one))
+    rows = await _rows(run, found, shown)
+    start = await sending_since(run)
+    ours = [one for one in found if row_of(one, rows) or _is_new(run, one, rows, start)]
+    of_window = frozenset(one.key for one in ours if _in_window(run, one))
     ours = in_order([*ours, *removed(found, _allocations_among(rows))])
-    details = await read_details(exchange, _to_decide(exchange, shown, ours, rows))
-    await exchange.progress("collect", 4, 4)
+    details = await read_details(run, _to_decide(run, shown, ours, rows))
+    await run.progress("collect", 4, 4)
     # Made anew with the details, which say whom a payment concerns; the removed have none to say.
     whole = {one.key: one for one in documents(details)}
     keys = {row.key for document in ours if (row := row_of(document, rows))}
@@ -102,26 +102,26 @@ async def collect(exchange: Exchange) -> Collected:
 
 
 @run_task("collect: what changed")
-async def read_changed(exchange: Exchange) -> Changed:
+async def read_changed(run: PaymentsRun) -> Changed:
     """Read what was created or changed since the window's beginning."""
-    since = exchange.window.asked_from
+    since = run.window.asked_from
     return Changed(
         *await asyncio.gather(
-            exchange.paid.payments(since),
-            exchange.paid.prepayments(since),
-            exchange.paid.overpayments(since),
-            exchange.paid.credit_notes(since),
-            exchange.paid.bank_transactions(since),
+            run.paid.payments(since),
+            run.paid.prepayments(since),
+            run.paid.overpayments(since),
+            run.paid.credit_notes(since),
+            run.paid.bank_transactions(since),
         )
     )
 
 
 @run_task("collect: what is not finished")
-async def read_unfinished(exchange: Exchange, changed: Changed, again: Iterable[AuditRow]) -> Shown:
+async def read_unfinished(run: PaymentsRun, changed: Changed, again: Iterable[AuditRow]) -> Shown:
     """Read open prepayments and what earlier runs made no end of; return it with what changed."""
     payments = {one.payment_id: one for one in changed.payments}
     prepayments = {one.prepayment_id: one for one in changed.prepayments}
-    for one in await exchange.paid.open_prepayments():
+    for one in await run.paid.open_prepayments():
         prepayments.setdefault(one.prepayment_id, one)
     overpayments = {one.overpayment_id: one for one in changed.overpayments}
     notes = {one.credit_note_id: one for one in changed.credit_notes}
@@ -135,20 +135,20 @@ async def read_unfinished(exchange: Exchange, changed: Changed, again: Iterable[
                 # Of an overpayment or a credit note, perhaps: its row does not say of which.
                 wanted[Kind.OVERPAYMENT].add(row.entry.prepayment_id)
                 credited.add(row.entry.prepayment_id)
-    wanted[Kind.PREPAYMENT] |= await _open_by_the_record(exchange)
+    wanted[Kind.PREPAYMENT] |= await _open_by_the_record(run)
     cash = [one for one in changed.bank_transactions if one.prepayment_id]
     wanted[Kind.PREPAYMENT] |= {one.prepayment_id for one in cash if one.prepayment_id}
-    for payment in await exchange.paid.payments_named(wanted[Kind.PAYMENT] - payments.keys()):
+    for payment in await run.paid.payments_named(wanted[Kind.PAYMENT] - payments.keys()):
         payments[payment.payment_id] = payment
-    for one in await exchange.paid.prepayments_named(wanted[Kind.PREPAYMENT] - prepayments.keys()):
+    for one in await run.paid.prepayments_named(wanted[Kind.PREPAYMENT] - prepayments.keys()):
         prepayments[one.prepayment_id] = one
-    for overpaid in await exchange.paid.overpayments_named(wanted[Kind.OVERPAYMENT] - overpayments.keys()):
+    for overpaid in await run.paid.overpayments_named(wanted[Kind.OVERPAYMENT] - overpayments.keys()):
         overpayments[overpaid.overpayment_id] = overpaid
-    for note in await exchange.paid.credit_notes_named(credited - notes.keys()):
+    for note in await run.paid.credit_notes_named(credited - notes.keys()):
         notes[note.credit_note_id] = note
     return Shown(
-        exchange.organisation,
-        exchange.base_currency,
+        run.organisation,
+        run.base_currency,
         list(payments.values()),
         list(prepayments.values()),
         list(overpayments.values()),
@@ -157,27 +157,25 @@ async def read_unfinished(exchange: Exchange, changed: Changed, again: Iterable[
     )
 
 
-async def _open_by_the_record(exchange: Exchange) -> set[str]:
+async def _open_by_the_record(run: PaymentsRun) -> set[str]:
     """Return the prepayments of which, by the audit table, something was left to be applied."""
-    held = await exchange.store.audit.prepayments_seen_to(exchange.organisation)
+    held = await run.store.audit.prepayments_seen_to(run.organisation)
     applied: dict[str, Decimal] = defaultdict(Decimal)
-    for row in await exchange.store.audit.allocations_of(
-        exchange.organisation, [one.key.xero_id for one in held]
-    ):
+    for row in await run.store.audit.allocations_of(run.organisation, [one.key.xero_id for one in held]):
         if not row.discarded and row.status is not Status.EXCEPTION and row.entry.amount:
             applied[row.entry.prepayment_id] += Decimal(row.entry.amount)
     return {one.key.xero_id for one in held if Decimal(one.entry.amount or 0) > applied[one.key.xero_id]}
 
 
 @run_task("collect: details")
-async def read_details(exchange: Exchange, shown: Shown) -> Shown:
+async def read_details(run: PaymentsRun, shown: Shown) -> Shown:
     """Read the invoices, bank transactions, contacts and accounts of what is still to be decided."""
     invoices, cash, accounts = await asyncio.gather(
-        exchange.paid.invoices(invoices_to_read(shown), exchange.window.asked_from),
-        exchange.paid.bank_transactions_dated(days_to_read(shown)),
-        exchange.paid.accounts(),
+        run.paid.invoices(invoices_to_read(shown), run.window.asked_from),
+        run.paid.bank_transactions_dated(days_to_read(shown)),
+        run.paid.accounts(),
     )
-    await exchange.progress("collect", 3, 4)
+    await run.progress("collect", 3, 4)
     # The same one can be in both, and is then as it was read last.
     every = {one.bank_transaction_id: one for one in (*shown.bank_transactions, *cash)}
     shown = replace(shown, invoices=invoices, bank_transactions=[*every.values()], accounts=accounts)
@@ -186,20 +184,20 @@ async def read_details(exchange: Exchange, shown: Shown) -> Shown:
     for _ in range(MOST_MERGES):
         if not missing:
             break
-        read = await exchange.paid.contacts(missing)
+        read = await run.paid.contacts(missing)
         contacts |= read
         # Where Xero does not know one, it is not asked for it again.
         missing = merged_into(read) - contacts.keys()
     return replace(shown, contacts=contacts)
 
 
-async def _rows(exchange: Exchange, found: Iterable[Document], shown: Shown) -> dict[Key, AuditRow]:
+async def _rows(run: PaymentsRun, found: Iterable[Document], shown: Shown) -> dict[Key, AuditRow]:
     keys = {key for one in found for key in (one.key, one.other_key) if key}
-    rows = await exchange.store.audit.rows_of(keys)
+    rows = await run.store.audit.rows_of(keys)
     ids = {one.prepayment_id for one in shown.prepayments}
     ids |= {one.overpayment_id for one in shown.overpayments}
     ids |= {one.credit_note_id for one in shown.credit_notes}
-    applied = await exchange.store.audit.allocations_of(exchange.organisation, ids)
+    applied = await run.store.audit.allocations_of(run.organisation, ids)
     return {**rows, **{row.key: row for row in applied}}
 
 
@@ -207,25 +205,25 @@ def _allocations_among(rows: Mapping[Key, AuditRow]) -> list[AuditRow]:
     return [row for key, row in rows.items() if key.kind is Kind.ALLOCATION and row.entry.prepayment_id]
 
 
-def _in_window(exchange: Exchange, document: Document) -> bool:
-    at, window = document.changed_at, exchange.window
+def _in_window(run: PaymentsRun, document: Document) -> bool:
+    at, window = document.changed_at, run.window
     return at is None or window.asked_from <= at < window.until
 
 
-def _is_new(exchange: Exchange, document: Document, rows: Mapping[Key, AuditRow], start: dt.datetime) -> bool:
+def _is_new(run: PaymentsRun, document: Document, rows: Mapping[Key, AuditRow], start: dt.datetime) -> bool:
     """Tell whether a document that the record does not know is this run's.
 
     What is applied of a prepayment may not move the prepayment's time of change: there its own day counts,
     unless the prepayment itself is still to come, with a window that was not collected yet.
     """
-    if _in_window(exchange, document):
+    if _in_window(run, document):
         return True
     at, day = document.changed_at, document.day
     if document.key.kind is not Kind.ALLOCATION or day is None or at is None:
         return False
     prepayment = Key(document.key.organisation, Kind.PREPAYMENT, document.prepayment_id)
-    last_day = (exchange.window.until - dt.timedelta(microseconds=1)).astimezone(dt.UTC).date()
-    if at >= exchange.window.asked_from or day > last_day:
+    last_day = (run.window.until - dt.timedelta(microseconds=1)).astimezone(dt.UTC).date()
+    if at >= run.window.asked_from or day > last_day:
         return False
     held = rows.get(prepayment)
     if held is not None and held.sent_at is not None:
@@ -234,7 +232,7 @@ def _is_new(exchange: Exchange, document: Document, rows: Mapping[Key, AuditRow]
 
 
 def _to_decide(
-    exchange: Exchange, shown: Shown, ours: Iterable[Document], rows: Mapping[Key, AuditRow]
+    run: PaymentsRun, shown: Shown, ours: Iterable[Document], rows: Mapping[Key, AuditRow]
 ) -> Shown:
     """Return the part of what is shown on which something is to be decided: details are for it alone.
 
@@ -243,7 +241,7 @@ def _to_decide(
     ids = {one.prepayment_id for one in shown.bank_transactions if one.prepayment_id}
     for one in ours:
         row = row_of(one, rows)
-        if row is None or not (row.sent_at or row.discarded) or _may_have_changed(exchange, one, row):
+        if row is None or not (row.sent_at or row.discarded) or _may_have_changed(run, one, row):
             ids |= {one.key.xero_id, one.prepayment_id}
     return replace(
         shown,
@@ -254,8 +252,8 @@ def _to_decide(
     )
 
 
-def _may_have_changed(exchange: Exchange, document: Document, row: AuditRow) -> bool:
-    since = exchange.window.asked_from
+def _may_have_changed(run: PaymentsRun, document: Document, row: AuditRow) -> bool:
+    since = run.window.asked_from
     changed = document.changed_at is None or document.changed_at >= since
     # Written by the last run, perhaps as it was sent at first; or shown to people as an exception.
     return changed or row.changed_at >= since or row.status is Status.EXCEPTION

@@ -20,15 +20,15 @@ from blocks.store.models import Lease
 from flows.payments.classify import Action, Decision
 from flows.payments.message import hint
 from flows.payments.posting import Posted, post
-from flows.payments.verdict import AGREED_TEXT, Means
+from flows.payments.verdict import AGREED_TEXT, PostOutcome
 
 _STATUSES = {
-    Means.SENT: Status.SENT,
-    Means.DUPLICATE: Status.DUPLICATE,
-    Means.UNKNOWN: Status.UNKNOWN,
-    Means.FAILED: Status.FAILED,
+    PostOutcome.SENT: Status.SENT,
+    PostOutcome.DUPLICATE: Status.DUPLICATE,
+    PostOutcome.UNKNOWN: Status.UNKNOWN,
+    PostOutcome.FAILED: Status.FAILED,
     # What stops the run is left as failed: the next run sends it again.
-    Means.STOP: Status.FAILED,
+    PostOutcome.STOP: Status.FAILED,
 }
 
 
@@ -128,18 +128,18 @@ async def _sent(delivery: Delivery, decision: Decision) -> Delivered:
         )
     # No earlier delivery of this record has posted it, and none of this one's earlier posts was booked: only
     # what booked nothing is posted again. `row` is from before the first post.
-    never_posted = posted.verdict.means is Means.DUPLICATE and row.tries == 1
+    never_posted = posted.verdict.outcome is PostOutcome.DUPLICATE and row.tries == 1
     doubtful = never_posted and delivery.doubt is not None and await delivery.doubt(key)
     result = result_of(posted, decision.entry.invoice_number)
     result = replace(result, reason=result.reason + decision.hint)
     settled = await audit.settled(key, result, clock.now())
-    means = posted.verdict.means
+    outcome = posted.verdict.outcome
     return Delivered(
         settled,
-        stop=posted.verdict.reason if means is Means.STOP else "",
+        stop=posted.verdict.reason if outcome is PostOutcome.STOP else "",
         passing=posted.verdict.passing,
         posted=True,
-        silent=(means is Means.UNKNOWN or posted.given_up) and not _of_this_one(posted),
+        silent=(outcome is PostOutcome.UNKNOWN or posted.given_up) and not _of_this_one(posted),
         doubtful=doubtful,
     )
 
@@ -151,8 +151,8 @@ def _of_this_one(posted: Posted) -> bool:
 
 def result_of(posted: Posted, invoice_number: str = "") -> Result:
     """Return what the audit row says of a posting; a refusal comes with a hint at the invoice's origin."""
-    status, answer = _STATUSES[posted.verdict.means], posted.answer
-    refused = posted.verdict.means is Means.FAILED and answer is not None and answer.from_ln
+    status, answer = _STATUSES[posted.verdict.outcome], posted.answer
+    refused = posted.verdict.outcome is PostOutcome.FAILED and answer is not None and answer.from_ln
     reason = posted.verdict.reason + (hint(invoice_number) if refused else "")
     if answer is None:
         # A lost answer was posted; without a token or a connection nothing left this machine.

@@ -22,7 +22,7 @@ from flows.payments.collect import Collected
 from flows.payments.deliver import Delivered, Delivery, deliver
 from flows.payments.documents import Document
 from flows.payments.errors import LNSaysNothing, LNStops, NoTokenNow
-from flows.payments.run import Exchange
+from flows.payments.run import PaymentsRun
 from flows.runtime.tasks import run_task
 
 # So many documents in a row without a word from LN, and the run stops.
@@ -61,7 +61,7 @@ class Deliveries:
     them.
     """
 
-    def __init__(self, exchange: Exchange, collected: Collected) -> None:
+    def __init__(self, run: PaymentsRun, collected: Collected) -> None:
         self.collected = collected
         self.decisions: dict[Key, Decision] = {}
         self.rows: dict[Key, AuditRow] = dict(collected.rows)
@@ -69,7 +69,7 @@ class Deliveries:
         self.posted: set[Key] = set()
         self.overtaken: set[Key] = set()
         self.under_way: set[Key] = set()
-        self._exchange = exchange
+        self._exchange = run
         self._done = 0
         self._silent = Counter[bool]()
         self._silence = Silence()
@@ -199,28 +199,28 @@ class Deliveries:
 
     async def _doubt(self, key: Key) -> bool:
         """Tell whether it speaks against the record that LN has a document which it has as never sent."""
-        exchange, changed_at = self._exchange, self._documents[key].changed_at
-        if exchange.sandbox is not None:
+        run, changed_at = self._exchange, self._documents[key].changed_at
+        if run.sandbox is not None:
             return False
-        if exchange.confirmed_at and (changed_at is None or changed_at < exchange.confirmed_at):
+        if run.confirmed_at and (changed_at is None or changed_at < run.confirmed_at):
             # It is older than a person's word on the record.
             return False
-        self._doubtful = doubtful(exchange, key)
-        await exchange.store.beginnings.doubt(exchange.name, self._doubtful)
+        self._doubtful = doubtful(run, key)
+        await run.store.beginnings.doubt(run.name, self._doubtful)
         return True
 
     async def _deliver(self, name: str, decisions: list[Decision]) -> None:
-        exchange = self._exchange
+        run = self._exchange
         delivery = Delivery(
-            exchange.store.audit,
-            exchange.ln,
-            exchange.clock,
-            exchange.run_id,
-            exchange.connection.retries,
-            exchange.lease,
-            asyncio.Semaphore(exchange.connection.ln_concurrency),
-            exchange.patience,
-            exchange.connection.duplicate_text,
+            run.store.audit,
+            run.ln,
+            run.clock,
+            run.run_id,
+            run.connection.retries,
+            run.lease,
+            asyncio.Semaphore(run.connection.ln_concurrency),
+            run.patience,
+            run.connection.duplicate_text,
             self._doubt,
         )
         waiting = iter(decisions)
@@ -239,14 +239,14 @@ class Deliveries:
                         if tried and delivered.posted and delivered.row.sent_at:
                             await self._compare(delivery, delivered.row.key)
                     self._done += 1
-                    await exchange.progress("deliver", self._done, len(self.decisions))
+                    await run.progress("deliver", self._done, len(self.decisions))
                 except Exception as error:  # noqa: BLE001 - raised once the others have come to an end
                     self._stop = self._stop or error
                     return
 
         async def side_by_side() -> None:
             # Twice as many as go out at a time: while the end of one is written down, the next one begins.
-            await asyncio.gather(*(work() for _ in range(2 * exchange.connection.ln_concurrency)))
+            await asyncio.gather(*(work() for _ in range(2 * run.connection.ln_concurrency)))
 
         await run_task(f"deliver: {name}")(side_by_side)()
 

@@ -23,11 +23,11 @@ from flows.payments.deliveries import Deliveries
 from flows.payments.record import advance, begin, end, recorded
 from flows.payments.report.artifacts import Report
 from flows.payments.report.summary import PaymentsSummary
-from flows.payments.run import Exchange, opened
+from flows.payments.run import PaymentsRun, opened
 from flows.payments.run_counts import file_for
-from flows.payments.start import settle_window
+from flows.payments.start import determine_window
 from flows.runtime import artifacts as reports
-from flows.runtime.lease import held
+from flows.runtime.lease import acquire_lease
 from flows.runtime.run import clocks_differ
 from flows.runtime.text import fault_of
 
@@ -83,11 +83,11 @@ async def payments(
         found = await PaymentConnection.named(connection)
         log, run_id = reports.run_log(), summary.flow_run_id
         async with (
-            opened(connection, found, run_id, log.say, report.progress, warn=log.warn) as exchange,
-            recorded(exchange, summary, dry_run=dry_run, by_hand=asked.by_hand),
+            opened(connection, found, run_id, log.say, report.progress, warn=log.warn) as run,
+            recorded(run, summary, dry_run=dry_run, by_hand=asked.by_hand),
         ):
-            exchange.run_count = file_for(found.store.address, connection)
-            await run(exchange, summary, asked)
+            run.run_count = file_for(found.store.address, connection)
+            await run_stages(run, summary, asked)
     except DaybookError as error:
         await report.failed(error)
         return Failed(message=summary.message)
@@ -99,48 +99,48 @@ async def payments(
     return Completed(message=summary.message)
 
 
-async def run(exchange: Exchange, summary: PaymentsSummary, asked: Asked) -> None:
+async def run_stages(run: PaymentsRun, summary: PaymentsSummary, asked: Asked) -> None:
     """Take one window through all stages."""
     if asked.dry_run:
-        await settle(exchange, summary, asked)
-        if reason := await against(exchange):
+        await settle(run, summary, asked)
+        if reason := await against(run):
             summary.notes.append(reason)
-        summary.take(await decided(exchange), dry_run=True)
+        summary.take(await decided(run), dry_run=True)
         summary.status = "dry-run"
         return
-    async with held(exchange, exchange.run_id) as dead:
+    async with acquire_lease(run, run.run_id) as dead:
         # Only now: what the run before has collected moves the window.
-        await settle(exchange, summary, asked)
-        await require_sure_beginning(exchange)
-        await begin(exchange, summary, dead)
-        deliveries = await decided(exchange)
+        await settle(run, summary, asked)
+        await require_sure_beginning(run)
+        await begin(run, summary, dead)
+        deliveries = await decided(run)
         try:
-            with exchange.in_stage("deliver"):
+            with run.in_stage("deliver"):
                 await deliveries.deliver()
         except Exception:
             await deliveries.take_record()
             raise
         finally:
             summary.take(deliveries, dry_run=False)
-        with exchange.in_stage("audit"):
-            await advance(exchange, summary, deliveries)
-            await end(exchange, summary)
+        with run.in_stage("audit"):
+            await advance(run, summary, deliveries)
+            await end(run, summary)
 
 
-async def settle(exchange: Exchange, summary: PaymentsSummary, asked: Asked) -> None:
+async def settle(run: PaymentsRun, summary: PaymentsSummary, asked: Asked) -> None:
     """Fix the window."""
-    with exchange.in_stage("window"):
-        await settle_window(exchange, asked.since, asked.until, asked.date)
-        summary.take_window(exchange.window)
-        summary.notes += exchange.told(clocks_differ("Xero", exchange.xero.transport.there))
+    with run.in_stage("window"):
+        await determine_window(run, asked.since, asked.until, asked.date)
+        summary.take_window(run.window)
+        summary.notes += run.told(clocks_differ("Xero", run.xero.transport.there))
 
 
-async def decided(exchange: Exchange) -> Deliveries:
+async def decided(run: PaymentsRun) -> Deliveries:
     """Collect the window whole, and decide on each of its documents."""
-    with exchange.in_stage("collect"):
-        collected = await collect(exchange)
-    with exchange.in_stage("classify"):
-        deliveries = Deliveries(exchange, collected)
+    with run.in_stage("collect"):
+        collected = await collect(run)
+    with run.in_stage("classify"):
+        deliveries = Deliveries(run, collected)
         await deliveries.classify()
     return deliveries
 

@@ -14,7 +14,7 @@ from blocks.http.retry import Patience, back_off
 from blocks.infor_ln.answers import LNAnswer
 from blocks.infor_ln.client import InforLNClient
 from blocks.store.audit_rows import MayNotSend
-from flows.payments.verdict import AGREED_TEXT, Means, Verdict, judge
+from flows.payments.verdict import AGREED_TEXT, PostOutcome, Verdict, interpret
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +55,21 @@ async def post(
     posts, forgotten = 0, False
 
     def judged(outcome: LNAnswer | CallFailed) -> Verdict:
-        return judge(outcome, document_id, agreed_text=agreed_text, in_doubt=in_doubt)
+        return interpret(outcome, document_id, agreed_text=agreed_text, in_doubt=in_doubt)
 
     while True:
         posts += 1
         verdict, answer, outage = await _posted(ln, document, judged)
-        if verdict.means is Means.UNKNOWN:
+        if verdict.outcome is PostOutcome.UNKNOWN:
             patience.under_way.note()
-        if verdict.means not in {Means.RETRY, Means.RETRY_TOKEN}:
+        if verdict.outcome not in {PostOutcome.RETRY, PostOutcome.RETRY_TOKEN}:
             return Posted(verdict, answer, posts)
         wait = _wait(verdict, posts)
         ends = patience.until(outage) if outage and retries else None
         if ends is not None and clock.now() + timedelta(seconds=wait) <= ends:
             patience.waits(outage, wait)
         elif posts > retries or wait > LONGEST_WAIT_SECONDS:
-            if verdict.means is Means.RETRY or forgotten:
+            if verdict.outcome is PostOutcome.RETRY or forgotten:
                 return Posted(_given_up(verdict, posts), answer, posts, given_up=True)
             # The token is not good after all, or so it seems: one more post, with a new one.
             ln.forget_token()
@@ -101,8 +101,8 @@ async def _is_closed(again: Callable[[], Awaitable[None]]) -> bool:
 
 def _given_up(verdict: Verdict, posts: int) -> Verdict:
     times = "once" if posts == 1 else f"{posts} times"
-    means = Means.FAILED if verdict.means is Means.RETRY else Means.STOP
-    return replace(verdict, means=means, reason=f"{verdict.reason} Tried {times}.")
+    outcome = PostOutcome.FAILED if verdict.outcome is PostOutcome.RETRY else PostOutcome.STOP
+    return replace(verdict, outcome=outcome, reason=f"{verdict.reason} Tried {times}.")
 
 
 def _wait(verdict: Verdict, posts: int) -> float:

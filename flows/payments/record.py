@@ -21,27 +21,25 @@ from flows.payments.report.failures import (
     unanswered,
 )
 from flows.payments.report.summary import OPEN, PaymentsSummary
-from flows.payments.run import Exchange
+from flows.payments.run import PaymentsRun
 from flows.payments.start import goes_on, last_window_of, sending_since
 from flows.runtime.failures import Failure
-from flows.runtime.incidents import Desk
+from flows.runtime.incidents import IncidentService
 from flows.runtime.tasks import run_task
 from flows.runtime.text import counted, fault_of
 
 _ZONE = ZoneInfo("UTC")
 
 
-def desk_of(exchange: Exchange) -> Desk:
+def incident_service(run: PaymentsRun) -> IncidentService:
     """Return where this run's incidents are recorded and told."""
-    user = exchange.connection.assigned_user_key
-    return Desk(
-        "payments", exchange.name, exchange.store, exchange.mambu, user, exchange.clock, exchange.warn
-    )
+    user = run.connection.assigned_user_key
+    return IncidentService("payments", run.name, run.store, run.mambu, user, run.clock, run.warn)
 
 
-async def begin(exchange: Exchange, summary: PaymentsSummary, dead: Lease | None) -> None:
+async def begin(run: PaymentsRun, summary: PaymentsSummary, dead: Lease | None) -> None:
     """Tell people of what is still untold, and note a run that died."""
-    await desk_of(exchange).tell(_ZONE)
+    await incident_service(run).tell(_ZONE)
     if dead is not None:
         summary.notes.append(
             f"The run {dead.owner}, begun at {dead.taken_at:%Y-%m-%d %H:%M:%S} UTC, ended without a word. "
@@ -50,11 +48,11 @@ async def begin(exchange: Exchange, summary: PaymentsSummary, dead: Lease | None
 
 
 @run_task("audit: advance the window")
-async def advance(exchange: Exchange, summary: PaymentsSummary, deliveries: Deliveries) -> None:
+async def advance(run: PaymentsRun, summary: PaymentsSummary, deliveries: Deliveries) -> None:
     """Move on to the window's end. Raises Refusal where something that was collected has no row."""
-    window, store = exchange.window, exchange.store.audit
-    last = await last_window_of(exchange)
-    if not goes_on(window, last.until if last else None, exchange.connection.start):
+    window, store = run.window, run.store.audit
+    last = await last_window_of(run)
+    if not goes_on(window, last.until if last else None, run.connection.start):
         summary.notes.append(
             "This window begins later than where complete ones have come to, so the next scheduled run "
             "still goes over what lies between."
@@ -62,23 +60,23 @@ async def advance(exchange: Exchange, summary: PaymentsSummary, deliveries: Deli
         return
     keys = [deliveries.decisions[key].entry.key for key in deliveries.collected.of_window]
     whole = CollectedWindow(
-        exchange.name,
+        run.name,
         window.since,
         window.until,
-        exchange.run_id,
-        organisation=exchange.organisation,
+        run.run_id,
+        organisation=run.organisation,
     )
-    await store.advance(whole, keys, exchange.clock.now())
+    await store.advance(whole, keys, run.clock.now())
 
 
-async def end(exchange: Exchange, summary: PaymentsSummary) -> None:
+async def end(run: PaymentsRun, summary: PaymentsSummary) -> None:
     """Record that the run came to its end.
 
     What LN does not answer for stays an incident until it does, and so does what waits for a person's word.
     """
     summary.status = "completed"
-    desk = desk_of(exchange)
-    unknown = await exchange.store.audit.rows(exchange.name, statuses=[Status.UNKNOWN])
+    desk = incident_service(run)
+    unknown = await run.store.audit.rows(run.name, statuses=[Status.UNKNOWN])
     silent = [row for row in unknown if row.tries > 1]
     await desk.resolve(
         None,
@@ -87,40 +85,40 @@ async def end(exchange: Exchange, summary: PaymentsSummary) -> None:
         but_steps={UNANSWERED} if silent else (),
     )
     if silent:
-        failure = unanswered(exchange.name, silent, exchange.audit_command)
-        await _open(exchange, failure, exchange.clock.now())
-    await _tell_before_start(exchange, desk)
+        failure = unanswered(run.name, silent, run.audit_command)
+        await _open(run, failure, run.clock.now())
+    await _tell_before_start(run, desk)
 
 
-async def _tell_before_start(exchange: Exchange, desk: Desk) -> None:
+async def _tell_before_start(run: PaymentsRun, desk: IncidentService) -> None:
     """Keep one incident of all that is older than the connection and waits for a person's word."""
     # A day on which nothing else of the payments stops: they begin with the next one.
-    day = (await sending_since(exchange)).astimezone(dt.UTC).date() - dt.timedelta(days=1)
+    day = (await sending_since(run)).astimezone(dt.UTC).date() - dt.timedelta(days=1)
     # Of whatever day: the start may have moved since it was opened.
-    held = await exchange.store.incidents.all(exchange.name, only_open=True)
-    rows = await exchange.store.audit.waiting_from_before_start(exchange.name)
+    held = await run.store.incidents.all(run.name, only_open=True)
+    rows = await run.store.audit.waiting_from_before_start(run.name)
     if not rows:
         await desk.resolve(None, _ZONE, stages={before_start.STAGE})
         return
-    failure = before_start.failure(exchange.name, [row.entry for row in rows], exchange.audit_command)
+    failure = before_start.failure(run.name, [row.entry for row in rows], run.audit_command)
     told = [one for one in held if (one.flow, one.stage) == ("payments", before_start.STAGE)]
     failure, day = continued(failure, day, told)
     if failure.what not in {one.error for one in told}:
         await desk.open(failure, day, _ZONE, beside=LASTING)
 
 
-async def _open(exchange: Exchange, failure: Failure, began: dt.datetime) -> Incident:
+async def _open(run: PaymentsRun, failure: Failure, began: dt.datetime) -> Incident:
     """Record a failure; the same one that is still open is taken further, on whatever day it began."""
-    desk, day = desk_of(exchange), began.astimezone(dt.UTC).date()
+    desk, day = incident_service(run), began.astimezone(dt.UTC).date()
     with suppress(StoreError):  # it is told all the same
-        held = await exchange.store.incidents.all(exchange.name, only_open=True)
+        held = await run.store.incidents.all(run.name, only_open=True)
         failure, day = continued(failure, day, held)
     return await desk.open(failure, day, _ZONE, beside={*LASTING, before_start.STEP})
 
 
 @asynccontextmanager
 async def recorded(
-    exchange: Exchange, summary: PaymentsSummary, *, dry_run: bool, by_hand: bool
+    run: PaymentsRun, summary: PaymentsSummary, *, dry_run: bool, by_hand: bool
 ) -> AsyncIterator[None]:
     """Take over the figures of a run however it ends, and record a failure.
 
@@ -131,28 +129,28 @@ async def recorded(
     except DaybookError as error:
         told = by_hand and isinstance(error, UsageError)
         if not dry_run and not told and not isinstance(error, LeaseLost):
-            await _failed(exchange, summary, error)
+            await _failed(run, summary, error)
         raise
     except Exception as fault:
         if not dry_run:
-            await _failed(exchange, summary, fault_of(fault))
+            await _failed(run, summary, fault_of(fault))
         raise
     finally:
-        summary.stage, summary.seconds = exchange.stage, exchange.seconds
-        summary.xero_calls, summary.ln_calls = exchange.xero.calls, exchange.ln.calls
+        summary.stage, summary.seconds = run.stage, run.seconds
+        summary.xero_calls, summary.ln_calls = run.xero.calls, run.ln.calls
         with suppress(StoreError):
-            summary.open = await exchange.store.audit.rows(exchange.name, statuses=OPEN)
+            summary.open = await run.store.audit.rows(run.name, statuses=OPEN)
         _note_unseen(summary)
-        _note_before_start(exchange, summary)
+        _note_before_start(run, summary)
 
 
-async def _failed(exchange: Exchange, summary: PaymentsSummary, error: DaybookError) -> None:
+async def _failed(run: PaymentsRun, summary: PaymentsSummary, error: DaybookError) -> None:
     summary.status = "failed"
-    said = stopped_sentence(exchange.stage, error, summary.since)
-    summary.failure = failure_of(exchange.name, exchange.stage, error, said)
+    said = stopped_sentence(run.stage, error, summary.since)
+    summary.failure = failure_of(run.name, run.stage, error, said)
     with suppress(StoreError):
-        incident = await _open(exchange, summary.failure, summary.since or exchange.clock.now())
-        held = await exchange.store.incidents.all(exchange.name, only_open=True)
+        incident = await _open(run, summary.failure, summary.since or run.clock.now())
+        held = await run.store.incidents.all(run.name, only_open=True)
         found = [one for one in held if one.incident_id == incident.incident_id]
         summary.incident = found[0] if found else incident
 
@@ -166,8 +164,8 @@ def _note_unseen(summary: PaymentsSummary) -> None:
         )
 
 
-def _note_before_start(exchange: Exchange, summary: PaymentsSummary) -> None:
+def _note_before_start(run: PaymentsRun, summary: PaymentsSummary) -> None:
     planned = summary.planned if summary.status == "dry-run" else ()
     summary.before_start = before_start.entries_waiting(summary.open, planned)
     if summary.before_start:
-        summary.notes.append(before_start.line(summary.before_start, exchange.audit_command))
+        summary.notes.append(before_start.line(summary.before_start, run.audit_command))

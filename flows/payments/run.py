@@ -22,10 +22,10 @@ from blocks.xero.payments import XeroPayments
 from flows.payments.classify import Policy
 from flows.payments.documents import Role
 from flows.payments.windows import Window
-from flows.runtime.run import Hold, Progress, Run, patience_with
+from flows.runtime.run import LeaseScope, Progress, Run, patience_with
 
 
-class Exchange(Run):
+class PaymentsRun(Run):
     """One run from Xero to LN. Everything a stage needs, and nothing it decides."""
 
     def __init__(
@@ -79,9 +79,9 @@ class Exchange(Run):
         return f"python -m flows.main audit{named}"
 
     @property
-    def hold(self) -> Hold:
+    def lease_scope(self) -> LeaseScope:
         """Return the connection, of which one run at a time delivers."""
-        return Hold("payments", ALL_DAYS, f"the payments of {self.name}", self.connection.store.address)
+        return LeaseScope("payments", ALL_DAYS, f"the payments of {self.name}", self.connection.store.address)
 
 
 @asynccontextmanager
@@ -93,7 +93,7 @@ async def opened(
     progress: Progress,
     clock: Clock | None = None,
     warn: Callable[[str], None] | None = None,
-) -> AsyncIterator[Exchange]:
+) -> AsyncIterator[PaymentsRun]:
     """Open the clients and the store of a connection for one run."""
     attempts, minutes = connection.retries + 1, connection.patience_minutes
     ticking, notice, under_way = clock or SystemClock(), warn or log, UnderWay()
@@ -114,9 +114,9 @@ async def opened(
         if connection.mambu is not None:
             mambu = connection.mambu.get_client(attempts=attempts, clock=ticking, notice=notice)
             await clients.enter_async_context(mambu)
-        exchange = Exchange(name, connection, xero, ln, mambu, store, ticking, log, progress, run_id)
-        exchange.warn, exchange.patience = notice, patience
-        yield exchange
+        run = PaymentsRun(name, connection, xero, ln, mambu, store, ticking, log, progress, run_id)
+        run.warn, run.patience = notice, patience
+        yield run
 
 
 def policy_of(name: str, connection: PaymentConnection) -> Policy:

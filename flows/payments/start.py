@@ -9,20 +9,20 @@ from blocks.errors import UnusableAnswer, UsageError
 from blocks.store.models import CollectedWindow
 from blocks.xero.client import PAYMENT_SCOPES
 from blocks.xero.models import XeroOrganisation
-from flows.payments.run import Exchange
+from flows.payments.run import PaymentsRun
 from flows.payments.windows import Window, beginning, overlap, window
 from flows.runtime.tasks import run_task
 
 
 @run_task("window: ask Xero")
-async def ask_xero(exchange: Exchange) -> XeroOrganisation:
+async def ask_xero(run: PaymentsRun) -> XeroOrganisation:
     """Return what Xero says of itself. Raises NotAllowed for what the credentials lack."""
-    await exchange.xero.require_scopes(PAYMENT_SCOPES)
-    return await exchange.xero.organisation()
+    await run.xero.require_scopes(PAYMENT_SCOPES)
+    return await run.xero.organisation()
 
 
-async def settle_window(
-    exchange: Exchange,
+async def determine_window(
+    run: PaymentsRun,
     since: dt.datetime | None,
     until: dt.datetime | None,
     date: dt.date | None = None,
@@ -31,20 +31,20 @@ async def settle_window(
 
     Raises UsageError for the wrong organisation, and where it is not known from when on to send.
     """
-    connection, audit = exchange.connection, exchange.store.audit
+    connection, audit = run.connection, run.store.audit
     # Before anything is asked: what is asked for must make sense first.
-    last = await audit.last_window(exchange.name)
+    last = await audit.last_window(run.name)
     collected = last.until if last else None
     since = _midnight(date) if date else since
     if since is None:
         beginning(collected, connection.start)
-    _take_organisation(exchange, await ask_xero(exchange))
-    exchange.last_window = last = await _of_this_organisation(exchange, last)
+    _take_organisation(run, await ask_xero(run))
+    run.last_window = last = await _of_this_organisation(run, last)
     collected = last.until if last else None
-    now = _time_in_xero(exchange)
+    now = _time_in_xero(run)
     if date:
         until = _end_of(date, now)
-    exchange.window = window(
+    run.window = window(
         now,
         collected_until=collected,
         start=connection.start,
@@ -58,14 +58,14 @@ async def settle_window(
         since=since,
         until=until,
     )
-    started = await sending_since(exchange)
-    exchange.policy = replace(exchange.policy, starts_on=started.astimezone(dt.UTC).date())
-    exchange.asked_since = since.astimezone(dt.UTC).date() if since else None
+    started = await sending_since(run)
+    run.policy = replace(run.policy, starts_on=started.astimezone(dt.UTC).date())
+    run.asked_since = since.astimezone(dt.UTC).date() if since else None
 
 
-def _time_in_xero(exchange: Exchange) -> dt.datetime:
+def _time_in_xero(run: PaymentsRun) -> dt.datetime:
     """Return Xero's time in the last answer, which came before any list was asked for."""
-    said = exchange.xero.transport.there.said
+    said = run.xero.transport.there.said
     if said is None:
         raise UnusableAnswer(
             "Xero: its answers state no time (neither DateTimeUTC nor a Date header), so what changed up to "
@@ -85,36 +85,36 @@ def _end_of(date: dt.date, now: dt.datetime) -> dt.datetime:
     return min(_midnight(date) + dt.timedelta(days=1), now)
 
 
-def _take_organisation(exchange: Exchange, xero: XeroOrganisation) -> None:
-    connection = exchange.connection
+def _take_organisation(run: PaymentsRun, xero: XeroOrganisation) -> None:
+    connection = run.connection
     expected = connection.organisation
     if expected and expected not in {xero.name, xero.organisation_id}:
         raise UsageError(
             f"This is the wrong organisation: the credentials lead to {xero.name!r} in Xero, and the "
             f"connection is for {expected!r}. Nothing was sent. Correct one of them."
         )
-    exchange.organisation = xero.organisation_id or connection.xero.tenant_id or connection.xero.client_id
-    exchange.base_currency = xero.base_currency
+    run.organisation = xero.organisation_id or connection.xero.tenant_id or connection.xero.client_id
+    run.base_currency = xero.base_currency
 
 
-async def last_window_of(exchange: Exchange) -> CollectedWindow | None:
+async def last_window_of(run: PaymentsRun) -> CollectedWindow | None:
     """Return the last window of the organisation that the credentials lead to.
 
     Those of another one, to which they led before, say nothing of what was collected of this.
     """
-    return await _of_this_organisation(exchange, await exchange.store.audit.last_window(exchange.name))
+    return await _of_this_organisation(run, await run.store.audit.last_window(run.name))
 
 
-async def _of_this_organisation(exchange: Exchange, last: CollectedWindow | None) -> CollectedWindow | None:
-    if last is None or last.organisation in {"", exchange.organisation}:
+async def _of_this_organisation(run: PaymentsRun, last: CollectedWindow | None) -> CollectedWindow | None:
+    if last is None or last.organisation in {"", run.organisation}:
         return last
-    return await exchange.store.audit.last_window(exchange.name, exchange.organisation)
+    return await run.store.audit.last_window(run.name, run.organisation)
 
 
-async def sending_since(exchange: Exchange) -> dt.datetime:
+async def sending_since(run: PaymentsRun) -> dt.datetime:
     """Return from when on changes are this connection's: its start, else where its first window began."""
-    first = await exchange.store.audit.first_since(exchange.name, exchange.organisation)
-    return exchange.connection.start or first or exchange.window.since
+    first = await run.store.audit.first_since(run.name, run.organisation)
+    return run.connection.start or first or run.window.since
 
 
 def goes_on(window_: Window, collected_until: dt.datetime | None, start: dt.datetime | None) -> bool:

@@ -89,7 +89,7 @@ CHECK_LN = (
 )
 
 
-class Means(StrEnum):
+class PostOutcome(StrEnum):
     """What is to become of the document.
 
     RETRY and RETRY_TOKEN: nothing was booked, and this run may post it again, the latter with the same
@@ -113,13 +113,13 @@ class Verdict:
     `passing`: what stops the run is likely to pass by itself.
     """
 
-    means: Means
+    outcome: PostOutcome
     reason: str
     wait_seconds: float | None = None
     passing: bool = False
 
 
-def judge(
+def interpret(
     outcome: LNAnswer | CallFailed,
     document_id: str = "",
     *,
@@ -134,11 +134,11 @@ def judge(
     if not isinstance(outcome, LNAnswer):
         verdict = _of_error(outcome)
     elif _is_there(outcome, document_id, agreed_text):
-        verdict = Verdict(Means.DUPLICATE, f"LN has it already: {outcome.said}.")
+        verdict = Verdict(PostOutcome.DUPLICATE, f"LN has it already: {outcome.said}.")
     else:
         verdict = _of_answer(outcome)
-    if in_doubt and verdict.means is Means.FAILED:
-        return Verdict(verdict.means, verdict.reason + CHECK_LN)
+    if in_doubt and verdict.outcome is PostOutcome.FAILED:
+        return Verdict(verdict.outcome, verdict.reason + CHECK_LN)
     return verdict
 
 
@@ -162,12 +162,12 @@ def _phrase(text: str) -> re.Pattern[str]:
 
 def _of_error(error: CallFailed) -> Verdict:
     if isinstance(error, NotAllowed | NoToken):
-        return Verdict(Means.STOP, str(error), passing=isinstance(error, NoToken))
+        return Verdict(PostOutcome.STOP, str(error), passing=isinstance(error, NoToken))
     if isinstance(error, Unreachable):
-        return Verdict(Means.RETRY, f"{error} Nothing was posted.")
+        return Verdict(PostOutcome.RETRY, f"{error} Nothing was posted.")
     if isinstance(error, UnknownOutcome):
-        return Verdict(Means.UNKNOWN, f"{error} Whether LN booked it is unknown.")
-    return Verdict(Means.FAILED, str(error))
+        return Verdict(PostOutcome.UNKNOWN, f"{error} Whether LN booked it is unknown.")
+    return Verdict(PostOutcome.FAILED, str(error))
 
 
 def _of_answer(answer: LNAnswer) -> Verdict:
@@ -190,29 +190,29 @@ def _is_time_out(answer: LNAnswer) -> bool:
 def _of_success(answer: LNAnswer) -> Verdict:
     if answer.page:
         return Verdict(
-            Means.UNKNOWN,
+            PostOutcome.UNKNOWN,
             f"A web page came back (HTTP {answer.status}) instead of LN's answer, so whether LN booked it is "
             "unknown. Does the gateway's address lead past any log-in page?",
         )
     if answer.denies or answer.from_ln or answer.status == 207:
         return Verdict(
-            Means.UNKNOWN,
+            PostOutcome.UNKNOWN,
             f"LN answers with a success (HTTP {answer.status}) that is none, or not whole{_quoted(answer)}. "
             "Whether LN booked it is unknown.",
         )
-    return Verdict(Means.SENT, "LN took it.")
+    return Verdict(PostOutcome.SENT, "LN took it.")
 
 
 def _of_fault(answer: LNAnswer) -> Verdict:
     if answer.status == 500 and answer.from_ln and not _is_time_out(answer):
-        return Verdict(Means.FAILED, f"LN refuses it: {_words(answer)}.")
+        return Verdict(PostOutcome.FAILED, f"LN refuses it: {_words(answer)}.")
     return _unanswered(answer)
 
 
 def _unanswered(answer: LNAnswer) -> Verdict:
     gave_up = " (the gateway gave up waiting for LN)" if answer.status == 504 else ""
     return Verdict(
-        Means.UNKNOWN,
+        PostOutcome.UNKNOWN,
         f"The answer was HTTP {answer.status}{gave_up}{_quoted(answer)}. Whether LN booked it is unknown.",
     )
 
@@ -220,11 +220,11 @@ def _unanswered(answer: LNAnswer) -> Verdict:
 def _of_refusal(answer: LNAnswer) -> Verdict:
     if 300 <= answer.status < 400:
         return Verdict(
-            Means.STOP,
+            PostOutcome.STOP,
             f"The gateway redirects elsewhere (HTTP {answer.status}): its address or the path is wrong.",
         )
     return Verdict(
-        Means.FAILED,
+        PostOutcome.FAILED,
         f"The request is not one that the service takes (HTTP {answer.status}){_quoted(answer)}. This is for "
         "whoever looks after the connection.",
     )
@@ -232,9 +232,9 @@ def _of_refusal(answer: LNAnswer) -> Verdict:
 
 def _unauthorised(answer: LNAnswer) -> Verdict:
     if GOOD_TOKEN_REFUSED in answer.message.lower():
-        return Verdict(Means.RETRY_TOKEN, f"LN does not take a good token at once{_quoted(answer)}.")
+        return Verdict(PostOutcome.RETRY_TOKEN, f"LN does not take a good token at once{_quoted(answer)}.")
     return Verdict(
-        Means.STOP,
+        PostOutcome.STOP,
         f"A new token is refused too (HTTP 401){_quoted(answer)}. Check the authorised app in Infor, and "
         "save the connection with its current .ionapi file.",
     )
@@ -242,7 +242,7 @@ def _unauthorised(answer: LNAnswer) -> Verdict:
 
 def _forbidden(answer: LNAnswer) -> Verdict:
     return Verdict(
-        Means.STOP,
+        PostOutcome.STOP,
         f"LN denies access (HTTP 403){_quoted(answer)}. The service account's user needs rights to the "
         "service and the company in LN.",
     )
@@ -250,7 +250,7 @@ def _forbidden(answer: LNAnswer) -> Verdict:
 
 def _nowhere(answer: LNAnswer) -> Verdict:
     return Verdict(
-        Means.STOP,
+        PostOutcome.STOP,
         f"There is no such service (HTTP 404){_quoted(answer)}. Check the path and the tenant, and that the "
         "service is active in LN and known to the gateway.",
     )
@@ -259,24 +259,24 @@ def _nowhere(answer: LNAnswer) -> Verdict:
 def _conflict(answer: LNAnswer) -> Verdict:
     if _LOCKED.search(answer.message):
         return Verdict(
-            Means.RETRY, f"Somebody else holds it in LN: {answer.said}.", answer.retry_after_seconds
+            PostOutcome.RETRY, f"Somebody else holds it in LN: {answer.said}.", answer.retry_after_seconds
         )
     if _SOMETHING_THERE.search(answer.message):
         return Verdict(
-            Means.UNKNOWN,
+            PostOutcome.UNKNOWN,
             f"LN answers that something is there already, and not that it is this document: {answer.said}. "
             "Whether LN has it is unknown: if this stays, look for it in LN.",
         )
-    return Verdict(Means.FAILED, f"LN answers that it conflicts with what is there: {_words(answer)}.")
+    return Verdict(PostOutcome.FAILED, f"LN answers that it conflicts with what is there: {_words(answer)}.")
 
 
 def _declined(answer: LNAnswer) -> Verdict:
-    return Verdict(Means.FAILED, f"LN refuses it: {_words(answer)}.")
+    return Verdict(PostOutcome.FAILED, f"LN refuses it: {_words(answer)}.")
 
 
 def _too_many(answer: LNAnswer) -> Verdict:
     return Verdict(
-        Means.RETRY,
+        PostOutcome.RETRY,
         f"The gateway's quota is used up (HTTP 429){_quoted(answer)}. It was not processed.",
         answer.retry_after_seconds,
     )

@@ -8,7 +8,7 @@ from blocks.text import visible
 
 LONGEST_TEXT = 20_000
 _REST = "\n… the date's failures page shows the rest."
-_HAPPENED = "What happened"
+HAPPENED = "What happened"
 # The stages of a withdrawal, which no other run has.
 WITHDRAWAL = ("read", "remove", "verify")
 
@@ -36,7 +36,7 @@ class Failure(NamedTuple):
 
     def text(self, longest: int) -> str:
         """Return it as the text of a task; where that is too long, details are left out, never the remedy."""
-        what = "\n".join((_HAPPENED, visible(self.happened), *_bullets(self.details)))
+        what = "\n".join((HAPPENED, visible(self.happened), *_bullets(self.details)))
         safe, remedy = map(visible, self.safe), visible(self.remedy)
         end = "\n".join(("", "", "What is safe", *safe, "", "What to do next", remedy))
         return _cut(what, longest - len(end)) + end

@@ -22,7 +22,7 @@ from blocks.mambu.models import MambuTask
 from blocks.store.journals import Store
 from blocks.store.models import Incident, TaskState
 from blocks.text import visible
-from flows.runtime.failures import _HAPPENED, LONGEST_TEXT, WITHDRAWAL, Failure
+from flows.runtime.failures import HAPPENED, LONGEST_TEXT, WITHDRAWAL, Failure
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:daybook:mambu:tasks")
 LONGEST_TITLE = 255
@@ -32,7 +32,7 @@ _CLOCKS_DIFFER = dt.timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class IncidentService:
     """Where the incidents of a flow and connection are recorded, and from where people are told of them.
 
     `user` is the encoded key of the Mambu user who is told; without one, or without a Mambu, nobody is.
@@ -232,8 +232,8 @@ def _is_own(task: MambuTask, marked: str) -> bool:
     text is laid out as ours are. A person's own task may quote the title of one.
     """
     marker = _marker(task.title)
-    text = _HAPPENED if task.description is None else task.description
-    return marker.startswith(marked) and marker.endswith("]") and _HAPPENED in text
+    text = HAPPENED if task.description is None else task.description
+    return marker.startswith(marked) and marker.endswith("]") and HAPPENED in text
 
 
 def _created(task: MambuTask) -> dt.datetime:

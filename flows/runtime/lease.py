@@ -22,7 +22,7 @@ from prefect.exceptions import ObjectNotFound
 
 from blocks.errors import StoreError
 from blocks.process import home, private_folder
-from blocks.store.models import LEASE_LIFE, RENEWED_EVERY, Held, Lease
+from blocks.store.models import LEASE_LIFE, RENEWED_EVERY, Lease, LeaseTaken
 from flows.runtime.run import Run
 
 _ASKED_EVERY = 5.0
@@ -30,7 +30,7 @@ _TOLD_EVERY = 60.0
 
 
 @asynccontextmanager
-async def held(run: Run, owner: str) -> AsyncIterator[Lease | None]:
+async def acquire_lease(run: Run, owner: str) -> AsyncIterator[Lease | None]:
     """Hold what a run is at work on while the block lasts; yield the lease of one that died on it.
 
     Waits while another run holds it. Raises StoreError.
@@ -39,7 +39,7 @@ async def held(run: Run, owner: str) -> AsyncIterator[Lease | None]:
     left = await _taken(run, owner, lock)
     renewing = asyncio.create_task(_renew(run))
     try:
-        if left is not None and not await has_died(left):
+        if left is not None and not await has_crashed(left):
             run.log(f"The run {left.owner} came to its end, and could not record it in the store.")
             left = None
         yield left
@@ -59,7 +59,7 @@ async def note_stage(run: Run) -> None:
         await run.store.leases.renew(run.lease, run.stage, run.clock.now())
 
 
-async def has_died(lease: Lease) -> bool:
+async def has_crashed(lease: Lease) -> bool:
     """Tell whether a run that left its lease behind ended without a word, as far as Prefect knows of it.
 
     One that Prefect saw end has said how; of one that Prefect does not know nobody can tell more.
@@ -74,17 +74,17 @@ async def has_died(lease: Lease) -> bool:
     return state is None or not (state.is_completed() or state.is_failed())
 
 
-async def settled_leases(run: Run, flow: str) -> list[Lease]:
+async def open_leases(run: Run, flow: str) -> list[Lease]:
     """Return the leases of a flow and connection, once each has either been renewed or has expired."""
-    held = await run.store.leases.of(flow, run.name)
-    if held:
+    existing = await run.store.leases.of(flow, run.name)
+    if existing:
         # A run that was killed a moment ago looks alive until its lease is up.
-        oldest = min(lease.renewed_at for lease in held)
+        oldest = min(lease.renewed_at for lease in existing)
         wait = (oldest + LEASE_LIFE - run.clock.now()).total_seconds()
         if wait > 0:
             await run.clock.sleep(wait + 1)
-            held = await run.store.leases.of(flow, run.name)
-    return held
+            existing = await run.store.leases.of(flow, run.name)
+    return existing
 
 
 async def _taken(run: Run, owner: str, lock: FileLock) -> Lease | None:
@@ -93,12 +93,12 @@ async def _taken(run: Run, owner: str, lock: FileLock) -> Lease | None:
         alone = _locked(lock)
         # Without the lock nobody may conclude from a free one that this run is dead.
         place, now = _place(lock) if alone else "", run.clock.now()
-        wanted = Lease(run.hold.flow, run.name, run.hold.day, owner, place, run.stage, now, now)
+        wanted = Lease(run.lease_scope.flow, run.name, run.lease_scope.day, owner, place, run.stage, now, now)
         try:
             died = await run.store.leases.take(wanted, only_one_here=alone)
         except BaseException as error:
             lock.release()
-            if not isinstance(error, Held):
+            if not isinstance(error, LeaseTaken):
                 # It may be on record all the same: a call that is cancelled goes to its end.
                 with suppress(StoreError):
                     await run.store.leases.release(wanted)
@@ -109,7 +109,7 @@ async def _taken(run: Run, owner: str, lock: FileLock) -> Lease | None:
             return died
         if waited % _TOLD_EVERY == 0:
             run.waits(
-                f"{run.hold.what} is held by the run {holder.owner} since {holder.taken_at:%H:%M:%S} UTC "
+                f"{run.lease_scope.what} is held by the run {holder.owner} since {holder.taken_at:%H:%M:%S} UTC "
                 f"(it is at {holder.stage or 'its beginning'}): waiting until that has ended."
             )
         await run.progress("wait", 0, 1)
@@ -133,7 +133,7 @@ async def _renew(run: Run) -> None:
         try:
             if not await run.store.leases.renew(run.lease, run.stage, run.clock.now()):
                 # What is still to be written checks the lease itself, and stops.
-                run.warn(f"Another run has taken {run.hold.what} over.")
+                run.warn(f"Another run has taken {run.lease_scope.what} over.")
                 return
         except StoreError as error:
             run.warn(f"{error} This run goes on as long as it does not need it.")
@@ -141,7 +141,7 @@ async def _renew(run: Run) -> None:
 
 def _lock(run: Run) -> FileLock:
     # Of one store: runs with separate ones do not wait for each other, with or without a lock.
-    hold = run.hold
+    hold = run.lease_scope
     text = "\n".join((hold.address, hold.flow, run.name, str(hold.day)))
     name = hashlib.sha256(text.encode()).hexdigest()[:32]
     path = private_folder(home() / "locks") / f"{name}.lock"

@@ -31,7 +31,7 @@ def patience_with(
     return Patience(system, dt.timedelta(minutes=minutes), clock, tell, under_way)
 
 
-class Hold(NamedTuple):
+class LeaseScope(NamedTuple):
     """What one run at a time may be at work on: a day of a connection's, or blocks.store.models.ALL_DAYS.
 
     `what` names it to people, `address` is that of the store that keeps the lease.
@@ -64,7 +64,7 @@ class Run(ABC):
 
     @property
     @abstractmethod
-    def hold(self) -> Hold:
+    def lease_scope(self) -> LeaseScope:
         """Return what no other run may be at work on meanwhile."""
 
     def told(self, notes: list[str]) -> list[str]:

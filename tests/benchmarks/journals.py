@@ -127,10 +127,11 @@ def measured(lines: int, folder: Path) -> dict[str, Any]:
 
 
 def _floor(env: Mapping[str, str], connection: Any, summary: Any) -> dict[str, float]:
-    from flows.journals.prepare import SealPolicy, seal
+    from flows.journals.prepare import PreparePolicy, prepare_journals
 
     bodies = [
-        request.body for request in seal(*_plan(connection, SealPolicy), taken={}, generations={}).requests
+        request.body
+        for request in prepare_journals(*_plan(connection, PreparePolicy), taken={}, generations={}).requests
     ]
     mambu = Bare(connection.mambu.base_url, _mambu_headers(env))
     xero = Bare(connection.xero.base_url, _xero_headers(env))
@@ -155,12 +156,12 @@ def _plan(connection: Any, policy: Any) -> tuple[Any, ...]:
     """Return what the run sealed from: the plan it left in its files, and nothing in Xero."""
     from flows.journals.lines import read_lines
     from flows.journals.models import Plan
-    from flows.journals.reconciliation import match
+    from flows.journals.reconciliation import reconcile
     from flows.journals.run import staged_folder
 
     (batched,) = staged_folder("default", DATE).glob("5-batch-*.parquet")
     plan = Plan(DATE, read_lines(batched), 2, connection.label, {})
-    return plan, match(plan, []), policy("organisation", connection.lines_per_journal, True)
+    return plan, reconcile(plan, []), policy("organisation", connection.lines_per_journal, True)
 
 
 def _download(mambu: Bare, connection: Any, lines: int) -> None:

@@ -29,7 +29,7 @@ from flows.journals.report.messages import day_markdown, failure_markdown
 from flows.journals.report.summary import BatchRow, Summary
 from flows.journals.withdraw.report import Withdrawal
 from flows.journals.withdraw.report import page as withdrawn_page
-from flows.journals.withdraw.rules import Fate, Item, Scope
+from flows.journals.withdraw.rules import Scope, WithdrawalAction, WithdrawalCandidate
 from flows.payments.message import Message, encoded
 from flows.payments.report.page import page
 from flows.payments.report.summary import PaymentsSummary
@@ -93,7 +93,7 @@ def withdrawal() -> Withdrawal:
     """Return a withdrawal of a journal that somebody named badly."""
     journal = LiveJournal(POISON, POISON, DAY, POISON, [])
     told = Withdrawal(DAY, "default", Scope(), False, POISON, message=f"Said {POISON}", link=lambda _: "")
-    told.items = [Item(journal, None, Fate.OTHER)]
+    told.items = [WithdrawalCandidate(journal, None, WithdrawalAction.OTHER)]
     return told
 
 

@@ -25,7 +25,7 @@ from blocks.connections.payments import PaymentConnection
 from blocks.store.models import ALL_DAYS, LEASE_LIFE, Incident, Lease
 from flows.journals import run as night
 from flows.journals.flow import journals
-from flows.journals.record import desk_of
+from flows.journals.record import incident_service
 from flows.journals.watch import look_around
 from flows.runtime.failures import Failure
 from flows.watch import watch
@@ -207,7 +207,7 @@ async def test_an_incident_of_the_payments_hides_no_day_of_the_journals(
     """What is open for the payments of a day says nothing of its journals."""
     async with night.opened("default", due, print, _unseen) as tonight:
         failure = Failure("collect", "", "Payments", "It went wrong.", (), (), "Try again.")
-        desk = replace(desk_of(tonight), flow="payments")
+        desk = replace(incident_service(tonight), flow="payments")
         await desk.open(failure, _today() - dt.timedelta(days=1), ZoneInfo("UTC"))
     await watched(due)
     assert {one.flow for one in await incidents(due)} == {"journals", "payments"}

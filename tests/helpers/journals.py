@@ -20,13 +20,13 @@ from blocks.mambu.models import GLAccount, JournalLine
 from flows.days import Day
 from flows.journals.lines import lines_of_day, staged_lines
 from flows.journals.models import LiveJournal, LiveLine, Plan
-from flows.journals.prepare import SealedJournal, SealedRequest, Sealing, SealPolicy, seal
+from flows.journals.prepare import Prepared, PreparedJournal, PreparedRequest, PreparePolicy, prepare_journals
 from flows.journals.process.balance import Balanced, balance
 from flows.journals.process.batch import batch
 from flows.journals.process.group import group
 from flows.journals.process.map import Account, map_accounts
 from flows.journals.process.validate import validate
-from flows.journals.reconciliation import match
+from flows.journals.reconciliation import reconcile
 from flows.journals.tie_out import exact_sums
 
 DAY = Day(dt.date(2026, 11, 20), ZoneInfo("UTC"))
@@ -117,11 +117,11 @@ def sealed(
     generations: Mapping[str, int] | None = None,
     organisation: str = "organisation",
     withhold_deleted: bool = False,
-) -> Sealing:
+) -> Prepared:
     """Return what would be sent, given what Xero holds; `withhold_deleted`: by a run that looks back."""
-    policy = SealPolicy(organisation, cap, show_on_cash_basis_reports=True)
-    matched = match(plan, live, withhold_deleted=withhold_deleted)
-    return seal(plan, matched, policy, taken=taken or {}, generations=generations or {})
+    policy = PreparePolicy(organisation, cap, show_on_cash_basis_reports=True)
+    matched = reconcile(plan, live, withhold_deleted=withhold_deleted)
+    return prepare_journals(plan, matched, policy, taken=taken or {}, generations=generations or {})
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Sending:
     """A plan, what was sealed for an empty Xero, and Xero once it has taken that."""
 
     plan: Plan
-    sealing: Sealing
+    sealing: Prepared
     live: list[LiveJournal]
 
 
@@ -142,7 +142,7 @@ def sent(
     return Sending(plan, sealing, taken_by_xero(sealing.requests))
 
 
-def body_of(request: SealedRequest) -> list[dict[str, Any]]:
+def body_of(request: PreparedRequest) -> list[dict[str, Any]]:
     """Return a request's journals, its numbers exact."""
     journals: list[dict[str, Any]] = json.loads(request.body, parse_float=Decimal, parse_int=Decimal)[
         "ManualJournals"
@@ -150,7 +150,7 @@ def body_of(request: SealedRequest) -> list[dict[str, Any]]:
     return journals
 
 
-def taken_by_xero(requests: Iterable[SealedRequest]) -> list[LiveJournal]:
+def taken_by_xero(requests: Iterable[PreparedRequest]) -> list[LiveJournal]:
     """Return the drafts that Xero makes of requests, read from their bytes alone."""
     return [_live(journal) for request in requests for journal in body_of(request)]
 
@@ -184,7 +184,7 @@ def entries(live: Iterable[LiveJournal]) -> list[int]:
     return [int(text.removeprefix("EntryID: ").split(",")[0].split(" ")[0]) for text in texts]
 
 
-def numbers(journals: Iterable[SealedJournal]) -> list[int]:
+def numbers(journals: Iterable[PreparedJournal]) -> list[int]:
     """Return the numbers of journals."""
     return [journal.narration.number for journal in journals]
 

@@ -16,10 +16,10 @@ from blocks.store.block import open_store
 from blocks.store.models import JournalRecord, JournalState, StoredRequest, pack
 from blocks.xero.credentials import XeroCredentials
 from flows.journals.models import LiveJournal, Plan
-from flows.journals.prepare import SealedJournal, SealedRequest
-from flows.journals.read import Books
-from flows.journals.reconciliation import match
-from flows.journals.run import Night
+from flows.journals.prepare import PreparedJournal, PreparedRequest
+from flows.journals.read import XeroSnapshot
+from flows.journals.reconciliation import reconcile
+from flows.journals.run import JournalsRun
 from tests.helpers.clocks import VirtualClock
 from tests.helpers.journals import DAY, id_of
 from tests.helpers.scripted import Script, Step, answer
@@ -30,10 +30,10 @@ MORNING = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 _ADDRESS = "http://127.0.0.1:9"
 
 
-class Desk:
+class IncidentService:
     """A night, its clock, and what goes from it to Xero."""
 
-    def __init__(self, night: Night, clock: VirtualClock, script: Script) -> None:
+    def __init__(self, night: JournalsRun, clock: VirtualClock, script: Script) -> None:
         self.night, self.clock, self.script = night, clock, script
 
     @property
@@ -41,19 +41,19 @@ class Desk:
         """Return the methods of the requests that came to Xero."""
         return [request.method for request in self.script.requests]
 
-    async def keep(self, requests: Iterable[SealedRequest], state: JournalState, **other: Any) -> None:
+    async def keep(self, requests: Iterable[PreparedRequest], state: JournalState, **other: Any) -> None:
         """Record the journals of requests in a state, with their bytes, and with other values as given."""
         requests = list(requests)
         held = [replace(one, **other) for one in records(requests)]
         bodies = [StoredRequest(one.key, one.body) for one in requests]
-        await self.night.store.seal(held, bodies, self.clock.now())
-        if state is not JournalState.SEALED:
+        await self.night.store.prepare(held, bodies, self.clock.now())
+        if state is not JournalState.PREPARED:
             reasons = {one.narration: one.reason for one in held if one.reason}
             await self.night.store.move(held, state, self.clock.now(), reasons=reasons)
 
-    async def left(self, request: SealedRequest) -> None:
+    async def left(self, request: PreparedRequest) -> None:
         """Record that a request went out now, and that its answer is still to come."""
-        await self.keep([request], JournalState.SEALED)
+        await self.keep([request], JournalState.PREPARED)
         await self.night.store.sending(request.key, self.clock.now())
 
     async def records(self) -> list[JournalRecord]:
@@ -71,7 +71,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(folder: Path, *steps: Step, **connection: Any) -> AsyncIterator[Desk]:
+async def desk(folder: Path, *steps: Step, **connection: Any) -> AsyncIterator[IncidentService]:
     """Open a night on a store in a folder, with a Xero that answers by steps, and each call is made once."""
     clock = VirtualClock(MORNING)
     token = answer(200, {"access_token": "token", "expires_in": 1800})
@@ -93,22 +93,22 @@ async def desk(folder: Path, *steps: Step, **connection: Any) -> AsyncIterator[D
     mambu = configured.mambu.get_client(attempts=1, clock=clock, http=script, notice=lambda _: None)
     xero = configured.xero.get_client(attempts=1, clock=clock, http=script, notice=lambda _: None)
     async with open_store(f"sqlite:///{folder / 'daybook.sqlite3'}") as store, xero:
-        night = Night("default", configured, mambu, xero, store, clock, lambda _: None, progress)
+        night = JournalsRun("default", configured, mambu, xero, store, clock, lambda _: None, progress)
         night.day, night.currency, night.organisation = DAY, "GBP", "organisation"
-        yield Desk(night, clock, script)
+        yield IncidentService(night, clock, script)
 
 
-def books(plan: Plan, live: Iterable[LiveJournal]) -> Books:
+def books(plan: Plan, live: Iterable[LiveJournal]) -> XeroSnapshot:
     """Return what a look at Xero comes to that shows these journals."""
-    return Books(match(plan, live), MORNING)
+    return XeroSnapshot(reconcile(plan, live), MORNING)
 
 
-def records(requests: Iterable[SealedRequest]) -> list[JournalRecord]:
+def records(requests: Iterable[PreparedRequest]) -> list[JournalRecord]:
     """Return the records of the journals in requests, sealed."""
     return [_record(request, journal) for request in requests for journal in request.journals]
 
 
-def _record(request: SealedRequest, journal: SealedJournal) -> JournalRecord:
+def _record(request: PreparedRequest, journal: PreparedJournal) -> JournalRecord:
     return JournalRecord(
         organisation="organisation",
         narration=str(journal.narration),
@@ -131,7 +131,7 @@ def listed(*journals: dict[str, Any]) -> Step:
     return answer(200, {"pagination": pages, "ManualJournals": journals})
 
 
-def drafts_of(request: SealedRequest) -> list[dict[str, Any]]:
+def drafts_of(request: PreparedRequest) -> list[dict[str, Any]]:
     """Return the drafts that Xero makes of a request, as it shows them."""
     journals: Sequence[dict[str, Any]] = json.loads(request.body)["ManualJournals"]
     return [{**one, "ManualJournalID": id_of(one["Narration"])} for one in journals]

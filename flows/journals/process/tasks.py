@@ -18,20 +18,20 @@ from flows.journals.process.errors import StepRefusal
 from flows.journals.process.group import group
 from flows.journals.process.map import Account, by_code, map_accounts
 from flows.journals.process.validate import validate
-from flows.journals.run import Night
-from flows.journals.staging import Staged, cache_key, from_cache, given_key, hand_on, read_anew, staged
+from flows.journals.run import JournalsRun
+from flows.journals.staging import Staged, cache_key, from_cache, given_key, read_anew, staged, write_manifest
 from flows.journals.tie_out import exact_sums
 from flows.runtime.tasks import run_task
 
 
-async def process(night: Night, lines: Staged) -> list[Staged]:
+async def process(run: JournalsRun, lines: Staged) -> list[Staged]:
     """Return what each of the five steps left, the batched lines last. Raises StepRefusal."""
-    connection, digits = night.connection, night.digits
-    chart = await read_chart(night)
-    night.under_way = True
-    night.account_names = {code: account.name for code, account in by_code(chart).items()}
+    connection, digits = run.connection, run.digits
+    chart = await read_chart(run)
+    run.under_way = True
+    run.account_names = {code: account.name for code, account in by_code(chart).items()}
     steps: list[tuple[Any, tuple[Any, ...]]] = [
-        (validate_lines, (night.day.zone.key, digits, connection.mambu_offsets)),
+        (validate_lines, (run.day.zone.key, digits, connection.mambu_offsets)),
         (map_lines, (connection.account_map, chart, sorted(connection.refused_system_accounts))),
         (group_lines, ()),
         (balance_lines, (digits,)),
@@ -40,40 +40,42 @@ async def process(night: Night, lines: Staged) -> list[Staged]:
     done = [lines]
     try:
         for number, (step, settings) in enumerate(steps, start=1):
-            await night.progress("process", number, len(steps))
-            done.append(await _cached(night, number, step, done[-1], settings))
+            await run.progress("process", number, len(steps))
+            done.append(await _cached(run, number, step, done[-1], settings))
     except StepRefusal as refusal:
         if refusal.step != "map":
             # What is put right in Mambu need not change the count by which a reading is taken for current.
-            read_anew(night.folder)
+            read_anew(run.folder)
         raise
-    hand_on(night.folder, "process", done)
+    write_manifest(run.folder, "process", done)
     return done[1:]
 
 
-def plan_of(night: Night, lines: Staged, steps: Sequence[Staged]) -> Plan:
+def plan_of(run: JournalsRun, lines: Staged, steps: Sequence[Staged]) -> Plan:
     """Return the day's plan: what the steps left, and the exact sums of the lines as extracted."""
-    connection, zone = night.connection, night.day.zone
-    sums = exact_sums(read_lines(lines.path), zone, connection.account_map, night.digits)
-    return Plan(night.day.date, read_lines(steps[-1].path), night.digits, connection.label, sums)
+    connection, zone = run.connection, run.day.zone
+    sums = exact_sums(read_lines(lines.path), zone, connection.account_map, run.digits)
+    return Plan(run.day.date, read_lines(steps[-1].path), run.digits, connection.label, sums)
 
 
-async def _cached(night: Night, number: int, step: Any, source: Staged, settings: tuple[Any, ...]) -> Staged:
-    key = cache_key("process", str(night.folder), step.name, source.digest, settings)
+async def _cached(
+    run: JournalsRun, number: int, step: Any, source: Staged, settings: tuple[Any, ...]
+) -> Staged:
+    key = cache_key("process", str(run.folder), step.name, source.digest, settings)
     name = step.name.removeprefix("process: ")
-    target = night.folder / f"{number}-{name}-{key[-12:]}.parquet"
+    target = run.folder / f"{number}-{name}-{key[-12:]}.parquet"
 
-    async def run(this: Any) -> Staged:
+    async def call(this: Any) -> Staged:
         result: Staged = this(source, target, key, *settings)
         return result
 
-    return await from_cache(run, step)
+    return await from_cache(call, step)
 
 
 @run_task("process: read Xero's accounts")
-async def read_chart(night: Night) -> list[Account]:
+async def read_chart(run: JournalsRun) -> list[Account]:
     """Return Xero's chart of accounts as it is now, by code."""
-    accounts = await night.xero.accounts()
+    accounts = await run.xero.accounts()
     return sorted(
         Account(account.code, account.name, account.status, account.type, account.system_account or None)
         for account in accounts

@@ -13,13 +13,13 @@ from flows.runtime.failures import WITHDRAWAL, Failure
 from flows.runtime.text import asked_wait, capital, counted
 
 HAND_OVER = "hand-over"
-DIED = "died"
+CRASHED = "died"
 NEVER_FINISHED = "never finished"
 CHANGED_LATER = "changed later"
 
 _IN_XERO = (JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT)
 _UNKNOWN = (JournalState.SENDING, JournalState.UNKNOWN)
-_UNDER_WAY = (JournalState.SEALED, *_UNKNOWN, JournalState.CREATED)
+_UNDER_WAY = (JournalState.PREPARED, *_UNKNOWN, JournalState.CREATED)
 _SENT_NOTHING = "This run has sent nothing to Xero. What was there before is untouched."
 _NO_RECORD = (
     "What was sent cannot be told, for the record of it cannot be read now. The next run finds in Xero what "
@@ -112,7 +112,7 @@ def died(lease: Lease, records: Iterable[JournalRecord]) -> Failure:
     safe, lists = _safe("send", records)
     return Failure(
         stage,
-        DIED,
+        CRASHED,
         f"Journals of {lease.day}: a run died",
         f"The run {lease.owner}, begun at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC and last heard of at "
         f"{stage}, ended without a word: its process was killed, or its machine was lost.",
@@ -127,7 +127,7 @@ def _withdrawal_died(lease: Lease, records: Sequence[JournalRecord]) -> Failure:
     _, lists = _safe("send", records)
     return Failure(
         lease.stage,
-        DIED,
+        CRASHED,
         f"Withdrawal of {lease.day}: the run died",
         f"The run {lease.owner}, begun at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC, was withdrawing the "
         f"day from Xero and was last heard of {_AT[lease.stage]}. It ended without a word: its process was "
@@ -236,7 +236,7 @@ def _safe(stage: str, records: Iterable[JournalRecord] | None) -> tuple[tuple[st
         ("Unknown whether in Xero", _UNKNOWN),
         ("Waiting, since a journal may hold it already", (JournalState.POSSIBLE,)),
         ("Declined by Xero", (JournalState.REFUSED,)),
-        ("Not sent yet", (JournalState.SEALED,)),
+        ("Not sent yet", (JournalState.PREPARED,)),
         ("Withdrawal asked for, unknown whether gone", (JournalState.WITHDRAWING,)),
         ("Withdrawn", (JournalState.WITHDRAWN,)),
     ):

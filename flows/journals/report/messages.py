@@ -61,7 +61,7 @@ def _completed_sentence(summary: Summary) -> str:
     if summary.zero_lines:
         what += f" (of which {summary.zero_lines:,} zero, left out)"
     total = summary.journals_planned
-    if total == 0 and summary.withheld:
+    if total == 0 and summary.suppressed:
         return f"{day}: nothing was sent of the {what}: {_verdict(summary).removeprefix(', ')}"
     if total == 0:
         return f"{day}: nothing of the {what} remains after rounding, so there is nothing to send."
@@ -78,8 +78,8 @@ def _completed_sentence(summary: Summary) -> str:
 
 def _verdict(summary: Summary) -> str:
     """Say how far Mambu and Xero agree, no more than is true."""
-    if summary.withheld:
-        lines = counted(summary.withheld, "line")
+    if summary.suppressed:
+        lines = counted(summary.suppressed, "line")
         return f", but for {lines} that were taken out of Xero: a run of this very date sends them again."
     if any(row.rounding for row in summary.tie_out):
         return (

@@ -13,15 +13,15 @@ from msgspec.structs import replace
 from blocks.store.models import OPEN_ENDED, Incident, JournalRecord, JournalState, latest
 from flows.journals.models import Plan
 from flows.journals.narration import Narration
-from flows.journals.prepare import SealedJournal, Sealing
-from flows.journals.reconciliation import Match
+from flows.journals.prepare import Prepared, PreparedJournal
+from flows.journals.reconciliation import Reconciliation
 from flows.journals.tie_out import Confirmed, TieOutRow, held_batches, open_points
 from flows.money import grouped, money_text, to_minor
 from flows.runtime.failures import Failure
 from flows.runtime.text import counted, listed
 
 IN_XERO = (JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT)
-TO_BE_SENT = (JournalState.SEALED, JournalState.REFUSED, *OPEN_ENDED)
+TO_BE_SENT = (JournalState.PREPARED, JournalState.REFUSED, *OPEN_ENDED)
 Status = Literal["completed", "dry-run", "failed"]
 
 
@@ -66,7 +66,7 @@ class Summary:
     digits: int = 2
     tied_out: bool | None = None
     held: int = 0
-    withheld: int = 0
+    suppressed: int = 0
     mambu_calls: int = 0
     xero_calls: int = 0
     refused_as_too_many: int = 0
@@ -121,16 +121,16 @@ class Summary:
         if away:
             self.notes.append(f"Of these, nothing remained after rounding: EntryID {listed(away)}.")
 
-    def take_rehearsal(self, plan: Plan, matched: Match, sealing: Sealing) -> None:
+    def take_rehearsal(self, plan: Plan, matched: Reconciliation, prepared: Prepared) -> None:
         """Take over what a dry run would send."""
         self.status = "dry-run"
-        self.batches = [_sealed_row(journal) for journal in sealing.journals]
+        self.batches = [_prepared_row(journal) for journal in prepared.journals]
         self.batches.extend(_live_rows(plan, matched, link=lambda _: ""))
-        self.journals_created = len(sealing.journals)
+        self.journals_created = len(prepared.journals)
         self.journals_already_in_xero = len(matched.journals)
         self.journals_planned = self.journals_created + self.journals_already_in_xero
         # What is missing would be sent, if nothing speaks against it.
-        self.open = open_points(replace(matched, missing=frozenset()), sealing.torn)
+        self.open = open_points(replace(matched, missing=frozenset()), prepared.partially_posted)
         self.held = held_batches(plan, matched)
 
     def take_outcome(
@@ -145,13 +145,13 @@ class Summary:
         self.journals_planned = len(holding)
         self.batches = _live_rows(plan, matched, link)
         self.tie_out, self.open, self.tied_out = confirmed.rows, confirmed.open, confirmed.tied_out
-        self.held, self.withheld = confirmed.held, len(matched.withheld)
+        self.held, self.suppressed = confirmed.held, len(matched.suppressed)
         self.status = "completed" if confirmed.settled else "failed"
-        if matched.withheld:
+        if matched.suppressed:
             self.notes.append(
-                f"{counted(len(matched.withheld), 'line stands', 'lines stand')} no more in Xero, since "
+                f"{counted(len(matched.suppressed), 'line stands', 'lines stand')} no more in Xero, since "
                 f"people took them out of drafts. A run of this very date sends them again: EntryID "
-                f"{listed(sorted(matched.withheld))}."
+                f"{listed(sorted(matched.suppressed))}."
             )
 
     def take_stop(
@@ -211,13 +211,13 @@ class Summary:
         }
 
 
-def _sealed_row(journal: SealedJournal) -> BatchRow:
+def _prepared_row(journal: PreparedJournal) -> BatchRow:
     name = journal.narration
     amounts = (journal.debits, journal.debits)
     return BatchRow(str(name), name.booking_date, journal.lines, *amounts, "", "would be sent", "")
 
 
-def _live_rows(plan: Plan, matched: Match, link: Callable[[str], str]) -> list[BatchRow]:
+def _live_rows(plan: Plan, matched: Reconciliation, link: Callable[[str], str]) -> list[BatchRow]:
     rows: list[BatchRow] = []
     for journal in matched.journals:
         minor = [to_minor(line.amount, plan.digits) or 0 for line in journal.lines]

@@ -24,21 +24,21 @@ from blocks.dates import require_askable
 from blocks.errors import DaybookError
 from blocks.process import keep_new_files_private
 from blocks.store.models import OPEN_ENDED, JournalRecord, StoredRequest, latest
-from flows.journals.models import GONE
+from flows.journals.models import DELETED_OR_VOIDED
 from flows.journals.narration import entry_id_in, has_label
 from flows.journals.prepare import entries_in
 from flows.journals.read import BEFORE_DAY_END, MOST_JOURNALS, journals_since
-from flows.journals.record import note_dead, note_withdrawn
-from flows.journals.run import Night, opened
-from flows.journals.send import Look, Sighting, settle
-from flows.journals.start import settle_without_mambu
+from flows.journals.record import note_crashed, note_withdrawn
+from flows.journals.run import JournalsRun, opened
+from flows.journals.send import LookupResult, RequestLookup, resolve_pending_requests
+from flows.journals.start import determine_day_without_mambu
 from flows.journals.withdraw.remove import recorded, remove, verify
 from flows.journals.withdraw.report import Withdrawal, lost, page, sentence
 from flows.journals.withdraw.requests import note
-from flows.journals.withdraw.rules import Item, Scope, planned
+from flows.journals.withdraw.rules import Scope, WithdrawalCandidate, planned
 from flows.runtime import artifacts as reports
 from flows.runtime.failures import WITHDRAWAL
-from flows.runtime.lease import held, note_stage
+from flows.runtime.lease import acquire_lease, note_stage
 from flows.runtime.tasks import run_task
 from flows.runtime.text import counted, fault_of
 
@@ -79,17 +79,17 @@ async def withdraw(
         require_askable("date", date)
         found = await JournalConnection.named(connection)
         log = reports.run_log()
-        async with opened(connection, found, log.say, progress.note, warn=log.warn) as night:
-            with night.in_stage("read"):
-                await settle_without_mambu(night, date)
+        async with opened(connection, found, log.say, progress.note, warn=log.warn) as run:
+            with run.in_stage("read"):
+                await determine_day_without_mambu(run, date)
             if confirmed:
-                async with held(night, str(runtime.flow_run.id)) as dead:
-                    await note_dead(night, dead)
-                    await take_out(night, told)
+                async with acquire_lease(run, str(runtime.flow_run.id)) as dead:
+                    await note_crashed(run, dead)
+                    await take_out(run, told)
                     if not told.open:
-                        await note_withdrawn(night)
+                        await note_withdrawn(run)
             else:
-                await take_out(night, told)
+                await take_out(run, told)
     except DaybookError as error:
         told.error = error
     except Exception as fault:
@@ -102,35 +102,37 @@ async def withdraw(
     return (Failed if failed else Completed)(message=told.message)
 
 
-async def take_out(night: Night, told: Withdrawal) -> None:
+async def take_out(run: JournalsRun, told: Withdrawal) -> None:
     """Find the day's journals and, if that is confirmed, take them out; `told` learns what came of it."""
-    told.currency, told.digits, told.link = night.currency, night.digits, night.link
-    with night.in_stage("read"):
-        await night.progress("read", 0, 1)
+    told.currency, told.digits, told.link = run.currency, run.digits, run.link
+    with run.in_stage("read"):
+        await run.progress("read", 0, 1)
         if told.confirmed:
-            await settle(night, _by_lines(night))
-        told.items, told.notes = await look(night, told.scope, confirmed=told.confirmed)
-        await night.progress("read", 1, 1)
+            await resolve_pending_requests(run, _by_lines(run))
+        told.items, told.notes = await look(run, told.scope, confirmed=told.confirmed)
+        await run.progress("read", 1, 1)
     if not told.confirmed or not told.pending:
         return
-    with night.in_stage("remove"):
-        await note_stage(night)
-        due = await recorded(night, told.pending)
-        removed = await remove(night, due)
+    with run.in_stage("remove"):
+        await note_stage(run)
+        due = await recorded(run, told.pending)
+        removed = await remove(run, due)
         told.outcomes = removed.outcomes
     if removed.error is not None:
         raise removed.error
-    with night.in_stage("verify"):
-        await note_stage(night)
+    with run.in_stage("verify"):
+        await note_stage(run)
         done = [one for one in due if one.journal_id in told.outcomes and told.outcomes[one.journal_id].ours]
-        told.outcomes = lost(told.outcomes, await verify(night, done))
+        told.outcomes = lost(told.outcomes, await verify(run, done))
 
 
 @run_task("withdraw: read Xero")
-async def look(night: Night, scope: Scope, *, confirmed: bool) -> tuple[list[Item], list[str]]:
+async def look(
+    run: JournalsRun, scope: Scope, *, confirmed: bool
+) -> tuple[list[WithdrawalCandidate], list[str]]:
     """Return the day's journals with what is to become of them, and notes for people."""
-    date = night.day.date
-    records = await night.store.journals(night.organisation, night.name, date)
+    date = run.day.date
+    records = await run.store.journals(run.organisation, run.name, date)
     notes: list[str] = []
     if not confirmed and (withdrawals := note(records)):
         notes.append(withdrawals)
@@ -148,31 +150,31 @@ async def look(night: Night, scope: Scope, *, confirmed: bool) -> tuple[list[Ite
         )
         return dates
 
-    found = await journals_since(night, _since(date), recorded_dates, records)
-    return planned(date, night.connection.label, found, records, scope, night.digits), notes
+    found = await journals_since(run, _since(date), recorded_dates, records)
+    return planned(date, run.connection.label, found, records, scope, run.digits), notes
 
 
 def _since(date: dt.date) -> dt.datetime:
     return dt.datetime.combine(date, _EARLIEST_END) - BEFORE_DAY_END
 
 
-def _by_lines(night: Night) -> Look:
+def _by_lines(run: JournalsRun) -> RequestLookup:
     """Return a look that finds a request by the lines of all journals: there is no plan of the day."""
 
-    async def look_for(request: StoredRequest, records: Sequence[JournalRecord]) -> Sighting:
-        read_at, names = night.clock.now(), {record.narration for record in records}
+    async def look_for(request: StoredRequest, records: Sequence[JournalRecord]) -> LookupResult:
+        read_at, names = run.clock.now(), {record.narration for record in records}
         dates = {record.booking_date for record in records}
-        shown = await journals_since(night, _since(night.day.date), lambda: dates, records)
+        shown = await journals_since(run, _since(run.day.date), lambda: dates, records)
         entries = entries_in(request.body)
         there = {
             entry_id_in(line.description)
             for one in shown
-            if one.status not in GONE
+            if one.status not in DELETED_OR_VOIDED
             for line in one.lines
-            if has_label(line.description or "", night.connection.label)
+            if has_label(line.description or "", run.connection.label)
         }
         named = any(one.narration in names for one in shown)
-        return Sighting(read_at, entries <= there, entries.isdisjoint(there) and not named)
+        return LookupResult(read_at, entries <= there, entries.isdisjoint(there) and not named)
 
     return look_for
 

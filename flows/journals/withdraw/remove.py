@@ -18,15 +18,15 @@ from blocks.errors import DaybookError, LeaseLost, NotFound, Overdue, Rejected, 
 from blocks.store.models import JournalRecord, JournalState
 from blocks.xero.journals import status_body, whole_body
 from blocks.xero.models import ManualJournal
-from flows.journals.models import GONE
+from flows.journals.models import DELETED_OR_VOIDED
 from flows.journals.narration import Narration
 from flows.journals.read import live_journal
 from flows.journals.records import record_of
-from flows.journals.run import Night
+from flows.journals.run import JournalsRun
 from flows.journals.send import FRESH
 from flows.journals.withdraw.report import Outcome
 from flows.journals.withdraw.requests import ask, call_off, each, seen_gone
-from flows.journals.withdraw.rules import Item
+from flows.journals.withdraw.rules import WithdrawalCandidate
 from flows.runtime.tasks import run_task
 
 # Keys of removals live in a namespace of their own.
@@ -50,7 +50,7 @@ class Removed(msgspec.Struct, frozen=True):
 class Due(NamedTuple):
     """A journal that is to go, and its record: without one, what becomes of it could not be kept."""
 
-    item: Item
+    item: WithdrawalCandidate
     record: JournalRecord
 
     @property
@@ -61,13 +61,13 @@ class Due(NamedTuple):
     @property
     def target(self) -> str:
         """Return the status that it is to have."""
-        return self.item.fate.target
+        return self.item.action.target
 
 
-async def recorded(night: Night, items: Sequence[Item]) -> list[Due]:
+async def recorded(run: JournalsRun, items: Sequence[WithdrawalCandidate]) -> list[Due]:
     """Return journals that are to go with their records; those that have none get one."""
     lowest: dict[str, int] = {}
-    for one in await night.store.journals(night.organisation, night.name, night.day.date):
+    for one in await run.store.journals(run.organisation, run.name, run.day.date):
         lowest[one.narration] = min(one.generation, lowest.get(one.narration, one.generation))
     due: list[Due] = []
     found: list[JournalRecord] = []
@@ -77,15 +77,15 @@ async def recorded(night: Night, items: Sequence[Item]) -> list[Due]:
         elif name := Narration.parse(item.journal.narration):
             # A copy of a recorded journal goes below that, or it would count as what was sent by the name.
             lowest[str(name)] = lowest.get(str(name), 1) - 1
-            record = record_of(night, item.journal, name, night.digits, JournalState.CREATED)
+            record = record_of(run, item.journal, name, run.digits, JournalState.CREATED)
             found.append(replace(record, generation=lowest[str(name)]))
             due.append(Due(item, found[-1]))
-    await night.store.adopt(found, night.clock.now())
+    await run.store.adopt(found, run.clock.now())
     return due
 
 
 @run_task("withdraw: remove")
-async def remove(night: Night, due: Sequence[Due]) -> Removed:
+async def remove(run: JournalsRun, due: Sequence[Due]) -> Removed:
     """Take recorded journals out of Xero; after the first error, which is returned, no other is begun."""
     outcomes: dict[str, Outcome] = {}
     failed: list[DaybookError] = []
@@ -94,19 +94,19 @@ async def remove(night: Night, due: Sequence[Due]) -> Removed:
         if failed:
             return
         try:
-            outcomes[this.journal_id] = await _take_out(night, this)
+            outcomes[this.journal_id] = await _take_out(run, this)
         except DaybookError as error:
             failed.append(error)
             if isinstance(error, UnknownOutcome):
                 outcomes[this.journal_id] = _NO_LOOK
-        await night.progress("remove", len(outcomes), len(due))
+        await run.progress("remove", len(outcomes), len(due))
 
-    await each(night, due, one)
+    await each(run, due, one)
     return Removed(outcomes, failed[0] if failed else None)
 
 
 @run_task("withdraw: verify")
-async def verify(night: Night, due: Sequence[Due]) -> list[str]:
+async def verify(run: JournalsRun, due: Sequence[Due]) -> list[str]:
     """Read journals again that Xero said are gone, and return the ids of those that it still shows.
 
     Of those it stays open what became of them, for what Xero shows can lag behind what it did.
@@ -115,76 +115,76 @@ async def verify(night: Night, due: Sequence[Due]) -> list[str]:
     read: list[str] = []
 
     async def one(this: Due) -> None:
-        if not await seen_gone(night, this.record):
+        if not await seen_gone(run, this.record):
             still.append(this.journal_id)
         read.append(this.journal_id)
-        await night.progress("verify", len(read), len(due))
+        await run.progress("verify", len(read), len(due))
 
-    await each(night, due, one)
+    await each(run, due, one)
     return still
 
 
-async def _take_out(night: Night, due: Due) -> Outcome:
+async def _take_out(run: JournalsRun, due: Due) -> Outcome:
     """Ask for the new status alone, which cannot overwrite anything; if that is refused, send all back."""
     complaint = ""
     for whole in (False, True):
-        said = await _ask(night, due, whole=whole)
+        said = await _ask(run, due, whole=whole)
         if isinstance(said, Outcome):
             return said
         complaint = said
         if any(words in complaint for words in _HOPELESS):
             break
     # It is refused as well where an earlier request of ours was carried out.
-    if await _is_gone(night, due):
+    if await _is_gone(run, due):
         return Outcome(done=_IN_WORDS[due.target])
-    await call_off(night, due.record)
+    await call_off(run, due.record)
     return Outcome(left=f"Xero declines it: {complaint}")
 
 
-async def _ask(night: Night, due: Due, *, whole: bool) -> Outcome | str:
+async def _ask(run: JournalsRun, due: Due, *, whole: bool) -> Outcome | str:
     """Ask Xero once; return what became of the journal, or what Xero objects to."""
     target = due.target
-    read_at = night.clock.now()
-    found = await _read(night, due)
-    if found is None or found[0].status in GONE:
+    read_at = run.clock.now()
+    found = await _read(run, due)
+    if found is None or found[0].status in DELETED_OR_VOIDED:
         # After a refusal that comes of an earlier request: that one was ours.
         return Outcome(done=_IN_WORDS[target] if whole else "already gone")
     journal, source = found
-    if not due.item.is_still(live_journal(journal), night.digits):
+    if not due.item.is_still(live_journal(journal), run.digits):
         if whole:
-            await call_off(night, due.record)
+            await call_off(run, due.record)
         return _CHANGED
     body = whole_body(source, target) if whole else status_body(journal.manual_journal_id, target)
-    key = _key(night.organisation, journal, target, "whole" if whole else "status")
-    await ask(night, due.record, target)
+    key = _key(run.organisation, journal, target, "whole" if whole else "status")
+    await ask(run, due.record, target)
     try:
-        verdict = await night.xero.post_manual_journal(body, key, not_after=read_at + FRESH)
+        verdict = await run.xero.post_manual_journal(body, key, not_after=read_at + FRESH)
     except Rejected as error:
         return "; ".join(error.reasons) or str(error)
     except Overdue:
-        await call_off(night, due.record)
+        await call_off(run, due.record)
         return _TOO_LATE
     except UnknownOutcome:
-        return Outcome(done=_IN_WORDS[target]) if await _is_gone(night, due) else _NO_ANSWER
+        return Outcome(done=_IN_WORDS[target]) if await _is_gone(run, due) else _NO_ANSWER
     except DaybookError:
         # Nothing was done. Where that cannot be written down now, it is found out later.
         with suppress(StoreError, LeaseLost):
-            await call_off(night, due.record)
+            await call_off(run, due.record)
         raise
     return "; ".join(verdict.complaints()) or Outcome(done=_IN_WORDS[target])
 
 
-async def _is_gone(night: Night, due: Due) -> bool:
+async def _is_gone(run: JournalsRun, due: Due) -> bool:
     """Look at a journal that was asked for; raises UnknownOutcome where that fails."""
     try:
-        return await seen_gone(night, due.record)
+        return await seen_gone(run, due.record)
     except DaybookError as error:
         raise UnknownOutcome(str(error)) from None
 
 
-async def _read(night: Night, due: Due) -> tuple[ManualJournal, bytes] | None:
+async def _read(run: JournalsRun, due: Due) -> tuple[ManualJournal, bytes] | None:
     try:
-        return await night.xero.manual_journal_and_source(due.journal_id)
+        return await run.xero.manual_journal_and_source(due.journal_id)
     except NotFound:
         return None
 

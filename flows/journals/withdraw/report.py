@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 from blocks.errors import DaybookError, ResumeLater, Transient
 from flows.journals.models import LiveJournal
 from flows.journals.records import debits_of
-from flows.journals.withdraw.rules import Fate, Item, Scope
+from flows.journals.withdraw.rules import Scope, WithdrawalAction, WithdrawalCandidate
 from flows.money import grouped
 from flows.runtime.text import MOST_ROWS, cell, counted, table
 
 _WAYS_OUT = {
-    Fate.POSTED: "posted journals are voided with --include-posted",
-    Fate.EDITED: "what a person edited goes with --include-edited",
-    Fate.UNKNOWN: "run the date first: it compares the journals with Mambu, and those that are equal can "
+    WithdrawalAction.POSTED: "posted journals are voided with --include-posted",
+    WithdrawalAction.EDITED: "what a person edited goes with --include-edited",
+    WithdrawalAction.UNKNOWN: "run the date first: it compares the journals with Mambu, and those that are equal can "
     "then be withdrawn; or take them out as they are with --include-edited",
-    Fate.OTHER: "a person decides about it in Xero",
+    WithdrawalAction.OTHER: "a person decides about it in Xero",
 }
 
 
@@ -65,7 +65,7 @@ class Withdrawal:
     confirmed: bool
     currency: str = ""
     digits: int = 2
-    items: list[Item] = field(default_factory=list)
+    items: list[WithdrawalCandidate] = field(default_factory=list)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     link: Callable[[str], str] = str
@@ -73,9 +73,11 @@ class Withdrawal:
     message: str = ""
 
     @property
-    def pending(self) -> list[Item]:
+    def pending(self) -> list[WithdrawalCandidate]:
         """Return what is to be taken out."""
-        return [item for item in self.items if item.fate in {Fate.DELETE, Fate.VOID}]
+        return [
+            item for item in self.items if item.action in {WithdrawalAction.DELETE, WithdrawalAction.VOID}
+        ]
 
     @property
     def left(self) -> list[tuple[LiveJournal, str]]:
@@ -120,21 +122,21 @@ class Withdrawal:
             "message": self.message,
         }
 
-    def _outcome(self, item: Item) -> Outcome:
-        if item.fate is Fate.GONE:
+    def _outcome(self, item: WithdrawalCandidate) -> Outcome:
+        if item.action is WithdrawalAction.DELETED_OR_VOIDED:
             return Outcome(done="already gone")
-        if item.fate.left:
-            return Outcome(left=item.fate.left)
+        if item.action.left:
+            return Outcome(left=item.action.left)
         stopped = Outcome(left="the command stopped before this one was done")
         return self.outcomes.get(item.journal.journal_id, stopped if self.confirmed else Outcome())
 
-    def _left(self, item: Item) -> str:
+    def _left(self, item: WithdrawalCandidate) -> str:
         return self._outcome(item).left
 
-    def _happens(self, item: Item) -> str:
+    def _happens(self, item: WithdrawalCandidate) -> str:
         outcome = self._outcome(item)
-        if item.fate.left or not (outcome.done or outcome.left):
-            return str(item.fate)
+        if item.action.left or not (outcome.done or outcome.left):
+            return str(item.action)
         return outcome.done or "not taken out"
 
 
@@ -164,8 +166,13 @@ def _what_happened(told: Withdrawal) -> str:
     if not told.pending:
         return f"{day}: nothing was changed in Xero."
     if not told.confirmed:
-        fates = Counter(item.fate for item in told.pending)
-        what = _amounts(fates[Fate.DELETE], fates[Fate.VOID], "would be deleted", "would be voided")
+        actions = Counter(item.action for item in told.pending)
+        what = _amounts(
+            actions[WithdrawalAction.DELETE],
+            actions[WithdrawalAction.VOID],
+            "would be deleted",
+            "would be voided",
+        )
         return f"{day}: {what} in Xero. Nothing was changed yet."
     if deleted or voided:
         return f"{day}: {_verbs(deleted, voided)} in Xero."
@@ -207,7 +214,7 @@ def _what_stays(told: Withdrawal) -> Iterable[str]:
             f"Of {journals} it is not known yet whether Xero still takes it out ({_each(unknown)}). A run of "
             "the date waits until that is known."
         )
-    ways = [way for fate, way in _WAYS_OUT.items() if any(item.fate is fate for item in told.items)]
+    ways = [way for action, way in _WAYS_OUT.items() if any(item.action is action for item in told.items)]
     if ways:
         text = "; ".join(ways)
         yield f"{text[0].upper()}{text[1:]}."
@@ -226,7 +233,7 @@ def _what_next(told: Withdrawal) -> Iterable[str]:
         yield f"To do it{command}; in Prefect, set confirmed."
     elif told.open:
         yield "Run the command again in ten minutes: it finds out, and does what remains."
-    elif told.confirmed and any(not item.fate.left and reason for item, reason in _reasons(told)):
+    elif told.confirmed and any(not item.action.left and reason for item, reason in _reasons(told)):
         yield "Run the command again for what could not be taken out."
     if told.done("deleted") or told.done("voided") or (told.items and not told.left and not told.pending):
         yield f"Next: run the date again to send it afresh{_command(told)}. Only what is missing is sent."
@@ -238,7 +245,7 @@ def _when(error: DaybookError) -> str:
     return "once Xero answers again" if isinstance(error, Transient) else "when that is put right"
 
 
-def _reasons(told: Withdrawal) -> list[tuple[Item, str]]:
+def _reasons(told: Withdrawal) -> list[tuple[WithdrawalCandidate, str]]:
     reasons = {journal.journal_id: reason for journal, reason in told.left}
     return [(item, reasons.get(item.journal.journal_id, "")) for item in told.items]
 

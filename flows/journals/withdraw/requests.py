@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from blocks.errors import NotFound
 from blocks.store.models import JournalRecord, JournalState
-from flows.journals.models import GONE, WITHDRAWN
-from flows.journals.run import Night
+from flows.journals.models import DELETED_OR_VOIDED, WITHDRAWN
+from flows.journals.run import JournalsRun
 from flows.runtime.text import counted
 
 T = TypeVar("T")
@@ -23,39 +23,39 @@ T = TypeVar("T")
 _COMPARED = frozenset({JournalState.CONFIRMED, JournalState.DRIFT})
 
 
-async def ask(night: Night, record: JournalRecord, target: str) -> None:
+async def ask(run: JournalsRun, record: JournalRecord, target: str) -> None:
     """Write down that Xero is about to be asked for a journal's end; `target` is DELETED or VOIDED.
 
     Raises LeaseLost where another run holds the day by now, and StoreError: then nothing may be asked.
     """
-    await _move(night, record, JournalState.WITHDRAWING, f"to be {target.lower()} by withdraw")
+    await _move(run, record, JournalState.WITHDRAWING, f"to be {target.lower()} by withdraw")
 
 
-async def seen_gone(night: Night, record: JournalRecord) -> bool:
+async def seen_gone(run: JournalsRun, record: JournalRecord) -> bool:
     """Tell whether Xero shows that a journal asked for is gone, and if so record that it was our doing."""
     try:
-        status = (await night.xero.manual_journal(record.manual_journal_id or "")).status
+        status = (await run.xero.manual_journal(record.manual_journal_id or "")).status
     except NotFound:
         status = WITHDRAWN
-    if status not in GONE:
+    if status not in DELETED_OR_VOIDED:
         return False
-    await _move(night, record, JournalState.WITHDRAWN, f"{status.lower()} by withdraw")
+    await _move(run, record, JournalState.WITHDRAWN, f"{status.lower()} by withdraw")
     return True
 
 
-async def call_off(night: Night, record: JournalRecord) -> None:
+async def call_off(run: JournalsRun, record: JournalRecord) -> None:
     """Record that a journal stands, and that no request can take it out any more.
 
     `record` is how it stood before, where that is known.
     """
     if record.state in _COMPARED:
-        await _move(night, record, record.state, record.reason)
+        await _move(run, record, record.state, record.reason)
     else:
-        await _move(night, record, JournalState.CREATED, None)
+        await _move(run, record, JournalState.CREATED, None)
 
 
-async def settle_withdrawals(
-    night: Night, records: Iterable[JournalRecord], dead_after: dt.timedelta
+async def resolve_pending_withdrawals(
+    run: JournalsRun, records: Iterable[JournalRecord], dead_after: dt.timedelta
 ) -> None:
     """Bring the withdrawals of a day to a known end: seen in Xero, or surely dead.
 
@@ -64,19 +64,19 @@ async def settle_withdrawals(
     records = _open(records)
     if not records:
         return
-    night.under_way = True
-    read_at = night.clock.now()
-    standing = await _standing(night, records)
+    run.under_way = True
+    read_at = run.clock.now()
+    standing = await _standing(run, records)
     dead_at = max((one.changed_at or read_at for one in standing), default=read_at) + dead_after
     if standing and read_at < dead_at:
         # Never longer than that, however far ahead the clock was that wrote it down.
-        wait = max(min(dead_at - night.clock.now(), dead_after).total_seconds(), 0)
+        wait = max(min(dead_at - run.clock.now(), dead_after).total_seconds(), 0)
         what = counted(len(standing), "withdrawal")
-        night.waits(f"Waiting {wait:.0f} s until {what} without an answer can no longer be carried out.")
-        await night.clock.sleep(wait)
-        standing = await _standing(night, standing)
+        run.waits(f"Waiting {wait:.0f} s until {what} without an answer can no longer be carried out.")
+        await run.clock.sleep(wait)
+        standing = await _standing(run, standing)
     for record in standing:
-        await call_off(night, record)
+        await call_off(run, record)
 
 
 def note(records: Iterable[JournalRecord]) -> str:
@@ -91,9 +91,9 @@ def note(records: Iterable[JournalRecord]) -> str:
     )
 
 
-async def each(night: Night, items: Sequence[T], do: Callable[[T], Awaitable[None]]) -> None:
+async def each(run: JournalsRun, items: Sequence[T], do: Callable[[T], Awaitable[None]]) -> None:
     """Do something with each of some items, as many at a time as Xero may be asked."""
-    gate = asyncio.Semaphore(night.connection.xero_concurrency)
+    gate = asyncio.Semaphore(run.connection.xero_concurrency)
 
     async def gated(item: T) -> None:
         async with gate:
@@ -106,14 +106,14 @@ async def each(night: Night, items: Sequence[T], do: Callable[[T], Awaitable[Non
             raise error
 
 
-async def _standing(night: Night, records: Sequence[JournalRecord]) -> list[JournalRecord]:
+async def _standing(run: JournalsRun, records: Sequence[JournalRecord]) -> list[JournalRecord]:
     standing: list[JournalRecord] = []
 
     async def look(record: JournalRecord) -> None:
-        if not await seen_gone(night, record):
+        if not await seen_gone(run, record):
             standing.append(record)
 
-    await each(night, records, look)
+    await each(run, records, look)
     return standing
 
 
@@ -122,8 +122,8 @@ def _open(records: Iterable[JournalRecord]) -> list[JournalRecord]:
     return [record for record in records if record.state is JournalState.WITHDRAWING]
 
 
-async def _move(night: Night, record: JournalRecord, state: JournalState, reason: str | None) -> None:
+async def _move(run: JournalsRun, record: JournalRecord, state: JournalState, reason: str | None) -> None:
     name = record.narration
     ids = {name: record.manual_journal_id} if record.manual_journal_id else {}
     reasons = {name: reason} if reason else {}
-    await night.store.move([record], state, night.clock.now(), ids=ids, reasons=reasons, lease=night.lease)
+    await run.store.move([record], state, run.clock.now(), ids=ids, reasons=reasons, lease=run.lease)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from blocks.store.models import JournalRecord, JournalState, latest
-from flows.journals.models import GONE, LiveJournal
+from flows.journals.models import DELETED_OR_VOIDED, LiveJournal
 from flows.journals.narration import Narration
 from flows.journals.prepare import digest_of
 
@@ -25,12 +25,12 @@ class Scope(NamedTuple):
     include_edited: bool = False
 
 
-class Fate(StrEnum):
+class WithdrawalAction(StrEnum):
     """What is to become of a journal, in the words of the table; `left` is why one stays."""
 
     DELETE = "delete"
     VOID = "void"
-    GONE = "already gone"
+    DELETED_OR_VOIDED = "already gone"
     POSTED = "left: posted"
     EDITED = "left: edited by a person"
     UNKNOWN = "left: not known whether edited"
@@ -39,7 +39,7 @@ class Fate(StrEnum):
     @property
     def target(self) -> str:
         """Return the status that takes the journal out of the books."""
-        return {Fate.DELETE: "DELETED", Fate.VOID: "VOIDED"}[self]
+        return {WithdrawalAction.DELETE: "DELETED", WithdrawalAction.VOID: "VOIDED"}[self]
 
     @property
     def left(self) -> str:
@@ -48,19 +48,19 @@ class Fate(StrEnum):
 
 
 _LEFT = {
-    Fate.POSTED: "it is posted: a person has approved it",
-    Fate.EDITED: "it is not as Daybook sent it: a person edited it",
-    Fate.UNKNOWN: "whether a person edited it is not known: there is no record of what Daybook sent",
-    Fate.OTHER: "it is neither a draft nor posted, such as an archived journal",
+    WithdrawalAction.POSTED: "it is posted: a person has approved it",
+    WithdrawalAction.EDITED: "it is not as Daybook sent it: a person edited it",
+    WithdrawalAction.UNKNOWN: "whether a person edited it is not known: there is no record of what Daybook sent",
+    WithdrawalAction.OTHER: "it is neither a draft nor posted, such as an archived journal",
 }
 
 
-class Item(NamedTuple):
+class WithdrawalCandidate(NamedTuple):
     """A journal of the day, what the record says of it, and what is to become of it."""
 
     journal: LiveJournal
     record: JournalRecord | None
-    fate: Fate
+    action: WithdrawalAction
 
     @property
     def booking_date(self) -> dt.date | None:
@@ -89,10 +89,10 @@ def planned(
     records: Sequence[JournalRecord],
     scope: Scope,
     digits: int,
-) -> list[Item]:
+) -> list[WithdrawalCandidate]:
     """Return the day's journals and what is to become of each, in the order of their names."""
     items = [
-        Item(journal, record, fate(journal, record, scope, digits))
+        WithdrawalCandidate(journal, record, action_for(journal, record, scope, digits))
         for journal, record in _of_day(date, label, journals, records)
     ]
     return sorted(
@@ -121,18 +121,20 @@ def _of_day(
             yield journal, record
 
 
-def fate(journal: LiveJournal, record: JournalRecord | None, scope: Scope, digits: int) -> Fate:
+def action_for(
+    journal: LiveJournal, record: JournalRecord | None, scope: Scope, digits: int
+) -> WithdrawalAction:
     """Return what is to become of a journal of the day."""
-    if journal.status in GONE:
-        return Fate.GONE
+    if journal.status in DELETED_OR_VOIDED:
+        return WithdrawalAction.DELETED_OR_VOIDED
     if journal.status not in {"DRAFT", "POSTED"}:
-        return Fate.OTHER
+        return WithdrawalAction.OTHER
     posted = journal.status == "POSTED"
     if posted and not scope.include_posted:
-        return Fate.POSTED
+        return WithdrawalAction.POSTED
     if not scope.include_edited and not untouched(journal, record, digits):
-        return Fate.EDITED if record and record.digest else Fate.UNKNOWN
-    return Fate.VOID if posted else Fate.DELETE
+        return WithdrawalAction.EDITED if record and record.digest else WithdrawalAction.UNKNOWN
+    return WithdrawalAction.VOID if posted else WithdrawalAction.DELETE
 
 
 def untouched(journal: LiveJournal, record: JournalRecord | None, digits: int) -> bool:

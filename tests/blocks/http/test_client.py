@@ -35,7 +35,7 @@ from blocks.errors import (
 )
 from blocks.http import client as module
 from blocks.http.client import Transport
-from blocks.http.models import KEY_LIFE, Answer, Call, Manners, retry_after
+from blocks.http.models import KEY_LIFE, Answer, ApiProfile, Call, retry_after
 from blocks.http.rate_limit import Pacer
 from blocks.http.urls import is_loopback
 from tests.helpers.clocks import START, VirtualClock
@@ -82,9 +82,9 @@ def system(
     pacer: Pacer | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> Transport:
-    manners = Manners("System", reasons)
+    profile = ApiProfile("System", reasons)
     return Transport(
-        BASE, manners, Login(), attempts=attempts, pacer=pacer, clock=clock, http=http, notice=notice
+        BASE, profile, Login(), attempts=attempts, pacer=pacer, clock=clock, http=http, notice=notice
     )
 
 
@@ -645,9 +645,9 @@ async def listening(reply: bytes) -> AsyncIterator[str]:
 
 
 async def over_a_socket(url: str, call: Call) -> CallFailed:
-    manners = Manners("System", reasons)
+    profile = ApiProfile("System", reasons)
     with pytest.raises(CallFailed) as raised:
-        async with Transport(url, manners, Login(), attempts=2, clock=VirtualClock()) as there:
+        async with Transport(url, profile, Login(), attempts=2, clock=VirtualClock()) as there:
             await there.call(call, decoded)
     return raised.value
 
@@ -758,9 +758,11 @@ async def test_a_single_call_is_sent_again_for_new_credentials_only() -> None:
 @pytest.mark.parametrize("seconds", [75.0, None])
 async def test_a_system_says_how_long_it_is_waited_for(seconds: float | None) -> None:
     """An answer is waited for as long as the system's manners say, two minutes unless they do."""
-    manners = Manners("System", reasons, read_seconds=seconds) if seconds else Manners("System", reasons)
+    profile = (
+        ApiProfile("System", reasons, read_seconds=seconds) if seconds else ApiProfile("System", reasons)
+    )
     script = Script(answer(200))
-    async with Transport(BASE, manners, Login(), clock=VirtualClock(), http=script) as there:
+    async with Transport(BASE, profile, Login(), clock=VirtualClock(), http=script) as there:
         await there.single(READ)
     assert script.requests[0].extensions["timeout"]["read"] == (seconds or 120.0)
 
@@ -780,11 +782,11 @@ async def test_a_system_says_how_long_it_is_waited_for(seconds: float | None) ->
 )
 async def test_an_answer_that_never_ends_is_given_up(head: bytes, drop: bytes) -> None:
     """An answer of which a little comes all the time ends after the total time that a call has."""
-    manners = Manners("System", reasons, total_seconds=0.2)
+    profile = ApiProfile("System", reasons, total_seconds=0.2)
     for call, kind in ((READ, Unavailable), (WRITE, UnknownOutcome)):
         async with (
             dripping(head, drop) as url,
-            Transport(url, manners, Login(), attempts=2, clock=VirtualClock()) as there,
+            Transport(url, profile, Login(), attempts=2, clock=VirtualClock()) as there,
         ):
             with pytest.raises(kind, match=r"not complete after 0\.2 seconds"):
                 await asyncio.wait_for(there.call(call, decoded), 5)

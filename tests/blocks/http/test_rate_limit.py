@@ -152,7 +152,7 @@ async def test_a_crowded_system_gets_fewer_calls_at_a_time() -> None:
         limits = Limits(clock, window="rolling", seconds=0.01)
         await asyncio.gather(*(paced(pacer, limits) for _ in range(8)))
         assert limits.most_at_a_time == expected
-        pacer.crowded()
+        pacer.reduce_concurrency()
 
 
 async def test_cancelled_calls_free_their_places() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from blocks.errors import CallFailed, Transient, Unavailable, UnknownOutcome
 from blocks.http.client import Transport
-from blocks.http.models import Answer, Manners
+from blocks.http.models import Answer, ApiProfile
 from blocks.http.retry import Patience, UnderWay
 from blocks.xero.client import XeroClient
 from blocks.xero.credentials import XeroCredentials
@@ -55,7 +55,7 @@ class Outage:
         patience = Patience("Ledger", self.limit, self.clock, self.told.append, self.under_way)
         return Transport(
             BASE,
-            Manners("Ledger", reasons),
+            ApiProfile("Ledger", reasons),
             Login(),
             attempts=self._attempts,
             clock=self.clock,

@@ -90,9 +90,9 @@ async def test_each_client_gives_up_what_trickles_in(
         (infor_ln, "MANNERS"),
         (infor_ln, "TOKEN_MANNERS"),
     ):
-        manners = getattr(module, name)
-        assert manners.total_seconds <= 180
-        monkeypatch.setattr(module, name, replace(manners, total_seconds=0.3))
+        profile = getattr(module, name)
+        assert profile.total_seconds <= 180
+        monkeypatch.setattr(module, name, replace(profile, total_seconds=0.3))
     async with dripping(BODY, b" ") as endless, dripping(WHOLE_TOKEN, b"") as whole:
         with pytest.raises(kind, match=r"not complete after 0\.3 seconds"):
             await asyncio.wait_for(call(endless, endless if endless_token else whole), 30)

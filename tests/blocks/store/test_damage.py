@@ -68,7 +68,7 @@ KEYS = {
 async def fill(store: Store) -> None:
     """Write a row into each table."""
     await store.run_started("run-1", "default", DAY, AT, scheduled=True)
-    await store.seal([record()], [StoredRequest("key-1", f"{{{CANARY}}}".encode())], AT)
+    await store.prepare([record()], [StoredRequest("key-1", f"{{{CANARY}}}".encode())], AT)
     await store.days.finished(DayRecord("default", DAY, "Europe/London", 2, AT))
     await store.leases.take(LEASE, only_one_here=False)
     await store.incidents.open(

@@ -17,7 +17,7 @@ from blocks.store import block as store_module
 from blocks.store import database as module
 from blocks.store.audit_rows import Key, Kind
 from blocks.store.block import open_store
-from blocks.store.database import to_its_end
+from blocks.store.database import uncancellable
 from blocks.store.journals import Store, _journals
 from blocks.store.models import Incident, StoredRequest
 from tests.helpers.stores import AT, DAY, POSTGRES, Database, record
@@ -109,7 +109,7 @@ async def test_a_connection_that_was_dropped_meanwhile_is_replaced(postgres_sche
         for call in (
             lambda: store.incidents.open(INCIDENT),
             lambda: store.audit.rows_of([ENTRY_KEY]),
-            lambda: store.seal([record()], [StoredRequest("key-1", b"{}")], AT),
+            lambda: store.prepare([record()], [StoredRequest("key-1", b"{}")], AT),
         ):
             line.cut()
             await call()
@@ -146,7 +146,7 @@ async def test_what_may_have_been_kept_is_not_repeated(postgres_schema: str) -> 
     async with over_a_line(postgres_schema) as (line, store):
         calls = 0
 
-        @to_its_end
+        @uncancellable
         async def kept() -> None:
             nonlocal calls
             calls += 1
@@ -191,7 +191,7 @@ async def test_what_a_silent_database_may_have_kept_is_not_repeated(postgres_sch
     async with over_a_line(postgres_schema) as (line, store):
         calls = 0
 
-        @to_its_end
+        @uncancellable
         async def kept() -> None:
             nonlocal calls
             calls += 1
@@ -296,10 +296,10 @@ async def test_a_store_that_can_only_be_read_is_told_in_words(database: Database
 async def test_who_gives_way_tries_again(postgres_schema: str) -> None:
     """Of two transactions that lock each other out the database ends one, and it is repeated."""
     async with open_store(POSTGRES, schema=postgres_schema) as store:
-        await store.seal([record(1), record(2)], [StoredRequest("key-1", b"{}")], AT)
+        await store.prepare([record(1), record(2)], [StoredRequest("key-1", b"{}")], AT)
         both = asyncio.Barrier(2)
 
-        @to_its_end
+        @uncancellable
         async def counted(first: int, second: int, meet: list[asyncio.Barrier]) -> None:
             async with store.database.begin() as connection:
                 for number in (first, second):

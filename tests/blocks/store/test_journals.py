@@ -34,7 +34,7 @@ async def journals(store: Store) -> list[JournalRecord]:
 async def sealed(store: Store, *records: JournalRecord) -> None:
     """Seal journals, each under the request that it names."""
     keys = dict.fromkeys(one.request_key for one in records)
-    await store.seal(records, [StoredRequest(key, BODY) for key in keys], AT)
+    await store.prepare(records, [StoredRequest(key, BODY) for key in keys], AT)
 
 
 # --- What is written is read --------------------------------------------------------------------
@@ -66,7 +66,7 @@ async def test_nothing_sent_is_nothing_known_as_sent(database: Database) -> None
     """Sealing writes state sealed and no time of sending; only sending moves both."""
     async with database.store() as store:
         await sealed(store, record())
-        assert (await journals(store))[0].state is JournalState.SEALED
+        assert (await journals(store))[0].state is JournalState.PREPARED
         await store.sending("key-1", AT)
         assert (await journals(store))[0].state is JournalState.SENDING
         found = await store.request("key-1")
@@ -148,7 +148,7 @@ async def test_moving_needs_the_day(database: Database) -> None:
         await sealed(store, record())
         with pytest.raises(LeaseLost):
             await store.move([record()], JournalState.WITHDRAWING, AT, lease=mine)
-        assert (await journals(store))[0].state is JournalState.SEALED
+        assert (await journals(store))[0].state is JournalState.PREPARED
         await store.leases.take(mine, only_one_here=True)
         await store.move([record()], JournalState.WITHDRAWING, AT, lease=mine)
         assert (await journals(store))[0].state is JournalState.WITHDRAWING
@@ -164,7 +164,7 @@ async def test_bytes_are_kept_while_they_are_needed(database: Database, state: J
         assert await store.request("block") is not None
         await store.move(block[1:], state, AT)
         kept = await store.request("block") is not None
-    assert kept is (state in {JournalState.SEALED, JournalState.SENDING, JournalState.UNKNOWN})
+    assert kept is (state in {JournalState.PREPARED, JournalState.SENDING, JournalState.UNKNOWN})
 
 
 def test_open_ended_are_the_two_states_without_a_known_end() -> None:

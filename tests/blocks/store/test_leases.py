@@ -11,7 +11,7 @@ import pytest
 from blocks.errors import LeaseLost
 from blocks.store.journals import Store
 from blocks.store.leases import require
-from blocks.store.models import LEASE_LIFE, RENEWED_EVERY, Held, JournalState, Lease, StoredRequest
+from blocks.store.models import LEASE_LIFE, RENEWED_EVERY, JournalState, Lease, LeaseTaken, StoredRequest
 from tests.helpers.stores import AT, DAY, Database, record
 
 SECOND = timedelta(seconds=1)
@@ -58,7 +58,7 @@ async def test_a_held_day_is_refused(database: Database) -> None:
     wanted = later(lease("run-2"), LEASE_LIFE - SECOND)
     async with database.store() as store:
         await store.leases.take(lease(), only_one_here=True)
-        with pytest.raises(Held) as raised:
+        with pytest.raises(LeaseTaken) as raised:
             await store.leases.take(wanted, only_one_here=True)
         assert await held(store) == [lease()]
     assert (str(raised.value), raised.value.lease) == ("run-1", lease())
@@ -78,7 +78,7 @@ async def test_where_only_one_lives_the_other_is_dead(database: Database) -> Non
     async with database.store() as store:
         await store.leases.take(lease(place="here"), only_one_here=True)
         for place, alone in (("there", True), ("here", False)):
-            with pytest.raises(Held):
+            with pytest.raises(LeaseTaken):
                 await store.leases.take(lease("run-2", place=place), only_one_here=alone)
         dead = await store.leases.take(lease("run-2", place="here"), only_one_here=True)
         assert dead == lease(place="here")
@@ -101,7 +101,7 @@ async def test_renewing_lengthens_a_lease(database: Database) -> None:
         await store.leases.take(lease(), only_one_here=True)
         assert await store.leases.renew(lease(), "send", renewed_at)
         assert await held(store) == [lease(renewed_at=renewed_at, stage="send")]
-        with pytest.raises(Held):
+        with pytest.raises(LeaseTaken):
             await store.leases.take(later(lease("run-2"), LEASE_LIFE), only_one_here=True)
 
 
@@ -125,13 +125,13 @@ async def test_without_its_lease_a_run_writes_nothing(database: Database, *, tak
     request = StoredRequest("key-1", b"{}")
     async with database.store() as store:
         await store.leases.take(lease(), only_one_here=True)
-        await store.seal([record(1)], [request], AT, lease())
+        await store.prepare([record(1)], [request], AT, lease())
         if taken:
             await store.leases.take(later(lease("run-2"), LEASE_LIFE), only_one_here=True)
         else:
             await store.leases.release(lease())
         with pytest.raises(LeaseLost, match=f"Another run has taken over {DAY}"):
-            await store.seal([record(2)], [StoredRequest("key-2", b"{}")], AT, lease())
+            await store.prepare([record(2)], [StoredRequest("key-2", b"{}")], AT, lease())
         with pytest.raises(LeaseLost, match="sends nothing further"):
             await store.sending("key-1", AT, lease())
         assert await store.journals("org", "default", DAY) == [record(1)]
@@ -142,7 +142,7 @@ async def test_with_its_lease_a_run_writes(database: Database) -> None:
     """Sealing and sending with a lease that is still held go through."""
     async with database.store() as store:
         await store.leases.take(lease(), only_one_here=True)
-        await store.seal([record(1)], [StoredRequest("key-1", b"{}")], AT, lease())
+        await store.prepare([record(1)], [StoredRequest("key-1", b"{}")], AT, lease())
         await store.sending("key-1", AT, lease())
         (found,) = await store.journals("org", "default", DAY)
     assert found.state is JournalState.SENDING
@@ -160,10 +160,10 @@ async def test_of_several_at_the_same_instant_one_wins(database: Database, *, ex
             return_exceptions=True,
         )
         (holder,) = await held(first)
-    won = [outcome for outcome in outcomes if not isinstance(outcome, Held)]
+    won = [outcome for outcome in outcomes if not isinstance(outcome, LeaseTaken)]
     assert [one.owner for one in won if isinstance(one, Lease)] == (["dead"] if expired else [])
     assert len(won) == 1
-    assert {one.lease.owner for one in outcomes if isinstance(one, Held)} == {holder.owner}
+    assert {one.lease.owner for one in outcomes if isinstance(one, LeaseTaken)} == {holder.owner}
 
 
 async def test_a_day_is_not_taken_over_in_the_middle_of_a_write(database: Database) -> None:

@@ -29,7 +29,7 @@ async def filled(file: Path, journals: int = 200) -> None:
     """Make a store with journals in it."""
     records = [record(number) for number in range(1, journals + 1)]
     async with open_store(f"sqlite:///{file}") as store:
-        await store.seal(records, [StoredRequest(one.request_key, os.urandom(300)) for one in records], AT)
+        await store.prepare(records, [StoredRequest(one.request_key, os.urandom(300)) for one in records], AT)
 
 
 def contents(path: Path) -> bytes | None:

@@ -302,7 +302,7 @@ def test_an_interrupt_anywhere_ends_with_the_same_exit_code(tmp_path: Path, plac
     """Interrupted within an exec(), or where pydantic makes an error of it, a command exits 130."""
     (tmp_path / "interrupted.py").write_text(
         "import click\n"
-        "from blocks.command_line import run_command\n"
+        "from blocks.process import run_command\n"
         "@click.group(invoke_without_command=True)\n"
         "def main():\n"
         f"    {place}\n"

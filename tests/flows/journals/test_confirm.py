@@ -15,13 +15,13 @@ from blocks.store.models import JournalState
 from flows.journals.confirm import compare, confirm
 from flows.journals.flow import deliver
 from flows.journals.models import LiveJournal, LiveLine, Plan
-from flows.journals.prepare import SealPolicy, seal
-from flows.journals.reconciliation import match
+from flows.journals.prepare import PreparePolicy, prepare_journals
+from flows.journals.reconciliation import reconcile
 from flows.journals.send import Sent
 from flows.journals.tie_out import Confirmed
 from flows.journals.withdraw.rules import untouched
 from tests.helpers.journals import DAY, edited, sent, transfers
-from tests.helpers.journals_run import Desk, books, desk, drafts_of, listed
+from tests.helpers.journals_run import IncidentService, books, desk, drafts_of, listed
 from tests.helpers.scripted import answer
 
 ONE = sent(transfers(1))
@@ -38,7 +38,7 @@ def with_text(journal: LiveJournal) -> LiveJournal:
     return edited(journal, lambda line: replaced(line, description=f"{line.description} checked"))
 
 
-async def compared(desk: Desk, live: list[LiveJournal], plan: Plan = ONE.plan) -> Confirmed:
+async def compared(desk: IncidentService, live: list[LiveJournal], plan: Plan = ONE.plan) -> Confirmed:
     """Compare journals of Xero with the day."""
     found = books(plan, live)
     return await compare(desk.night, plan, found, Sent({}, found, []))
@@ -146,8 +146,8 @@ async def test_a_journal_named_for_another_day_is_not_adopted(tmp_path: Path) ->
 @pytest.mark.parametrize(("shown", "taken"), [(True, True), (False, False), (None, False)])
 async def test_what_xero_shows_of_cash_basis_counts(tmp_path: Path, shown: bool | None, taken: bool) -> None:
     """An adopted journal's digest has what Xero shows of cash basis; the connection's choice without that."""
-    policy = SealPolicy("organisation", 250, show_on_cash_basis_reports=taken)
-    sealing = seal(ONE.plan, match(ONE.plan, []), policy, taken={}, generations={})
+    policy = PreparePolicy("organisation", 250, show_on_cash_basis_reports=taken)
+    sealing = prepare_journals(ONE.plan, reconcile(ONE.plan, []), policy, taken={}, generations={})
     async with desk(tmp_path, show_on_cash_basis_reports=False) as at:
         await compared(at, [ONE.live[0]._replace(cash_basis=shown)])
         assert (await at.record()).digest == sealing.journals[0].digest

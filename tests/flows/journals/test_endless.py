@@ -67,7 +67,7 @@ async def test_an_answer_that_trickles_in_stops_the_run(
     sandbox: Sandboxed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where Mambu answers a few bytes at a time for ever, extract stops after the total time of a call."""
-    monkeypatch.setattr(mambu, "MANNERS", replace(mambu.MANNERS, total_seconds=0.5))
+    monkeypatch.setattr(mambu, "MANNERS", replace(mambu.PROFILE, total_seconds=0.5))
     connection = sandbox.connection(retries=0)
     own = connection.mambu.base_url
     async with dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n[", b" ") as url:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flows.journals.run import staged_folder
-from flows.journals.staging import handed_on
+from flows.journals.staging import read_manifest
 from tests.helpers.failed_runs import (
     MAMBU_LINES,
     ended,
@@ -33,7 +33,7 @@ async def test_a_day_that_cannot_be_read(sandbox: Sandboxed, nth: int) -> None:
     """Extract repeats a call as often as it is told to, leaves nothing staged, and says to start again."""
     sandbox.plant(units(1, 2))
     await sandbox.run(dry_run=True)
-    assert handed_on(staged_folder("default", DATE)).stages
+    assert read_manifest(staged_folder("default", DATE)).stages
     sandbox.http.delete("/control/requests")
     fault = {"system": "mambu", "path": MAMBU_LINES, "kind": "500", "times": 0, "nth": nth}
     sandbox.fault(fault)

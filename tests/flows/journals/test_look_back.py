@@ -338,7 +338,7 @@ async def test_what_was_finished_in_another_organisation_is_run(
             requests = sent(transfers(1)).sealing.requests
             await there.keep(
                 requests,
-                JournalState.SEALED,
+                JournalState.PREPARED,
                 day=dt.date(2026, 11, sent_here),
                 manual_journal_id="id",
             )

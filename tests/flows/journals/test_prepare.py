@@ -20,13 +20,13 @@ from msgspec.structs import replace as replaced
 from blocks.mambu.models import JournalLine
 from flows.journals.lines import lines_of_day, read_lines, staged_lines, write_lines
 from flows.journals.models import LiveJournal, Plan
-from flows.journals.prepare import Sealing, SealPolicy, seal
+from flows.journals.prepare import Prepared, PreparePolicy, prepare_journals
 from flows.journals.process.balance import balance
 from flows.journals.process.batch import batch
 from flows.journals.process.group import group
 from flows.journals.process.map import map_accounts
 from flows.journals.process.validate import validate
-from flows.journals.reconciliation import match
+from flows.journals.reconciliation import reconcile
 from flows.journals.tie_out import confirmed
 from tests.helpers.journals import (
     CHART,
@@ -51,12 +51,12 @@ STATES = st.sampled_from(["DRAFT", "POSTED", "ARCHIVED", "DELETED", "VOIDED"])
 caps = st.integers(2, 6)
 
 
-def outcome(sealing: Sealing) -> list[tuple[str, bytes]]:
+def outcome(sealing: Prepared) -> list[tuple[str, bytes]]:
     """Return the keys and bytes of requests."""
     return [(request.key, request.body) for request in sealing.requests]
 
 
-def journal_numbers(sealing: Sealing) -> list[list[int]]:
+def journal_numbers(sealing: Prepared) -> list[list[int]]:
     """Return the numbers of the journals in each request."""
     return [numbers(request.journals) for request in sealing.requests]
 
@@ -81,8 +81,8 @@ def test_the_bytes_of_a_request() -> None:
 def test_cash_basis_is_the_connections_choice() -> None:
     """A journal is kept out of cash basis reports where the connection says so."""
     plan = planned(posting(1, "5", "-5"))
-    policy = SealPolicy("organisation", 250, show_on_cash_basis_reports=False)
-    (request,) = seal(plan, match(plan, []), policy, taken={}, generations={}).requests
+    policy = PreparePolicy("organisation", 250, show_on_cash_basis_reports=False)
+    (request,) = prepare_journals(plan, reconcile(plan, []), policy, taken={}, generations={}).requests
     assert body_of(request)[0]["ShowOnCashBasisReports"] is False
 
 
@@ -119,7 +119,7 @@ def test_what_is_known_of_a_journal_is_true_of_its_bytes(lines: list[JournalLine
             assert journal.debits == sum(amount for amount in amounts if amount > 0) * 100
 
 
-def through_files(raw: bytes, digits: int) -> Sealing:
+def through_files(raw: bytes, digits: int) -> Prepared:
     """Take Mambu's JSON to requests, through a file after each step as a run does."""
     with TemporaryDirectory() as folder:
 
@@ -171,8 +171,8 @@ def test_everything_is_sent_once(lines: list[JournalLine], cap: int) -> None:
 def test_nothing_is_sent_twice(lines: list[JournalLine], cap: int) -> None:
     """Once Xero has taken what was sealed, nothing is missing or doubled, and nothing more is sealed."""
     day = sent(lines, cap=cap)
-    matched = match(day.plan, day.live)
-    assert (matched.missing, matched.doubled, matched.differences) == (frozenset(), [], [])
+    matched = reconcile(day.plan, day.live)
+    assert (matched.missing, matched.duplicates, matched.differences) == (frozenset(), [], [])
     assert sealed(day.plan, day.live, cap=cap).requests == []
 
 
@@ -189,7 +189,7 @@ def test_the_rest_of_a_partly_sent_day_is_sent(
     assert taken_by_xero(rest.requests) == [
         one for one, taken in zip(day.live, took, strict=True) if not taken
     ]
-    assert rest.torn == []
+    assert rest.partially_posted == []
 
 
 @given(data=st.data(), lines=days_of_lines(most=20), cap=caps)
@@ -276,7 +276,11 @@ def test_late_accruals_go_out_although_their_pool_is_there() -> None:
     early = posting(1, "5", "-5", transaction=None)
     plan = planned([*early, *posting(3, "7", "-7", transaction=None)])
     late = sealed(plan, sent(early).live)
-    assert (late.torn, journal_numbers(late), entries(taken_by_xero(late.requests))) == ([], [[2]], [3, 4])
+    assert (late.partially_posted, journal_numbers(late), entries(taken_by_xero(late.requests))) == (
+        [],
+        [[2]],
+        [3, 4],
+    )
 
 
 def test_small_late_amounts_of_a_pool_arrive_as_their_sum() -> None:
@@ -285,7 +289,7 @@ def test_small_late_amounts_of_a_pool_arrive_as_their_sum() -> None:
     late = [one for n in range(300) for one in posting(3 + 2 * n, "0.006", "-0.006", transaction=None)]
     day, plan = sent(early), planned([*early, *late])
     live = [*day.live, *taken_by_xero(sealed(plan, day.live).requests)]
-    found = confirmed(plan, match(plan, live), sealed(plan, live).torn)
+    found = confirmed(plan, reconcile(plan, live), sealed(plan, live).partially_posted)
     assert (found.open, sealed(plan, live).requests) == ([], [])
     assert {row.account_code: row.xero for row in found.rows} == {"1100": 680, "1200": -680}
 
@@ -295,11 +299,11 @@ def test_a_transaction_of_which_a_part_is_live_is_torn() -> None:
     day = sent([*posting(1, "5", "-2", "-3"), *posting(4, "1", "-1")])
     (journal,) = day.live
     found = sealed(day.plan, [journal._replace(lines=journal.lines[:1])])
-    assert found.torn == [
+    assert found.partially_posted == [
         "transaction T1, booking date 2026-11-20: Xero holds only a part of it; missing: EntryID 2, 3"
     ]
     assert entries(taken_by_xero(found.requests)) == [4, 5]
-    assert not confirmed(day.plan, match(day.plan, [journal]), found.torn).tied_out
+    assert not confirmed(day.plan, reconcile(day.plan, [journal]), found.partially_posted).tied_out
 
 
 def test_a_balanced_part_of_a_transaction_is_torn() -> None:
@@ -307,7 +311,7 @@ def test_a_balanced_part_of_a_transaction_is_torn() -> None:
     day = sent(posting(1, "5", "-5", "3", "-3"))
     (journal,) = day.live
     found = sealed(day.plan, [journal._replace(lines=journal.lines[:2])])
-    assert (found.requests, len(found.torn)) == ([], 1)
+    assert (found.requests, len(found.partially_posted)) == ([], 1)
 
 
 def test_a_pool_of_which_the_missing_part_is_off_is_torn() -> None:
@@ -315,8 +319,8 @@ def test_a_pool_of_which_the_missing_part_is_off_is_torn() -> None:
     day = sent(posting(1, "5", "-2", "-3", transaction=None))
     (journal,) = day.live
     found = sealed(day.plan, [journal._replace(lines=journal.lines[:2])])
-    assert (found.requests, len(found.torn)) == ([], 1)
-    assert found.torn[0].startswith("the lines without a transaction, booking date 2026-11-20")
+    assert (found.requests, len(found.partially_posted)) == ([], 1)
+    assert found.partially_posted[0].startswith("the lines without a transaction, booking date 2026-11-20")
 
 
 def test_units_that_balance_only_together_stay_together() -> None:
@@ -326,7 +330,7 @@ def test_units_that_balance_only_together_stay_together() -> None:
     (journal,) = day.live
     kept = [one for one in journal.lines if "over" in (one.description or "")]
     found = sealed(day.plan, [journal._replace(lines=kept)])
-    assert (len(found.torn), entries(taken_by_xero(found.requests))) == (1, [5, 6])
+    assert (len(found.partially_posted), entries(taken_by_xero(found.requests))) == (1, [5, 6])
 
 
 def test_the_rest_of_a_voided_transaction_is_not_sent() -> None:
@@ -335,7 +339,7 @@ def test_the_rest_of_a_voided_transaction_is_not_sent() -> None:
     (journal,) = day.live
     voided = journal._replace(status="VOIDED", lines=journal.lines[:1])
     found = sealed(day.plan, [voided])
-    assert (found.requests, len(found.torn)) == ([], 1)
+    assert (found.requests, len(found.partially_posted)) == ([], 1)
 
 
 @given(data=st.data(), lines=days_of_lines(), cap=caps)
@@ -363,7 +367,7 @@ def test_lines_that_cannot_be_told_stop_their_date(first: int) -> None:
     journal = day.live[0]
     assert str(journal.date) == EARLIER
     found = sealed(day.plan, [edited(journal, lambda one: replaced(one, description="Accrual"), first=first)])
-    (sentence,) = found.torn
+    (sentence,) = found.partially_posted
     assert sentence == (
         f"booking date {EARLIER}: a journal of this day has lines that cannot be recognised any more, so "
         "what seems to be missing was not sent"
@@ -376,7 +380,7 @@ def test_a_journal_that_cannot_be_told_stops_a_day_of_one_date() -> None:
     day = sent(posting(1, "5", "-5"))
     (journal,) = day.live
     found = sealed(day.plan, [edited(journal, lambda one: replaced(one, description=None), first=2)])
-    assert (found.requests, len(found.torn)) == ([], 1)
+    assert (found.requests, len(found.partially_posted)) == ([], 1)
 
 
 @pytest.mark.parametrize("status", ["DELETED", "VOIDED"])
@@ -386,7 +390,7 @@ def test_a_journal_that_is_gone_stops_nothing(status: str) -> None:
     (journal,) = day.live
     gone = edited(journal, lambda one: replaced(one, description=None), first=2)._replace(status=status)
     found = sealed(day.plan, [gone])
-    assert (entries(taken_by_xero(found.requests)), found.torn) == ([1, 2], [])
+    assert (entries(taken_by_xero(found.requests)), found.partially_posted) == ([1, 2], [])
 
 
 # What a run that looks back withholds.
@@ -404,7 +408,7 @@ def test_a_look_back_sends_nothing_that_was_deleted(
     once = taken_by_xero(found.requests)
     missing = set(entries(day.live)) - set(entries(live))
     assert sorted(entries(once)) == sorted(missing)
-    assert found.torn == []
+    assert found.partially_posted == []
     assert {one.narration for one in once}.isdisjoint(one.narration for one in live)
 
 
@@ -422,7 +426,11 @@ def test_late_lines_of_a_withheld_pool_go() -> None:
     plan = planned([*early, *posting(3, "7", "-7", transaction=None)])
     gone = [one._replace(status="DELETED") for one in sent(early).live]
     late = sealed(plan, gone, withhold_deleted=True)
-    assert (late.torn, journal_numbers(late), entries(taken_by_xero(late.requests))) == ([], [[2]], [3, 4])
+    assert (late.partially_posted, journal_numbers(late), entries(taken_by_xero(late.requests))) == (
+        [],
+        [[2]],
+        [3, 4],
+    )
 
 
 def test_the_rest_of_a_withheld_transaction_is_not_sent() -> None:
@@ -431,8 +439,8 @@ def test_the_rest_of_a_withheld_transaction_is_not_sent() -> None:
     (journal,) = day.live
     part = journal._replace(status="DELETED", lines=journal.lines[:1])
     found = sealed(day.plan, [part], withhold_deleted=True)
-    assert (entries(taken_by_xero(found.requests)), len(found.torn)) == ([3, 4], 1)
-    assert found.torn[0].endswith("missing: EntryID 2")
+    assert (entries(taken_by_xero(found.requests)), len(found.partially_posted)) == ([3, 4], 1)
+    assert found.partially_posted[0].endswith("missing: EntryID 2")
     assert entries(taken_by_xero(sealed(day.plan, [part]).requests)) == [1, 2, 3, 4]
 
 
@@ -489,7 +497,7 @@ def test_late_journals_of_a_day_of_blocks_go_one_by_one() -> None:
 def test_a_day_without_lines_sends_nothing() -> None:
     """A day without lines passes through every step, and nothing is sent."""
     day = sent([])
-    assert (day.plan.lines.num_rows, day.sealing.requests, day.sealing.torn) == (0, [], [])
+    assert (day.plan.lines.num_rows, day.sealing.requests, day.sealing.partially_posted) == (0, [], [])
 
 
 def test_an_organisation_has_its_own_keys() -> None:
@@ -504,4 +512,4 @@ def test_an_edited_amount_does_not_tear_its_journal() -> None:
     day = sent(posting(1, "5", "-5"))
     changed = edited(day.live[0], lambda one: replaced(one, amount=Decimal(6)))
     found = sealed(day.plan, [changed])
-    assert (found.requests, found.torn) == ([], [])
+    assert (found.requests, found.partially_posted) == ([], [])

@@ -168,7 +168,7 @@ async def test_a_deleted_draft_is_missing_unless_a_run_looks_back(
         there.night.looking_back = looking_back
         await there.keep([REQUEST], JournalState.CONFIRMED, manual_journal_id=DRAFT["ManualJournalID"])
         found = (await read_journals(there.night, ONE.plan, [])).matched
-    assert found.withheld == (BOTH if looking_back else set())
+    assert found.suppressed == (BOTH if looking_back else set())
     assert found.missing == (set() if looking_back else BOTH)
 
 

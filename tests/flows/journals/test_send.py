@@ -14,24 +14,24 @@ import pytest
 from blocks.errors import LeaseLost, NotAllowed, Refusal, Terminal, Unavailable, UnknownOutcome
 from blocks.store.models import JournalRecord, JournalState, Lease, StoredRequest
 from blocks.xero.models import NOTHING
-from flows.journals.prepare import Sealing
-from flows.journals.reconciliation import match
+from flows.journals.prepare import Prepared
+from flows.journals.reconciliation import reconcile
 from flows.journals.record import recorded
 from flows.journals.report.failures import failure_of
 from flows.journals.report.summary import Summary
 from flows.journals.send import (
     FRESH,
     KEY_DEAD,
-    Sighting,
-    by_plan,
+    LookupResult,
+    lookup_by_plan,
     prepare,
+    prepare_missing,
     put_journals,
-    seal_missing,
+    resolve_pending_requests,
     send,
-    settle,
 )
 from tests.helpers.journals import DAY, id_of, planned, posting, sent, taken_by_xero, transfers
-from tests.helpers.journals_run import MORNING, Desk, books, desk, drafts_of, listed, records
+from tests.helpers.journals_run import MORNING, IncidentService, books, desk, drafts_of, listed, records
 from tests.helpers.scripted import Step, answer, failing
 
 ONE = sent(transfers(1))
@@ -70,7 +70,7 @@ async def test_what_xero_does_not_show_is_asked_again_while_its_key_lives(tmp_pa
     async with desk(tmp_path, listed(), taken()) as at:
         await at.left(REQUEST)
         at.clock.advance(60)
-        await settle(at.night, by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
         record = await at.record()
     assert at.methods == ["GET", "PUT"]
     put = at.script.requests[1]
@@ -83,7 +83,7 @@ async def test_what_xero_shows_whole_is_neither_asked_again_nor_waited_for(tmp_p
     """A request all of which is in Xero is known to have been carried out, and settled at once."""
     async with desk(tmp_path, listed(*drafts_of(REQUEST))) as at:
         await at.left(REQUEST)
-        await settle(at.night, by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
     assert at.methods == ["GET"]
     assert at.clock.slept == []
 
@@ -101,7 +101,7 @@ async def test_what_xero_shows_in_part_is_waited_for(tmp_path: Path, what: str) 
     async with desk(tmp_path, listed(draft)) as at:
         await at.left(request)
         at.clock.advance(60)
-        await settle(at.night, by_plan(at.night, TWO.plan))
+        await resolve_pending_requests(at.night, lookup_by_plan(at.night, TWO.plan))
     assert at.methods == ["GET"]
     assert at.clock.now() == MORNING + KEY_DEAD
 
@@ -112,10 +112,10 @@ async def test_what_may_be_left_out_may_still_be_on_its_way(tmp_path: Path) -> N
     *carried_out, open_ended = sent(early, cap=2).sealing.requests
     drafts = [draft for request in carried_out for draft in drafts_of(request)]
     plans = (planned([*early, *posting(9, f"0.00{n}", f"-0.00{n}")], cap=2) for n in range(1, 10))
-    plan = next(one for one in plans if match(one, taken_by_xero(carried_out)).optional)
+    plan = next(one for one in plans if reconcile(one, taken_by_xero(carried_out)).optional)
     async with desk(tmp_path, listed(*drafts), answer(200, {"ManualJournals": drafts_of(open_ended)})) as at:
         await at.left(open_ended)
-        await settle(at.night, by_plan(at.night, plan))
+        await resolve_pending_requests(at.night, lookup_by_plan(at.night, plan))
     assert at.methods == ["GET", "PUT"]
 
 
@@ -125,7 +125,7 @@ async def test_a_repeat_without_a_known_end_is_waited_for(tmp_path: Path, end: S
     async with desk(tmp_path, listed(), end) as at:
         await at.left(REQUEST)
         at.clock.advance(60)
-        await settle(at.night, by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
         assert await at.states() == [JournalState.SENDING]
     assert at.methods == ["GET", "PUT"]
     assert at.clock.now() == MORNING + KEY_DEAD
@@ -138,7 +138,7 @@ async def test_what_is_settled_is_under_way_no_longer(tmp_path: Path, *, before:
         await at.left(REQUEST)
         under_way = at.night.xero.transport.patience.under_way
         under_way.any = before
-        await settle(at.night, by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
         assert at.methods == ["GET", "PUT"]
         assert under_way.any is before
 
@@ -153,7 +153,7 @@ async def test_what_could_not_be_settled_stays_under_way(tmp_path: Path) -> None
         await at.left(REQUEST)
         at.clock.sleep = broken_off  # type: ignore[method-assign]
         with pytest.raises(Terminal, match="broken off"):
-            await settle(at.night, by_plan(at.night, ONE.plan))
+            await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
         assert at.night.xero.transport.patience.under_way.any
 
 
@@ -163,13 +163,13 @@ async def test_each_request_is_settled_for_itself(tmp_path: Path) -> None:
     lost, there, absent = three.sealing.requests
     steps = [listed(*drafts_of(there)), listed(*drafts_of(there))]
     async with desk(tmp_path, *steps, answer(200, {"ManualJournals": drafts_of(absent)})) as at:
-        await at.keep([lost], JournalState.SEALED)
+        await at.keep([lost], JournalState.PREPARED)
         # Bytes go once no journal needs them; an old copy of the store can still have the journal.
         await at.night.store.move(records([lost]), JournalState.CREATED, at.clock.now())
         await at.night.store.move(records([lost]), JournalState.UNKNOWN, at.clock.now())
         await at.left(there)
         await at.left(absent)
-        await settle(at.night, by_plan(at.night, three.plan))
+        await resolve_pending_requests(at.night, lookup_by_plan(at.night, three.plan))
     assert at.methods == ["GET", "GET", "PUT"]
     assert at.script.requests[-1].content == absent.body
     assert at.clock.slept == []
@@ -181,7 +181,7 @@ async def test_under_a_key_that_may_be_dead_nothing_is_asked(tmp_path: Path, age
     async with desk(tmp_path) as at:
         await at.left(REQUEST)
         at.clock.advance(age)
-        await settle(at.night, by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
     assert at.methods == []
     assert at.clock.now() == MORNING + timedelta(seconds=age + wait)
 
@@ -191,7 +191,7 @@ async def test_a_failure_of_settling_is_one_of_sending(tmp_path: Path) -> None:
     async with desk(tmp_path, answer(403)) as at:
         await at.left(REQUEST)
         with pytest.raises(NotAllowed) as raised, at.night.in_stage("send"):
-            await settle(at.night, by_plan(at.night, ONE.plan))
+            await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
         held = await at.records()
     told = failure_of(DAY.date, at.night.stage, raised.value, "", held, under_way=at.night.under_way)
     assert (told.stage, told.step) == ("send", "")
@@ -203,7 +203,7 @@ async def test_a_failure_of_settling_is_one_of_sending(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("state", "generation", "number"),
     [
-        (JournalState.SEALED, 3, 1),
+        (JournalState.PREPARED, 3, 1),
         (JournalState.SENDING, 3, 1),
         (JournalState.UNKNOWN, 3, 1),
         (JournalState.REFUSED, 4, 1),
@@ -221,7 +221,7 @@ async def test_the_record_decides_on_name_and_key_of_what_is_missing(
     """What surely or perhaps never was in Xero goes under its own name, with a new key if it was refused."""
     held = [replace(one, state=state, generation=3) for one in records([REQUEST])]
     async with desk(tmp_path) as at:
-        sealing = await seal_missing(at.night, ONE.plan, books(ONE.plan, []), held)
+        sealing = await prepare_missing(at.night, ONE.plan, books(ONE.plan, []), held)
     (journal,) = sealing.journals
     assert (journal.generation, journal.narration.number) == (generation, number)
 
@@ -250,14 +250,14 @@ async def test_a_name_that_stands_in_xero_is_not_used_again(tmp_path: Path, stat
     live = [first._replace(lines=second.lines)]
     held = [replace(one, state=state) for one in records(two.sealing.requests[:1])]
     async with desk(tmp_path, lines_per_journal=2) as at:
-        sealing = await seal_missing(at.night, two.plan, books(two.plan, live), held)
+        sealing = await prepare_missing(at.night, two.plan, books(two.plan, live), held)
     assert [journal.narration.number for journal in sealing.journals] == [3]
 
 
 # What a 400 to a request says of its journals.
 
 
-async def put(at: Desk, sealing: Sealing) -> None:
+async def put(at: IncidentService, sealing: Prepared) -> None:
     """Send requests of the day of 22 journals, or of its own."""
     await put_journals(at.night, ONE.plan, sealing, at.clock.now(), 0)
 
@@ -279,7 +279,7 @@ async def test_a_400_does_not_tell_two_journals_apart(tmp_path: Path) -> None:
     assert len(block.journals) == 2
     async with desk(tmp_path, DECLINED) as at:
         with pytest.raises(UnknownOutcome, match="Account code has been archived"):
-            await put(at, Sealing([block], []))
+            await put(at, Prepared([block], []))
         assert await at.states() == [JournalState.UNKNOWN, JournalState.UNKNOWN]
         assert await at.night.store.request(block.key) is not None
 
@@ -314,7 +314,7 @@ async def test_a_journal_that_the_answer_leaves_out_is_unknown(tmp_path: Path) -
     block = sent(transfers(22), cap=2).sealing.requests[1]
     async with desk(tmp_path, answer(200, {"ManualJournals": drafts_of(block)[:1]})) as at:
         with pytest.raises(UnknownOutcome, match="does not mention"):
-            await put(at, Sealing([block], []))
+            await put(at, Prepared([block], []))
         assert await at.states() == [JournalState.CREATED, JournalState.UNKNOWN]
 
 
@@ -333,7 +333,7 @@ async def test_an_unknown_outcome_ends_the_sending(tmp_path: Path) -> None:
     async with desk(tmp_path, failing(httpx.ReadTimeout), lines_per_journal=2, xero_concurrency=1) as at:
         with pytest.raises(UnknownOutcome):
             await put_journals(at.night, two.plan, two.sealing, at.clock.now(), 0)
-        assert await at.states() == [JournalState.UNKNOWN, JournalState.SEALED]
+        assert await at.states() == [JournalState.UNKNOWN, JournalState.PREPARED]
     assert at.methods == ["PUT"]
 
 
@@ -342,7 +342,7 @@ async def test_nothing_is_sent_on_an_old_look(tmp_path: Path, age: timedelta, me
     """Journals leave while what they rest on is fresh, and stay here sealed once it is not."""
     async with desk(tmp_path, taken()) as at:
         await put_journals(at.night, ONE.plan, ONE.sealing, at.clock.now() - age, 0)
-        assert await at.states() == [JournalState.CREATED if methods else JournalState.SEALED]
+        assert await at.states() == [JournalState.CREATED if methods else JournalState.PREPARED]
     assert at.methods == methods
 
 
@@ -351,18 +351,18 @@ async def test_nothing_is_repeated_on_an_old_look(tmp_path: Path, age: timedelta
     """A request without an answer is repeated only on a fresh look that shows nothing of it."""
     async with desk(tmp_path, taken()) as at:
 
-        async def look(request: StoredRequest, its: Sequence[JournalRecord]) -> Sighting:
-            return Sighting(at.clock.now() - age, there=False, absent=True)
+        async def look(request: StoredRequest, its: Sequence[JournalRecord]) -> LookupResult:
+            return LookupResult(at.clock.now() - age, there=False, absent=True)
 
         await at.left(REQUEST)
-        await settle(at.night, look)
+        await resolve_pending_requests(at.night, look)
     assert at.methods == methods
 
 
 # A day that another run has taken over.
 
 
-def lease(at: Desk, owner: str) -> Lease:
+def lease(at: IncidentService, owner: str) -> Lease:
     """Return a lease of the day for a run."""
     now = at.clock.now()
     return Lease("journals", "default", DAY.date, owner, owner, "send", now, now)
@@ -395,7 +395,7 @@ async def test_a_run_whose_day_is_taken_over_sends_nothing_further(tmp_path: Pat
         at.night.progress = taken_over
         with pytest.raises(LeaseLost):
             await put_journals(at.night, two.plan, two.sealing, at.clock.now(), 0)
-        assert await at.states() == [JournalState.CREATED, JournalState.SEALED]
+        assert await at.states() == [JournalState.CREATED, JournalState.PREPARED]
     assert at.methods == ["PUT"]
 
 
@@ -460,7 +460,7 @@ async def test_a_lost_answer_and_a_new_label_send_nothing_twice(tmp_path: Path) 
     assert "PUT" not in at.methods
 
 
-@pytest.mark.parametrize("state", [JournalState.WITHDRAWN, JournalState.REFUSED, JournalState.SEALED])
+@pytest.mark.parametrize("state", [JournalState.WITHDRAWN, JournalState.REFUSED, JournalState.PREPARED])
 @pytest.mark.parametrize(("before", "now"), LABELS)
 async def test_what_is_not_in_xero_under_another_label_stops_nothing(
     tmp_path: Path, state: JournalState, before: str | None, now: str | None
@@ -496,7 +496,7 @@ async def test_a_run_whose_day_was_taken_over_opens_no_incident(
         assert len(await at.night.store.incidents.all("default")) == told
 
 
-async def figures(at: Desk, error: Exception) -> dict[str, int]:
+async def figures(at: IncidentService, error: Exception) -> dict[str, int]:
     """Return what a run that sends, and then stops, says of journals."""
     summary = Summary(DAY.date, "default")
     with suppress(type(error)):

@@ -12,12 +12,12 @@ from flows.journals.staging import (
     StagedDay,
     StartFrom,
     discard,
-    hand_on,
-    handed_on,
-    left_by,
+    manifest_left_by,
+    read_manifest,
+    resume_from,
     staged,
     staged_days,
-    take_over,
+    write_manifest,
 )
 from tests.helpers.journals import staged as lines_of
 from tests.helpers.journals import transfers
@@ -44,42 +44,42 @@ def part(folder: Path, name: str, count: int = 2, **notes: object) -> Staged:
 def whole_day(folder: Path) -> list[Staged]:
     """Leave a day as extract and process leave it, and return its lines and what each step left."""
     lines = part(folder, "lines", distinct=6)
-    hand_on(folder, "extract", [lines])
+    write_manifest(folder, "extract", [lines])
     steps = [part(folder, f"step-{number}") for number in range(1, 6)]
-    hand_on(folder, "process", [lines, *steps])
+    write_manifest(folder, "process", [lines, *steps])
     return [lines, *steps]
 
 
 def taken(folder: Path, start_from: StartFrom) -> tuple[Staged | None, list[Staged] | None, list[str]]:
     """Return what a run takes over, and what it says."""
     said: list[str] = []
-    lines, steps = take_over(folder, start_from, said.append)
+    lines, steps = resume_from(folder, start_from, said.append)
     return lines, steps, said
 
 
 def test_what_is_handed_on_is_left(folder: Path) -> None:
     """What a stage hands on is found again, in its order and with its notes."""
     parts = whole_day(folder)
-    assert left_by(folder, "extract") == parts[:1]
-    assert left_by(folder, "process") == parts
+    assert manifest_left_by(folder, "extract") == parts[:1]
+    assert manifest_left_by(folder, "process") == parts
     assert parts[0].notes == {"distinct": 6}
-    assert (left_by(folder, "send"), left_by(folder / "nowhere", "extract")) == (None, None)
+    assert (manifest_left_by(folder, "send"), manifest_left_by(folder / "nowhere", "extract")) == (None, None)
     assert sorted(path.name for path in folder.iterdir() if path.suffix != ".parquet") == [LIST]
 
 
 def test_a_new_extract_unlists_what_was_made_of_the_old_one(folder: Path) -> None:
     """Once extract hands on anew, nothing that was made of its earlier lines is left."""
     whole_day(folder)
-    hand_on(folder, "extract", [part(folder, "other", 3)])
-    assert left_by(folder, "process") is None
-    (lines,) = left_by(folder, "extract") or []
+    write_manifest(folder, "extract", [part(folder, "other", 3)])
+    assert manifest_left_by(folder, "process") is None
+    (lines,) = manifest_left_by(folder, "extract") or []
     assert lines.lines == 6
 
 
 def test_an_empty_list_is_nothing(folder: Path) -> None:
     """A stage that handed on nothing has left nothing."""
-    hand_on(folder, "extract", [])
-    assert left_by(folder, "extract") is None
+    write_manifest(folder, "extract", [])
+    assert manifest_left_by(folder, "extract") is None
     assert taken(folder, "process") == (None, None, [NO_EXTRACT])
     assert staged_days("default", folder.parent) == []
 
@@ -128,7 +128,7 @@ def test_a_list_that_cannot_be_read_is_empty(folder: Path, content: bytes) -> No
     """Where the list is unreadable nothing is left of any stage, and a run starts from the beginning."""
     whole_day(folder)
     (folder / LIST).write_bytes(content)
-    assert handed_on(folder).stages == {}
+    assert read_manifest(folder).stages == {}
     assert taken(folder, "send") == (None, None, [NO_PROCESS, NO_EXTRACT])
     assert staged_days("default", folder.parent) == []
 
@@ -138,17 +138,17 @@ def test_a_list_that_cannot_be_read_is_written_anew(folder: Path, content: bytes
     """The next stage that hands on replaces an unreadable list."""
     (folder / LIST).write_bytes(content)
     lines = part(folder, "lines")
-    hand_on(folder, "process", [lines])
-    assert handed_on(folder).stages == {"process": [lines]}
+    write_manifest(folder, "process", [lines])
+    assert read_manifest(folder).stages == {"process": [lines]}
 
 
 def test_what_was_not_finished_writing_does_not_matter(folder: Path) -> None:
     """A list that a killed run has written half is neither read nor in the way."""
     parts = whole_day(folder)
     (folder / f"{LIST}.unfinished").write_bytes(b'{"stages": {"extr')
-    assert left_by(folder, "process") == parts
-    hand_on(folder, "extract", parts[:1])
-    assert list(handed_on(folder).stages) == ["extract"]
+    assert manifest_left_by(folder, "process") == parts
+    write_manifest(folder, "extract", parts[:1])
+    assert list(read_manifest(folder).stages) == ["extract"]
 
 
 def test_a_discarded_day_leaves_nothing(folder: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_discarded_day_leaves_nothing(folder: Path) -> None:
     parts = whole_day(folder)
     other = folder.with_name("2026-11-19")
     other.mkdir()
-    hand_on(other, "extract", [part(other, "lines")])
+    write_manifest(other, "extract", [part(other, "lines")])
     for _ in range(2):
         discard(folder)
     assert not any(one.path.exists() for one in parts)
@@ -169,7 +169,7 @@ def test_staged_days_are_listed(folder: Path) -> None:
     whole_day(folder)
     earlier = folder.with_name("2026-11-19")
     earlier.mkdir()
-    hand_on(earlier, "extract", [part(earlier, "lines", 600)])
+    write_manifest(earlier, "extract", [part(earlier, "lines", 600)])
     (folder.parent / "notes.txt").write_text("not a day")
     found = staged_days("default", folder.parent)
     assert [(str(one.date), one.stage, one.lines) for one in found] == [

@@ -12,7 +12,7 @@ from msgspec.structs import replace as replaced
 
 from blocks.mambu.models import JournalLine
 from flows.journals.models import Known, LiveJournal
-from flows.journals.reconciliation import match
+from flows.journals.reconciliation import reconcile
 from flows.journals.tie_out import TieOutRow, confirmed, exact_sums, open_points, tie_out
 from tests.helpers.journals import (
     CASH,
@@ -53,7 +53,7 @@ def test_the_sums_have_the_last_word() -> None:
     """Where every line seems to be in its place and the sums differ, the day does not tie out."""
     day = sent(posting(1, "5", "-5"))
     plan = day.plan._replace(exact={**day.plan.exact, (CASH, "2026-11-20"): Decimal(600)})
-    found = confirmed(plan, match(plan, day.live), [])
+    found = confirmed(plan, reconcile(plan, day.live), [])
     assert not found.tied_out
     assert found.open == [f"account {CASH}, booking date 2026-11-20: Mambu 6.00, Xero 5.00"]
 
@@ -63,7 +63,7 @@ def test_what_stands_beside_our_lines_counts() -> None:
     day = sent(posting(1, "5", "-5"))
     (journal,) = day.live
     extra = replaced(journal.lines[0], description="tip", amount=Decimal("0.10"))
-    found = confirmed(day.plan, match(day.plan, [journal._replace(lines=[*journal.lines, extra])]), [])
+    found = confirmed(day.plan, reconcile(day.plan, [journal._replace(lines=[*journal.lines, extra])]), [])
     (row,) = [row for row in found.rows if row.account_code == CASH]
     assert (row.mambu, row.xero, row.agrees) == (500, 510, False)
 
@@ -73,7 +73,7 @@ def test_what_stands_on_an_account_that_mambu_has_not_counts() -> None:
     day = sent(posting(1, "5", "-5"))
     (journal,) = day.live
     extra = replaced(journal.lines[0], description="tip", amount=Decimal("0.10"), account_code="4100")
-    rows = tie_out(day.plan, match(day.plan, [journal._replace(lines=[*journal.lines, extra])]))
+    rows = tie_out(day.plan, reconcile(day.plan, [journal._replace(lines=[*journal.lines, extra])]))
     (row,) = [row for row in rows if row.account_code == "4100"]
     assert (row.mambu, row.xero, row.agrees) == (0, 10, False)
 
@@ -99,7 +99,7 @@ def test_rounding_excuses_less_than_what_is_allowed(off: str, allowed: int, agre
 def test_what_was_sent_at_one_time_is_within_one_unit(lines: list[JournalLine]) -> None:
     """Every account of a booking date is less than one minor unit off after sending, and that ties out."""
     day = sent(lines, cap=4)
-    found = confirmed(day.plan, match(day.plan, day.live), [])
+    found = confirmed(day.plan, reconcile(day.plan, day.live), [])
     assert found.tied_out, found.open
     assert all(abs(row.rounding) < 1 for row in found.rows)
     assert sealed(day.plan, day.live, cap=4).requests == []
@@ -113,7 +113,7 @@ def test_what_comes_late_adds_less_than_one_unit(lines: list[JournalLine], cut: 
     first = sent([one for one in lines if one.transaction_id in early], cap=4)
     plan = planned(lines, cap=4)
     live = [*first.live, *taken_by_xero(sealed(plan, first.live, cap=4).requests)]
-    found = confirmed(plan, match(plan, live), [])
+    found = confirmed(plan, reconcile(plan, live), [])
     assert found.tied_out, (found.open, found.rows)
     assert all(abs(row.rounding) < 2 for row in found.rows)
     assert sealed(plan, live, cap=4).requests == []
@@ -127,7 +127,7 @@ def test_late_small_amounts_start_from_what_is_live() -> None:
             lines += posting(len(lines) + 1, amount, f"-{amount}")
         plan = planned(lines)
         live += taken_by_xero(sealed(plan, live).requests)
-        assert all(abs(row.rounding) < 1 for row in tie_out(plan, match(plan, live)))
+        assert all(abs(row.rounding) < 1 for row in tie_out(plan, reconcile(plan, live)))
 
 
 def test_an_account_without_fractions_must_be_equal() -> None:
@@ -140,7 +140,7 @@ def test_an_account_without_fractions_must_be_equal() -> None:
         else one
         for one in day.live
     ]
-    found = confirmed(day.plan, match(day.plan, live), [])
+    found = confirmed(day.plan, reconcile(day.plan, live), [])
     assert [row.agrees for row in found.rows if row.booking_date == "2026-11-18"] == [False, True]
 
 
@@ -152,7 +152,7 @@ def test_lines_that_mambu_shows_no_more_are_left_over(known: bool) -> None:
     gone = day.live[1]
     record = {gone.journal_id: Known(DAY.date, DAY.date, frozenset({3, 4}))} if known else {}
     renamed = gone._replace(narration="November") if known else gone
-    found = confirmed(plan, match(plan, [day.live[0], renamed], record), [])
+    found = confirmed(plan, reconcile(plan, [day.live[0], renamed], record), [])
     assert not found.tied_out
     assert "Mambu shows EntryID 3, 4 no more" in found.open[0]
 
@@ -163,8 +163,8 @@ def test_opposite_amounts_are_a_reversal(sign: int) -> None:
     day = sent(posting(1, "5", "-5"))
     (journal,) = day.live
     other = edited(journal, lambda line: replaced(line, amount=line.amount * sign), first=2)
-    matched = match(day.plan, [journal, other._replace(journal_id="other", narration="Reversal")])
-    assert bool(matched.doubled) is (sign == 1)
+    matched = reconcile(day.plan, [journal, other._replace(journal_id="other", narration="Reversal")])
+    assert bool(matched.duplicates) is (sign == 1)
     assert any("with opposite amounts" in text for text in open_points(matched, [])) is (sign == -1)
     assert matched.missing == frozenset()
 
@@ -179,7 +179,7 @@ def test_what_was_reversed_and_entered_again_is_there_once() -> None:
         back._replace(journal_id="back", narration="Reversal"),
         journal._replace(journal_id="again", narration="Again"),
     ]
-    found = confirmed(day.plan, match(day.plan, live), [])
+    found = confirmed(day.plan, reconcile(day.plan, live), [])
     assert (found.open, found.tied_out) == ([], True)
 
 
@@ -199,7 +199,7 @@ def test_a_lookalike_holds_its_batch_where_the_record_may_be_new(
     first, second = day.live
     rewritten = edited(first, lambda line: replaced(line, description="see file"), first=2)
     live = [rewritten._replace(narration=narration)]
-    matched = match(day.plan, live, record_may_be_new=may_be_new)
+    matched = reconcile(day.plan, live, record_may_be_new=may_be_new)
     assert matched.waiting == ({1, 2} if waits else set())
     assert matched.missing == ({3, 4} if waits else {1, 2, 3, 4})
     assert confirmed(day.plan, matched, []).held == (1 if waits else 0)
@@ -215,7 +215,7 @@ def test_a_lookalike_is_known_although_lines_came_late(rewritten: str) -> None:
     changed = live[0 if rewritten == "what was sent first" else 1]
     unknown = edited(changed, lambda line: replaced(line, description="see file"), first=9)
     kept = [one for one in live if one is not changed]
-    matched = match(plan, [*kept, unknown._replace(narration="November")], record_may_be_new=True)
+    matched = reconcile(plan, [*kept, unknown._replace(narration="November")], record_may_be_new=True)
     assert (matched.missing, len(matched.waiting)) == (frozenset(), len(changed.lines))
 
 
@@ -226,7 +226,7 @@ def test_the_way_out_fits_the_journal(status: str) -> None:
     (journal,) = day.live
     rewritten = edited(journal, lambda line: replaced(line, description="see file"), first=2)
     record = {journal.journal_id: Known(DAY.date, DAY.date, frozenset({1, 2}))}
-    (text,) = open_points(match(day.plan, [rewritten._replace(status=status)], record), [])
+    (text,) = open_points(reconcile(day.plan, [rewritten._replace(status=status)], record), [])
     options = {"DRAFT": "--include-edited and", "POSTED": "--include-edited --include-posted and"}
     assert options.get(status, "or void it in Xero") in text
     assert "--include" not in text or status in options
@@ -237,9 +237,9 @@ def test_a_reversal_is_no_sending() -> None:
     early = posting(1, "0.006", "-0.006")
     day, plan = sent(early), planned([*early, *posting(3, "0.006", "-0.006")])
     live = [*day.live, *taken_by_xero(sealed(plan, day.live).requests)]
-    matched = match(plan, live)
+    matched = reconcile(plan, live)
     back = edited(live[0], lambda line: replaced(line, amount=-line.amount), first=2)
-    again = match(plan, [*live, back._replace(journal_id="back", narration="Reversal")])
+    again = reconcile(plan, [*live, back._replace(journal_id="back", narration="Reversal")])
     assert [row.allowed for row in confirmed(plan, again, []).rows] == [
         row.allowed for row in confirmed(plan, matched, []).rows
     ]
@@ -254,6 +254,6 @@ def test_a_split_line_is_what_its_parts_sum_up_to() -> None:
     part = replaced(journal.lines[2], amount=Decimal(3))
     rest = replaced(journal.lines[2], amount=Decimal(4))
     split = journal._replace(lines=[*journal.lines[:2], part, rest, *journal.lines[3:]])
-    matched = match(plan, [split])
+    matched = reconcile(plan, [split])
     assert matched.rerounded
     assert matched.sent[3] == 700

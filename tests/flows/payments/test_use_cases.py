@@ -302,8 +302,8 @@ def test_allocation_that_vanished() -> None:
     ):
         held = row(status, entry)
         assert removed(documents(everything), [held]) == []
-        (vanished,) = removed(documents(without), [held])
-        assert noted(classify(vanished, held, None, without, POLICY)) is outcome
+        (deleted_since_post,) = removed(documents(without), [held])
+        assert noted(classify(deleted_since_post, held, None, without, POLICY)) is outcome
 
 
 def test_sent_and_shown_thinly() -> None:

@@ -399,8 +399,8 @@ def test_an_allocation_held_for_a_person_that_vanishes() -> None:
     everything = CASES[Kind.ALLOCATION]
     held = row(Status.EXCEPTION, decided(everything, Kind.ALLOCATION).entry)
     without = shown(prepayment())
-    (vanished,) = removed(documents(without), [held])
-    exception(classify(vanished, held, None, without, OLD), "reverse it in LN")
+    (deleted_since_post,) = removed(documents(without), [held])
+    exception(classify(deleted_since_post, held, None, without, OLD), "reverse it in LN")
 
 
 # --- Removed, and made again alike --------------------------------------------------------------
@@ -411,8 +411,8 @@ WITHOUT = shown(prepayment())
 
 def removed_from(held: AuditRow) -> AuditRow:
     """Return the row once Xero no longer shows the allocation."""
-    (vanished,) = removed(documents(WITHOUT), [held])
-    return after(held, classify(vanished, held, None, WITHOUT, POLICY))
+    (deleted_since_post,) = removed(documents(WITHOUT), [held])
+    return after(held, classify(deleted_since_post, held, None, WITHOUT, POLICY))
 
 
 @pytest.mark.parametrize("status", [Status.SENT, Status.UNKNOWN, None])
@@ -536,8 +536,8 @@ def test_what_is_applied_of_a_credit_note_is_for_people(allocation_id: str | Non
     assert (decision.action, decision.status) == (Action.NOTE, Status.UNSUPPORTED)
     assert (decision.entry.invoice_number, decision.entry.amount) == ("303-SI1-1234567890", "1.0")
     held = row(Status.UNSUPPORTED, decision.entry)
-    (vanished,) = removed(documents(note()), [held])
-    gone = classify(vanished, row_of(vanished, {held.key: held}), None, note(), POLICY)
+    (deleted_since_post,) = removed(documents(note()), [held])
+    gone = classify(deleted_since_post, row_of(deleted_since_post, {held.key: held}), None, note(), POLICY)
     assert (gone.status, "reverse it in LN" in gone.reason) == (Status.EXCEPTION, True)
 
 
@@ -581,8 +581,8 @@ def test_a_credit_note_that_can_be_read_again_is_closed_and_opens_with_its_next_
     (document,) = documents(odd)
     first = classify(document, None, None, odd, POLICY)
     held = rules.noted(None, first.entry, Status.EXCEPTION, first.reason, "run-1", AT)
-    (vanished,) = removed(documents(whole), [held])
-    ended = after(held, classify(vanished, held, None, whole, POLICY))
+    (deleted_since_post,) = removed(documents(whole), [held])
+    ended = after(held, classify(deleted_since_post, held, None, whole, POLICY))
     assert (ended.closed_by_connector, "reverse" in ended.reason) == (True, False)
     assert removed(documents(whole), [ended]) == []
     exception(classify(document, ended, None, odd, POLICY), "null for Allocations")

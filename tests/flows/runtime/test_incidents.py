@@ -23,7 +23,7 @@ from blocks.store.models import Incident, Lease, TaskState
 from flows.journals.report.failures import died, differences
 from flows.runtime import incidents
 from flows.runtime.failures import LONGEST_TEXT, WITHDRAWAL, Failure
-from flows.runtime.incidents import LONGEST_TITLE, Desk
+from flows.runtime.incidents import LONGEST_TITLE, IncidentService
 from tests.helpers.mambu_client import There, there
 from tests.helpers.mambu_stand_in import NOW
 
@@ -59,11 +59,11 @@ class Office:
         flow: str = "journals",
         user: str | None = ASSIGNED_USER_KEY,
         connection: str = "default",
-    ) -> Desk:
+    ) -> IncidentService:
         """Return a desk, of another run as it were."""
         place = self.place
         log = self.said.append
-        return Desk(flow, connection, store or self.store, place.mambu, user, place.clock, log)
+        return IncidentService(flow, connection, store or self.store, place.mambu, user, place.clock, log)
 
     async def kept(self) -> list[Incident]:
         """Return all incidents on record."""

@@ -27,8 +27,8 @@ from blocks.store.journals import Store
 from blocks.store.models import LEASE_LIFE, RENEWED_EVERY, Lease
 from blocks.xero.credentials import XeroCredentials
 from flows.days import Day
-from flows.journals.run import Night
-from flows.runtime.lease import _ASKED_EVERY, _lock, has_died, held
+from flows.journals.run import JournalsRun
+from flows.runtime.lease import _ASKED_EVERY, _lock, acquire_lease, has_crashed
 from tests.helpers.clocks import START, StillClock
 
 DATE = date(2026, 11, 20)
@@ -39,7 +39,7 @@ REPOSITORY = Path(__file__).parents[3]
 class Run:
     """A run of the day with a store of its own, and what it says."""
 
-    night: Night
+    night: JournalsRun
     clock: StillClock
     owner: str
     said: list[str] = field(default_factory=list)
@@ -61,9 +61,9 @@ class Run:
         """Return the leases on record."""
         return await self.store.leases.of("journals", "default")
 
-    async def hold(self) -> None:
+    async def lease_scope(self) -> None:
         """Hold the day until it may end."""
-        async with held(self.night, self.owner) as dead:
+        async with acquire_lease(self.night, self.owner) as dead:
             self.found.append(dead)
             await self.may_end.wait()
 
@@ -90,7 +90,7 @@ async def run(folder: Path, clock: StillClock, owner: str) -> AsyncIterator[Run]
 
         mambu, xero = connection.mambu.get_client(), connection.xero.get_client()
         said: list[str] = []
-        night = Night("default", connection, mambu, xero, store, clock, said.append, progress)
+        night = JournalsRun("default", connection, mambu, xero, store, clock, said.append, progress)
         night.day, night.stage = Day(DATE, ZoneInfo("UTC")), "day"
         this = Run(night, clock, owner, said)
         yield this
@@ -106,7 +106,7 @@ async def until(condition: Callable[[], bool]) -> None:
 @asynccontextmanager
 async def holding(one: Run) -> AsyncIterator[asyncio.Task[None]]:
     """Let a run hold the day, or wait for it, while the block lasts."""
-    task = asyncio.create_task(one.hold())
+    task = asyncio.create_task(one.lease_scope())
     try:
         await until(lambda: one.inside or one.waits > 0 or task.done())
         yield task
@@ -118,7 +118,7 @@ async def holding(one: Run) -> AsyncIterator[asyncio.Task[None]]:
 
 async def died(one: Run) -> Lease:
     """Let a run die with the day in its hands: its lock is free, its lease stands, and nobody renews it."""
-    async with held(one.night, one.owner):
+    async with acquire_lease(one.night, one.owner):
         lease, one.night.lease = one.night.lease, None
     assert lease is not None
     return lease
@@ -131,7 +131,7 @@ async def test_a_day_is_held_by_one(tmp_path: Path, home: Path) -> None:
         async with holding(one):
             assert one.found == [None]
             assert await one.leases() == [one.night.lease]
-            second = asyncio.create_task(two.hold())
+            second = asyncio.create_task(two.lease_scope())
             await until(lambda: two.waits == 1)
             await two.asked_again(_ASKED_EVERY)
             assert not two.inside
@@ -149,7 +149,7 @@ async def test_waiting_is_told_once_a_minute(tmp_path: Path, home: Path) -> None
     """A run that waits shows it at each try, and logs it once a minute."""
     clock = StillClock()
     async with run(tmp_path, clock, "one") as one, run(tmp_path, clock, "two") as two, holding(one):
-        waiting = asyncio.create_task(two.hold())
+        waiting = asyncio.create_task(two.lease_scope())
         await until(lambda: two.waits == 1)
         for _ in range(24):
             await two.asked_again(_ASKED_EVERY)
@@ -201,11 +201,11 @@ async def test_a_killed_process_leaves_its_day_to_the_next(tmp_path: Path, home:
     script = f"""
         import asyncio
         from pathlib import Path
-        from tests.flows.test_lease import StillClock, held, run
+        from tests.flows.runtime.test_lease import StillClock, acquire_lease, run
 
         async def main():
             async with run(Path({str(tmp_path)!r}), StillClock(), "killed") as it:
-                async with held(it.night, it.owner):
+                async with acquire_lease(it.night, it.owner):
                     print("held", flush=True)
                     await asyncio.sleep(60)
 
@@ -295,12 +295,12 @@ async def test_a_run_that_gives_up_leaves_nothing(tmp_path: Path, home: Path, af
     async with run(tmp_path, clock, "one") as one, run(tmp_path, clock, "two") as two:
         if after is None:
             async with holding(one):
-                waiting = asyncio.create_task(two.hold())
+                waiting = asyncio.create_task(two.lease_scope())
                 await until(lambda: two.waits == 1)
                 waiting.cancel()
                 await asyncio.gather(waiting, return_exceptions=True)
         else:
-            taking = asyncio.create_task(two.hold())
+            taking = asyncio.create_task(two.lease_scope())
             await asyncio.sleep(after)
             taking.cancel()
             await asyncio.gather(taking, return_exceptions=True)
@@ -332,7 +332,7 @@ async def test_a_run_that_prefect_saw_end_by_itself_has_not_died(
 
     @flow(name="the next run")
     async def later(owner: str) -> bool:
-        return await has_died(Lease("journals", "default", DATE, owner, "", "send", START, START))
+        return await has_crashed(Lease("journals", "default", DATE, owner, "", "send", START, START))
 
     state = await ended(return_state=True)
     assert await later(str(state.state_details.flow_run_id)) is dead

@@ -33,8 +33,8 @@ _INFOR_LN_CREDENTIALS = _LN._replace(file="blocks/infor_ln/credentials.py")
 MUTANTS = (
     _TRANSPORT.broken(
         "a write is repeated although its key may be forgotten",
-        "self._clock.now() >= call.first_sent + self._manners.key_life",
-        "self._clock.now() >= call.first_sent + 2 * self._manners.key_life",
+        "self._clock.now() >= call.first_sent + self._profile.key_life",
+        "self._clock.now() >= call.first_sent + 2 * self._profile.key_life",
     ),
     _TRANSPORT.broken(
         "a write leaves for the first time however old the read is that it rests on",
@@ -58,8 +58,8 @@ MUTANTS = (
     ),
     _TRANSPORT.broken(
         "an error names the headers of its call, the token among them",
-        'where = f"{manners.system}: {call.method} {call.path}"\n    try:',
-        'where = f"{manners.system}: {call.method} {call.path} {dict(headers)}"\n    try:',
+        'where = f"{profile.system}: {call.method} {call.path}"\n    try:',
+        'where = f"{profile.system}: {call.method} {call.path} {dict(headers)}"\n    try:',
     ),
     _TRANSPORT.broken(
         "an error travels with the request that failed, its headers included",
@@ -73,8 +73,8 @@ MUTANTS = (
     ),
     _HTTP_MODELS.broken(
         "an hour's wait for a limit is kept inside the run",
-        'if _limit_named(answer).startswith("day") or (wait or 0) > LONGEST_WAIT_SECONDS:',
-        'if _limit_named(answer).startswith("day"):',
+        'if limit_named(answer).startswith("day") or (wait or 0) > LONGEST_WAIT_SECONDS:',
+        'if limit_named(answer).startswith("day"):',
     ),
     _HTTP_MODELS.broken(
         "a date to come back at is held against our clock",

@@ -59,15 +59,15 @@ MUTANTS = (
     ),
     _EXTRACT.broken(
         "a day is read from the cache although Mambu states another count",
-        "str(night.folder), window, stated)",
-        "str(night.folder), window)",
+        "str(run.folder), window, stated)",
+        "str(run.folder), window)",
         survives="Where another count is stated than came, the day is read again past the cache, whatever "
         "the key: it costs a warning and a second reading, and no line.",
     ),
     _START.broken(
         "whether a day is over is told by our clock alone",
-        "wait = (night.day.end + OVERLAP - night.time_there()).total_seconds()",
-        "wait = (night.day.end + OVERLAP - night.clock.now()).total_seconds()",
+        "wait = (run.day.end + OVERLAP - run.time_there()).total_seconds()",
+        "wait = (run.day.end + OVERLAP - run.clock.now()).total_seconds()",
     ),
     _START.broken(
         "the books of another organisation are written into",
@@ -77,43 +77,43 @@ MUTANTS = (
     ),
     _SEND.broken(
         "a request is written down after it was sent",
-        "    await night.store.sending(request.key, night.clock.now(), night.lease)\n    try:\n"
-        "        verdicts = await night.xero.put_manual_journals(request.body, request.key, "
+        "    await run.store.sending(request.key, run.clock.now(), run.lease)\n    try:\n"
+        "        verdicts = await run.xero.put_manual_journals(request.body, request.key, "
         "not_after=not_after)\n",
-        "    try:\n        verdicts = await night.xero.put_manual_journals(request.body, request.key, "
+        "    try:\n        verdicts = await run.xero.put_manual_journals(request.body, request.key, "
         "not_after=not_after)\n"
-        "        await night.store.sending(request.key, night.clock.now(), night.lease)\n",
+        "        await run.store.sending(request.key, run.clock.now(), run.lease)\n",
     ),
     _SEND.broken(
         "a request is sent without its lease being looked at",
-        "await night.store.sending(request.key, night.clock.now(), night.lease)",
-        "await night.store.sending(request.key, night.clock.now())",
+        "await run.store.sending(request.key, run.clock.now(), run.lease)",
+        "await run.store.sending(request.key, run.clock.now())",
         fault="no lease handed to the store",
     ),
     _SEND.broken(
         "journals are sealed without their lease being looked at",
-        "        night.clock.now(),\n        night.lease,\n    )\n    ids: dict[str, str] = {}",
-        "        night.clock.now(),\n    )\n    ids: dict[str, str] = {}",
+        "        run.clock.now(),\n        run.lease,\n    )\n    ids: dict[str, str] = {}",
+        "        run.clock.now(),\n    )\n    ids: dict[str, str] = {}",
         fault="no lease handed to the store",
     ),
     _SEND.broken(
         "an unknown outcome is swallowed when journals are put",
-        "        await night.store.move(records, JournalState.UNKNOWN, night.clock.now())\n        raise\n"
+        "        await run.store.move(records, JournalState.UNKNOWN, run.clock.now())\n        raise\n"
         "    except Rejected",
-        "        await night.store.move(records, JournalState.UNKNOWN, night.clock.now())\n"
+        "        await run.store.move(records, JournalState.UNKNOWN, run.clock.now())\n"
         "        return {}, {}\n    except Rejected",
         fault="an unknown outcome swallowed in put",
     ),
     _SEND.broken(
         "a request without an answer is written down as refused",
         "    except UnknownOutcome:\n"
-        "        await night.store.move(records, JournalState.UNKNOWN, night.clock.now())",
+        "        await run.store.move(records, JournalState.UNKNOWN, run.clock.now())",
         "    except UnknownOutcome:\n"
-        "        await night.store.move(records, JournalState.REFUSED, night.clock.now())",
+        "        await run.store.move(records, JournalState.REFUSED, run.clock.now())",
     ),
     _SEND.broken(
         "journals that come from elsewhere are not waited for",
-        "        if await _wait_for_others(night, books.matched, records):\n            continue\n",
+        "        if await _wait_for_others(run, snapshot.matched, records):\n            continue\n",
         "",
         fault="no waiting for journals that come from elsewhere",
     ),
@@ -129,8 +129,8 @@ MUTANTS = (
     ),
     _SEND.broken(
         "a request is taken for dead as soon as its key may be",
-        "wait = (request.first_sent_at + KEY_DEAD - night.clock.now()).total_seconds()",
-        "wait = (request.first_sent_at + KEY_LIFE - night.clock.now()).total_seconds()",
+        "wait = (request.first_sent_at + KEY_DEAD - run.clock.now()).total_seconds()",
+        "wait = (request.first_sent_at + KEY_LIFE - run.clock.now()).total_seconds()",
     ),
     _SEND.broken(
         "a request is asked for again although a part of it is in Xero",
@@ -174,8 +174,8 @@ MUTANTS = (
     ),
     _SEND.broken(
         "lines that stand in Xero twice do not stop the sending",
-        "    if books.matched.doubled:\n",
-        "    if books.matched.doubled and not books.matched.missing:\n",
+        "    if snapshot.matched.duplicates:\n",
+        "    if snapshot.matched.duplicates and not snapshot.matched.missing:\n",
     ),
     _SEND.broken(
         "a confirmed day is sent again under another label",
@@ -189,7 +189,7 @@ MUTANTS = (
     ),
     _READ.broken(
         "a list that lags shows a withdrawn journal alive, and is believed",
-        "if shown is None or (journal_id in withdrawn and shown.status not in GONE):",
+        "if shown is None or (journal_id in withdrawn and shown.status not in DELETED_OR_VOIDED):",
         "if shown is None:",
         fault="a stale list showing a withdrawn journal alive",
     ),
@@ -206,8 +206,8 @@ MUTANTS = (
     ),
     _READ.broken(
         "what was sent under other days is not looked for",
-        "other = [record for record in near if record.day != night.day.date]",
-        "other = [record for record in near if record.day == night.day.date]",
+        "other = [record for record in near if record.day != run.day.date]",
+        "other = [record for record in near if record.day == run.day.date]",
     ),
     _READ.broken(
         "neither the record nor Xero is asked for what was sent under other days",
@@ -223,7 +223,7 @@ MUTANTS = (
     ),
     _READ.broken(
         "a run that looks back sends again what people took out",
-        "withhold_deleted=night.looking_back,",
+        "withhold_deleted=run.looking_back,",
         "withhold_deleted=False,",
         fault="lines taken out and sent again",
     ),
@@ -245,8 +245,8 @@ MUTANTS = (
     ),
     _CONFIRM.broken(
         "what was sent is not read back",
-        "    if sent.ids:\n        books",
-        "    if sent.torn:\n        books",
+        "    if sent.ids:\n        snapshot",
+        "    if sent.torn:\n        snapshot",
     ),
     _CONFIRM.broken(
         "a journal that differs is recorded as confirmed",
@@ -255,12 +255,12 @@ MUTANTS = (
     ),
     _DELIVER.broken(
         "an old answer that names a deleted journal is a success",
-        "if not confirmed.vanished(sent.ids.values()):",
+        "if not confirmed.deleted_since_post(sent.ids.values()):",
         "if confirmed:",
     ),
     _LOOK_BACK.broken(
         "a day into which lines have come is not run again",
-        "if record is None or record.stated_lines != await count_lines_of(night, Day(date, night.day.zone)):",
+        "if record is None or record.stated_lines != await count_lines_of(run, Day(date, run.day.zone)):",
         "if record is None:",
     ),
     _LOOK_BACK.broken(
@@ -295,13 +295,13 @@ MUTANTS = (
     ),
     _FLOW.broken(
         "what came into Xero twice after a pause is not looked for",
-        "in (await changed_since(night, earlier) if nightly else {}).items():",
+        "in (await changed_since(run, earlier) if nightly else {}).items():",
         "in dict[dt.date, list[str]]().items():",
         fault="the double after a pause",
     ),
     _INTENTS.broken(
         "a withdrawal is not written down before Xero is asked",
-        '    await _move(night, record, JournalState.WITHDRAWING, f"to be {target.lower()} by withdraw")\n',
+        '    await _move(run, record, JournalState.WITHDRAWING, f"to be {target.lower()} by withdraw")\n',
         "    pass\n",
         fault="the late void",
     ),
@@ -312,20 +312,20 @@ MUTANTS = (
     ),
     _INTENTS.broken(
         "a withdrawal is asked for without its lease being looked at",
-        "ids=ids, reasons=reasons, lease=night.lease)",
+        "ids=ids, reasons=reasons, lease=run.lease)",
         "ids=ids, reasons=reasons)",
     ),
     _REMOVE.broken(
         "a withdrawal is asked for before it is written down",
-        "    await ask(night, due.record, target)\n    try:\n"
-        "        verdict = await night.xero.post_manual_journal(body, key, not_after=read_at + FRESH)\n",
+        "    await ask(run, due.record, target)\n    try:\n"
+        "        verdict = await run.xero.post_manual_journal(body, key, not_after=read_at + FRESH)\n",
         "    try:\n"
-        "        verdict = await night.xero.post_manual_journal(body, key, not_after=read_at + FRESH)\n"
-        "        await ask(night, due.record, target)\n",
+        "        verdict = await run.xero.post_manual_journal(body, key, not_after=read_at + FRESH)\n"
+        "        await ask(run, due.record, target)\n",
     ),
     _REMOVE.broken(
         "a draft that somebody edits meanwhile is withdrawn",
-        "if not due.item.is_still(live_journal(journal), night.digits):",
+        "if not due.item.is_still(live_journal(journal), run.digits):",
         "if journal.status != due.item.journal.status:",
     ),
     _REMOVE.broken(
@@ -335,7 +335,7 @@ MUTANTS = (
     ),
     _WITHDRAW.broken(
         "a withdrawal does not settle what was sent without an answer",
-        "            await settle(night, _by_lines(night))\n",
+        "            await resolve_pending_requests(run, _by_lines(run))\n",
         "            pass\n",
     ),
 )

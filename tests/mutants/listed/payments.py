@@ -63,8 +63,8 @@ _PAYMENTS_RUN = _POLICY._replace(file="flows/payments/run.py")
 MUTANTS = (
     _START.broken(
         "a window ends by our clock",
-        "    now = _time_in_xero(exchange)\n",
-        "    now = exchange.clock.now()\n",
+        "    now = _time_in_xero(run)\n",
+        "    now = run.clock.now()\n",
         fault="the payment lost to a clock",
     ),
     _WINDOWS.broken(
@@ -93,7 +93,7 @@ MUTANTS = (
     ),
     _START.broken(
         "windows of another organisation tell what was collected of this one",
-        '    if last is None or last.organisation in {"", exchange.organisation}:\n',
+        '    if last is None or last.organisation in {"", run.organisation}:\n',
         '    if last is None or last.organisation != "this one":\n',
         tests=(f"{_FLOW_TESTS}::test_windows_of_another_organisation_leave_nothing_out",),
     ),
@@ -117,12 +117,12 @@ MUTANTS = (
     ),
     _COLLECT.broken(
         "what earlier runs made no end of is forgotten",
-        "again = await exchange.store.audit.to_look_at_again(exchange.organisation)",
+        "again = await run.store.audit.to_look_at_again(run.organisation)",
         "again: list[AuditRow] = []",
     ),
     _COLLECT.broken(
         "prepayments that the record has as open are not read again",
-        "    wanted[Kind.PREPAYMENT] |= await _open_by_the_record(exchange)\n",
+        "    wanted[Kind.PREPAYMENT] |= await _open_by_the_record(run)\n",
         "",
         tests=("tests/flows/payments/test_use_case_table.py::test_allocation_that_moves_no_time_of_change",),
     ),
@@ -215,15 +215,15 @@ MUTANTS = (
     ),
     _VERDICT.broken(
         "a post without an answer is made again",
-        'return Verdict(Means.UNKNOWN, f"{error} Whether LN booked it is unknown.")',
-        'return Verdict(Means.RETRY, f"{error} Whether LN booked it is unknown.")',
+        'return Verdict(PostOutcome.UNKNOWN, f"{error} Whether LN booked it is unknown.")',
+        'return Verdict(PostOutcome.RETRY, f"{error} Whether LN booked it is unknown.")',
     ),
     _VERDICT.broken(
         "anything that is already in LN is this document",
         "    if _SOMETHING_THERE.search(answer.message):\n        return Verdict(\n"
-        "            Means.UNKNOWN,",
+        "            PostOutcome.UNKNOWN,",
         "    if _SOMETHING_THERE.search(answer.message):\n        return Verdict(\n"
-        "            Means.DUPLICATE,",
+        "            PostOutcome.DUPLICATE,",
     ),
     _VERDICT.broken(
         "a success that says no is a success",
@@ -259,8 +259,8 @@ MUTANTS = (
     ),
     _DELIVER.broken(
         "an unknown outcome is written down as a refusal",
-        "    Means.UNKNOWN: Status.UNKNOWN,\n",
-        "    Means.UNKNOWN: Status.FAILED,\n",
+        "    PostOutcome.UNKNOWN: Status.UNKNOWN,\n",
+        "    PostOutcome.UNKNOWN: Status.FAILED,\n",
     ),
     _DELIVER.broken(
         "that LN has what the record never sent is no reason to doubt the record",
@@ -299,7 +299,7 @@ MUTANTS = (
     ),
     _FLOW.broken(
         "a store that may be set back sends",
-        "        await require_sure_beginning(exchange)\n",
+        "        await require_sure_beginning(run)\n",
         "",
         fault="a set-back store that sends again",
     ),

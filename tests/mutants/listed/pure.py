@@ -239,13 +239,13 @@ MUTANTS = (
     ),
     _BOOKS.broken(
         "lines of a voided journal count as missing",
-        "voided = absent & gone[VOIDED]",
+        "voided = absent & deleted_or_voided[VOIDED]",
         "voided = set[int]()",
     ),
     _BOOKS.broken(
         "looking back, lines that people took out of a journal that stands count as missing",
-        "taken_out = gone[WITHDRAWN].union(*recorded_once)",
-        "taken_out = gone[WITHDRAWN]",
+        "taken_out = deleted_or_voided[WITHDRAWN].union(*recorded_once)",
+        "taken_out = deleted_or_voided[WITHDRAWN]",
         fault="lines taken out and sent again",
     ),
     _BOOKS.broken(

@@ -61,8 +61,8 @@ MUTANTS = (
     ),
     _DESK.broken(
         "a person's own task that quotes a title is completed",
-        'return marker.startswith(marked) and marker.endswith("]") and _HAPPENED in text',
-        "return marked in task.title and _HAPPENED in text",
+        'return marker.startswith(marked) and marker.endswith("]") and HAPPENED in text',
+        "return marked in task.title and HAPPENED in text",
     ),
     _DESK.broken(
         "an incident's end completes the task of another one of its place",
@@ -87,8 +87,8 @@ MUTANTS = (
     ),
     _RECORD.broken(
         "the lines of a day whose extract failed are kept",
-        'if night.stage in {"", "day", "extract"} and not await',
-        'if night.stage in {"", "day"} and not await',
+        'if run.stage in {"", "day", "extract"} and not await',
+        'if run.stage in {"", "day"} and not await',
     ),
     _RECORD.broken(
         "a run that lost its lease opens an incident",

@@ -30,13 +30,13 @@ MUTANTS = (
     ),
     _LEASES.broken(
         "a run whose lease another has taken goes on writing",
-        "if held is None or held.owner != lease.owner:",
-        "if held is None:",
+        "if existing is None or existing.owner != lease.owner:",
+        "if existing is None:",
     ),
     _LEASES.broken(
         "a living run's lease is taken",
-        "if not gone and held.owner != wanted.owner:",
-        "if not gone and held.owner == wanted.owner:",
+        "if not gone and existing.owner != wanted.owner:",
+        "if not gone and existing.owner == wanted.owner:",
     ),
     _LEASES.broken(
         "a run that was taken for dead gives back its successor's lease",
@@ -57,8 +57,8 @@ MUTANTS = (
     ),
     _STORE_JOURNALS.broken(
         "the bytes of an unanswered request are dropped",
-        "_journals.c.state.in_((JournalState.SEALED, *OPEN_ENDED))",
-        "_journals.c.state.in_((JournalState.SEALED,))",
+        "_journals.c.state.in_((JournalState.PREPARED, *OPEN_ENDED))",
+        "_journals.c.state.in_((JournalState.PREPARED,))",
     ),
     _STORE_MODELS.broken(
         "a request whose run died while it was sent is not open",

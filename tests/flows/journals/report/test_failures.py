@@ -164,7 +164,7 @@ def test_before_sending_nothing_was_sent() -> None:
 def test_journals_are_listed_by_what_is_known_of_them() -> None:
     """After sending began, the task lists which journals are in Xero, unknown, declined and not sent."""
     records = [
-        journal(7, JournalState.SEALED),
+        journal(7, JournalState.PREPARED),
         journal(6, JournalState.REFUSED, reason="Account code 9999 is not valid"),
         journal(5, JournalState.UNKNOWN),
         journal(4, JournalState.SENDING),

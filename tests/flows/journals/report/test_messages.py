@@ -10,7 +10,7 @@ from msgspec.structs import replace as replaced
 from blocks.errors import DaybookError, NotAllowed, ResumeLater, Unavailable, UnknownOutcome
 from flows.journals.models import Plan
 from flows.journals.process.errors import StepRefusal
-from flows.journals.reconciliation import match
+from flows.journals.reconciliation import reconcile
 from flows.journals.report.failures import failure_of
 from flows.journals.report.messages import (
     batch_table,
@@ -39,7 +39,7 @@ def outcome(day: Sending, created: int) -> Summary:
     """Return the summary of a run that found the day in Xero, so many of its journals new."""
     summary = summary_of(day.plan, day.plan.lines.num_rows)
     names = [one.narration for one in day.live[:created]]
-    found = confirmed(day.plan, match(day.plan, day.live), [])
+    found = confirmed(day.plan, reconcile(day.plan, day.live), [])
     summary.take_outcome(day.plan, found, names, link=lambda one: f"https://xero.example/{one}")
     summary.message = outcome_sentence(summary)
     return summary
@@ -74,7 +74,7 @@ def test_a_dry_run_says_that_nothing_was_written() -> None:
     """A dry run counts what it would send and what is there, and says that it wrote nothing."""
     day = sent(transfers(4), cap=4)
     summary = summary_of(day.plan, 8)
-    summary.take_rehearsal(day.plan, match(day.plan, day.live[:1]), sealed(day.plan, day.live[:1], cap=4))
+    summary.take_rehearsal(day.plan, reconcile(day.plan, day.live[:1]), sealed(day.plan, day.live[:1], cap=4))
     assert "would send 1 journal; 1 is already in Xero. Nothing was written" in outcome_sentence(summary)
     assert [row.status for row in summary.batches] == ["would be sent", "DRAFT"]
 

@@ -15,14 +15,14 @@ import pytest
 from blocks.errors import LeaseLost, UnknownOutcome
 from blocks.store.models import JournalState, Lease
 from flows.journals.read import withdrawn_ids
-from flows.journals.send import KEY_DEAD, by_plan, rehearse, send, settle
+from flows.journals.send import KEY_DEAD, lookup_by_plan, rehearse, resolve_pending_requests, send
 from flows.journals.withdraw.flow import take_out
 from flows.journals.withdraw.report import Withdrawal, sentence
 from flows.journals.withdraw.requests import note
 from flows.journals.withdraw.rules import Scope
 from tests.helpers.clocks import VirtualClock
 from tests.helpers.journals import DAY, sent, transfers
-from tests.helpers.journals_run import MORNING, Desk, desk, drafts_of, listed, records
+from tests.helpers.journals_run import MORNING, IncidentService, desk, drafts_of, listed, records
 from tests.helpers.scripted import answer, failing
 
 ONE = sent(transfers(1))
@@ -96,13 +96,15 @@ class Xero:
         return [{**self._journals[0], "Status": "VOIDED" if gone else "POSTED"}, *self._journals[1:]]
 
 
-async def posted(at: Desk, xero: Xero, state: JournalState = JournalState.CONFIRMED, **other: Any) -> None:
+async def posted(
+    at: IncidentService, xero: Xero, state: JournalState = JournalState.CONFIRMED, **other: Any
+) -> None:
     """Let the day's journal stand in Xero, posted, and be recorded."""
     xero.clock = at.clock
     await at.keep([REQUEST], state, manual_journal_id="m-1", **other)
 
 
-async def withdrawn(at: Desk) -> Withdrawal:
+async def withdrawn(at: IncidentService) -> Withdrawal:
     """Withdraw the day, posted journals too, and return what is told of it."""
     told = Withdrawal(DAY.date, "default", Scope(include_posted=True), confirmed=True)
     await take_out(at.night, told)
@@ -153,7 +155,7 @@ async def test_without_an_answer_the_intent_is_kept_until_it_is_gone(tmp_path: P
             assert (await at.record()).state is JournalState.WITHDRAWING
             assert (await at.record()).reason == "to be voided by withdraw"
             assert len(told.open) == 1
-        await settle(at.night, by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
         record = await at.record()
     assert (record.state, record.reason) == (JournalState.WITHDRAWN, "voided by withdraw")
 
@@ -167,10 +169,10 @@ async def test_a_request_that_never_came_is_called_off_once_it_is_dead(tmp_path:
         asked_at = (await at.record()).changed_at
         assert asked_at is not None
         at.clock.advance(60)
-        await settle(at.night, by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
         assert at.clock.now() == asked_at + KEY_DEAD
         assert await at.states() == [JournalState.CREATED]
-        await settle(at.night, by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
         assert at.clock.now() == asked_at + KEY_DEAD
 
 
@@ -184,7 +186,7 @@ async def test_only_the_rest_of_its_time_is_waited_for(
         await posted(at, xero, JournalState.WITHDRAWING)
         began = at.clock.now()
         at.clock.advance(age)
-        await settle(at.night, by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
     assert at.methods == ["GET"] * reads
     assert at.clock.now() == began + timedelta(seconds=age + wait)
     assert at.clock.slept == ([wait] if wait else [])
@@ -198,7 +200,7 @@ async def test_a_clock_that_was_ahead_is_not_waited_for(tmp_path: Path) -> None:
         await posted(at, xero, JournalState.WITHDRAWING)
         at.clock.advance(-7200)
         began = at.clock.now()
-        await settle(at.night, by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
         assert at.clock.now() == began + KEY_DEAD
 
 

@@ -14,8 +14,8 @@ from msgspec import structs
 from blocks.mambu.models import JournalLine
 from blocks.store.models import JournalRecord, JournalState
 from flows.journals.models import LiveJournal, LiveLine
-from flows.journals.prepare import SealedJournal, digest_of
-from flows.journals.withdraw.rules import Fate, Scope, planned
+from flows.journals.prepare import PreparedJournal, digest_of
+from flows.journals.withdraw.rules import Scope, WithdrawalAction, planned
 from tests.helpers.journals import DAY, days_of_lines, edited, examples, id_of, sent, transfers
 
 DRAFTS = Scope()
@@ -23,7 +23,7 @@ EVERYTHING = Scope(include_posted=True, include_edited=True)
 
 
 def record(
-    journal: SealedJournal, *, journal_id: str | None = "", digest: str | None = None
+    journal: PreparedJournal, *, journal_id: str | None = "", digest: str | None = None
 ) -> JournalRecord:
     """Return the record of a journal that was sent and taken; `journal_id` "" is the builders' own."""
     name = str(journal.narration)
@@ -44,7 +44,7 @@ def record(
     )
 
 
-def one_sent() -> tuple[SealedJournal, LiveJournal]:
+def one_sent() -> tuple[PreparedJournal, LiveJournal]:
     """Return a journal that was sent, and what Xero shows of it."""
     sending = sent(transfers(1))
     return sending.sealing.journals[0], sending.live[0]
@@ -52,10 +52,10 @@ def one_sent() -> tuple[SealedJournal, LiveJournal]:
 
 def fate_of(
     journal: LiveJournal, *records: JournalRecord, scope: Scope = DRAFTS, label: str | None = None
-) -> Fate | None:
+) -> WithdrawalAction | None:
     """Return what is to become of a journal; None where it is not the day's."""
     items = planned(DAY.date, label, [journal], records, scope, 2)
-    return items[0].fate if items else None
+    return items[0].action if items else None
 
 
 @given(days_of_lines())
@@ -66,7 +66,7 @@ def test_what_nobody_touched_is_told_from_its_bytes(lines: list[JournalLine]) ->
     assert sending.live
     for sealed, live in zip(sending.sealing.journals, sending.live, strict=True):
         assert digest_of(live, 2, cash_basis=True) == sealed.digest
-        assert fate_of(live, record(sealed)) is Fate.DELETE
+        assert fate_of(live, record(sealed)) is WithdrawalAction.DELETE
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_any_edit_is_seen(changed: object) -> None:
     """A draft of which a person changed anything at all stays, and goes only where that is asked for."""
     sealed, live = one_sent()
     live = changed(live._replace(cash_basis=True))  # type: ignore[operator]
-    assert fate_of(live, record(sealed)) is Fate.EDITED
-    assert fate_of(live, record(sealed), scope=EVERYTHING) is Fate.DELETE
+    assert fate_of(live, record(sealed)) is WithdrawalAction.EDITED
+    assert fate_of(live, record(sealed), scope=EVERYTHING) is WithdrawalAction.DELETE
 
 
 @given(days_of_lines(), st.randoms())
@@ -109,7 +109,7 @@ def test_the_order_of_the_lines_is_no_edit(lines: list[JournalLine], chance: Ran
     for sealed, live in zip(sending.sealing.journals, sending.live, strict=True):
         shuffled = live._replace(lines=chance.sample(live.lines, len(live.lines)))
         (item,) = planned(DAY.date, None, [live], [record(sealed)], DRAFTS, 2)
-        assert fate_of(shuffled, record(sealed)) is Fate.DELETE
+        assert fate_of(shuffled, record(sealed)) is WithdrawalAction.DELETE
         assert item.is_still(shuffled, 2)
 
 
@@ -127,7 +127,7 @@ def test_a_name_of_no_tax_is_no_edit(name: str) -> None:
     """A draft is untouched under whatever name Xero shows that its lines have no tax."""
     sealed, live = one_sent()
     named = edited(live, lambda line: structs.replace(line, tax_type=name), first=2)
-    assert fate_of(named, record(sealed)) is Fate.DELETE
+    assert fate_of(named, record(sealed)) is WithdrawalAction.DELETE
 
 
 @pytest.mark.parametrize("digits", ["5.5", "5.50", "5.500", "55E-1"])
@@ -137,7 +137,7 @@ def test_how_an_amount_is_written_is_no_edit(digits: str) -> None:
     exact = live.lines[0].amount
     written = Decimal(digits) - Decimal("5.5") + exact
     same = edited(live, lambda line: LiveLine(written, line.account_code, line.description))
-    assert fate_of(same, record(sealed)) is Fate.DELETE
+    assert fate_of(same, record(sealed)) is WithdrawalAction.DELETE
 
 
 @pytest.mark.parametrize("known", ["nothing", "no digest"])
@@ -145,24 +145,24 @@ def test_without_a_record_of_what_was_sent_nothing_goes(known: str) -> None:
     """A journal that the record does not know, or of which it has no digest, stays unless asked for."""
     sealed, live = one_sent()
     records = [] if known == "nothing" else [record(sealed, digest="")]
-    assert fate_of(live, *records) is Fate.UNKNOWN
-    assert fate_of(live, *records, scope=Scope(include_edited=True)) is Fate.DELETE
+    assert fate_of(live, *records) is WithdrawalAction.UNKNOWN
+    assert fate_of(live, *records, scope=Scope(include_edited=True)) is WithdrawalAction.DELETE
 
 
 @pytest.mark.parametrize(
     ("status", "scope", "expected"),
     [
-        ("DRAFT", Scope(), Fate.DELETE),
-        ("POSTED", Scope(), Fate.POSTED),
-        ("POSTED", Scope(include_edited=True), Fate.POSTED),
-        ("POSTED", Scope(include_posted=True), Fate.VOID),
-        ("DELETED", EVERYTHING, Fate.GONE),
-        ("VOIDED", EVERYTHING, Fate.GONE),
-        ("ARCHIVED", EVERYTHING, Fate.OTHER),
-        ("SOMETHING NEW", EVERYTHING, Fate.OTHER),
+        ("DRAFT", Scope(), WithdrawalAction.DELETE),
+        ("POSTED", Scope(), WithdrawalAction.POSTED),
+        ("POSTED", Scope(include_edited=True), WithdrawalAction.POSTED),
+        ("POSTED", Scope(include_posted=True), WithdrawalAction.VOID),
+        ("DELETED", EVERYTHING, WithdrawalAction.DELETED_OR_VOIDED),
+        ("VOIDED", EVERYTHING, WithdrawalAction.DELETED_OR_VOIDED),
+        ("ARCHIVED", EVERYTHING, WithdrawalAction.OTHER),
+        ("SOMETHING NEW", EVERYTHING, WithdrawalAction.OTHER),
     ],
 )
-def test_the_status_decides(status: str, scope: Scope, expected: Fate) -> None:
+def test_the_status_decides(status: str, scope: Scope, expected: WithdrawalAction) -> None:
     """Drafts are deleted, posted journals voided if asked for, archived and strange ones always left."""
     sealed, live = one_sent()
     assert fate_of(live._replace(status=status), record(sealed), scope=scope) is expected
@@ -173,8 +173,8 @@ def test_a_posted_journal_that_was_edited_needs_both() -> None:
     sealed, live = one_sent()
     both = edited(live, lambda line: LiveLine(line.amount, line.account_code, "a note"))
     both = both._replace(status="POSTED")
-    assert fate_of(both, record(sealed), scope=Scope(include_posted=True)) is Fate.EDITED
-    assert fate_of(both, record(sealed), scope=EVERYTHING) is Fate.VOID
+    assert fate_of(both, record(sealed), scope=Scope(include_posted=True)) is WithdrawalAction.EDITED
+    assert fate_of(both, record(sealed), scope=EVERYTHING) is WithdrawalAction.VOID
 
 
 @pytest.mark.parametrize(
@@ -197,27 +197,27 @@ def test_under_a_label_a_journal_without_it_is_anothers() -> None:
     _, live = one_sent()
     assert fate_of(live, scope=EVERYTHING, label="acme") is None
     named = live._replace(narration=f"{live.narration} | acme")
-    assert fate_of(named, scope=EVERYTHING, label="acme") is Fate.DELETE
+    assert fate_of(named, scope=EVERYTHING, label="acme") is WithdrawalAction.DELETE
 
 
 def test_a_renamed_journal_is_found_by_its_id() -> None:
     """A journal whose name a person changed is found by the record, and is an edited one."""
     sealed, live = one_sent()
     (item,) = planned(DAY.date, None, [live._replace(narration="November")], [record(sealed)], Scope(), 2)
-    assert item.fate is Fate.EDITED
+    assert item.action is WithdrawalAction.EDITED
     assert (item.booking_date, item.number) == (DAY.date, 1)
 
 
 def test_a_copy_is_not_what_was_sent() -> None:
     """A copy of a journal, of the same name and lines, stays: it is a person's, not ours."""
     sealed, live = one_sent()
-    assert fate_of(live._replace(journal_id="a copy"), record(sealed)) is Fate.UNKNOWN
+    assert fate_of(live._replace(journal_id="a copy"), record(sealed)) is WithdrawalAction.UNKNOWN
 
 
 def test_a_journal_whose_answer_was_lost_is_known_by_its_name() -> None:
     """A record without an id, since no answer came, says by its name what was sent."""
     sealed, live = one_sent()
-    assert fate_of(live, record(sealed, journal_id=None)) is Fate.DELETE
+    assert fate_of(live, record(sealed, journal_id=None)) is WithdrawalAction.DELETE
 
 
 def test_what_changed_since_the_plan_is_not_the_same() -> None:

@@ -10,7 +10,7 @@ from blocks.errors import DaybookError, NotAllowed, ResumeLater, StoreError, Una
 from blocks.infor_ln.answers import NoToken
 from flows.payments.errors import LNSaysNothing, LNStops, NoTokenNow
 from flows.payments.report.failures import failure_of, stopped_sentence, unanswered
-from flows.payments.verdict import judge
+from flows.payments.verdict import interpret
 
 AT = dt.datetime(2026, 11, 22, 0, 5, tzinfo=dt.UTC)
 AGAIN = "The next scheduled run tries again by itself."
@@ -48,8 +48,8 @@ def test_the_advice_fits_the_cause(error: DaybookError, remedy: str) -> None:
 
 def test_a_token_service_out_of_order_stops_the_run_in_passing() -> None:
     """That no token is to be had stops the run, as something that passes; refused credentials do not."""
-    assert judge(NoToken("Down.", status=503)).passing
-    assert not judge(NotAllowed("No.")).passing
+    assert interpret(NoToken("Down.", status=503)).passing
+    assert not interpret(NotAllowed("No.")).passing
 
 
 def test_the_command_for_what_ln_does_not_answer_is_the_connections() -> None:
