@@ -1,4 +1,4 @@
-"""The errors of Daybook.
+"""The errors of Daybook. Pure.
 
     DaybookError                    one sentence for a person: what is wrong and what to do
     ├── UsageError                  wrong use or configuration; exit code 2

@@ -1,4 +1,4 @@
-"""Which day a run covers, and the instants between which that day lies."""
+"""Which day a run covers, and the instants between which that day lies. Pure."""
 
 from __future__ import annotations
 

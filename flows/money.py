@@ -1,4 +1,4 @@
-"""Money: exact decimals from Mambu, integers in the currency's minor unit after rounding, text to Xero."""
+"""Money: exact decimals from Mambu, integers in the minor unit after rounding, text to Xero. Pure."""
 
 from __future__ import annotations
 

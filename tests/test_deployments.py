@@ -219,7 +219,7 @@ def test_a_run_that_went_silent_is_called_crashed_and_the_watch_told(deployed: D
     wait_until(lambda: not _running(deployed), 3 * _SOON, "the run is Running still")
     ended = deployed.api.get(f"/flow_runs/{mine['id']}").raise_for_status().json()
     assert (ended["state_type"], ended["state_name"]) == ("CRASHED", "Crashed")
-    assert "Nothing was heard of this run" in ended["state"]["message"]
+    assert "This run did not respond" in ended["state"]["message"]
     wait_until(
         lambda: {one["id"] for one in deployed.runs_of("watch/after-trouble")} > before, 60, "no watch came"
     )

@@ -64,7 +64,7 @@ def _pay(env: dict[str, str], sandbox: Sandboxed, folder: Path) -> None:
         done = run(["flows.main", "payments"], env)
         (folder / f"payments-{name}.log").write_text(done.stdout + done.stderr)
         sandbox.http.delete("/control/faults")
-        assert ("Stopped at deliver" in done.stderr) is (name != "good"), done.stderr[-2000:]
+        assert ("Failed while sending to LN" in done.stderr) is (name != "good"), done.stderr[-2000:]
     listed = run(["flows.main", "audit", "--csv", str(folder / "audit.csv"), "--json"], env)
     (folder / "audit.json").write_text(listed.stdout + listed.stderr)
     assert "DocumentType" in listed.stdout
@@ -97,7 +97,7 @@ def test_no_secret_is_in_logs_artifacts_results_or_stores(
             (folder / f"api-{what}.json").write_text(json.dumps(answer.raise_for_status().json()))
     assert "journals-2026-11-18" in (folder / "api-artifacts.json").read_text()
     assert "payments-audit-" in (folder / "api-artifacts.json").read_text()
-    assert "stopped at" in (folder / "api-flow_runs.json").read_text()
+    assert "failed while" in (folder / "api-flow_runs.json").read_text()
 
     found = [
         f"{name} in {path}"

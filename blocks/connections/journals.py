@@ -67,19 +67,19 @@ class JournalConnection(Block):
     )
     first_day: date | None = Field(
         default=None,
-        description="The first day that is this connection's to send; no run looks back beyond it. Without "
-        "it, no run looks back beyond the first day of a nightly run, one that was started without a date.",
+        description="The first day that this connection sends. No run looks back beyond it. Without it, no "
+        "run looks back beyond the day of the first nightly run, which is one started without a date.",
     )
     look_back_days: int = Field(
-        default=3, ge=0, le=31, description="How many earlier days a nightly run sees to before its own."
+        default=3, ge=0, le=31, description="How many earlier days a nightly run completes before its own."
     )
     retries: int = Field(default=4, ge=0, le=20, description="How often a failed call is repeated.")
     patience_minutes: int = Field(
         default=15,
         ge=0,
         le=24 * 60,
-        description="How many minutes a run waits for a system that is out of order, while nothing is under "
-        "way. Without retries it does not wait.",
+        description="How many minutes a run waits for a system that is unavailable, while no request of its "
+        "own is unanswered. Without retries it does not wait.",
     )
     mambu_concurrency: int = Field(
         default=4, ge=1, le=16, description="How many windows of a day are read from Mambu at a time."
@@ -103,8 +103,8 @@ class JournalConnection(Block):
     )
     label: str | None = Field(
         default=None,
-        description="Ends each narration and description; needed where two Mambu tenants share one Xero "
-        "organisation. Up to 40 letters, digits, dots, dashes and underscores.",
+        description="A text at the end of each narration and description. Needed where two Mambu tenants "
+        "share one Xero organisation. Up to 40 letters, digits, dots, dashes and underscores.",
     )
     show_on_cash_basis_reports: bool = Field(
         default=True, description="Whether Xero counts the journals in cash basis reports."

@@ -75,8 +75,8 @@ class PaymentConnection(Block):
     )
     start: AwareDatetime | None = Field(
         default=None,
-        description="From when on changes in Xero are this connection's to send, with its offset from UTC. "
-        "Without it, the first run must be told.",
+        description="The instant, with its UTC offset, from which this connection sends changes in Xero. "
+        "Without it, the first run must be given one.",
     )
     process_until: Literal["now", "yesterday"] = Field(
         default="now",
@@ -123,27 +123,27 @@ class PaymentConnection(Block):
     )
     unknown_payments: OnUnknown = Field(
         default="send",
-        description="What becomes of a payment whose outcome is unknown: sent again with the same id, for LN "
-        "to refuse if it has it, or held for a person.",
+        description="What to do with a payment whose outcome is unknown: send it again with the same id, "
+        "which LN refuses if it has it (send), or leave it for review (hold).",
     )
     unknown_prepayments: OnUnknown = Field(
         default="send", description="The same for a prepayment, in case LN does not check these."
     )
     unknown_allocations: OnUnknown = Field(
-        default="send", description="The same for what is applied of a prepayment."
+        default="send", description="The same for an allocation of a prepayment."
     )
     duplicate_text: str = Field(
         default="Payment already processed",
-        description="What LN says of a document that it has, as agreed with whoever looks after LN. Any "
-        "other text counts as that only where it names the document's Xero id.",
+        description="LN's message for a document that it already has, as agreed with the LN team. Any other "
+        "message counts as that only where it names the document's Xero id.",
     )
     retries: int = Field(default=4, ge=0, le=20, description="How often a call that did nothing is repeated.")
     patience_minutes: int = Field(
         default=15,
         ge=0,
         le=24 * 60,
-        description="How many minutes a run waits for a system that is out of order, while nothing is under "
-        "way. Without retries it does not wait.",
+        description="How many minutes a run waits for a system that is unavailable, while no request of its "
+        "own is unanswered. Without retries it does not wait.",
     )
     xero_concurrency: int = Field(
         default=2, ge=1, le=5, description="How many calls go to Xero at a time; Xero allows five."

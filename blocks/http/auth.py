@@ -1,17 +1,62 @@
-"""What token services answer: how long a token lives, and their word alone for a refusal."""
+"""Every way to log in: an API key, a user name and password, and an OAuth access token."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
+import httpx
 import msgspec
+from pydantic import SecretStr
 
-from blocks.http.models import NOT_THE_JSON, Answer
+from blocks.clock import Clock
+from blocks.errors import CallFailed, Unavailable
+from blocks.http.client import Transport
+from blocks.http.models import NOT_THE_JSON, Answer, ApiProfile, Call
 
-# With one of these a token service refuses the credentials; with any other status it has another trouble.
-REFUSED = frozenset({400, 401, 403})
+
+class _Lasting:
+    """A login that does not change: where it is refused, it stays refused."""
+
+    __slots__ = ()
+
+    def renewable(self, answer: Answer, used: Mapping[str, str]) -> bool:  # noqa: ARG002 - nothing to renew
+        """Return False."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey(_Lasting):
+    """A key that goes into a header of its own."""
+
+    header: str
+    key: SecretStr
+
+    async def headers(self) -> Mapping[str, str]:
+        """Return the header with the key."""
+        return {self.header: self.key.get_secret_value()}
+
+
+@dataclass(frozen=True, slots=True)
+class BasicLogin(_Lasting):
+    """A user name and password, or an app's client id and secret."""
+
+    user: str
+    password: SecretStr
+
+    async def headers(self) -> Mapping[str, str]:
+        """Return the header of HTTP's Basic authentication."""
+        basic = httpx.BasicAuth(self.user, self.password.get_secret_value())
+        request = next(basic.auth_flow(httpx.Request("GET", "http://localhost")))
+        return {"Authorization": request.headers["Authorization"]}
+
+
+# With one of these statuses a token service refuses the credentials; any other status has another cause.
+_REFUSED = frozenset({400, 401, 403})
 # RFC 6749, 4.1.2.1 and 5.2; RFC 6750, 3.1; RFC 8707, 2.
-_WORDS = frozenset(
+_CODES = frozenset(
     [
         "access_denied",
         "insufficient_scope",
@@ -34,28 +79,28 @@ class _OAuthError(msgspec.Struct):
     error: str = ""
 
 
-def oauth_word(answer: Answer) -> tuple[str, ...]:
-    """Return OAuth's word for a refusal, such as invalid_grant; what the service adds is not told."""
+def _oauth_code(answer: Answer) -> tuple[str, ...]:
+    """Return OAuth's code for a refusal, such as invalid_grant; nothing else that the service says."""
     try:
         found = msgspec.json.decode(answer.body, type=_OAuthError).error
     except NOT_THE_JSON:
         return ()
-    return (found,) if found in _WORDS else ()
+    return (found,) if found in _CODES else ()
 
 
-# A token is a few kilobytes at most, and there in a moment; other calls wait for it.
-LARGEST_TOKEN_ANSWER = 1024 * 1024
-TOKEN_SECONDS = 60.0
+# A token has a few kilobytes at most and comes in a moment; other calls wait for it.
+_LARGEST_ANSWER_BYTES = 1024 * 1024
+_TOTAL_SECONDS = 60.0
 # A short life costs a call, a long one a refusal.
-UNSAID = timedelta(minutes=5)
+_UNSTATED_LIFE = timedelta(minutes=5)
 _LONGEST_SECONDS = 24 * 3600.0
 
 
 def renew_at(now: datetime, expires_in: bytes, early: timedelta) -> datetime:
     """Return when to renew a token that was fetched now: `early` before its end, or after half its life.
 
-    `expires_in` is its life in seconds as JSON, a number or a text. What is no number above zero counts
-    as UNSAID, for no guide says how long such a token lives; more than a day counts as a day.
+    `expires_in` is its life in seconds as JSON, a number or a text. Anything but a number above zero
+    counts as five minutes, for no guide says how long such a token lives; more than a day counts as a day.
     """
     life = _life(expires_in)
     return now + max(life - early, life / 2)
@@ -66,6 +111,104 @@ def _life(expires_in: bytes) -> timedelta:
         # The first digits tell all there is to know of a number of thousands.
         seconds = float(bytes(expires_in).strip(b'"')[:40])
     except ValueError:
-        return UNSAID
+        return _UNSTATED_LIFE
     # Not a number is not above zero either.
-    return timedelta(seconds=min(seconds, _LONGEST_SECONDS)) if seconds > 0 else UNSAID
+    return timedelta(seconds=min(seconds, _LONGEST_SECONDS)) if seconds > 0 else _UNSTATED_LIFE
+
+
+def token_profile(system: str, hint: str) -> ApiProfile:
+    """Return the profile of a token service; `hint` says what to check where it refuses the credentials."""
+    return ApiProfile(
+        system,
+        _oauth_code,
+        lambda answer: hint if answer.status in _REFUSED else "",
+        total_seconds=_TOTAL_SECONDS,
+        largest_answer=_LARGEST_ANSWER_BYTES,
+    )
+
+
+class _TokenAnswer(msgspec.Struct, frozen=True):
+    access_token: str
+    expires_in: msgspec.Raw = msgspec.Raw(b"null")
+    scope: str = ""
+
+    def __repr__(self) -> str:
+        return "_TokenAnswer(…)"
+
+
+class OAuthToken:
+    """An OAuth access token: fetched once, shared, renewed early and by one call at a time, dropped on a 401.
+
+    `transport` leads to the token service, `form` is what a token is asked for with. A system's own token
+    class says which refusals a new token may turn around (`expired`) and how a failure is told (`failure`).
+    """
+
+    # A token is renewed this long before it expires, so that none expires on its way.
+    renew_early = timedelta(minutes=2)
+
+    def __init__(self, transport: Transport, url: str, form: Mapping[str, SecretStr], clock: Clock) -> None:
+        self.transport = transport
+        self.clock = clock
+        self._url = url
+        self._form = dict(form)
+        self._current: _TokenAnswer | None = None
+        self._renew_at = datetime.min.replace(tzinfo=UTC)
+        self._fetching = asyncio.Lock()
+
+    async def headers(self) -> Mapping[str, str]:
+        """Return the headers that authorise a call now."""
+        return {"Authorization": f"Bearer {(await self._token()).access_token}"}
+
+    async def granted(self) -> frozenset[str]:
+        """Return the scopes that the token was granted, as whole words; empty where that was not stated."""
+        return frozenset((await self._token()).scope.split())
+
+    def renewable(self, answer: Answer, used: Mapping[str, str]) -> bool:
+        """Drop the token that was used, and return whether a new one may turn this refusal around."""
+        if self._current and used["Authorization"] == f"Bearer {self._current.access_token}":
+            self.forget()
+        return self.expired(answer)
+
+    def forget(self) -> None:
+        """Have the next call fetch a new token."""
+        self._current = None
+
+    def expired(self, answer: Answer) -> bool:  # noqa: ARG002 - subclasses look at it
+        """Return whether a 401 may mean that the token has expired."""
+        return True
+
+    def failure(self, error: CallFailed) -> CallFailed:
+        """Return the error to raise where no token was given."""
+        return error
+
+    async def _token(self) -> _TokenAnswer:
+        async with self._fetching:
+            if self._current is None or self.clock.now() >= self._renew_at:
+                self._current = await self._fetch()
+                self._renew_at = renew_at(self.clock.now(), self._current.expires_in, self.renew_early)
+            return self._current
+
+    async def _fetch(self) -> _TokenAnswer:
+        form = httpx.QueryParams({name: value.get_secret_value() for name, value in self._form.items()})
+        call = Call(
+            "POST",
+            self._url,
+            headers={"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
+            content=str(form).encode(),
+        )
+        try:
+            return await self.transport.call(call, self._read)
+        except CallFailed as error:
+            raise self.failure(error) from None
+
+    def _read(self, answer: Answer) -> _TokenAnswer:
+        try:
+            found = msgspec.json.decode(answer.body, type=_TokenAnswer)
+            if found.access_token.isascii() and found.access_token.isprintable() and found.access_token:
+                return found
+            problem = "the token has characters that no header can carry"
+        except NOT_THE_JSON as error:
+            problem = str(error)
+        raise Unavailable(
+            f"{self.transport.system}: the answer cannot be read ({problem}).", status=answer.status
+        )

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from types import TracebackType
 from typing import Self, TypeVar
 
 import httpx
@@ -83,9 +82,11 @@ class Transport:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
         await self._client.aclose()
 
     async def call(self, call: Call, read: Callable[[Answer], T]) -> T:
@@ -185,6 +186,29 @@ class Transport:
             if self._pacer:
                 self._pacer.learn(answer.headers)
             return answer, used
+
+
+class ApiClient:
+    """The client of one system's API. Use as an async context manager, from one event loop.
+
+    `transport` carries its calls, `others` those that they need, such as the calls for a token.
+    """
+
+    def __init__(self, transport: Transport, *others: Transport) -> None:
+        self.transport = transport
+        self._transports = (transport, *others)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        for transport in self._transports:
+            await transport.aclose()
+
+    @property
+    def calls(self) -> int:
+        """Return how many requests were sent, those for tokens included."""
+        return sum(transport.calls for transport in self._transports)
 
 
 def new_http_client(

@@ -1,4 +1,4 @@
-"""JSON that readers may take in two ways: keys that an object has twice, and texts that are no text.
+"""JSON that readers may take in two ways: keys that an object has twice, and texts that are no text. Pure.
 
 A key may stand in an object twice, and a quick reader silently takes the last; a text may hold half a
 character, and a strict reader then refuses the whole document. Here the one is noticed from the bytes alone,

@@ -1,4 +1,4 @@
-"""What the ION API gateway and LN answer, in the several shapes in which they do.
+"""What the ION API gateway and LN answer, in the several shapes in which they do. Pure.
 
 LN's error body is documented as Code, Message, Details and InnerError, and seen as an `error` object or
 list around them, in any letter case; SOAP services answer with a Fault; what stands on the way answers

@@ -13,12 +13,12 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator, model_valida
 
 from blocks.clock import Clock, SystemClock
 from blocks.errors import UsageError
+from blocks.http.auth import BasicLogin
 from blocks.http.client import Transport
 from blocks.http.models import NOT_THE_JSON
 from blocks.http.retry import Patience
 from blocks.http.urls import LOGO_URL, checked_base_url, documentation_url
-from blocks.infor_ln.client import PROFILE, InforLNClient
-from blocks.infor_ln.token import JSON, TOKEN_PROFILE, ClientLogin, IonToken
+from blocks.infor_ln.client import PROFILE, TOKEN_PROFILE, InforLNClient, IonToken
 
 # Key of an .ionapi file: the block's field. The file's other keys (cn, dt, oa, or, ev, v) are of no use here.
 IONAPI_KEYS = {
@@ -139,7 +139,7 @@ class InforLNCredentials(CredentialsBlock):
         asking = Transport(
             self.authorisation_url,
             TOKEN_PROFILE,
-            ClientLogin(self.client_id, self.client_secret),
+            BasicLogin(self.client_id, self.client_secret),
             attempts=attempts,
             clock=time,
             http=http,
@@ -158,8 +158,8 @@ class InforLNCredentials(CredentialsBlock):
             patience=patience,
         )
         headers = {
-            "Accept": JSON,
-            "Content-Type": JSON,
+            "Accept": "application/json",
+            "Content-Type": "application/json",
             "Content-Language": self.language,
             "X-Infor-LnCompany": str(self.company),
         }

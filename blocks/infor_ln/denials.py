@@ -1,4 +1,4 @@
-"""Whether the body of a success says that it was none.
+"""Whether the body of a success says that it was none. Pure.
 
 LN's service for payments is the customer's own, and nobody has published what its answers look like. Under
 a 2xx many services say "no" in words of their own: `{"success": false}`, a list of errors, a status of

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import date, datetime, timedelta
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from blocks.dates import utc_text
 from blocks.errors import CallFailed, NotAllowed, Rejected, UnusableAnswer
-from blocks.http.client import Transport
+from blocks.http.client import ApiClient
 from blocks.http.models import Answer, ApiProfile, Call
 from blocks.mambu.answers import (
     read_organisation,
@@ -37,21 +37,8 @@ KEY_LIFE = timedelta(hours=5, minutes=50)
 ACCEPT = "application/vnd.mambu.v2+json"
 
 
-class MambuClient:
-    """Calls to one Mambu tenant. Use as an async context manager.
-
-    Every method raises blocks.errors.CallFailed.
-    """
-
-    def __init__(self, transport: Transport) -> None:
-        self.transport = transport
-
-    async def __aenter__(self) -> Self:
-        await self.transport.__aenter__()
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.transport.__aexit__(None, None, None)
+class MambuClient(ApiClient):
+    """Calls to one Mambu tenant. Every method raises blocks.errors.CallFailed."""
 
     async def organisation(self) -> Organisation | None:
         """Return the tenant's time zone and currency, or None where the user may not read them.

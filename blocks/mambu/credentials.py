@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Self
 
 import httpx
@@ -11,36 +10,11 @@ from prefect.blocks.abstract import CredentialsBlock
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from blocks.clock import Clock
+from blocks.http.auth import ApiKey, BasicLogin
 from blocks.http.client import Transport
-from blocks.http.models import Answer
 from blocks.http.retry import Patience
 from blocks.http.urls import LOGO_URL, checked_base_url, documentation_url
 from blocks.mambu.client import PROFILE, MambuClient
-
-
-@dataclass(frozen=True, slots=True)
-class _ApiKey:
-    key: SecretStr
-
-    async def headers(self) -> Mapping[str, str]:
-        return {"apiKey": self.key.get_secret_value()}
-
-    def renewable(self, answer: Answer, used: Mapping[str, str]) -> bool:  # noqa: ARG002 - a key is not renewed
-        return False
-
-
-@dataclass(frozen=True, slots=True)
-class _Login:
-    user: str
-    password: SecretStr
-
-    async def headers(self) -> Mapping[str, str]:
-        basic = httpx.BasicAuth(self.user, self.password.get_secret_value())
-        request = next(basic.auth_flow(httpx.Request("GET", "http://localhost")))
-        return {"Authorization": request.headers["Authorization"]}
-
-    def renewable(self, answer: Answer, used: Mapping[str, str]) -> bool:  # noqa: ARG002 - a password is not renewed
-        return False
 
 
 class MambuCredentials(CredentialsBlock):
@@ -95,9 +69,9 @@ class MambuCredentials(CredentialsBlock):
     ) -> MambuClient:
         """Return a client for this tenant that sends a call at most `attempts` times."""
         authorisation = (
-            _ApiKey(self.api_key)
+            ApiKey("apiKey", self.api_key)
             if self.api_key
-            else _Login(self.username or "", self.password or SecretStr(""))
+            else BasicLogin(self.username or "", self.password or SecretStr(""))
         )
         return MambuClient(
             Transport(

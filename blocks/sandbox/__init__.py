@@ -1,1 +1,1 @@
-"""Stand-ins for Mambu and Xero on loopback: strict, stateful on disk, and seeded."""
+"""Stand-ins for Mambu, Xero and Infor LN on loopback: strict, stateful on disk, and seeded."""

@@ -11,8 +11,8 @@ from pathlib import Path
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m blocks.sandbox",
-        description="Stand-ins for Mambu and Xero on this machine. The first line printed is a JSON object "
-        "with the address and the environment variables that lead a client there.",
+        description="Stand-ins for Mambu, Xero and Infor LN on this machine. The first line printed is a "
+        "JSON object with the addresses and the environment variables that a client needs.",
     )
     parser.add_argument("--port", type=_port, default=0, help="port on 127.0.0.1 (default: any free one)")
     parser.add_argument(
@@ -26,7 +26,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--limits", action="store_true", help="enforce Xero's call limits")
     parser.add_argument(
-        "--seed", type=int, default=2026, help="what the days are drawn from (default: %(default)s)"
+        "--seed", type=int, default=2026, help="number that decides what is seeded (default: %(default)s)"
     )
     parser.add_argument("--stop-with-parent", action="store_true", help="end when standard input ends")
     return parser.parse_args()
@@ -35,7 +35,7 @@ def _arguments() -> argparse.Namespace:
 def _port(text: str) -> int:
     port = int(text)
     if not 0 <= port <= 65_535:
-        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+        raise argparse.ArgumentTypeError("a port must be a number from 0 to 65535")
     return port
 
 

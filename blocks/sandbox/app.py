@@ -17,12 +17,11 @@ import sys
 from contextlib import closing
 from email.utils import format_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from blocks.sandbox.asgi import TEXT, Answer, ASGIApp, Message, Receive, Scope, Send, send_answer
 from blocks.sandbox.clock import SandboxClock
 from blocks.sandbox.control import Control
 from blocks.sandbox.faults.layer import Faults
-from blocks.sandbox.faults.presets import TEXT_TYPE
 from blocks.sandbox.infor_ln import app as ln
 from blocks.sandbox.mambu import app as mambu
 from blocks.sandbox.pages.app import Pages
@@ -31,19 +30,23 @@ from blocks.sandbox.serving import Stop, http_server, listening, locked
 from blocks.sandbox.world import chart
 from blocks.sandbox.xero import app as xero
 
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-
 __all__ = ["Sandbox", "SandboxError", "SandboxProcess", "SandboxSettings", "announcement", "build", "serve"]
 
 _LOOPBACK = frozenset({b"127.0.0.1", b"localhost", b"[::1]"})
-_NOT_LOOPBACK = "This sandbox answers only requests addressed to 127.0.0.1 or localhost.\n"
-_FOREIGN_PAGE = "This sandbox takes no requests from pages of other sites.\n"
-_TOO_LARGE = "This sandbox takes no body larger than 64 MiB.\n"
 LARGEST_BODY = 64 << 20
 _LENGTH_DIGITS = 20
-_NOTHING_HERE = "Nothing here. The sandbox's paths are listed at /control, its pages start at /.\n"
+
+
+def _plain(status: int, text: str) -> Answer:
+    return Answer(status, text.encode(), TEXT)
+
+
+_NOT_LOOPBACK = _plain(403, "This sandbox answers only requests addressed to 127.0.0.1 or localhost.\n")
+_FOREIGN_PAGE = _plain(403, "This sandbox refuses requests from pages of other sites.\n")
+_TOO_LARGE = _plain(413, "This sandbox accepts no body larger than 64 MiB.\n")
+_NOTHING_HERE = _plain(
+    404, "Nothing is served here. /control lists the sandbox's paths, and its pages start at /.\n"
+)
 
 
 class Sandbox:
@@ -88,12 +91,12 @@ class Sandbox:
         send = self._dated(send)
         refusal = _refusal(scope["headers"])
         if refusal is not None:
-            await _say(send, *refusal)
+            await send_answer(send, refusal)
             return
         try:
             await self._passed_on(scope, _bounded(receive), send)
         except _TooLarge:
-            await _say(send, 413, _TOO_LARGE)
+            await send_answer(send, _TOO_LARGE)
 
     async def _passed_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -106,7 +109,7 @@ class Sandbox:
         elif ln.is_gateway(path):
             await self._gateway(scope, receive, send)  # another tenant: the gateway says so itself
         else:
-            await _say(send, 404, _NOTHING_HERE)
+            await send_answer(send, _NOTHING_HERE)
 
     def _dated(self, send: Send) -> Send:
         """Let each answer state when it was made, by the sandbox's own clock."""
@@ -157,8 +160,8 @@ def _bounded(receive: Receive) -> Receive:
     return bounded
 
 
-def _refusal(headers: list[tuple[bytes, bytes]]) -> tuple[int, str] | None:
-    """Say with which status and why a request may not come in, or None.
+def _refusal(headers: list[tuple[bytes, bytes]]) -> Answer | None:
+    """Return the answer to a request that may not come in, or None.
 
     The pages have buttons and the control path has switches. A page of another site must not reach
     them through the browser of whoever runs the sandbox: neither under a name of its own that points
@@ -174,25 +177,18 @@ def _refusal(headers: list[tuple[bytes, bytes]]) -> tuple[int, str] | None:
         elif name == b"content-length":
             length = value
     if _without_port(host) not in _LOOPBACK:
-        return 403, _NOT_LOOPBACK
+        return _NOT_LOOPBACK
     if origin and origin.lower() != b"http://" + host.lower():
-        return 403, _FOREIGN_PAGE
+        return _FOREIGN_PAGE
     # Before any of it is read; a length of more digits than that is no number anybody needs to know.
     if len(length) > _LENGTH_DIGITS or (length.isdigit() and int(length) > LARGEST_BODY):
-        return 413, _TOO_LARGE
+        return _TOO_LARGE
     return None
 
 
 def _without_port(host: bytes) -> bytes:
     name, colon, port = host.rpartition(b":")
     return (name if colon and port.isdigit() else host).lower()
-
-
-async def _say(send: Send, status: int, text: str) -> None:
-    body = text.encode()
-    headers = [(b"content-type", TEXT_TYPE.encode()), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 def announcement(url: str, directory: Path, payments_start: str) -> dict[str, object]:
@@ -256,10 +252,10 @@ def serve(settings: SandboxSettings, *, stop_with_parent: bool = False) -> None:
         except sqlite3.DatabaseError as error:
             raise SandboxError(
                 f"The state in {settings.directory} cannot be read ({error}). "
-                "Remove that directory to begin afresh, or give another one with --dir."
+                "Remove that directory to begin afresh, or choose another one with --dir."
             ) from None
         except ValueError as error:
-            raise SandboxError(f"The sandbox cannot be set up so: {error}.", 2) from error
+            raise SandboxError(f"The sandbox cannot start with these settings: {error}.", 2) from error
         with closing(sandbox):
             server = http_server(sandbox)
             stop.attach(server)

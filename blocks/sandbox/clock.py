@@ -1,10 +1,35 @@
-"""The sandbox's clock: real time, shifted or frozen by hand."""
+"""The sandbox's clock: real time, shifted or frozen by hand; and instants as milliseconds."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, Protocol
 
 from blocks.dates import FIRST, LAST, askable
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class TellsTime(Protocol):
+    """A clock as the stand-ins see it."""
+
+    def now(self) -> datetime:
+        """Return the present instant, aware, in UTC."""
+
+
+def ms_of(at: datetime) -> int:
+    """Return an instant as whole milliseconds since 1970."""
+    return (at - _EPOCH) // timedelta(milliseconds=1)
+
+
+def at_ms(ms: int) -> datetime:
+    """Return the instant of a number of milliseconds."""
+    return _EPOCH + timedelta(milliseconds=ms)
+
+
+def day_ms(day: date) -> int:
+    """Return the milliseconds of a document date: midnight in UTC."""
+    return (day.toordinal() - _EPOCH.toordinal()) * 86_400_000
 
 
 class SandboxClock:
@@ -39,7 +64,7 @@ class SandboxClock:
             step = timedelta(seconds=seconds)
             _require_showable(self.now() + step)
         except OverflowError:
-            raise ValueError(f"the clock cannot move by {seconds} seconds") from None
+            raise ValueError(f"the clock cannot be moved by {seconds} seconds") from None
         if self._frozen is not None:
             self._frozen += step
         else:
@@ -57,7 +82,7 @@ class SandboxClock:
                 self._frozen = None
             return
         if at.tzinfo is None:
-            raise ValueError("the clock freezes only at an instant with a zone, such as 2026-03-05T02:00:00Z")
+            raise ValueError("freeze needs an instant with a time zone, such as 2026-03-05T02:00:00Z")
         _require_showable(at)
         self._frozen = at.astimezone(UTC)
 
@@ -68,4 +93,4 @@ class SandboxClock:
 
 def _require_showable(at: datetime) -> None:
     if not askable(at):
-        raise ValueError(f"the clock shows what lies between {FIRST} and {LAST}")
+        raise ValueError(f"the clock must stay between {FIRST} and {LAST}")

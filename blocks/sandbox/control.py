@@ -6,28 +6,26 @@ import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from blocks.sandbox.asgi import Answer, Application, Request
 from blocks.sandbox.clock import SandboxClock
-from blocks.sandbox.faults.layer import Faults, read_body
+from blocks.sandbox.faults.layer import Faults
 from blocks.sandbox.faults.rules import KINDS
-
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
 
 _HELP = {
     "GET /control": "this list, and the kinds of faults",
     "GET /control/clock": "the sandbox's clock",
     "POST /control/clock": "{'advance_seconds': number} or {'freeze': an ISO instant, or null to let it run}",
-    "DELETE /control/clock": "real time again, whatever was done to the clock",
-    "GET /control/faults": "the rules in force, with how often they matched and struck",
-    "POST /control/faults": "one rule or a list of them, added behind those in force",
-    "DELETE /control/faults": "forget all rules",
+    "DELETE /control/clock": "return to real time",
+    "GET /control/faults": "the rules in force, with how often each matched and was applied",
+    "POST /control/faults": "one rule or a list of rules, added after those in force",
+    "DELETE /control/faults": "remove all rules",
     "GET /control/requests": "the requests the stand-ins received, oldest first",
     "DELETE /control/requests": "empty that list",
-    "POST /control/mambu/<verb>": "a switch of the Mambu stand-in, or a person acting in Mambu",
-    "POST /control/xero/<verb>": "a switch of the Xero stand-in, or a person acting in Xero",
-    "POST /control/ln/<verb>": "a switch of the Infor LN stand-in, or a look at its books",
+    "POST /control/mambu/<verb>": "change a switch of the Mambu stand-in, or act as a person in Mambu",
+    "POST /control/xero/<verb>": "change a switch of the Xero stand-in, or act as a person in Xero",
+    "POST /control/ln/<verb>": "change a switch of the Infor LN stand-in, or read its books",
 }
 
 
@@ -38,7 +36,7 @@ class Controllable(Protocol):
         """Do what `verb` says and return something JSON can hold; ValueError for nonsense."""
 
 
-class Control:
+class Control(Application):
     """The ASGI application of /control/...; JSON in, JSON out, `{"error": ...}` with 400, 404 or 405."""
 
     def __init__(self, clock: SandboxClock, faults: Faults, standins: dict[str, Controllable]) -> None:
@@ -63,19 +61,13 @@ class Control:
             },
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, request: Request) -> Answer:
         """Answer one request."""
-        content = await read_body(receive)
-        if content is None:
-            return
         try:
-            status, answer = await self._handle(scope["method"], scope["path"], content)
+            status, answer = await self._handle(request.method, request.path, request.body)
         except ValueError as error:
             status, answer = 400, {"error": str(error)}
-        body = json.dumps(answer, default=_plain).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        return Answer(status, json.dumps(answer, default=_plain).encode(), "application/json")
 
     async def _handle(self, method: str, path: str, content: bytes) -> tuple[int, object]:
         name = path.removeprefix("/control").strip("/")
@@ -89,7 +81,7 @@ class Control:
         else:
             return 404, {"error": f"no control path {path}", "paths": _HELP}
         if method not in methods:
-            return 405, {"error": f"{path} answers {', '.join(methods)}, not {method}"}
+            return 405, {"error": f"{path} accepts {', '.join(methods)}, not {method}"}
         # Amounts for a stand-in stay exact; a fault's body goes out again as it came.
         answer = methods[method](_decoded(content, float if name == "faults" else Decimal))
         return 200, await answer if isinstance(answer, Awaitable) else answer
@@ -100,7 +92,7 @@ class Control:
     def _set_clock(self, body: object) -> object:
         match body:
             case {"advance_seconds": bool()}:
-                raise ValueError("advance_seconds: a number of seconds")
+                raise ValueError("advance_seconds must be a number of seconds")
             case {"advance_seconds": int() | Decimal() as seconds, **rest} if not rest:
                 self._clock.advance(float(seconds))
             case {"freeze": None, **rest} if not rest:
@@ -126,7 +118,7 @@ def _decoded(content: bytes, parse_float: type[float | Decimal]) -> object:
     try:
         return json.loads(content, parse_float=parse_float)
     except ValueError as error:
-        raise ValueError(f"the body is no JSON: {error}") from None
+        raise ValueError(f"the body is not JSON: {error}") from None
 
 
 def _plain(value: object) -> str:

@@ -13,11 +13,11 @@ def dumps(value: object) -> str:
     """
     if isinstance(value, Decimal):
         if not value.is_finite():
-            raise ValueError(f"{value} is no JSON number")
+            raise ValueError(f"{value} is not a JSON number")
         return str(value)
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
-            raise ValueError("a JSON object's names are strings")
+            raise ValueError("the names in a JSON object must be strings")
         return "{" + ",".join(f"{dumps(key)}:{dumps(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(dumps, value)) + "]"

@@ -1,4 +1,4 @@
-"""The sandbox as a child process, for whoever needs both systems and has neither."""
+"""The sandbox as a child process, for whoever needs the three systems and has none of them."""
 
 from __future__ import annotations
 

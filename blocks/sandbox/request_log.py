@@ -6,12 +6,9 @@ import hashlib
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from blocks.sandbox.clock import SandboxClock
-
-if TYPE_CHECKING:
-    from starlette.types import Scope
+from blocks.sandbox.asgi import Scope
+from blocks.sandbox.clock import TellsTime
 
 LOG_LIMIT = 100_000
 
@@ -58,7 +55,7 @@ class Logged:
 class RequestLog:
     """The newest LOG_LIMIT requests since it was last emptied, numbered from 1."""
 
-    def __init__(self, clock: SandboxClock) -> None:
+    def __init__(self, clock: TellsTime) -> None:
         self._clock = clock
         self._entries: deque[Logged] = deque(maxlen=LOG_LIMIT)
         self._n = 0

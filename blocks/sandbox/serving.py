@@ -12,16 +12,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from blocks.sandbox.asgi import ASGIApp
 from blocks.sandbox.faults.layer import TRANSPORT
 from blocks.sandbox.process import SandboxError
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
 
 
 class _Protocol(H11Protocol):
@@ -105,7 +102,7 @@ def locked(directory: Path) -> Iterator[None]:
             holder = lock.read(20).strip()
             raise SandboxError(
                 f"Another sandbox{f' (process {holder})' if holder else ''} is using {directory}. "
-                "Stop it, or give this one another directory with --dir."
+                "Stop it, or choose another directory with --dir."
             ) from None
         lock.truncate()
         lock.write(f"{os.getpid()}\n")
@@ -127,6 +124,6 @@ def listening(port: int) -> socket.socket:
         listener.close()
         reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
         raise SandboxError(
-            f"Port {port} on 127.0.0.1 {reason}. Give another one with --port, or 0 for any free one.", 2
+            f"Port {port} on 127.0.0.1 {reason}. Choose another one with --port, or 0 for any free one.", 2
         ) from None
     return listener

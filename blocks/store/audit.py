@@ -1,8 +1,8 @@
 """The audit table of the payments, and the windows that were collected, in the store.
 
-What may become of a row is decided in blocks.store.audit_rows; here it is read, changed and kept. No change is
-answered before it is committed; those that come while another is being committed wait for it, and then
-share a transaction.
+What may become of a row is decided in blocks.store.audit_rows; here it is read, changed and kept. No
+change is answered before it is committed; those that come while another is being committed wait for it, and
+then share a transaction.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
     Column,
     ColumnElement,
-    Date,
     Index,
     Integer,
     Table,
@@ -36,19 +34,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from blocks.errors import DaybookError, LeaseLost, Refusal, UsageError
 from blocks.store import audit_rows as rules
 from blocks.store.audit_rows import AuditRow, Entry, Key, Kind, Result, Status
-from blocks.store.database import (
-    Database,
-    String,
-    Text,
-    instant,
-    instant_of,
-    instant_text,
-    metadata,
-    rows,
-    uncancellable,
-)
+from blocks.store.database import Database, metadata, uncancellable
 from blocks.store.leases import require
 from blocks.store.models import CollectedWindow, Lease
+from blocks.store.rows import Boolean, Date, String, Text, fields_of, instant_text, record_of, row_of, rows
 
 _audit = Table(
     "audit",
@@ -105,10 +94,6 @@ _windows = Table(
     Column("by_xero", Boolean),
     Column("organisation", String(200)),
 )
-_INSTANTS = ("first_seen", "changed_at", "last_try", "sent_at", "discarded_at", "undiscarded_at")
-_ENTRY = tuple(name for name in Entry.__dataclass_fields__ if name != "key")
-_RESULT = tuple(Result.__dataclass_fields__)
-_OWN = tuple(name for name in AuditRow.__dataclass_fields__ if name not in {"entry", "result"})
 # As many as one statement can name.
 _MANY = 500
 
@@ -374,15 +359,8 @@ class Audit:
         if missing:
             some = ", ".join(str(key) for key in sorted(missing)[:5])
             raise Refusal(f"{len(missing)} of the window's items have no audit row ({some}): it stays open.")
-        row = {
-            "connection": window.connection,
-            "until": instant_text(window.until),
-            "since": instant_text(window.since),
-            "run_id": window.run_id,
-            "advanced_at": instant_text(at),
-            "by_xero": window.by_xero,
-            "organisation": window.organisation or None,
-        }
+        row = row_of(window)
+        row |= {"advanced_at": instant_text(at), "organisation": window.organisation or None}
         same = and_(_windows.c.connection == window.connection, _windows.c.until == row["until"])
         async with self._database.begin() as database:
             await database.execute(delete(_windows).where(same))
@@ -481,30 +459,18 @@ async def _selected(database: AsyncConnection, wanted: Any) -> list[AuditRow]:
 
 
 def _values(row: AuditRow) -> dict[str, Any]:
-    entry, result, key = row.entry, row.result, row.key
-    values = {name: getattr(entry, name) for name in _ENTRY}
-    values |= {name: getattr(result, name) for name in _RESULT}
-    values |= {name: getattr(row, name) for name in _OWN}
-    values |= {name: instant_text(values[name]) if values[name] else None for name in _INSTANTS}
-    return {"organisation": key.organisation, "kind": key.kind, "xero_id": key.xero_id, **values}
+    values = {**row_of(row), **row_of(row.entry), **row_of(row.result), **row_of(row.entry.key)}
+    return {name: value for name, value in values.items() if name not in {"entry", "result", "key"}}
 
 
 def _window(row: Mapping[str, Any]) -> CollectedWindow:
-    since, until = instant(row["since"]), instant(row["until"])
-    by_xero, organisation = bool(row["by_xero"]), row["organisation"] or ""
-    return CollectedWindow(row["connection"], since, until, row["run_id"], by_xero, organisation)
+    return record_of(CollectedWindow, {**row, "organisation": row["organisation"] or ""})
 
 
 def _read(row: Mapping[str, Any]) -> AuditRow:
     Decimal(row["amount"] or 0)
     Decimal(row["rate"] or 0)
-    values = {**row, **{name: instant_of(row[name]) for name in _INSTANTS}}
-    key = Key(values["organisation"], Kind(values["kind"]), values["xero_id"])
-    result = {**{name: values[name] for name in _RESULT}, "status": Status(values["status"])}
-    found = AuditRow(
-        Entry(key, **{name: values[name] for name in _ENTRY}),
-        Result(**result),
-        **{name: values[name] for name in _OWN},
-    )
+    entry = Entry(record_of(Key, row), **fields_of(Entry, row))
+    found = AuditRow(entry, record_of(Result, row), **fields_of(AuditRow, row))
     _ = found.closed_at_sight_of  # one that cannot be read is damage
     return found

@@ -3,19 +3,19 @@
 One row per document: whatever happens to it overwrites its row.
 
     status        meaning                                            later runs
-    sent          LN took it                                         do not send it again
+    sent          accepted by LN                                     do not send it again
     duplicate     LN already had it                                  do not send it again
     failed        LN refused it, or the tries were used up           send it again
     exception     not sent, or a person must act in LN               look at it again, unless it was sent
     unknown       posted, and no answer said what became of it       send the same message again, or hold it
     discarded     a person closed it, or it went before it was sent  leave it, while it is as it was then
-    unsupported   LN has no counterpart, a person does it by hand    leave it
+    unsupported   LN has no counterpart, a person enters it manually leave it
 
 Three memories outlast the status. `sent_at`: LN has it, so it is never sent again, not even when it
 turned to an exception on being deleted in Xero. `in_doubt`: a sending of it was never answered, so LN may
 have it, and no other message may go out under its id. `closing`: what a person saw who closed it. A closing
 covers that and nothing else: a later change in Xero opens the row again, as an exception that is not sent
-until a person undiscards it, for LN may have what was booked by hand.
+until a person undiscards it, for LN may have what was entered manually.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def parsed_key(text: str) -> tuple[Kind, str]:
     """Return kind and id of a key such as payment:1234. Raises UsageError."""
     kind, colon, xero_id = text.partition(":")
     if not colon or not xero_id or kind not in set(Kind):
-        raise UsageError(f"{text!r} is no key such as payment:1234; the kinds are {', '.join(Kind)}.")
+        raise UsageError(f"{text!r} is not a key such as payment:1234. The kinds are {', '.join(Kind)}.")
     return Kind(kind), xero_id
 
 
@@ -173,7 +173,7 @@ class Result:
     posted: bool = True
 
 
-_NO_ANSWER = Result(Status.UNKNOWN, "It is being posted; if this stays, the run died before the answer came.")
+_NO_ANSWER = Result(Status.UNKNOWN, "It is being posted. If this stays, the run crashed before an answer.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +302,7 @@ def posting(held: AuditRow | None, entry: Entry, message: str, run_id: str, at: 
         raise MayNotSend(f"{entry.key} is {held.status} and is not sent again.")
     in_doubt = held.in_doubt or held.result.status is Status.UNKNOWN
     if in_doubt and held.message != message:
-        raise MayNotSend(f"{entry.key} may be in LN already, so it is not sent with other content.")
+        raise MayNotSend(f"{entry.key} may be in LN already, so it is not sent with different content.")
     return replace(
         held,
         entry=entry,
@@ -399,7 +399,7 @@ def _require_notable(held: AuditRow | None, entry: Entry, status: Status) -> Non
     }
     if not fits.get(status, False):
         now = held.status if held else "new"
-        raise Overtaken(f"{entry.key} is {now} and cannot become {status} without an answer of LN's.")
+        raise Overtaken(f"{entry.key} is {now} and cannot become {status} without an answer from LN.")
 
 
 def discarded(held: AuditRow, who: str, reason: str, at: datetime) -> AuditRow:
@@ -475,5 +475,5 @@ def _closed_elsewhere(held: AuditRow, other: AuditRow, said: datetime) -> AuditR
     if not changes:
         return replace(closing, closing=None)
     listed = ", ".join(map(str, changes))
-    reason = f"{who} closed it when it was not as it is here ({listed}): by hand in LN, then discard it."
+    reason = f"{who} closed it when it was different ({listed}): correct it manually in LN, then discard it."
     return noted(closing, _with_status(held), Status.EXCEPTION, reason, held.run_id, said)

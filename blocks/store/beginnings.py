@@ -6,26 +6,16 @@ of what was sent since. So it sends nothing before a person has said that it may
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from functools import partial
 
 from sqlalchemy import Column, Integer, Table, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from blocks.store.database import (
-    Database,
-    String,
-    Text,
-    in_turn,
-    instant_of,
-    instant_text,
-    metadata,
-    rows,
-    uncancellable,
-)
+from blocks.store.database import Database, in_turn, metadata, uncancellable
 from blocks.store.models import Beginning
+from blocks.store.rows import String, Text, record_of, row_of, rows
 
 _starts = Table(
     "starts",
@@ -85,12 +75,8 @@ async def _held(database: AsyncConnection, connection: str) -> Beginning:
 
 
 async def _put(database: AsyncConnection, beginning: Beginning) -> None:
-    at = beginning.confirmed_at
-    values = {**asdict(beginning), "confirmed_at": instant_text(at) if at else None}
     await database.execute(delete(_starts).where(_starts.c.connection == beginning.connection))
-    await database.execute(insert(_starts).values(values))
+    await database.execute(insert(_starts).values(row_of(beginning)))
 
 
-def _beginning(row: Mapping[str, Any]) -> Beginning:
-    values = {**row, "confirmed_at": instant_of(row["confirmed_at"])}
-    return Beginning(**values)
+_beginning = partial(record_of, Beginning)

@@ -3,42 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
-from functools import cache, wraps
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
-import sqlalchemy
 from sqlalchemy import (
-    URL,
     Column,
     Connection,
-    Dialect,
     Integer,
-    Label,
     MetaData,
-    Select,
     Table,
-    TypeDecorator,
     insert,
     inspect,
     select,
     text,
-    type_coerce,
     update,
 )
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.schema import CreateTable
-from sqlalchemy.types import NullType
 
-from blocks.errors import DaybookError, Refusal, StoreError, UsageError
+from blocks.errors import DaybookError, StoreError, UsageError
 from blocks.store import sqlite_file
 from blocks.store.database_errors import in_words, is_passing
-from blocks.text import without_strays
+from blocks.store.rows import address_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -60,37 +50,6 @@ _OLDER: Final = frozenset({1, 2, 3, 4})
 
 class NotKept(StoreError):
     """The database surely kept nothing of a transaction, and may take it now: it can be repeated."""
-
-
-class Text(TypeDecorator[str]):
-    """A text as every database holds it, for SQLite takes what PostgreSQL refuses.
-
-    What is no character is replaced, such as a NUL. A text that is longer than its column is refused, with
-    Refusal: what is told apart by its beginning alone is not told apart.
-    """
-
-    impl: Any = sqlalchemy.Text
-    cache_ok = True
-    python_type = str
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Return a text as it is kept."""
-        if value is None:
-            return None
-        longest: int | None = getattr(self.impl_instance, "length", None)
-        if longest and len(value) > longest:
-            raise Refusal(
-                f"«{without_strays(value[:40])}…» has {len(value):,} characters, and the store keeps at most "
-                f"{longest} of such a text."
-            )
-        return without_strays(value)
-
-
-class String(Text):
-    """A text of a stated length; see Text."""
-
-    impl = sqlalchemy.String
-    cache_ok = True
 
 
 def uncancellable(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -146,7 +105,7 @@ class Database:
     @property
     def address(self) -> str:
         """Return where the database is, without its password."""
-        return _address(self._engine.url)
+        return address_of(self._engine.url)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -185,86 +144,6 @@ async def in_turn(connection: AsyncConnection, thing: str) -> None:
         )
 
 
-def instant_text(at: datetime) -> str:
-    """Return an instant as it is kept: SQLite has no type for it, and in UTC texts are in order."""
-    return at.astimezone(UTC).isoformat()
-
-
-def instant(value: str) -> datetime:
-    """Return a kept instant. Raises ValueError."""
-    at = datetime.fromisoformat(value)
-    if at.tzinfo is None:
-        raise ValueError("an instant has its offset")
-    return at
-
-
-def instant_of(value: str | None) -> datetime | None:
-    """Return a kept instant, where there is one. Raises ValueError."""
-    return instant(value) if value else None
-
-
-def _address(url: URL) -> str:
-    return url.set(query={}).render_as_string(hide_password=True)
-
-
-async def rows(
-    connection: AsyncConnection, query: Select[Any], table: Table, make: Callable[[Mapping[str, Any]], T]
-) -> list[T]:
-    """Return what `make` makes of each row of a table that a query selects, its values by column.
-
-    The one way in which rows are read: SQLite keeps whatever it is given, and files are edited and damaged.
-    Raises StoreError naming the table and the key of a row that is not what was written: a value of another
-    type than its column's, or one of which `make` cannot make anything.
-    """
-    columns, keys = _columns(table), [column.name for column in table.primary_key]
-    found: list[T] = []
-    for row in (await connection.execute(query.with_only_columns(*_raw(table)))).mappings():
-        try:
-            found.append(make({name: _value(row[name], kind, null) for name, kind, null in columns}))
-        except (ValueError, TypeError, LookupError, ArithmeticError, zlib.error):
-            key = ", ".join(str(row[name])[:200] for name in keys)
-            raise StoreError(
-                f"The store at {_address(connection.engine.url)} is damaged: the row {key!r} of its table "
-                f"{table.name} cannot be read. Restore the store from a backup, or have that row put right; "
-                "until then nothing is done that rests on it."
-            ) from None
-    return found
-
-
-_AS_IT_IS: Final = NullType()
-
-
-@cache
-def _columns(table: Table) -> tuple[tuple[str, type[Any], bool], ...]:
-    """Return the name of each column, the type of its values, and whether it can be without one."""
-    return tuple((one.name, one.type.python_type, bool(one.nullable)) for one in table.columns)
-
-
-@cache
-def _raw(table: Table) -> tuple[Label[Any], ...]:
-    """Return the columns as the database gives them.
-
-    Otherwise one bad date would end the reading of all, and nobody could say which.
-    """
-    return tuple(type_coerce(column, _AS_IT_IS).label(column.name) for column in table.columns)
-
-
-def _value(value: Any, kind: type[Any], null: bool) -> Any:
-    """Return a value of a column of a type, as the database gives it, in that type. Raises ValueError."""
-    if type(value) is kind:
-        if kind is str:
-            value.isascii() or value.encode()  # what was no UTF-8 has become what cannot be encoded
-        return value
-    if value is None and null:
-        return None
-    # SQLite has neither a type for dates nor one for truth.
-    if kind is date and type(value) is str and str(date.fromisoformat(value)) == value:
-        return date.fromisoformat(value)
-    if kind is bool and type(value) is int and value in {0, 1}:
-        return bool(value)
-    raise ValueError(f"{type(value).__name__} where {kind.__name__} is meant")
-
-
 def _tables(names: set[str]) -> str:
     return f"the table{'s' if len(names) > 1 else ''} {', '.join(sorted(names))}"
 
@@ -281,7 +160,7 @@ def _prepare(connection: Connection, upgrade: bool) -> None:
     schema = connection.get_execution_options().get("schema_translate_map", {}).get(None)
     there = set(inspect(connection).get_table_names(schema))
     ours = {table.name for table in metadata.sorted_tables}
-    where = f"The store at {_address(connection.engine.url)}"
+    where = f"The store at {address_of(connection.engine.url)}"
     if _meta.name not in there:
         if there & ours:
             raise StoreError(

@@ -1,7 +1,7 @@
 """What a database's refusal means, and how people are told of it: by its code, never by its text.
 
 The text of a database error can hold parameters, passwords and addresses. PostgreSQL's codes are those of
-its manual, appendix A; SQLite's are those of https://www.sqlite.org/rescode.html. Pure.
+its manual, appendix A; SQLite's are those of https://www.sqlite.org/rescode.html.
 """
 
 from __future__ import annotations

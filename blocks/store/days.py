@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Boolean, Column, Date, Integer, String, Table, delete, insert, select
+from sqlalchemy import Column, Integer, Table, delete, insert, select
 
-from blocks.store.database import Database, instant_of, instant_text, metadata, rows, uncancellable
+from blocks.store.database import Database, metadata, uncancellable
 from blocks.store.models import DayRecord
+from blocks.store.rows import Boolean, Date, String, record_of, row_of, rows
 
 _days = Table(
     "days",
@@ -39,12 +39,9 @@ class Days:
     @uncancellable
     async def finished(self, record: DayRecord) -> None:
         """Record that a day is finished, in place of what was recorded of it."""
-        row = asdict(record)
-        for name in ("finished_at", "read_at"):
-            row[name] = instant_text(row[name]) if row[name] else None
         async with self._database.begin() as database:
             await database.execute(_delete(record.connection, record.day))
-            await database.execute(insert(_days).values(row))
+            await database.execute(insert(_days).values(row_of(record)))
 
     @uncancellable
     async def reopened(self, connection: str, day: date) -> None:
@@ -77,6 +74,4 @@ def _delete(connection: str, day: date) -> Any:
 
 def _record(row: Mapping[str, Any]) -> DayRecord:
     ZoneInfo(row["zone"])
-    values = {name: row[name] for name in DayRecord.__dataclass_fields__}
-    values |= {name: instant_of(values[name]) for name in ("finished_at", "read_at")}
-    return DayRecord(**{**values, "by_xero": bool(values["by_xero"])})
+    return record_of(DayRecord, row)

@@ -10,27 +10,18 @@ closed            nothing
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Date, Integer, Table, and_, case, delete, insert, select, update
+from sqlalchemy import Column, Integer, Table, and_, case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from blocks.store.database import (
-    Database,
-    String,
-    Text,
-    in_turn,
-    instant,
-    instant_of,
-    instant_text,
-    metadata,
-    rows,
-    uncancellable,
-)
+from blocks.store.database import Database, in_turn, metadata, uncancellable
 from blocks.store.models import Incident, TaskState
+from blocks.store.rows import Boolean, Date, String, Text, record_of, row_of, rows
 
 _incidents = Table(
     "incidents",
@@ -189,11 +180,8 @@ def _after(incident: Incident) -> TaskState:
 
 
 async def _put(database: AsyncConnection, incident: Incident) -> None:
-    row: dict[str, Any] = asdict(incident)
-    row["opened"] = instant_text(incident.opened)
-    row["resolved"] = instant_text(incident.resolved) if incident.resolved else None
     await database.execute(delete(_incidents).where(_incidents.c.incident_id == incident.incident_id))
-    await database.execute(insert(_incidents).values(row))
+    await database.execute(insert(_incidents).values(row_of(incident)))
 
 
 async def _selected(database: AsyncConnection, wanted: Any) -> list[Incident]:
@@ -210,10 +198,4 @@ def _open_on(flow: str, connection: str, day: date | None) -> Any:
     )
 
 
-def _incident(row: Mapping[str, Any]) -> Incident:
-    values = {name: row[name] for name in Incident.__dataclass_fields__}
-    opened = instant(values["opened"])
-    resolved = instant_of(values["resolved"])
-    return Incident(
-        **{**values, "opened": opened, "resolved": resolved, "task_state": TaskState(values["task_state"])}
-    )
+_incident = partial(record_of, Incident)

@@ -1,64 +1,28 @@
-"""The store: runs, journals and the requests that carried them, in SQLite or PostgreSQL."""
+"""The store: journals and the requests that carried them, and beside them the other parts of the record."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Date,
-    Integer,
-    LargeBinary,
-    Table,
-    and_,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import BigInteger, Column, Integer, Table, and_, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from blocks.store.audit import Audit
 from blocks.store.beginnings import Beginnings
-from blocks.store.database import (
-    Database,
-    String,
-    Text,
-    instant,
-    instant_of,
-    instant_text,
-    metadata,
-    rows,
-    uncancellable,
-)
+from blocks.store.database import Database, metadata, uncancellable
 from blocks.store.days import Days
 from blocks.store.incidents import Incidents
 from blocks.store.leases import Leases, require
 from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState, Lease, PackedEntries, StoredRequest
+from blocks.store.rows import Date, LargeBinary, String, Text, instant_text, record_of, row_of, rows
+from blocks.store.runs import Runs
 
-_runs = Table(
-    "runs",
-    metadata,
-    Column("run_id", String(36), primary_key=True),
-    Column("connection", String(200), nullable=False),
-    Column("day", Date, nullable=False),
-    Column("started_at", String(40), nullable=False),
-    Column("ended_at", String(40)),
-    Column("status", String(20), nullable=False),
-    Column("message", Text, nullable=False),
-    # Whether it was the day's own run, started without a date. Null where it was not recorded yet.
-    Column("scheduled", Boolean),
-)
 _journals = Table(
     "journals",
     metadata,
@@ -97,6 +61,7 @@ class Store:
 
     def __init__(self, engine: AsyncEngine, file: Path | None = None) -> None:
         self.database = Database(engine, file)
+        self.runs = Runs(self.database)
         self.leases = Leases(self.database)
         self.days = Days(self.database)
         self.incidents = Incidents(self.database)
@@ -124,49 +89,6 @@ class Store:
             await self.database.prepare(upgrade=True)
         finally:
             await self.database.dispose()
-
-    @uncancellable
-    async def run_started(
-        self, run_id: str, connection: str, day: date, at: datetime, *, scheduled: bool
-    ) -> None:
-        """Record that a run began; `scheduled`: without a date, so that its day followed from its start."""
-        row = {
-            "run_id": run_id,
-            "connection": connection,
-            "day": day,
-            "started_at": instant_text(at),
-            "status": "running",
-            "message": "",
-            "scheduled": scheduled,
-        }
-        async with self.database.begin() as database:
-            await database.execute(delete(_runs).where(_runs.c.run_id == run_id))
-            await database.execute(insert(_runs).values(row))
-
-    async def first_day(self, connection: str) -> date | None:
-        """Return the first day that had a scheduled run by the record; None where none had."""
-        days = await self.run_days(connection)
-        return min((day for day, scheduled in days.items() if scheduled), default=None)
-
-    @uncancellable
-    async def run_days(self, connection: str) -> dict[date, bool]:
-        """Return the days of which the record knows a run, and whether one of these was scheduled."""
-        query = select(_runs).where(_runs.c.connection == connection)
-        found: dict[date, bool] = {}
-        async with self.database.begin() as database:
-            for day, scheduled in await rows(database, query, _runs, _day_and_schedule):
-                found[day] = found.get(day, False) or scheduled
-        return found
-
-    @uncancellable
-    async def run_ended(self, run_id: str, status: str, message: str, at: datetime) -> None:
-        """Record how a run ended."""
-        async with self.database.begin() as database:
-            await database.execute(
-                update(_runs)
-                .where(_runs.c.run_id == run_id)
-                .values(status=status, message=message, ended_at=instant_text(at))
-            )
 
     @uncancellable
     async def journals(self, organisation: str | None, connection: str, day: date) -> list[JournalRecord]:
@@ -231,7 +153,7 @@ class Store:
 
         Raises LeaseLost where `lease` is another run's by now.
         """
-        journals = [{**asdict(record), "changed_at": instant_text(at)} for record in records]
+        journals = [{**row_of(record), "changed_at": instant_text(at)} for record in records]
         bodies = [
             {"request_key": item.request_key, "body": zlib.compress(item.body, 1), "first_sent_at": None}
             for item in requests
@@ -255,7 +177,7 @@ class Store:
             for record in found.values():
                 known = (await database.execute(select(_journals.c.state).where(_is(record)))).first()
                 if known is None:
-                    row = {**asdict(record), "changed_at": instant_text(at)}
+                    row = {**row_of(record), "changed_at": instant_text(at)}
                     await database.execute(insert(_journals).values(row))
 
     @uncancellable
@@ -329,21 +251,8 @@ def _is(record: JournalRecord) -> Any:
 
 def _record(row: Mapping[str, Any]) -> JournalRecord:
     Decimal(row["debits"])
-    values = {name: row[name] for name in JournalRecord.__dataclass_fields__}
-    known = {"state": JournalState(values["state"]), "changed_at": instant_of(values["changed_at"])}
-    return JournalRecord(**{**values, **known})
-
-
-def _day_and_schedule(row: Mapping[str, Any]) -> tuple[date, bool]:
-    day: date = row["day"]
-    scheduled: bool | None = row["scheduled"]
-    began = instant(row["started_at"])
-    if scheduled is None:
-        # Recorded before it was known: the night's own run comes on the date after its day (in UTC as
-        # well, wherever it is); one that came later was for a date that somebody gave.
-        scheduled = began.date() - day <= timedelta(days=1)
-    return day, scheduled
+    return record_of(JournalRecord, row)
 
 
 def _request(row: Mapping[str, Any]) -> StoredRequest:
-    return StoredRequest(row["request_key"], zlib.decompress(row["body"]), instant_of(row["first_sent_at"]))
+    return record_of(StoredRequest, {**row, "body": zlib.decompress(row["body"])})

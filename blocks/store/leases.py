@@ -6,16 +6,17 @@ died. Nothing rests on leases alone: two runs that both believe to hold one stil
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Column, Date, String, Table, and_, delete, insert, select, update
+from sqlalchemy import Column, Table, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blocks.errors import LeaseLost
-from blocks.store.database import Database, in_turn, instant, instant_text, metadata, rows, uncancellable
+from blocks.store.database import Database, in_turn, metadata, uncancellable
 from blocks.store.models import LEASE_LIFE, Lease, LeaseTaken
+from blocks.store.rows import Date, String, instant_text, record_of, row_of, rows
 
 _leases = Table(
     "leases",
@@ -53,7 +54,7 @@ class Leases:
                 if not gone and existing.owner != wanted.owner:
                     raise LeaseTaken(existing)
                 await database.execute(delete(_leases).where(_same(wanted)))
-            await database.execute(insert(_leases).values(_row(wanted)))
+            await database.execute(insert(_leases).values(row_of(wanted)))
             return existing
 
     @uncancellable
@@ -111,13 +112,4 @@ def _same(lease: Lease) -> Any:
     )
 
 
-def _row(lease: Lease) -> dict[str, Any]:
-    row = {name: getattr(lease, name) for name in Lease.__dataclass_fields__}
-    return {**row, "taken_at": instant_text(lease.taken_at), "renewed_at": instant_text(lease.renewed_at)}
-
-
-def _lease(row: Mapping[str, Any]) -> Lease:
-    values = {name: row[name] for name in Lease.__dataclass_fields__}
-    for name in ("taken_at", "renewed_at"):
-        values[name] = instant(values[name])
-    return Lease(**values)
+_lease = partial(record_of, Lease)

@@ -1,4 +1,4 @@
-"""What Xero says in its answers, wherever it says so, and JSON that is less than it should be.
+"""What Xero says in its answers, wherever it says so, and JSON that is less than it should be. Pure.
 
 Xero's reasons are documented as Elements with ValidationErrors, and seen at other depths, beside nulls, as
 plain texts, and in Message and Detail. What surrounds them is an echo of what was sent, or anything at all.
@@ -31,7 +31,7 @@ def reasons(answer: Answer) -> tuple[str, ...]:
     Warnings decline nothing, and are told only where no error is worded.
     """
     if not answer.is_json:
-        # Xero words some refusals as plain text, such as «currently offline for maintenance».
+        # Xero words some refusals as plain text, such as "currently offline for maintenance".
         text = answer.body[:400].decode("utf-8", "replace").strip()
         return (text,) if _PLAIN_TEXT.fullmatch(text) else ()
     try:

@@ -8,13 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import msgspec
+from pydantic import SecretStr
 
+from blocks.clock import Clock
 from blocks.dates import askable, utc_text
-from blocks.errors import NotAllowed, UnknownOutcome, UnusableAnswer
-from blocks.http.client import Transport
+from blocks.errors import CallFailed, NotAllowed, Rejected, UnknownOutcome, UnusableAnswer
+from blocks.http.auth import OAuthToken, token_profile
+from blocks.http.client import ApiClient, Transport
 from blocks.http.models import NOT_THE_JSON, Answer, ApiProfile, Call, date_of
 from blocks.xero.answers import reasons
 from blocks.xero.journals import (
@@ -33,7 +36,6 @@ from blocks.xero.models import (
     xero_instant,
 )
 from blocks.xero.reading import ACCEPT_JSON, reader, tolerant
-from blocks.xero.token import Token
 
 JOURNAL_SCOPES = ("accounting.manualjournals", "accounting.settings.read")
 PAYMENT_SCOPES = (
@@ -68,28 +70,43 @@ class _Accounts(msgspec.Struct, rename="pascal"):
     accounts: list[XeroAccount]
 
 
-class XeroClient:
-    """Calls to one Xero organisation. Use as an async context manager.
+class XeroToken(OAuthToken):
+    """The access token of a custom connection; calls with it name the tenant, where there is one."""
 
-    Every method raises blocks.errors.CallFailed.
-    """
+    def __init__(
+        self, transport: Transport, url: str, scopes: str, tenant_id: str | None, clock: Clock
+    ) -> None:
+        form = {"grant_type": SecretStr("client_credentials"), "scope": SecretStr(scopes)}
+        super().__init__(transport, url, form, clock)
+        self._scopes = scopes
+        self._tenant = {"xero-tenant-id": tenant_id} if tenant_id else {}
 
-    def __init__(self, transport: Transport, token: Token) -> None:
-        self.transport = transport
+    async def headers(self) -> Mapping[str, str]:
+        """Return the headers that authorise a call now."""
+        return {**await super().headers(), **self._tenant}
+
+    def expired(self, answer: Answer) -> bool:
+        """Return whether Xero says that the token has expired; with any other 401 a new one helps nobody."""
+        return any(reason.startswith("TokenExpired") for reason in reasons(answer))
+
+    def failure(self, error: CallFailed) -> CallFailed:
+        """Return the error to raise where no token was given."""
+        if not isinstance(error, Rejected):
+            return error
+        said = ", ".join(error.reasons) or "no reason"
+        return NotAllowed(
+            f"Xero refused a token ({said}). Check the client id and secret in the Xero block, and that "
+            f"the app has each of these scopes: {self._scopes}.",
+            status=error.status,
+        )
+
+
+class XeroClient(ApiClient):
+    """Calls to one Xero organisation. Every method raises blocks.errors.CallFailed."""
+
+    def __init__(self, transport: Transport, token: XeroToken) -> None:
+        super().__init__(transport, token.transport)
         self._token = token
-
-    async def __aenter__(self) -> Self:
-        await self.transport.__aenter__()
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.transport.__aexit__(None, None, None)
-        await self._token.transport.__aexit__(None, None, None)
-
-    @property
-    def calls(self) -> int:
-        """Return how many requests were sent, those for tokens included."""
-        return self.transport.calls + self._token.transport.calls
 
     async def require_scopes(self, needed: tuple[str, ...]) -> None:
         """Raise NotAllowed, naming them all, where the token lacks scopes."""
@@ -253,3 +270,4 @@ def time_stated(answer: Answer) -> datetime | None:
 
 
 PROFILE = ApiProfile("Xero", reasons, _hint, time_stated=time_stated)
+TOKEN_PROFILE = token_profile("Xero's token service", "Check the client id and secret in the Xero block.")

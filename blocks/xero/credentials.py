@@ -10,12 +10,12 @@ from prefect.blocks.abstract import CredentialsBlock
 from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 from blocks.clock import Clock, SystemClock
+from blocks.http.auth import BasicLogin
 from blocks.http.client import Transport
 from blocks.http.rate_limit import Pacer
 from blocks.http.retry import Patience
 from blocks.http.urls import LOGO_URL, checked_base_url, documentation_url, is_loopback
-from blocks.xero.client import JOURNAL_SCOPES, PROFILE, XeroClient
-from blocks.xero.token import TOKEN_PROFILE, ClientLogin, Token
+from blocks.xero.client import JOURNAL_SCOPES, PROFILE, TOKEN_PROFILE, XeroClient, XeroToken
 
 BASE_URL = "https://api.xero.com/api.xro/2.0"
 TOKEN_URL = "https://identity.xero.com/connect/token"  # noqa: S105 - an address
@@ -90,19 +90,18 @@ class XeroCredentials(CredentialsBlock):
     ) -> XeroClient:
         """Return a client that sends a call at most `attempts` times and `parallel` calls at a time."""
         time = clock or SystemClock()
-        login = ClientLogin(self.client_id, self.client_secret)
         asking = Transport(
             # Twice at most: a call that lacks its token for it is repeated itself.
             self.token_url,
             TOKEN_PROFILE,
-            login,
+            BasicLogin(self.client_id, self.client_secret),
             attempts=min(attempts, 2),
             clock=time,
             http=http,
             notice=notice,
             patience=patience.with_tokens() if patience else None,
         )
-        token = Token(asking, self.token_url, self.scopes, self.tenant_id, time)
+        token = XeroToken(asking, self.token_url, self.scopes, self.tenant_id, time)
         pacer = Pacer("Xero", time, parallel=parallel)
         transport = Transport(
             self.base_url,

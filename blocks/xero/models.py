@@ -84,7 +84,7 @@ class UnreadableJournal:
 
     def __str__(self) -> str:
         """Return a sentence that names the journal and its fault."""
-        names = [f"«{self.narration}»" if self.narration else "", self.journal_id or "without an id"]
+        names = [f'"{self.narration}"' if self.narration else "", self.journal_id or "without an id"]
         return f"the manual journal {' '.join(name for name in names if name)} cannot be read: {self.problem}"
 
 

@@ -1,4 +1,4 @@
-"""Reading what Xero answers into types, one odd value at a time.
+"""Reading what Xero answers into types, one odd value at a time. Pure.
 
 The usual answer is decoded as it is. Where that fails, it is read again field by field: what may be absent
 is absent where it is null, and what cannot be read is told in the `problem` of the thing that it stands in,

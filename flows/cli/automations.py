@@ -1,143 +1,19 @@
-"""Prefect's automations for Daybook: of a run that crashed, went silent, is late, or failed, people are told.
-
-A run that went silent (its process was killed, or its worker, or the machine) stays `Running` in Prefect. An
-automation calls it crashed, which gives its place to the next run of its deployment, and sets off the one
-for runs that crashed.
-"""
+"""The command `automations`: creates Prefect's automations for runs in trouble."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from uuid import UUID
+import click
 
-from prefect.automations import (
-    Automation,
-    ChangeFlowRunState,
-    EventTrigger,
-    Posture,
-    ResourceSpecification,
-    RunDeployment,
-    SendNotification,
+
+@click.command()
+@click.option(
+    "--notify", metavar="KIND/NAME", help="Also notify by this block, for example slack-webhook/finance."
 )
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import StateType
-from prefect.exceptions import ObjectNotFound
+def automations(notify: str | None) -> None:
+    """Create Prefect's automations for runs that crashed, stopped responding, are late, or failed."""
+    import asyncio
 
-from blocks.errors import UsageError
+    from flows.runtime.automations import create
 
-DEPLOYMENT = "watch/after-trouble"
-_OCCASIONS = {
-    "Crashed": "a run crashed",
-    "Late": "a run is late",
-    "Failed": "a run failed",
-}
-_FLOWS = ["journals", "withdraw", "payments"]
-# A run beats every 180 s where nothing else is set, and as often as blocks.process and prefect.yaml say.
-SILENT_FOR = timedelta(minutes=5)
-_BEAT = "prefect.flow-run.heartbeat"
-_MADE_BY = "Made by python -m flows.main automations, which brings it up to date as well."
-# The watching run looks after the connection of the run that is in trouble.
-_OF_THAT_RUN = {
-    "__prefect_kind": "jinja",
-    "template": "{{ flow_run.parameters.get('connection', 'default') }}",
-}
-_SUBJECT = "Daybook: {{ flow_run.name }} is {{ flow_run.state.name }}"
-_BODY = (
-    "{{ flow_run.state.message }}\n\nWhat is open, and what to do about it: python -m flows.main incidents, "
-    "or the artifact journals-failures-DATE or payments-DATE."
-)
-
-
-async def create(notify: str | None) -> list[str]:
-    """Create the automations, or bring them up to date; return their names.
-
-    `notify` is a notification block such as slack-webhook/finance. Raises UsageError.
-    """
-    deployment = await _deployment()
-    block = await _block(notify) if notify else None
-    told = [_automation(state, deployment, block) for state in _OCCASIONS]
-    return [await _put(one) for one in (*told, _silent())]
-
-
-def _silent() -> Automation:
-    """Return what calls a run crashed that began to beat and has neither beaten nor ended since."""
-    return Automation(
-        name="Daybook: a run went silent",
-        description=_MADE_BY,
-        trigger=EventTrigger(
-            after={_BEAT},
-            # Whatever is heard of it: a further beat, or its end, however that is called.
-            expect={"prefect.flow-run.*"},
-            for_each={"prefect.resource.id"},
-            match_related=_of_flows([*_FLOWS, "journals: look back", "watch"]),
-            posture=Posture.Proactive,
-            threshold=1,
-            within=SILENT_FOR,
-        ),
-        actions=[
-            ChangeFlowRunState(
-                name="Crashed",
-                state=StateType.CRASHED,
-                message=f"Nothing was heard of this run for {SILENT_FOR.seconds // 60} minutes: its process, "
-                "its worker or its machine was stopped.",
-            )
-        ],
-    )
-
-
-def _of_flows(names: list[str]) -> ResourceSpecification:
-    return ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": names})
-
-
-def _automation(state: str, deployment: UUID, block: UUID | None) -> Automation:
-    actions: list[RunDeployment | SendNotification] = [
-        RunDeployment(deployment_id=deployment, parameters={"connection": _OF_THAT_RUN})
-    ]
-    if block is not None:
-        actions.append(SendNotification(block_document_id=block, subject=_SUBJECT, body=_BODY))
-    return Automation(
-        name=f"Daybook: {_OCCASIONS[state]}",
-        description=_MADE_BY,
-        trigger=EventTrigger(
-            expect={f"prefect.flow-run.{state}"},
-            match_related=_of_flows(_FLOWS),
-            posture=Posture.Reactive,
-            threshold=1,
-            within=timedelta(0),
-        ),
-        actions=actions,
-    )
-
-
-async def _put(automation: Automation) -> str:
-    try:
-        automation.id = (await Automation.aread(name=automation.name)).id
-    except ValueError:
-        await automation.acreate()
-    else:
-        await automation.aupdate()
-    return automation.name
-
-
-async def _deployment() -> UUID:
-    async with get_client() as client:
-        try:
-            return (await client.read_deployment_by_name(DEPLOYMENT)).id
-        except ObjectNotFound:
-            raise UsageError(
-                f"There is no deployment {DEPLOYMENT} yet. Run `prefect --no-prompt deploy --all` first."
-            ) from None
-
-
-async def _block(name: str) -> UUID:
-    kind, slash, document = name.partition("/")
-    async with get_client() as client:
-        try:
-            if slash:
-                return (await client.read_block_document_by_name(document, kind)).id
-        except ObjectNotFound:
-            pass
-    raise UsageError(
-        f"There is no notification block {name!r}. Give its kind and its name, such as "
-        "slack-webhook/finance; Prefect's pages list them under Blocks."
-    )
+    for name in asyncio.run(create(notify)):
+        click.echo(name)

@@ -1,29 +1,44 @@
-"""The command `incidents`: what is open, since when, what rests of it, and what to do."""
+"""The command `incidents`: what is open, since when, and what to do."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import Any
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from blocks.store.journals import Store
-from blocks.store.models import Incident
 from blocks.text import json_text
-from flows.cli.screen import shown, title
-from flows.journals.run import staged_folder
-from flows.journals.staging import StagedDay, staged_days
-from flows.runtime.failures import WITHDRAWAL
-from flows.runtime.text import capital
+from flows.cli.options import DATE, common_options
+from flows.cli.session import in_store
+
+if TYPE_CHECKING:
+    from blocks.store.journals import Store
+    from blocks.store.models import Incident
+
+
+@click.command()
+@click.option("--date", type=DATE, help="Only this day's incidents, YYYY-MM-DD.")
+@click.option("--open", "only_open", is_flag=True, help="Only open incidents.")
+@common_options
+def incidents(connection: str, directory: Path | None, as_json: bool, **filters: Any) -> None:
+    """Show what is open, since when, and what to do about it. Exit code 1 while something is open."""
+
+    async def read(store: Store, name: str) -> int:
+        return await show(store, name, **filters, as_json=as_json)
+
+    code, _ = in_store(connection, directory, read)
+    sys.exit(code)
 
 
 async def show(store: Store, connection: str, date: dt.date | None, *, only_open: bool, as_json: bool) -> int:
     """Print a connection's incidents and return the exit code: 1 while one is open."""
-    async with store:
-        found = await store.incidents.all(connection, day=date, only_open=only_open)
+    from flows.journals.run import staged_folder
+    from flows.journals.staging import staged_days
+
+    found = await store.incidents.all(connection, day=date, only_open=only_open)
+    still = sorted({one.day for one in found if one.resolved is None})
     staged = [one for one in staged_days(connection, staged_folder(connection)) if date in {None, one.date}]
     if as_json:
         document = {
@@ -32,8 +47,17 @@ async def show(store: Store, connection: str, date: dt.date | None, *, only_open
         }
         click.echo(json_text(document))
     else:
-        _print(found, staged, connection)
-    return 1 if any(one.resolved is None for one in found) else 0
+        from flows.cli.screen import incident_table, show_lines
+
+        days = ", ".join(map(str, still))
+        show_lines(
+            *map(incident_table, found),
+            *(f"Staged: {one}." for one in staged),
+            f"Open incidents for the connection {connection}: {days}."
+            if still
+            else f"There are no open incidents for the connection {connection}.",
+        )
+    return 1 if still else 0
 
 
 def _document(incident: Incident) -> dict[str, Any]:
@@ -49,49 +73,3 @@ def _document(incident: Incident) -> dict[str, Any]:
         "resolved": incident.resolved.isoformat() if incident.resolved else None,
         "mambu_task": incident.task_id,
     }
-
-
-def _print(found: Sequence[Incident], staged: Sequence[StagedDay], connection: str) -> None:
-    console = Console(highlight=False)
-    still = [one for one in found if one.resolved is None]
-    for incident in found:
-        console.print(_table(incident))
-    for one in staged:
-        console.print(shown(f"Staged: {one}."))
-    if still:
-        days = ", ".join(str(day) for day in sorted({one.day for one in still}))
-        console.print(shown(f"Open for the connection {connection}: {days}."))
-    else:
-        console.print(shown(f"Nothing is open for the connection {connection}."))
-
-
-def _run_of(incident: Incident) -> str:
-    """Return which kind of run it was: a withdrawal has its day in common with the journals."""
-    withdrawal = incident.flow == "journals" and incident.stage in WITHDRAWAL
-    return "Withdrawal" if withdrawal else capital(incident.flow)
-
-
-def _table(incident: Incident) -> Table:
-    place = f"{incident.stage} ({incident.step})" if incident.step else incident.stage
-    # Exceptions stop nothing.
-    stopped = "" if incident.stage == "exceptions" else "stopped at "
-    table = Table(
-        title=title(f"{_run_of(incident)}, {incident.day}: {stopped}{place}"),
-        title_justify="left",
-        show_header=False,
-        expand=True,
-    )
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold", ratio=1)
-    times = "" if incident.times == 1 else f", {incident.times} times by now"
-    rows = [
-        ("What happened", incident.error),
-        ("What to do next", incident.remedy),
-        ("Open since", f"{incident.opened:%Y-%m-%d %H:%M} UTC{times}"),
-        ("Mambu task", incident.task_id or "not logged"),
-    ]
-    if incident.resolved:
-        rows.append(("Resolved", f"{incident.resolved:%Y-%m-%d %H:%M} UTC"))
-    for name, value in rows:
-        table.add_row(name, shown(value))
-    return table

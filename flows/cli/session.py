@@ -1,13 +1,11 @@
-"""A run started by hand on this machine: with or without the sandbox, watched in the terminal."""
+"""How commands on this machine reach a connection, the sandbox and the store, and run a flow."""
 
 from __future__ import annotations
 
-import asyncio
-import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from blocks.errors import DaybookError
@@ -18,75 +16,66 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
     from blocks.store.journals import Store
-    from flows.cli.screen import Bars
-    from flows.journals.report.summary import Summary
+    from flows.cli.screen import Screen
 
-
+T = TypeVar("T")
 SANDBOX = "sandbox"
 
 
 def sandbox_directory(directory: Path | None) -> Path:
-    """Return where a sandbox keeps its state, creating the folder."""
-    return private_folder(directory.expanduser() if directory else home() / "sandbox")
+    """Return the folder in which a sandbox keeps its state; it need not exist yet."""
+    return directory.expanduser() if directory else home() / "sandbox"
 
 
-def run_journals(parameters: dict[str, Any], connection: str, sandbox: Path | None, *, as_json: bool) -> int:
-    """Run the journals flow in this process, show it, and return the exit code."""
-    with reached(connection, sandbox) as name:
-        from flows.cli.screen import Screen
-        from flows.journals.flow import journals
+def in_store(
+    connection: str, sandbox: Path | None, action: Callable[[Store, str], Awaitable[T]]
+) -> tuple[T, str]:
+    """Do something with the open store of a connection; return its result and the connection's name.
 
-        screen = Screen(as_json=as_json)
-        state = watched(screen, journals, {**parameters, "connection": name})
-    if screen.summary is None:
-        raise DaybookError(f"The run ended before it began: {state.message}")
-    screen.show(sandbox)
-    return exit_code(screen.summary, screen.error)
+    The sandbox need not run.
+    """
 
+    async def run() -> tuple[T, str]:
+        from blocks.connections.payments import store_of
+        from blocks.store.block import open_store
 
-def exit_code(summary: Summary, error: DaybookError | None) -> int:
-    """Return what the command line ends with after a run of the journals."""
-    if error is not None:
-        return error.exit_code
-    return 1 if summary.open or summary.status == "failed" else 0
+        if sandbox is None:
+            found, name = (await store_of(connection)).open(), connection
+        else:
+            private_folder(sandbox)
+            await _upgrade(sandbox)
+            found, name = open_store(store_url(sandbox)), _sandbox_name(connection)
+        async with found as store:
+            return await action(store, name), name
 
-
-def show_incidents(
-    connection: str, sandbox: Path | None, date: dt.date | None, *, only_open: bool, as_json: bool
-) -> int:
-    """Show the incidents of a connection, and return the exit code. The sandbox need not run for it."""
-    from flows.cli import incidents as incidents_shown
-
-    async def shown() -> int:
-        store, name = await opened_store(connection, sandbox)
-        return await incidents_shown.show(store, name, date, only_open=only_open, as_json=as_json)
-
-    return asyncio.run(shown())
+    return _run(run())
 
 
-async def opened_store(connection: str, sandbox: Path | None) -> tuple[Store, str]:
-    """Return the store of a connection, not yet open, and the connection's name. The sandbox need not run."""
-    from blocks.connections.payments import store_of
-    from blocks.store.block import open_store
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    import asyncio  # not at the top, where it would slow down the help of every command
 
-    if sandbox is None:
-        return (await store_of(connection)).open(), connection
-    await _up_to_date(sandbox)
-    return open_store(store_url(sandbox)), SANDBOX if connection == "default" else connection
+    return asyncio.run(work)
 
 
-async def _up_to_date(sandbox: Path) -> None:
-    """Bring the record of an older Daybook's sandbox up to date: nobody else is at work on it."""
+async def _upgrade(sandbox: Path) -> None:
+    """Bring the store of an older Daybook's sandbox up to date: nobody else uses it."""
     from blocks.store.block import open_store
 
     await open_store(store_url(sandbox)).upgrade()
 
 
+def _sandbox_name(connection: str) -> str:
+    return SANDBOX if connection == "default" else connection
+
+
 @contextmanager
-def reached(
+def connected(
     connection: str, sandbox: Path | None, kind: Literal["journals", "payments"] = "journals"
 ) -> Iterator[str]:
-    """Let runs inside this block reach a connection, in a sandbox where there is one; yields its name."""
+    """Let runs inside this block use a connection, which leads to a sandbox where one is given.
+
+    Yields the connection's name.
+    """
     keep_new_files_private()
     with _sandbox(sandbox) as running:
         # Imported while the sandbox starts: both take a second or two.
@@ -95,28 +84,31 @@ def reached(
 
         provided: dict[str, Any] = {}
         if sandbox is not None and running is not None:
-            connection = SANDBOX if connection == "default" else connection
-            asyncio.run(_up_to_date(sandbox))
-            announced = _announced(running, sandbox)
+            connection = _sandbox_name(connection)
+            _run(_upgrade(sandbox))
+            env = _environment(running, sandbox)
             if kind == "journals":
-                provided[connection] = environment.journal_connection(announced)
+                provided[connection] = environment.journal_connection(env)
             else:
-                provided[connection] = environment.payment_connection(announced)
+                provided[connection] = environment.payment_connection(env)
         with lookup.provided(provided):
             yield connection
 
 
-def watched(screen: Bars, flow: Any, parameters: dict[str, Any]) -> State[Any]:
-    """Run a flow in this process, and let a screen watch it."""
-    from flows.runtime import artifacts as reports
+def run_watched(screen: Screen[T], flow: Any, parameters: dict[str, Any]) -> T:
+    """Run a flow in this process while a screen shows its progress; return the flow's outcome."""
+    from flows.runtime.artifacts import observed_by
 
     async def run() -> State[Any]:
         end_soon_when_interrupted()
         ended: State[Any] = await flow(**parameters, return_state=True)
         return ended
 
-    with screen, reports.observed_by(screen):
-        return asyncio.run(run())
+    with screen, observed_by(screen):
+        state = _run(run())
+    if screen.outcome is None:
+        raise DaybookError(f"The run failed before it started. {state.message}")
+    return screen.outcome
 
 
 @contextmanager
@@ -125,7 +117,7 @@ def _sandbox(directory: Path | None) -> Iterator[SandboxProcess | None]:
     if directory is None:
         yield None
         return
-    process = SandboxProcess(SandboxSettings(directory, _port_of(directory)))
+    process = SandboxProcess(SandboxSettings(private_folder(directory), _port_of(directory)))
     process.start()
     try:
         yield process
@@ -133,10 +125,10 @@ def _sandbox(directory: Path | None) -> Iterator[SandboxProcess | None]:
         process.stop()
 
 
-def _announced(process: SandboxProcess, directory: Path) -> dict[str, str]:
-    """Wait for the sandbox and return the environment that leads to it."""
+def _environment(process: SandboxProcess, directory: Path) -> dict[str, str]:
+    """Wait for the sandbox and return the environment variables that lead to it."""
     process.wait()
-    # The same port every time, so that links to its pages stay good, and what is cached of it.
+    # The same port every time, so that links to its pages, and what is cached of it, stay valid.
     (directory / "port").write_text(str(urlsplit(process.url).port))
     return process.env
 

@@ -1,105 +1,69 @@
-"""A withdrawal started by hand on this machine: the plan, the question, and what came of it."""
+"""The command `withdraw`: the plan, the question, and the outcome."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from blocks.errors import DaybookError
 from blocks.process import WRONG_USE
-from blocks.text import json_text, visible
-from flows.cli import session as local
-from flows.cli.screen import Bars, shown
-from flows.journals.withdraw.flow import withdraw
-from flows.journals.withdraw.report import Withdrawal
-from flows.runtime.text import counted
+from flows.cli.options import DATE, common_options
+from flows.cli.session import connected, run_watched
 
-_MOST_ROWS = 40
+if TYPE_CHECKING:
+    from flows.journals.withdraw.report import Withdrawal
 
 
-class WithdrawScreen(Bars):
-    """Watches one run of the withdraw flow."""
+@click.command()
+@click.option("--date", type=DATE, required=True, help="The day, YYYY-MM-DD.")
+@click.option("--yes", is_flag=True, help="Withdraw without asking.")
+@click.option("--include-posted", is_flag=True, help="Also void the day's posted journals.")
+@click.option("--include-edited", is_flag=True, help="Also remove drafts that were edited, or may have been.")
+@common_options
+def withdraw(connection: str, directory: Path | None, yes: bool, as_json: bool, **parameters: Any) -> None:
+    """Remove a day's drafts from Xero, after a question.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.told: Withdrawal | None = None
-
-    def ended(self, summary: Any, error: DaybookError | None) -> None:
-        """Keep how the run ended."""
-        self.told, self.error = summary, error
-
-
-def run(
-    parameters: dict[str, Any], connection: str, sandbox: Path | None, *, yes: bool, as_json: bool
-) -> int:
-    """Show what a withdrawal would do, ask, do it, and return the exit code; with `yes` do it at once."""
-    with local.reached(connection, sandbox) as name:
-        wanted = {**parameters, "connection": name}
-        told = _run({**wanted, "confirmed": yes})
-        pending = not yes and told.error is None and bool(told.pending)
+    Posted and edited journals stay unless you include them.
+    """
+    with connected(connection, directory) as name:
+        parameters["connection"] = name
+        outcome = _run({**parameters, "confirmed": yes})
+        pending = not yes and outcome.error is None and bool(outcome.pending)
         if pending and not as_json and _on_a_terminal():
-            _show(told, as_json=False)
-            if not click.confirm("Take them out of Xero?", err=True):
+            _show(outcome, as_json=False)
+            if not click.confirm("Withdraw these journals from Xero?", err=True):
                 click.echo("Nothing was changed in Xero.", err=True)
-                return 1
-            told, pending = _run({**wanted, "confirmed": True}), False
-    _show(told, as_json=as_json)
+                sys.exit(1)
+            outcome, pending = _run({**parameters, "confirmed": True}), False
+    _show(outcome, as_json=as_json)
     if pending:
-        click.echo("Nothing was changed in Xero: give --yes to do it.", err=True)
-        return WRONG_USE
-    return exit_code(told)
+        click.echo("Nothing was changed in Xero. Add --yes to withdraw these journals.", err=True)
+        sys.exit(WRONG_USE)
+    sys.exit(exit_code(outcome))
 
 
-def exit_code(told: Withdrawal) -> int:
-    """Return what the command line ends with after a withdrawal that nothing is to be asked about."""
-    if told.error is not None:
-        return told.error.exit_code
-    return 1 if told.left else 0
+def exit_code(outcome: Withdrawal) -> int:
+    """Return the exit code after a withdrawal that needs no confirmation any more."""
+    if outcome.error is not None:
+        return outcome.error.exit_code
+    return 1 if outcome.left else 0
 
 
 def _run(parameters: dict[str, Any]) -> Withdrawal:
-    screen = WithdrawScreen()
-    state = local.watched(screen, withdraw, parameters)
-    if screen.told is None:
-        raise DaybookError(f"The run ended before it began: {state.message}")
-    return screen.told
+    from flows.cli.screen import Screen
+    from flows.journals.withdraw.flow import withdraw as flow
+
+    screen: Screen[Withdrawal] = Screen()
+    return run_watched(screen, flow, parameters)
+
+
+def _show(outcome: Withdrawal, *, as_json: bool) -> None:
+    from flows.cli.screen import show, withdrawal_table
+
+    show(outcome, withdrawal_table(outcome), as_json=as_json, failed=outcome.error is not None)
 
 
 def _on_a_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def _show(told: Withdrawal, *, as_json: bool) -> None:
-    """Print the outcome: one JSON object, or the table and the sentence."""
-    if as_json:
-        click.echo(json_text(told.as_json()))
-        if told.error is not None:
-            click.echo(visible(told.message, lines=True), err=True)
-        return
-    console = Console(soft_wrap=False)
-    if told.items:
-        console.print(_table(told))
-    ended = console if told.error is None else Console(stderr=True)
-    ended.print(shown(told.message))
-
-
-def _table(told: Withdrawal) -> Table:
-    table = Table(title=f"Manual journals of {told.date} in Xero", title_justify="left")
-    table.add_column("Booking date", no_wrap=True)
-    for name in ("No.", "Lines", f"Debits {told.currency}"):
-        table.add_column(shown(name), justify="right", no_wrap=True)
-    table.add_column("Status before" if told.confirmed else "Status", no_wrap=True)
-    table.add_column("What happened" if told.confirmed else "What happens")
-    rows = told.rows()
-    for row in rows[:_MOST_ROWS]:
-        figures = (str(row.number or "?"), f"{row.lines:,}", row.debits)
-        table.add_row(row.booking_date, *figures, shown(row.status), shown(row.happens))
-    if len(rows) > _MOST_ROWS:
-        more = counted(len(rows) - _MOST_ROWS, "more journal")
-        table.caption = f"and {more}; the date's artifact shows them all"
-    return table

@@ -1,1 +1,1 @@
-"""Mambu to Xero: one night's journal lines as balanced draft manual journals."""
+"""Mambu to Xero: one day's journal lines as balanced draft manual journals."""

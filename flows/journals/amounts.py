@@ -27,7 +27,7 @@ def amounts_to_send(plan: Plan, matched: Reconciliation, missing: pa.Table) -> p
     `missing` are rows of the plan, in whole units.
     """
     amounts: dict[int, int] = {}
-    # Of a date that waits nothing goes.
+    # Nothing is sent of a date that needs review.
     for date in sorted(matched.rerounded - matched.changed_dates):
         amounts |= _rounded_anew(plan, matched, missing, date)
     if amounts:
@@ -76,7 +76,7 @@ def _rounded(
     of_date: Iterable[dict[str, Any]], matched: Reconciliation, wanted: set[int], whole: int
 ) -> _Rest:
     # What cannot be sent now counts as it is planned; what is in no journal otherwise was left out rightly.
-    blocked = {*matched.held, *matched.voided, *matched.suppressed, *matched.waiting, *matched.missing}
+    blocked = {*matched.by_record, *matched.voided, *matched.suppressed, *matched.waiting, *matched.missing}
     codes: dict[str, int] = {}
     carried: dict[int, int] = defaultdict(int)
     entries: list[int] = []

@@ -1,4 +1,4 @@
-"""Confirm: what Xero holds of the day after sending, read back and held against Mambu line by line."""
+"""Confirm: what Xero has of the day after sending, read back and compared with Mambu line by line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+
+from msgspec.structs import replace as replaced
 
 from blocks.store.models import JournalRecord, JournalState, latest, pack
 from flows.journals.models import LiveJournal, Plan
@@ -23,9 +25,10 @@ from flows.runtime.tasks import run_task
 async def confirm(run: JournalsRun, plan: Plan, sent: Sent) -> Confirmed:
     """Read back what was written (or take the last look, if nothing was), and compare it all."""
     await run.progress("confirm", 0, 1)
-    snapshot = sent.snapshot
     if sent.ids:
         snapshot = await read_back(run, plan, list(sent.ids.values()))
+    else:
+        snapshot = replaced(sent.snapshot, records=await run.records())
     outcome = await compare(run, plan, snapshot, sent)
     run.read_at = run.xero.transport.there.at(snapshot.read_at)
     await run.progress("confirm", 1, 1)
@@ -36,31 +39,35 @@ async def confirm(run: JournalsRun, plan: Plan, sent: Sent) -> Confirmed:
 async def compare(run: JournalsRun, plan: Plan, snapshot: XeroSnapshot, sent: Sent) -> Confirmed:
     """Compare Xero's journals with the plan, and record each as confirmed or as drifted."""
     matched = snapshot.matched
-    await run.store.adopt(_unrecorded(run, plan, matched, await _records(run)), run.clock.now())
-    await _note_lookalikes(run, plan, matched)
-    held = _of_journals(matched.journals, await _records(run))
+    records = snapshot.records
+    unrecorded = _unrecorded(run, plan, matched, records)
+    if unrecorded or matched.lookalikes:
+        await run.store.adopt(unrecorded, run.clock.now())
+        await _note_lookalikes(run, plan, matched)
+        records = await run.records()
+    recorded = _of_journals(matched.journals, records)
     reasons: dict[str, str] = {}
     for index, text in matched.differences:
-        record = held.get(matched.journals[index].journal_id)
+        record = recorded.get(matched.journals[index].journal_id)
         if record is not None:
             reasons.setdefault(record.narration, text)
-    unsure = {key for key, one in held.items() if _does_not_say(one)}
-    told = _told(matched) if unsure else {}
-    # What only looks like ours stays that, until each of its lines can be told.
-    ours = {key: one for key, one in held.items() if one.state is not JournalState.POSSIBLE or key in told}
+    unsure = {key for key, one in recorded.items() if _does_not_say(one)}
+    known = _known_entries(matched) if unsure else {}
+    # A journal that only looks like ours stays that, until each of its lines is recognised.
+    ours = {
+        key: one for key, one in recorded.items() if one.state is not JournalState.POSSIBLE or key in known
+    }
     ids = {record.narration: journal_id for journal_id, record in ours.items()}
     equal = {key: one for key, one in ours.items() if one.narration not in reasons}
     digests = _digests(run, plan, matched, equal)
-    entries = {one.narration: pack(told[key]) for key, one in equal.items() if key in unsure and key in told}
+    entries = {
+        one.narration: pack(known[key]) for key, one in equal.items() if key in unsure and key in known
+    }
     now, move = run.clock.now(), run.store.move
     await move(equal.values(), JournalState.CONFIRMED, now, ids=ids, digests=digests, entries=entries)
     different = [one for one in ours.values() if one.narration in reasons]
     await move(different, JournalState.DRIFT, now, ids=ids, reasons=reasons)
     return confirmed(plan, matched, sent.partially_posted)
-
-
-async def _records(run: JournalsRun) -> list[JournalRecord]:
-    return await run.store.journals(run.organisation, run.name, run.day.date)
 
 
 def _of_journals(
@@ -78,7 +85,7 @@ def _digests(
 ) -> dict[str, str]:
     """Return digests for journals that were adopted and have none, by the narration of the record.
 
-    Their lines equal Mambu's, so from now on it can be told whether a person edits them. One that was
+    Their lines equal Mambu's, so from now on it can be seen whether a person edits them. One that was
     renamed before is edited already.
     """
     unknown = {key: record.narration for key, record in equal.items() if not record.digest}
@@ -92,8 +99,8 @@ def _digests(
     }
 
 
-def _told(matched: Reconciliation) -> dict[str, frozenset[int]]:
-    """Return the entries of the journals of which each line can be told, by their ids."""
+def _known_entries(matched: Reconciliation) -> dict[str, frozenset[int]]:
+    """Return the entries of the journals of which each line is recognised, by their ids."""
     entries = _entries_by_journal(matched)
     named = ((journal, entries.get(position)) for position, journal in enumerate(matched.journals))
     return {one.journal_id: its for one, its in named if its and len(its) == len(one.lines)}
@@ -110,7 +117,7 @@ def _unrecorded(
     """Return records for journals of this day that Xero has and the store has lost.
 
     A journal that people renamed is known by the batch whose lines it holds. What it holds is recorded
-    only where each of its lines can be told.
+    only where each of its lines is recognised.
     """
     recorded = _of_journals(matched.journals, records)
     unknown = [
@@ -120,7 +127,7 @@ def _unrecorded(
     ]
     if not unknown:
         return []
-    entries, told, batches = _entries_by_journal(matched), _told(matched), _batch_names(plan)
+    entries, known, batches = _entries_by_journal(matched), _known_entries(matched), _batch_names(plan)
     names = set(latest(records))
     found: list[JournalRecord] = []
     for position, journal in unknown:
@@ -133,8 +140,8 @@ def _unrecorded(
         if name is None or str(name) in names:
             continue
         names.add(str(name))
-        known = told.get(journal.journal_id)
-        found.append(record_of(run, journal, name, plan.digits, JournalState.CREATED, known))
+        its_own = known.get(journal.journal_id)
+        found.append(record_of(run, journal, name, plan.digits, JournalState.CREATED, its_own))
     return found
 
 
@@ -154,18 +161,18 @@ def _batch_names(plan: Plan) -> dict[frozenset[int], Narration]:
 
 
 async def _note_lookalikes(run: JournalsRun, plan: Plan, matched: Reconciliation) -> None:
-    """Record which journals may hold lines, for then these wait also when the record is new no more."""
+    """Record which journals may hold lines, so that these wait also when the record is no longer new."""
     now = run.clock.now()
     for one in matched.lookalikes:
         name = Narration(plan.day, one.booking_date, one.batch, plan.label)
         record = record_of(run, one.journal, name, plan.digits, JournalState.POSSIBLE, one.entries)
-        named = [held for held in await _records(run) if held.narration == str(name)]
-        if any(held.manual_journal_id not in {None, one.journal.journal_id} for held in named):
+        named = [existing for existing in await run.records() if existing.narration == str(name)]
+        if any(existing.manual_journal_id not in {None, one.journal.journal_id} for existing in named):
             # Another journal is on record by that name, such as a copy: this one goes below it, as a copy
-            # does in a withdrawal, or nothing would tell of it once the record counts as whole.
-            record = replace(record, generation=min(held.generation for held in named) - 1)
+            # does in a withdrawal, or nothing would report it once the record counts as complete.
+            record = replace(record, generation=min(existing.generation for existing in named) - 1)
         await run.store.adopt([record], now)
         ids, entries = {str(name): one.journal.journal_id}, {str(name): pack(one.entries)}
-        held = latest(await _records(run))[str(name)]
-        if held.manual_journal_id is None:
-            await run.store.move([held], JournalState.POSSIBLE, now, ids=ids, entries=entries)
+        existing = latest(await run.records())[str(name)]
+        if existing.manual_journal_id is None:
+            await run.store.move([existing], JournalState.POSSIBLE, now, ids=ids, entries=entries)

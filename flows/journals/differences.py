@@ -33,7 +33,7 @@ def duplicates_and_reversals(
         elif row.reverses and net[row.entry_id] < 1 and counts[row.entry_id] > 1:
             reversed_by[row.journal].append(row.entry_id)
     duplicates = [
-        f"EntryID {entry} stands in {' and in '.join(names)}" for entry, names in sorted(places.items())
+        f"EntryID {entry} is in {' and in '.join(names)}" for entry, names in sorted(places.items())
     ]
     texts = [
         (
@@ -64,15 +64,15 @@ def _net(rows: Sequence[Row]) -> Counter[int]:
 
 def _reversal(journal: LiveJournal, entries: Sequence[int]) -> str:
     return (
-        f"{named(journal)}, dated {journal.date}: it reverses "
+        f"{named(journal)}, dated {journal.date}, reverses "
         f"{counted(len(entries), 'line')} of this day with opposite amounts (EntryID {listed(entries)}). "
-        "Xero's accounts stand without them, and Mambu's have them: a person decides which is right"
+        "Mambu's balances include these lines and Xero's do not: decide which is right"
     )
 
 
 def unequal_lines(plan: Plan, rows: Sequence[Row], live: Sequence[View]) -> Iterator[tuple[int, str]]:
     def side(minor: int | None, code: str) -> str:
-        amount = "a fraction" if minor is None else money_text(minor, plan.digits)
+        amount = "an amount with more decimals" if minor is None else money_text(minor, plan.digits)
         return f"{amount} on {code or 'no account'}"
 
     # Of a large day nearly every line is as planned.
@@ -84,19 +84,21 @@ def unequal_lines(plan: Plan, rows: Sequence[Row], live: Sequence[View]) -> Iter
             yield row.journal, f"EntryID {row.entry_id} in {named(live[row.journal].journal)}: {sides}"
 
 
-def unequal_journals(plan: Plan, live: Sequence[View], held: Mapping[int, int]) -> Iterator[tuple[int, str]]:
+def unequal_journals(
+    plan: Plan, live: Sequence[View], by_record: Mapping[int, int]
+) -> Iterator[tuple[int, str]]:
     lost: dict[int, list[int]] = defaultdict(list)
-    for entry, position in held.items():
+    for entry, position in by_record.items():
         lost[position].append(entry)
     for index, view in enumerate(live):
         journal = view.journal
         dates = sorted({row.planned.date for row in view.rows if not row.reverses})
         if dates and dates != [str(journal.date)]:
-            text = f"Mambu's booking date is {', '.join(dates)}, Xero's {journal.date}"
+            text = f"Mambu's booking date is {', '.join(dates)}, the date in Xero is {journal.date}"
             yield index, f"{named(journal)}: {text}"
         taxed = sum(1 for line in journal.lines if is_taxed(line.tax_type))
         if taxed or journal.line_amount_types not in {None, "NoTax"}:
-            yield index, f"{named(journal)}: it has tax now, and Mambu's lines have none"
+            yield index, f"{named(journal)}: it has tax in Xero, and Mambu's lines have none"
         if index in lost:
             yield index, _not_told(view, sorted(lost[index]))
         if view.elsewhere or (view.known is not None and view.known.possible):
@@ -104,23 +106,26 @@ def unequal_journals(plan: Plan, live: Sequence[View], held: Mapping[int, int]) 
         others = max(0, view.unread - len(lost.get(index, ())))
         if view.ours and view.strange:
             text = (
-                f"{named(journal)}: Mambu shows EntryID {listed(sorted(view.strange))} no more for "
-                f"{plan.day}. Either they were taken back in Mambu, or its API user sees fewer branches than "
+                f"{named(journal)}: Mambu no longer shows EntryID {listed(sorted(view.strange))} for "
+                f"{plan.day}. Either they were removed in Mambu, or its API user sees fewer branches than "
                 "before"
             )
             yield index, text
         else:
             others += len(view.strange)
         if others:
-            yield index, f"{named(journal)}: {others} of its {len(journal.lines)} lines are not this day's"
+            yield (
+                index,
+                f"{named(journal)}: {others} of its {len(journal.lines)} lines do not belong to this day",
+            )
 
 
 def _not_told(view: View, entries: Sequence[int]) -> str:
     if view.known is not None and view.known.possible:
         return may_be_ours(view.journal, len(entries))
     told = (
-        f"{named(view.journal)}: people rewrote texts of it. By the record it holds EntryID "
-        f"{listed(entries)}, which are therefore not sent again. "
+        f"{named(view.journal)}: its descriptions were edited in Xero. Daybook's record says that it "
+        f"contains EntryID {listed(entries)}, so these are not sent again. "
     )
     if view.journal.status not in _WITHDRAWN_WITH:
         return f"{told}Leave the journal as it is, or void it in Xero"
@@ -129,15 +134,16 @@ def _not_told(view: View, entries: Sequence[int]) -> str:
 
 
 def may_be_ours(journal: LiveJournal, lines: int) -> str:
-    """Say why lines wait for a person: a journal may hold them that cannot be recognised."""
+    """Say why lines need review: a journal that cannot be recognised may contain them."""
     return (
-        f"{named(journal)}, dated {journal.date}, has the sums per account of "
-        f"{counted(lines, 'line')} that seem to be missing: it may be ours, rewritten, so they were not "
-        "sent. If it is, leave it, or take it out in Xero and run the date again; if it is "
-        f"not, write «{NOT_OURS}» into its narration and run the date again"
+        f"{named(journal)}, dated {journal.date}, has the same totals per account as "
+        f"{counted(lines, 'line')} that seem to be missing. It may be a journal of Daybook's that was "
+        "edited, so the lines were not sent. If it is, leave it, or remove it in Xero and run the date "
+        "again. If it is "
+        f'not, write "{NOT_OURS}" into its narration and run the date again'
     )
 
 
 def named(journal: LiveJournal) -> str:
-    """Return how people are told which journal is meant."""
-    return f"{journal.status.lower()} journal «{journal.narration}»"
+    """Return a journal as texts name it."""
+    return f'{journal.status.lower()} journal "{journal.narration}"'

@@ -44,21 +44,21 @@ async def extract(run: JournalsRun) -> Staged:
             write_manifest(run.folder, "extract", [lines])
             return lines
         run.warn(
-            f"Mambu stated {stated} lines before and {again} after they were read, and gave "
+            f"Mambu reported {stated} lines before and {again} after reading, and returned "
             f"{lines.notes['distinct']}: attempt {attempt} of {ATTEMPTS}."
         )
         stated = again
     raise Refusal(
-        f"Mambu states {stated} journal lines around {run.day.date} and gives {lines.notes['distinct']}, "
-        f"also when read {ATTEMPTS} times. Nothing was sent, for lines would be missing. Run the date again "
-        "when nothing is being booked into that day."
+        f"Mambu reports {stated} journal lines around {run.day.date} but returned {lines.notes['distinct']}, "
+        f"even after {ATTEMPTS} attempts. Nothing was sent, because lines would be missing. Run the date "
+        "again when nothing is being booked on that day."
     )
 
 
 def _warn_of_nothing(run: JournalsRun, lines: Staged) -> None:
     if lines.lines == 0 and (run.clock.now() - run.day.end).days > 1:
         run.warn(
-            f"Mambu has no journal lines for {run.day.date}. If there should be some, that day may have "
+            f"Mambu has no journal lines for {run.day.date}. If there should be some, the day may have "
             "been archived in Mambu."
         )
 
@@ -101,7 +101,7 @@ async def count_lines_of(run: JournalsRun, day: Day) -> int:
 
 def _window_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
     # The count that Mambu states is part of the key: when it changes, the day is read again.
-    run, window, stated = parameters["night"], parameters["window"], parameters["stated"]
+    run, window, stated = parameters["run"], parameters["window"], parameters["stated"]
     return cache_key("extract", run.connection.mambu.base_url, str(run.folder), window, stated)
 
 

@@ -117,7 +117,7 @@ async def run_stages(run: JournalsRun, summary: Summary, asked: Asked) -> None:
         finally:
             # Told also where it is why the day is refused.
             for system, client in (("Mambu", run.mambu), ("Xero", run.xero)):
-                summary.notes += run.told(clocks_differ(system, client.transport.there))
+                summary.notes += run.log_notes(clocks_differ(system, client.transport.there))
         summary.take_day(run.day.date, run.currency, run.digits)
         nightly = asked.date is None and not asked.dry_run
         earlier = await unfinished_days(run) if nightly else []
@@ -129,8 +129,8 @@ async def run_stages(run: JournalsRun, summary: Summary, asked: Asked) -> None:
     if asked.dry_run:
         await rehearsed(run, summary, asked)
         return
-    async with acquire_lease(run, summary.flow_run_id) as dead:
-        await begin(run, summary, dead, scheduled=asked.date is None)
+    async with acquire_lease(run, summary.flow_run_id) as crashed_run:
+        await begin(run, summary, crashed_run, scheduled=asked.date is None)
         plan = await planned(run, summary, asked)
         confirmed, created = await deliver(run, plan)
         summary.take_outcome(plan, confirmed, created, run.link)

@@ -1,4 +1,4 @@
-"""Journal lines in columns: how Mambu's lines rest on disk, and how they come into frames.
+"""Journal lines in columns: how Mambu's lines are stored on disk, and how they are read.
 
 Columns of a staged day (`STAGED`), one row per line:
 
@@ -186,7 +186,7 @@ def lines_of_day(tables: Iterable[pa.Table], start: dt.datetime, end: dt.datetim
     """Return the lines created in [start, end), each once, by entry id; and how many distinct ones came.
 
     Windows overlap and pages shift, so a line may have come several times. A line whose creation
-    cannot be read is kept: it must not vanish.
+    cannot be read is kept: it must not be lost.
     """
     everything = pa.concat_tables([*tables, STAGED.empty_table()])
     distinct = everything.take(_first_of_each(everything["encoded_key"]))

@@ -1,8 +1,8 @@
 """Look again: what came into Xero after a finished day was last compared with Mambu.
 
-A run that stood still between its last look and its request sends when nobody expects it any more. That
-cannot be prevented wholly, so it is looked for: each night what changed in Xero since is listed once for
-all finished days of the look-back, and held against the record. No day is read whole for it.
+A run that paused between its last read and its request sends when nobody expects it any more. That cannot
+be prevented entirely, so it is checked: each nightly run lists once what changed in Xero since, for all
+finished days of the look-back, and compares it with the record. No day is read whole for it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from flows.runtime.text import counted, listed
 
 # A request may be carried out, and a list show it, this long after its time; most of it is for clocks.
 LATE = dt.timedelta(minutes=10)
-# So many journals are read singly to tell a reversal from a copy; of more it is a copy until a run compares.
+# So many journals are read singly to distinguish a reversal from a copy; any more count as copies.
 _ORIGINALS = 20
 # What was recorded by another clock than Xero's may be as far off as anybody would not have noticed.
 _BY_ANOTHER_CLOCK = dt.timedelta(days=1)
@@ -49,8 +49,8 @@ async def changed_since(run: JournalsRun, besides: Collection[dt.date]) -> dict[
     journals = await list_journals(run, min(map(_compared_at, days.values())) - LATE)
     if journals is None:
         text = (
-            f"more than {MOST_JOURNALS:,} manual journals changed in Xero since it was compared, so whether "
-            "anything came late or twice could not be seen"
+            f"more than {MOST_JOURNALS:,} manual journals changed in Xero since it was compared, so late or "
+            "duplicate journals could not be checked"
         )
         return {day: [text] for day in days}
     records = await run.store.journals_of(run.name, list(days))
@@ -113,7 +113,7 @@ def late_or_twice(
     """Return sentences on journals that the record does not know and that are, or hold lines, of the days.
 
     `known` is what the record says of the days' journals, by their Xero ids; `originals` are those of them
-    that were read, which tell a reversal from a second copy.
+    that were read, which distinguish a reversal from a second copy.
     """
     found: dict[dt.date, list[str]] = defaultdict(list)
     for journal, name, sent_in in _shared(label, journals, known):
@@ -124,14 +124,14 @@ def late_or_twice(
             lines, ids = counted(len(its), "line"), listed(its)
             if all(_takes_back(journal, originals.get(sent_in[entry]), entry) for entry in its):
                 text = (
-                    f"reverses {lines} of it with opposite amounts (EntryID {ids}): a person decides whether "
-                    "Mambu or Xero is right"
+                    f"reverses {lines} of it with opposite amounts (EntryID {ids}): decide whether Mambu or "
+                    "Xero is right"
                 )
             else:
-                text = f"holds {lines} that another journal was sent with: EntryID {ids}"
+                text = f"contains {lines} that were sent in another journal: EntryID {ids}"
             found[day].append(f"{named(journal)} {text}")
         if name is not None and not by_day and name.created in days:
-            found[name.created].append(f"{named(journal)} is not among those that were compared")
+            found[name.created].append(f"{named(journal)} was not there when the day was compared")
     return dict(found)
 
 

@@ -13,22 +13,22 @@ from flows.journals.read import list_journals
 from flows.journals.run import JournalsRun
 from flows.runtime.tasks import run_task
 
-# Beyond it, who has run what is not looked for in Xero.
+# Xero is not searched for runs further back than this.
 _WITHIN = dt.timedelta(days=10)
 
 
 @run_task("look back")
 async def unfinished_days(run: JournalsRun) -> list[dt.date]:
-    """Return the days before the night's own that have to be run, the oldest first.
+    """Return the days before the run's own that have to be run, the oldest first.
 
-    Those are: days held by a run that died, days without a finished run, and days for which Mambu now
+    Those are: days whose run crashed, days without a finished run, and days for which Mambu now
     states another count of lines than it did for the finished one. Not those before the connection's
     first day: it is set, or the first that had a scheduled run by the record, or else by the journals in
     Xero. Raises CallFailed and StoreError.
     """
     today, back = run.day.date, run.connection.look_back_days
-    held = await run.store.leases.of("journals", run.name)
-    found = {lease.day for lease in held if lease.day < today and lease.expired(run.clock.now())}
+    leases = await run.store.leases.of("journals", run.name)
+    found = {lease.day for lease in leases if lease.day < today and lease.expired(run.clock.now())}
     first = await _first_day(run)
     if first is None or back == 0:
         return sorted(found)
@@ -62,12 +62,12 @@ async def _finished(run: JournalsRun, start: dt.date) -> dict[dt.date, DayRecord
 async def _first_day(run: JournalsRun) -> dt.date | None:
     if run.connection.first_day:
         return run.connection.first_day
-    recorded = await run.store.first_day(run.name)
+    recorded = await run.store.runs.first_day(run.name)
     if recorded is not None and recorded < run.day.date:
         return recorded
-    # The record knows of no night: it is new, or was lost. Then Xero tells whether this connection was at
-    # work; what was run because somebody gave its date, as far as can be told, says nothing of that.
-    by_hand = await run.store.run_days(run.name)
+    # The record knows of no nightly run: it is new, or was lost. Then Xero shows whether this connection was
+    # in use; a day that somebody ran by its date, as far as is known, says nothing of that.
+    by_hand = await run.store.runs.days(run.name)
     found = [
         name.created
         for journal in await list_journals(run, run.day.start - _WITHIN) or ()

@@ -1,4 +1,4 @@
-"""Beside each other: a journal's lines in Xero and the planned lines that their texts name. Pure."""
+"""Matching: a journal's lines in Xero and the planned lines that their descriptions name. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PlannedLine(msgspec.Struct, frozen=True, gc=False):
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """A live line beside the planned one; `journal` is the position of its journal among the live ones."""
+    """A live line with the planned one; `journal` is the position of its journal among the live ones."""
 
     entry_id: int
     journal: int
@@ -45,7 +45,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def reverses(self) -> bool:
-        """Tell whether it takes back exactly what Mambu's line says."""
+        """Tell whether it reverses exactly what Mambu's line says."""
         ours = self.planned
         return self.opposite and ours.low <= -(self.minor or 0) <= ours.high and self.code == ours.code
 
@@ -54,7 +54,7 @@ class View(msgspec.Struct):
     """A journal as the day sees it: which of its lines are whose.
 
     `rows` are lines of the plan, `strange` entry ids that are ours and not of the plan, `unread` counts
-    the lines that cannot be told. `elsewhere`: by the record or its name it is another day's.
+    the lines that are not recognised. `elsewhere`: by the record or its name it is another day's.
     """
 
     journal: LiveJournal

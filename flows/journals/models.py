@@ -15,6 +15,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flows.money import to_minor
+
 # A journal in one of these states is gone from the books; any other counts as there.
 WITHDRAWN = "DELETED"
 VOIDED = "VOIDED"
@@ -90,5 +92,10 @@ _NO_TAX = frozenset(
 
 
 def is_taxed(tax_type: str | None) -> bool:
-    """Tell whether a tax type means tax; every name of «no tax» means the same, and so does none at all."""
+    """Tell whether a tax type means tax; every name of "no tax" means the same, and so does none at all."""
     return (tax_type or "").strip().upper() not in _NO_TAX
+
+
+def debits_of(journal: LiveJournal, digits: int) -> int:
+    """Return the sum of a journal's debits in minor units; what is finer than those counts as nothing."""
+    return sum(to_minor(line.amount, digits) or 0 for line in journal.lines if line.amount > 0)

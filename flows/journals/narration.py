@@ -1,4 +1,4 @@
-"""The names that journals and lines carry in Xero, by which they are found again."""
+"""The names that journals and lines carry in Xero, by which they are found again. Pure."""
 
 from __future__ import annotations
 

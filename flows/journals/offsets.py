@@ -1,4 +1,4 @@
-"""Each line's own UTC offset, held against the one that the run's time zone has at that very instant.
+"""Each line's own UTC offset, compared with the one that the run's time zone has at that very instant. Pure.
 
 Mambu writes each instant with the offset that the tenant's zone has at it. Where that is not the offset of
 the run's zone, the run has the wrong zone: days would begin at the wrong hour, and bookings would move to
@@ -79,7 +79,7 @@ def contradiction(
         return None
     if mode == "utc":
         return Contradiction(
-            "Mambu's times are not all in UTC, though the connection's mambu_offsets says so",
+            "Mambu's times are not all in UTC, although the connection's mambu_offsets is utc",
             kinds,
             "If Mambu gives its times in its own time zone, set the connection's mambu_offsets to zone "
             "(DAYBOOK_MAMBU_OFFSETS); then run the date again.",
@@ -89,14 +89,14 @@ def contradiction(
         return Contradiction(
             summary,
             kinds,
-            "All lines carry +00:00: Mambu seems to give its times in UTC. If that is how this tenant "
-            "answers, set the connection's mambu_offsets to utc (DAYBOOK_MAMBU_OFFSETS); if its time zone is "
+            "All lines have the offset +00:00: Mambu seems to give its times in UTC. If this tenant always "
+            "does so, set the connection's mambu_offsets to utc (DAYBOOK_MAMBU_OFFSETS); if its time zone is "
             "UTC, correct the connection's time zone. Then run the date again.",
         )
     return Contradiction(
         summary,
         kinds,
-        "Days and booking dates would be those of the wrong time zone. Set the connection's time zone "
+        "Days and booking dates would be in the wrong time zone. Set the connection's time zone "
         "(DAYBOOK_TIMEZONE) to that of the Mambu organisation, then run the date again.",
     )
 

@@ -1,4 +1,4 @@
-"""Sealing: what is missing in Xero becomes finished journals, their very bytes and keys.
+"""Prepare: what is missing in Xero becomes finished journals, with their exact bytes and keys. Pure.
 
 Pure and deterministic: the same lines, the same journals in Xero and the same record give the same
 names, bytes and keys, on any machine and at any time.
@@ -58,7 +58,7 @@ class PreparedRequest(NamedTuple):
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """What is to be sent, and what cannot be: `torn` are sentences about partly missing units."""
+    """What is to be sent, and what cannot be: `partially_posted` are sentences about partly missing units."""
 
     requests: list[PreparedRequest]
     partially_posted: list[str]
@@ -87,7 +87,7 @@ def prepare_journals(
 ) -> Prepared:
     """Return requests for what Xero lacks.
 
-    `taken` are numbers per booking date that the record knows to be used up, beside those that Xero
+    `taken` are numbers per booking date that the record knows to be used up, in addition to those that Xero
     shows; `generations` gives, by narration, the generation a journal is to be sent in, where that
     is not the first.
     """
@@ -133,7 +133,13 @@ class _Body(msgspec.Struct):
 
 def _whole_units(plan: Plan, matched: Reconciliation, missing: pa.Table) -> tuple[pa.Table, list[str]]:
     """Keep the missing units that are missing whole, or came late; of others a person changed something."""
-    known = matched.found.keys() | matched.held.keys() | matched.voided | matched.suppressed | matched.waiting
+    known = (
+        matched.found.keys()
+        | matched.by_record.keys()
+        | matched.voided
+        | matched.suppressed
+        | matched.waiting
+    )
     if not known:
         return missing, []
     live = pc.is_in(plan.lines["entry_id"], pa.array(list(known), pa.int64()))
@@ -151,7 +157,7 @@ def _whole_units(plan: Plan, matched: Reconciliation, missing: pa.Table) -> tupl
         name = f"transaction {transaction}" if transaction else "the lines without a transaction"
         entries = ", ".join(str(row["entry_id"]) for row in part[:20])
         partially_posted.append(
-            f"{name}, booking date {part[0]['booking_date']}: Xero holds only a part of it; missing: "
+            f"{name}, booking date {part[0]['booking_date']}: Xero has only a part of it. Missing: "
             f"EntryID {entries}"
         )
     keep = pc.or_(pc.invert(touched), pc.is_in(missing["unit"], pa.array(list(late), pa.int64())))
@@ -165,7 +171,7 @@ def _partially_posted(plan: Plan, matched: Reconciliation) -> list[str]:
     taken = plan.lines.filter(
         pc.is_in(plan.lines["entry_id"], pa.array(list(matched.suppressed), pa.int64()))
     )
-    there = pa.array(list(matched.found.keys() | matched.held.keys()), pa.int64())
+    there = pa.array(list(matched.found.keys() | matched.by_record.keys()), pa.int64())
     live = plan.lines["unit"].filter(pc.is_in(plan.lines["entry_id"], there)).unique()
     parts: dict[str, list[int]] = defaultdict(list)
     for row in taken.filter(pc.is_in(taken["unit"], live)).to_pylist():
@@ -173,7 +179,7 @@ def _partially_posted(plan: Plan, matched: Reconciliation) -> list[str]:
             name = f"transaction {row['transaction_id']}, booking date {row['booking_date']}"
             parts[name].append(row["entry_id"])
     return [
-        f"{name}: people took a part of it out of Xero, so it stands there in part: EntryID {listed(entries)}"
+        f"{name}: part of it was removed in Xero, so it is only partially posted: EntryID {listed(entries)}"
         for name, entries in parts.items()
     ]
 
@@ -185,7 +191,7 @@ def _certain(missing: pa.Table, changed: AbstractSet[dt.date]) -> tuple[pa.Table
         return missing, []
     doubtful = pc.is_in(missing["booking_date"], pa.array(dates, pa.date32()))
     texts = [
-        f"booking date {date}: a journal of this day has lines that cannot be recognised any more, so what "
+        f"booking date {date}: a journal of this day has lines that can no longer be recognised, so what "
         "seems to be missing was not sent"
         for date in dates
     ]
@@ -279,10 +285,10 @@ def _finished(
 
 
 def digest_of(journal: LiveJournal, digits: int, cash_basis: bool) -> str:
-    """Return the digest of the bytes that would have sealed a journal as it stands in Xero.
+    """Return the digest of the bytes that Daybook would send for a journal as it is in Xero.
 
-    It equals the digest recorded when the journal was sealed exactly where nobody has changed it since:
-    lines are sealed by ascending entry id, and the order in which Xero lists them is nobody's change.
+    It equals the digest recorded when the journal was prepared exactly where nobody has changed it since:
+    lines are prepared by ascending entry id, and the order in which Xero lists them is nobody's change.
     Empty where the journal has what none of ours ever had: tax, tracking, a fraction of the minor unit.
     """
     lines: list[tuple[str, str, str]] = []

@@ -1,4 +1,4 @@
-"""Read: the journals in Xero that could hold a day's lines, all of them, and what they hold of it."""
+"""Read: all journals in Xero that could contain a day's lines, and what they contain of it."""
 
 from __future__ import annotations
 
@@ -33,19 +33,20 @@ _READINGS = 4
 
 
 class XeroSnapshot(msgspec.Struct, frozen=True):
-    """What Xero shows of the day, and when it was read."""
+    """What Xero shows of the day and when it was read, and what the record said of it just before."""
 
     matched: Reconciliation
     read_at: dt.datetime
+    records: Sequence[JournalRecord] = ()
 
 
 async def _read(run: JournalsRun, plan: Plan, known_ids: Sequence[str]) -> XeroSnapshot:
-    """Read the journals that could hold the day, and hold the plan against them.
+    """Read the journals that could contain the day's lines, and compare the plan with them.
 
     `known_ids`, and those in the record, are read singly where the list does not show them.
     """
     read_at = run.clock.now()
-    records = await run.store.journals(run.organisation, run.name, run.day.date)
+    records = await run.records()
     others = await _of_other_days(run, plan)
     since = await _since(run, others)
     found = await journals_since(run, since, lambda: _booking_dates(plan), [*records, *others], known_ids)
@@ -62,7 +63,7 @@ async def _read(run: JournalsRun, plan: Plan, known_ids: Sequence[str]) -> XeroS
         withhold_deleted=run.looking_back,
         record_may_be_new=_may_be_new(plan, live, records),
     )
-    return XeroSnapshot(matched, read_at)
+    return XeroSnapshot(matched, read_at, records)
 
 
 async def _of_other_days(run: JournalsRun, plan: Plan) -> list[JournalRecord]:
@@ -159,7 +160,7 @@ async def journals_since(
             try:
                 found[journal_id] = await run.xero.manual_journal(journal_id)
             except NotFound:
-                run.warn(f"The record names journal {journal_id}, which Xero does not know.")
+                run.warn(f"Daybook's record lists journal {journal_id}, but Xero does not have it.")
     return [live_journal(journal) for journal in found.values()]
 
 
@@ -190,8 +191,8 @@ async def _listed(
         of_date = await _whole_list(run, dated)
         if of_date is None:
             raise Refusal(
-                f"Xero has more than {MOST_JOURNALS} manual journals of {date}, too many to see whether this "
-                "day is among them. Nothing was written."
+                f"Xero has more than {MOST_JOURNALS} manual journals dated {date}, too many to check for "
+                "this day's journals. Nothing was written."
             )
         everything.extend(of_date)
     return everything
@@ -218,10 +219,10 @@ async def _whole_list(
                 return None
         if reading.whole:
             return list(found.values())
-        run.warn("Journals came or went in Xero while they were read: reading them again.")
+        run.warn("Journals changed in Xero while they were read: reading them again.")
     raise Refusal(
-        "Manual journals keep coming and going in Xero while they are read, or its pages of them repeat or "
-        "never end. Nothing further was written. Run the same again when nobody is working there."
+        "The list of manual journals in Xero kept changing while it was read, or its pages repeat or never "
+        "end. Nothing further was written. Run the same again when nobody is working in Xero."
     )
 
 

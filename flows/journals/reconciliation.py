@@ -1,9 +1,9 @@
-"""The day's lines held against what Xero has: what is there, what is missing, what differs.
+"""Reconciliation of the day's lines with Xero: what is there, what is missing, what differs. Pure.
 
-A journal of Xero's is the day's if its name says so, if the record names its id, or if its lines carry
-the day's entry ids. Lines are matched by the entry ids in their texts, never by narration or date, which
-people edit; where people edited the texts too, by what the record says the journal was sent with. What
-Xero has is the truth about Xero.
+A journal in Xero belongs to the day if its name says so, if the record has its id, or if its lines have the
+day's entry ids. Lines are matched by the entry ids in their descriptions, never by narration or date, which
+people edit; where people edited the descriptions too, by what the record says the journal was sent with.
+What Xero has is the truth about Xero.
 """
 
 from __future__ import annotations
@@ -48,25 +48,27 @@ class Lookalike(NamedTuple):
 
 
 class Reconciliation(msgspec.Struct, frozen=True):
-    """The plan held against Xero.
+    """The plan compared with Xero.
 
-    `journals` are the day's live ones; `found` gives, for each entry id that is live, the position of its
-    journal among them, `held` the same for those that the record says are in a live journal whose texts
-    do not tell any more. `missing` are entry ids in no live journal, `voided` those that only a voided
-    journal holds, `withheld` those that people took out and that are not to be sent again, `waiting` those
-    that a lookalike may hold. `optional` may be left out or sent: each amount rounds to nothing or to one
-    unit. `doubled` are sentences, `differences` sentences with the position of the journal that differs.
-    `numbers` are the numbers taken per booking date, by journals in any state. `changed_dates` are booking
-    dates of which a live journal has lines that cannot be told: what seems missing there may be among
-    them. `rerounded` are those of which live lines are rounded otherwise than planned. `gone` are ids of
-    deleted and voided journals. `sent` gives the live amount of each entry id, in minor units, where any
-    date is rounded otherwise. `totals` are Xero's sums in minor units per account code and date, of all
-    that stands in the day's journals.
+    Entry ids: `found` gives for each that is live the position of its journal in `journals`, the day's live
+    ones; `by_record` the same for those that by the record are in a live journal whose descriptions no
+    longer show it. `missing` are in no live journal, `voided` only in a voided one, `suppressed` were removed
+    by people and are not to be sent again, `waiting` may be in a lookalike. `optional` may be left out or
+    sent: each amount rounds to nothing or to one unit. `sent` gives the live amount in minor units, where
+    any date is rounded otherwise than planned.
+
+    Booking dates: `numbers` are the journal numbers used, in any state. `changed_dates` have a live journal
+    with lines that are not recognised: what seems missing may be among them. `rerounded` have live lines
+    rounded otherwise than planned.
+
+    `duplicates` are sentences, `differences` sentences with the position of the journal that differs.
+    `deleted_or_voided` are ids of journals. `totals` are Xero's sums in minor units per account code and
+    date, of all that is in the day's journals.
     """
 
     journals: list[LiveJournal]
     found: dict[int, int]
-    held: dict[int, int]
+    by_record: dict[int, int]
     missing: frozenset[int]
     voided: frozenset[int]
     suppressed: frozenset[int]
@@ -91,7 +93,7 @@ def reconcile(
     withhold_deleted: bool = False,
     record_may_be_new: bool = False,
 ) -> Reconciliation:
-    """Hold the plan against journals of Xero, in any state and of any origin.
+    """Compare the plan with journals in Xero, in any state and of any origin.
 
     `record` gives what is known of journals by their Xero ids. What somebody deleted in Xero counts as
     missing, unless `withhold_deleted`. `record_may_be_new`: it may have been lost or set back, so that a
@@ -119,9 +121,9 @@ def reconcile(
             strangers.append(journal)
     rows = [row for view in live for row in view.rows]
     found = _found(rows)
-    held = _held(live, planned, found, record)
+    by_record = _by_record(live, planned, found, record)
     rerounded = _rerounded(plan, rows)
-    absent = planned.keys() - found.keys() - held.keys()
+    absent = planned.keys() - found.keys() - by_record.keys()
     taken_out: set[int] = set()
     if withhold_deleted:
         recorded_once = (known.entries for known in record.values() if known.entries and not known.possible)
@@ -129,7 +131,7 @@ def reconcile(
     voided = absent & deleted_or_voided[VOIDED]
     suppressed = absent & taken_out - voided
     absent = absent - voided - suppressed
-    nothing, optional = _rounds_to_nothing(plan, absent, {*found, *held}, rerounded)
+    nothing, optional = _rounds_to_nothing(plan, absent, {*found, *by_record}, rerounded)
     absent = absent - nothing - optional
     lookalikes = _lookalikes(plan, absent, strangers) if record_may_be_new else []
     waiting = frozenset[int]().union(*(one.entries for one in lookalikes))
@@ -137,7 +139,7 @@ def reconcile(
     return Reconciliation(
         journals=[view.journal for view in live],
         found=found,
-        held=held,
+        by_record=by_record,
         missing=frozenset(absent - waiting),
         voided=frozenset(voided),
         suppressed=frozenset(suppressed),
@@ -145,7 +147,7 @@ def reconcile(
         optional=frozenset(optional),
         lookalikes=lookalikes,
         duplicates=duplicates,
-        differences=[*unequal_lines(plan, rows, live), *texts, *unequal_journals(plan, live, held)],
+        differences=[*unequal_lines(plan, rows, live), *texts, *unequal_journals(plan, live, by_record)],
         numbers=_numbers(plan, everything),
         changed_dates=_changed_dates(live, record_may_be_new),
         rerounded=rerounded,
@@ -169,21 +171,21 @@ def _found(rows: Iterable[Row]) -> dict[int, int]:
     return found
 
 
-def _held(
+def _by_record(
     live: Iterable[View],
     planned: Mapping[int, PlannedLine],
     found: Mapping[int, int],
     record: Mapping[str, Known],
 ) -> dict[int, int]:
-    """Return the entries that the record says a journal holds, some of whose lines cannot be told.
+    """Return the entries that by the record are in a journal some of whose lines are not recognised.
 
-    Where each of its lines can be told, what is not among them was taken out by a person. Where more
-    lines cannot be told than it was sent with, people moved others there: any that are in the record.
+    Where each of its lines is recognised, what is not among them was removed by a person. Where more lines
+    are not recognised than it was sent with, people moved others there: any that are in the record.
     """
-    held: dict[int, int] = {}
+    by_record: dict[int, int] = {}
     for position, view in enumerate(live):
-        told = view.journal.lines and not view.unread
-        if not told and view.known is not None and view.known.entries is not None:
+        recognised = view.journal.lines and not view.unread
+        if not recognised and view.known is not None and view.known.entries is not None:
             entries = (view.known.entries & planned.keys()) - found.keys()
             if view.unread > len(entries):
                 date = str(view.known.booking_date)
@@ -191,8 +193,8 @@ def _held(
                 moved = (recorded & planned.keys()) - found.keys()
                 entries |= {entry for entry in moved if planned[entry].date == date}
             for entry in sorted(entries):
-                held.setdefault(entry, position)
-    return held
+                by_record.setdefault(entry, position)
+    return by_record
 
 
 def _rerounded(plan: Plan, rows: Iterable[Row]) -> frozenset[dt.date]:
@@ -206,7 +208,7 @@ def _rerounded(plan: Plan, rows: Iterable[Row]) -> frozenset[dt.date]:
 def _sent(rows: Iterable[Row]) -> dict[int, int]:
     sent: dict[int, int] = defaultdict(int)
     for row in rows:
-        # What a person split within its journal stands there in parts.
+        # What a person split within its journal is there in parts.
         if row.minor is not None and not row.opposite:
             sent[row.entry_id] += row.minor
     return dict(sent)
@@ -255,12 +257,12 @@ def _may_be_nothing(lines: pa.Table) -> pa.ChunkedArray:
 def came_late(part: Sequence[Mapping[str, Any]], digits: int) -> bool:
     """Tell whether a unit's absent lines, rows of a plan, can go although others of the unit are live.
 
-    Lines without a transaction are a unit only because nothing tells them apart: what balances by itself,
+    Lines without a transaction are a unit only because nothing distinguishes them: what balances by itself,
     before it is rounded, can go by itself.
     """
     whole = 10 ** (18 - digits)
-    untold = not any(line["transaction_id"] for line in part)
-    return untold and sum(line["minor"] * whole + line["rounding"] for line in part) == 0
+    without_transaction = not any(line["transaction_id"] for line in part)
+    return without_transaction and sum(line["minor"] * whole + line["rounding"] for line in part) == 0
 
 
 def _sums(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
@@ -325,7 +327,7 @@ def _numbers(plan: Plan, journals: Iterable[LiveJournal]) -> dict[dt.date, set[i
 
 
 def _changed_dates(live: Iterable[View], record_may_be_new: bool) -> frozenset[dt.date]:
-    """Return the booking dates of which journals have lines that cannot be told, nor found in the record."""
+    """Return the booking dates whose journals have lines that are not recognised, nor in the record."""
     dates: set[dt.date] = set()
     for view in live:
         if not view.unread or (view.known is not None and view.known.entries is not None):
@@ -340,7 +342,7 @@ def _changed_dates(live: Iterable[View], record_may_be_new: bool) -> frozenset[d
 
 
 def _totals(plan: Plan, live: Iterable[View]) -> dict[tuple[str, str], Decimal]:
-    """Sum up all that stands in the day's journals; of another day's journals, what is of this day."""
+    """Sum up all that is in the day's journals; of another day's journals, what is of this day."""
     totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     with localcontext(Context(prec=SUMS_PRECISION)):
         for view in live:

@@ -1,4 +1,4 @@
-"""Record: how a run of a day went, in the store and towards the people who have to know."""
+"""Record: how a run of a day went, in the store and in the tasks for the people who have to know."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prefect import runtime
 from blocks.errors import DaybookError, LeaseLost, StoreError
 from blocks.store.models import DayRecord, JournalRecord, Lease
 from flows.days import DayNotOver
-from flows.journals.report.failures import changed_later, died, differences, failure_of, never_finished
+from flows.journals.report.failures import changed_later, crashed, differences, failure_of, never_finished
 from flows.journals.report.messages import failure_sentence, outcome_sentence, stopped_sentence
 from flows.journals.report.summary import Summary
 from flows.journals.run import JournalsRun, staged_folder
@@ -23,37 +23,39 @@ from flows.runtime.text import fault_of
 
 
 def incident_service(run: JournalsRun) -> IncidentService:
-    """Return where this night's incidents are recorded and told."""
+    """Return where this run's incidents are recorded and reported."""
     user = run.connection.assigned_user_key
     return IncidentService("journals", run.name, run.store, run.mambu, user, run.clock, run.warn)
 
 
-async def begin(run: JournalsRun, summary: Summary, dead: Lease | None, *, scheduled: bool) -> None:
-    """Record that a run of the day begins, and what it finds: a run that died, or none that finished.
+async def begin(run: JournalsRun, summary: Summary, crashed_run: Lease | None, *, scheduled: bool) -> None:
+    """Record that a run of the day begins, and what it finds: a run that crashed, or none that finished.
 
     `scheduled`: nobody gave it a date; see Store.run_started.
     """
     desk, day, zone = incident_service(run), run.day.date, run.day.zone
-    await desk.tell(zone)
-    await run.store.run_started(summary.flow_run_id, run.name, day, run.clock.now(), scheduled=scheduled)
-    await note_crashed(run, dead)
-    if dead is None and run.looking_back and not await _is_known(run):
+    await desk.notify(zone)
+    await run.store.runs.started(summary.flow_run_id, run.name, day, run.clock.now(), scheduled=scheduled)
+    await note_crashed(run, crashed_run)
+    if crashed_run is None and run.looking_back and not await _is_known(run):
         await desk.open(never_finished(day), day, zone)
 
 
-async def note_crashed(run: JournalsRun, dead: Lease | None) -> None:
-    """Record that a run died on the day, if one did."""
-    if dead is not None:
-        await incident_service(run).open(died(dead, await _records(run)), run.day.date, run.day.zone)
+async def note_crashed(run: JournalsRun, crashed_run: Lease | None) -> None:
+    """Record that a run of the day crashed, if one did."""
+    if crashed_run is not None:
+        await incident_service(run).open(
+            crashed(crashed_run, await run.records()), run.day.date, run.day.zone
+        )
 
 
 async def note_withdrawn(run: JournalsRun) -> None:
-    """Record that a withdrawal of the day came to its end: one that died before is made good."""
+    """Record that a withdrawal of the day has ended: this resolves one that crashed before."""
     await incident_service(run).resolve(run.day.date, run.day.zone, stages=WITHDRAWAL)
 
 
 async def note_changed(run: JournalsRun, date: dt.date, points: Sequence[str]) -> str:
-    """Record that a finished day was changed in Xero since, so that the next night compares it; say so."""
+    """Record that a finished day was changed in Xero since, so that the next run compares it; say so."""
     failure = changed_later(date, points)
     await run.store.days.reopened(run.name, date)
     await incident_service(run).open(failure, date, run.day.zone)
@@ -64,8 +66,8 @@ async def _is_known(run: JournalsRun) -> bool:
     """Tell whether the day was finished once, or why it is not is recorded."""
     day = run.day.date
     finished = day in await run.store.days.since(run.name, day)
-    told = await run.store.incidents.all(run.name, day=day, only_open=True)
-    return finished or any(one.flow == "journals" for one in told)
+    reported = await run.store.incidents.all(run.name, day=day, only_open=True)
+    return finished or any(one.flow == "journals" for one in reported)
 
 
 @asynccontextmanager
@@ -90,11 +92,11 @@ async def recorded(
 
 
 async def end(run: JournalsRun, summary: Summary) -> None:
-    """Record how the day came out, while it is still held: whoever comes next finds it recorded."""
+    """Record how the day ended, while the lease is still ours: the next run finds it recorded."""
     desk, day, zone = incident_service(run), run.day.date, run.day.zone
     if summary.status == "failed":
         said = outcome_sentence(summary)
-        failure = differences(day, said, summary.open, await _records(run))
+        failure = differences(day, said, summary.open, await run.records())
         await run.store.days.reopened(run.name, day)
         await _tell(run, summary, failure, day, zone)
     else:
@@ -113,7 +115,7 @@ async def end(run: JournalsRun, summary: Summary) -> None:
             )
         )
         await desk.resolve(day, zone)
-    await run.store.run_ended(summary.flow_run_id, summary.status, said, run.clock.now())
+    await run.store.runs.ended(summary.flow_run_id, summary.status, said, run.clock.now())
 
 
 async def _failed(run: JournalsRun, summary: Summary, asked: dt.date | None, error: DaybookError) -> None:
@@ -125,12 +127,12 @@ async def _failed(run: JournalsRun, summary: Summary, asked: dt.date | None, err
     await _take_stop(run, summary, day)
     with suppress(StoreError):
         if run.stage in {"send", "confirm"}:
-            records = await _records(run)
+            records = await run.records()
         if run.stage in {"", "day", "extract"} and not await _held_by_another(run, summary, day):
             # Nothing stale is to be sent later, by whatever way.
             discard(staged_folder(run.name, day))
         await run.store.days.reopened(run.name, day)
-        await run.store.run_ended(summary.flow_run_id, "failed", said, run.clock.now())
+        await run.store.runs.ended(summary.flow_run_id, "failed", said, run.clock.now())
     what = stopped_sentence(summary, error)
     failure = failure_of(day, run.stage, error, what, records, under_way=run.under_way)
     await _tell(run, summary, failure, day, zone)
@@ -172,10 +174,6 @@ async def _day_of(run: JournalsRun, asked: dt.date | None) -> tuple[dt.date, Zon
     zone = ZoneInfo(run.connection.time_zone or known or "UTC")
     scheduled = runtime.flow_run.scheduled_start_time or run.clock.now()
     return asked or scheduled.astimezone(zone).date() - dt.timedelta(days=1), zone
-
-
-async def _records(run: JournalsRun) -> list[JournalRecord]:
-    return await run.store.journals(run.organisation, run.name, run.day.date)
 
 
 def _take_figures(run: JournalsRun, summary: Summary) -> None:

@@ -1,15 +1,16 @@
-"""Records of journals: what those in the store tell of Xero's, and new ones of what Xero shows."""
+"""Records of journals: what those in the store say of Xero's, and new ones of what Xero shows or answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from blocks.errors import StoreError
+from blocks.errors import StoreError, UnknownOutcome
 from blocks.store.models import JournalRecord, JournalState, pack, unpack
-from flows.journals.models import Known, LiveJournal
+from blocks.xero.models import NOTHING, Verdict
+from flows.journals.models import Known, LiveJournal, debits_of
 from flows.journals.narration import Narration
 from flows.journals.run import JournalsRun
-from flows.money import money_text, to_minor
+from flows.money import money_text
 
 
 def known_from(records: Iterable[JournalRecord]) -> dict[str, Known]:
@@ -19,10 +20,10 @@ def known_from(records: Iterable[JournalRecord]) -> dict[str, Known]:
         if record.manual_journal_id:
             possible = record.state is JournalState.POSSIBLE
             one = Known(record.day, record.booking_date, entries_of(record), possible)
-            held = known.get(record.manual_journal_id)
-            if held is not None and held.possible and possible:
+            existing = known.get(record.manual_journal_id)
+            if existing is not None and existing.possible and possible:
                 # It may be either of two batches that are alike.
-                one = one._replace(entries=(one.entries or frozenset()) | (held.entries or frozenset()))
+                one = one._replace(entries=(one.entries or frozenset()) | (existing.entries or frozenset()))
             known[record.manual_journal_id] = one
     return known
 
@@ -35,7 +36,7 @@ def entries_of(record: JournalRecord) -> frozenset[int] | None:
         return unpack(record.entries)
     except ValueError:
         raise StoreError(
-            f"The store's table journals is damaged: the entries of «{record.narration}» cannot be read. "
+            f'The store\'s table journals is damaged: the entries of "{record.narration}" cannot be read. '
             "Restore the store from a backup."
         ) from None
 
@@ -48,7 +49,7 @@ def record_of(
     state: JournalState,
     entries: Iterable[int] | None = None,
 ) -> JournalRecord:
-    """Return a record of a journal of the night's day; without a digest, for we did not seal it.
+    """Return a record of a journal of the run's day; without a digest, for its sent bytes are not known.
 
     `name` is the one it was sent under, `entries` what it holds, as far as that is known for certain.
     """
@@ -71,6 +72,45 @@ def record_of(
     )
 
 
-def debits_of(journal: LiveJournal, digits: int) -> int:
-    """Return the sum of a journal's debits in minor units; what is finer than those counts as nothing."""
-    return sum(to_minor(line.amount, digits) or 0 for line in journal.lines if line.amount > 0)
+def is_in_xero(verdict: Verdict) -> bool:
+    """Tell whether Xero has taken the journal of an answer."""
+    return verdict.manual_journal_id not in {"", NOTHING}
+
+
+async def record_verdicts(
+    run: JournalsRun, records: Sequence[JournalRecord], verdicts: Iterable[Verdict]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Record what Xero says of each journal: a 200 as a whole says nothing of any one of them.
+
+    Raises UnknownOutcome where it says nothing of some.
+    """
+    by_name = {verdict.narration: verdict for verdict in verdicts}
+    ids: dict[str, str] = {}
+    declined: dict[str, str] = {}
+    changed: dict[str, str] = {}
+    silent: list[JournalRecord] = []
+    for record in records:
+        verdict = by_name.get(record.narration)
+        complaint = "; ".join(verdict.complaints()) if verdict else ""
+        if verdict and is_in_xero(verdict):
+            ids[record.narration] = verdict.manual_journal_id
+            if complaint:
+                changed[record.narration] = f"Xero accepted it with a warning: {complaint}"
+        elif complaint:
+            declined[record.narration] = complaint
+        else:
+            silent.append(record)
+
+    def named(names: Iterable[str]) -> list[JournalRecord]:
+        wanted = frozenset(names)
+        return [record for record in records if record.narration in wanted]
+
+    now, move = run.clock.now(), run.store.move
+    await move(named(changed), JournalState.DRIFT, now, ids=ids, reasons=changed)
+    await move(named(declined), JournalState.REFUSED, now, reasons=declined)
+    await move(named(ids.keys() - changed.keys()), JournalState.CREATED, now, ids=ids)
+    if silent:
+        await move(silent, JournalState.UNKNOWN, now)
+        raise UnknownOutcome(f'Xero: its answer does not mention "{silent[0].narration}".')
+    taken = {name: one for name, one in ids.items() if name not in changed}
+    return taken, {**declined, **changed}

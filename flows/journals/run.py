@@ -14,6 +14,7 @@ from blocks.http.retry import UnderWay
 from blocks.mambu.client import MambuClient
 from blocks.process import home
 from blocks.store.journals import Store
+from blocks.store.models import JournalRecord
 from blocks.xero.client import XeroClient
 from flows.days import Day
 from flows.money import minor_digits
@@ -63,6 +64,10 @@ class JournalsRun(Run):
         """Return the day, which is one run's at a time."""
         return LeaseScope("journals", self.day.date, str(self.day.date), self.connection.store.address)
 
+    async def records(self) -> list[JournalRecord]:
+        """Return what the store knows of the day's journals."""
+        return await self.store.journals(self.organisation, self.name, self.day.date)
+
     def time_there(self) -> dt.datetime:
         """Return what Mambu's clock and Xero's both show to be past: the earlier of the two times."""
         now = self.clock.now()
@@ -70,7 +75,7 @@ class JournalsRun(Run):
 
     @property
     def folder(self) -> Path:
-        """Return where the day's lines rest between stages."""
+        """Return where the day's lines are saved between stages."""
         return staged_folder(self.name, self.day.date)
 
     def link(self, journal_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Schedule: what Prefect knows of the nightly runs: which are to come, at work, or have had their time."""
+"""Schedule: what Prefect knows of the nightly runs: which are planned, running, or over."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from prefect.client.schemas.sorting import FlowRunSort
 
 from flows.days import Day
 
-# A run that should have begun needs a moment: a worker asks for work now and then, and others may be first.
+# A run that is due needs a moment: its worker polls now and then, and other runs may be first.
 PATIENCE = dt.timedelta(minutes=10)
 _MOST_RUNS = 200
 _ONE_DAY = dt.timedelta(days=1)
 _JOURNALS = FlowFilter(name=FlowFilterName(any_=["journals"]))
 
 
-class Nights(NamedTuple):
-    """The days of which Prefect knows a nightly run, by where that run is.
+class NightlyRuns(NamedTuple):
+    """The days for which Prefect knows a nightly run, by the state of that run.
 
-    `coming`: its time is to come. `waiting`: its time has come, and it has only just been heard of.
-    `at_work`: it was not heard of since, and is not known to have ended. `planned`: all of these, and those
-    whose run has ended. `switched_off`: the connection has a schedule, and none that is on.
+    `coming`: it is planned for later. `waiting`: it is due, and Prefect has only just heard of it.
+    `at_work`: Prefect has not heard of it since, and does not know that it ended. `planned`: all of these,
+    and days whose run has ended. `switched_off`: the connection has schedules, and all of them are off.
     """
 
     coming: frozenset[dt.date]
@@ -42,19 +42,21 @@ class Nights(NamedTuple):
     switched_off: bool
 
     def due(self, day: dt.date, *, alive: bool) -> bool:
-        """Tell whether a day should be finished; `alive`: a run of the connection is at work on some day.
+        """Return whether a day should be finished; `alive`: a run of the connection is working on some day.
 
-        A nightly run is at work on the days it looks back on before it comes to its own. Days of which
-        Prefect knows nothing are due as well: its server may have been down, or its runs are deleted.
+        A nightly run works on the days it looks back on before its own. Days of which Prefect knows nothing
+        are due as well: its server may have been down, or its runs were deleted.
         """
         if day in self.coming or day in self.waiting or (day in self.at_work and alive):
             return False
         return day in self.planned or not self.switched_off
 
 
-async def nights_of(name: str, first: dt.date, last: dt.date, zone: ZoneInfo, now: dt.datetime) -> Nights:
+async def nightly_runs(
+    name: str, first: dt.date, last: dt.date, zone: ZoneInfo, now: dt.datetime
+) -> NightlyRuns:
     """Return what Prefect knows of the nightly runs of a connection, for the days from `first` to `last`."""
-    # Such a run begins on the date after its day.
+    # A nightly run starts on the date after its day.
     begun = FlowRunFilterExpectedStartTime(
         after_=Day(first, zone).end,
         before_=Day(last + _ONE_DAY, zone).end,
@@ -69,12 +71,12 @@ async def nights_of(name: str, first: dt.date, last: dt.date, zone: ZoneInfo, no
         deployments = await client.read_deployments(flow_filter=_JOURNALS)
     mine = [one for one in runs if _is_nightly(one.parameters, name)]
     scheduled = [one for one in deployments if one.schedules and _is_nightly(one.parameters, name)]
-    return _nights(mine, scheduled, zone, now)
+    return _sorted_by_state(mine, scheduled, zone, now)
 
 
-def _nights(
+def _sorted_by_state(
     runs: Iterable[FlowRun], scheduled: list[DeploymentResponse], zone: ZoneInfo, now: dt.datetime
-) -> Nights:
+) -> NightlyRuns:
     coming, waiting, at_work, planned = set(), set(), set(), set()
     for run in runs:
         if run.expected_start_time is None or run.state is None:
@@ -90,7 +92,7 @@ def _nights(
         elif not run.state.is_scheduled() and not run.state.is_pending():
             at_work.add(day)
     on = any(one.active for deployed in scheduled if not deployed.paused for one in deployed.schedules)
-    return Nights(
+    return NightlyRuns(
         frozenset(coming),
         frozenset(waiting),
         frozenset(at_work),
@@ -100,6 +102,6 @@ def _nights(
 
 
 def _is_nightly(parameters: dict[str, object] | None, name: str) -> bool:
-    """Tell whether a run with these parameters takes the day before its start, and sends it."""
+    """Return whether a run with these parameters sends the day before its start."""
     given = parameters or {}
     return given.get("connection", "default") == name and not given.get("date") and not given.get("dry_run")

@@ -1,6 +1,6 @@
-"""Cached tasks whose results rest in files: what they hand on, and when an entry of the cache holds.
+"""Cached tasks whose results are files: what they pass on, and when a cached result is valid.
 
-What a stage leaves for the next one is also listed beside the files, so that a run can start from there.
+What a stage saves for the next one is also listed in the folder, so that a run can start from there.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _LIST = "handed-on.json"
 
 
 def write_manifest(folder: Path, stage: str, parts: Sequence[Staged]) -> None:
-    """List what a stage leaves for the next one; what later stages made of something else is unlisted."""
+    """List what a stage saves for the next one; what later stages made of something else is unlisted."""
     listed = StageManifest(version=VERSION) if stage == "extract" else read_manifest(folder)
     listed.stages[stage] = list(parts)
     unfinished = folder / f"{_LIST}.unfinished"
@@ -74,7 +74,7 @@ def manifest_left_by(folder: Path, stage: str) -> list[Staged] | None:
 
 
 class StagedDay(BaseModel):
-    """What rests of a day between stages: which stage left it, how many lines, and since when."""
+    """What is saved of a day between stages: by which stage, how many lines, and since when."""
 
     connection: str
     date: dt.date
@@ -84,11 +84,13 @@ class StagedDay(BaseModel):
 
     def __str__(self) -> str:
         """Return it in words."""
-        return f"{self.lines:,} lines of {self.date}, left by {self.stage} at {self.since:%Y-%m-%d %H:%M} UTC"
+        return (
+            f"{self.lines:,} lines of {self.date}, saved by {self.stage} at {self.since:%Y-%m-%d %H:%M} UTC"
+        )
 
 
 def staged_days(connection: str, folder: Path) -> list[StagedDay]:
-    """Return what rests of a connection's days, by day and stage; `folder` has a folder per day."""
+    """Return what is saved of a connection's days, by day and stage; `folder` has a folder per day."""
     found: list[StagedDay] = []
     for day in sorted(folder.glob("????-??-??")):
         try:
@@ -115,12 +117,12 @@ def resume_from(
         parts = manifest_left_by(folder, "process")
         if parts:
             return parts[0], parts[1:]
-        log("Nothing whole is left of process, so this run starts from there.")
+        log("The saved results of process are missing or damaged, so this run starts from process.")
     if start_from != "extract":
         parts = manifest_left_by(folder, "extract")
         if parts:
             return parts[0], None
-        log("Nothing whole is left of extract, so this run starts from the beginning.")
+        log("The saved lines of extract are missing or damaged, so this run starts from the beginning.")
     return None, None
 
 
@@ -131,7 +133,7 @@ def read_anew(folder: Path) -> None:
 
 
 def discard(folder: Path) -> None:
-    """Remove all that rests of a day, so that nothing stale can be sent later."""
+    """Remove all that is saved of a day, so that nothing stale can be sent later."""
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -50,12 +50,12 @@ async def determine_day(run: JournalsRun, date: dt.date | None) -> None:
     _take_organisation(run, xero)
     lock_date = xero.lock_date()
     if lock_date:
-        run.warn(f"Xero is locked up to {lock_date}: drafts up to then can be saved, but not approved.")
+        run.warn(f"Xero's lock date is {lock_date}: drafts dated up to then can be saved, but not approved.")
     # What is asked for must lie in the past, or lines appear while they are counted. In Xero's past as well:
     # whatever is dated before the day's end there is not looked for when it is asked what it has of the day.
     wait = (run.day.end + OVERLAP - run.time_there()).total_seconds()
     if wait > 0:
-        run.waits(f"Waiting {wait:.0f} s until {run.day.date} is over by the clocks of Mambu and Xero.")
+        run.waits(f"Waiting {wait:.0f} s until {run.day.date} is over in both Mambu and Xero.")
         await run.clock.sleep(wait)
 
 
@@ -81,11 +81,11 @@ def _require_right_organisation(run: JournalsRun, xero: XeroOrganisation) -> Non
     expected = run.connection.organisation
     if expected and expected not in {xero.name, xero.organisation_id}:
         raise UsageError(
-            f"This is the wrong organisation: the credentials lead to {xero.name!r} in Xero, and the "
+            f"This is the wrong organisation: the credentials belong to {xero.name!r} in Xero, but the "
             f"connection is for {expected!r}. Nothing was sent. Correct one of them."
         )
     if xero.base_currency != run.currency:
         raise UsageError(
-            f"This is the wrong organisation: Mambu keeps its books in {run.currency}, and {xero.name!r} "
-            f"in Xero in {xero.base_currency}. Nothing was sent. Correct the connection."
+            f"This is the wrong organisation: Mambu keeps its books in {run.currency}, but {xero.name!r} "
+            f"in Xero uses {xero.base_currency}. Nothing was sent. Correct the connection."
         )

@@ -24,7 +24,7 @@ def passed_over(page: JournalPage, number: int) -> set[str]:
     for one in page.unreadable:
         if any(_OURS.search(text) for text in one.texts):
             raise UnusableAnswer(
-                f"Xero: {one}. It may hold lines of Mambu's, so nothing further was sent. Put it right in "
+                f"Xero: {one}. It may contain lines from Mambu, so nothing further was sent. Correct it in "
                 "Xero, then run the same again."
             )
     for journal in page.manual_journals:
@@ -34,8 +34,9 @@ def passed_over(page: JournalPage, number: int) -> set[str]:
             and Narration.parse(journal.narration)
         ):
             raise UnusableAnswer(
-                f"Xero: it shows the journal «{journal.narration}» ({journal.manual_journal_id}) without "
-                "lines, so what it holds cannot be told. Nothing further was sent. Look at it in Xero, then "
-                "run the same again."
+                f'Xero shows the journal "{journal.narration}" ({journal.manual_journal_id}) without '
+                "lines, so "
+                "its content is not known. Nothing further was sent. Check it in Xero, then run the same "
+                "again."
             )
     return {one.journal_id or f"{number}/{index}" for index, one in enumerate(page.unreadable)}

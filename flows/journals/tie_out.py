@@ -1,4 +1,4 @@
-"""The verdict on a day: Mambu's exact sums against all that stands in the day's journals in Xero.
+"""Tie-out: Mambu's exact sums against all that is in the day's journals in Xero. Pure.
 
 Neither side is the plan: Mambu's is worked out from the lines as they were extracted, before anything
 was rounded, and Xero's from everything in the journals, whether it was recognised or not.
@@ -80,7 +80,7 @@ def tie_out(plan: Plan, matched: Reconciliation) -> list[TieOutRow]:
     the day, or only takes some back, was no sending.
     """
     rounded = _rounded_accounts(plan)
-    holding = {*matched.found.values(), *matched.held.values()}
+    holding = {*matched.found.values(), *matched.by_record.values()}
     sendings = Counter(str(matched.journals[position].date) for position in holding)
     again = {str(date) for date in matched.rerounded}
     keys = sorted(plan.exact.keys() | matched.totals.keys())
@@ -106,17 +106,17 @@ def _rounded_accounts(plan: Plan) -> set[tuple[str, str]]:
 
 
 class Confirmed(msgspec.Struct, frozen=True):
-    """The day as Xero holds it: `rows` per account and booking date, `open` what does not agree.
+    """The day as it is in Xero: `rows` per account and booking date, `open` what does not agree.
 
-    `left_out` are the sums of the lines that people took out of Xero and that are not to be sent again, as
-    they had been sent. `held` counts the batches that wait for a person.
+    `left_out` are the sums of the lines that people removed from Xero and that are not to be sent again, as
+    they had been sent. `in_review` counts the batches that need review.
     """
 
     matched: Reconciliation
     rows: list[TieOutRow]
     open: list[str]
     left_out: dict[tuple[str, str], int]
-    held: int
+    in_review: int
 
     @property
     def tied_out(self) -> bool:
@@ -125,11 +125,11 @@ class Confirmed(msgspec.Struct, frozen=True):
 
     @property
     def settled(self) -> bool:
-        """Return whether nothing is left to do: it ties out, but for what people took out on purpose."""
+        """Return whether nothing is left to do: it ties out, except for what people removed on purpose."""
         return not self.open and all(row.agrees for row in without(self.rows, self.left_out))
 
     def deleted_since_post(self, sent: Collection[str]) -> bool:
-        """Tell whether a journal that Xero just said it took is deleted: the answer was an old one.
+        """Tell whether a journal that Xero just accepted is deleted: the answer was an old one.
 
         `sent` are the journals' ids.
         """
@@ -144,25 +144,25 @@ def without(rows: Sequence[TieOutRow], sums: Mapping[tuple[str, str], int]) -> l
 def confirmed(plan: Plan, matched: Reconciliation, partially_posted: Sequence[str]) -> Confirmed:
     """Return how the day stands, with a sentence for whatever does not agree.
 
-    `torn` are sentences about units that cannot be sent since people changed their journals.
+    `partially_posted` are sentences about units that cannot be sent since people changed their journals.
     """
     rows, left_out = tie_out(plan, matched), _sent_sums(plan, matched.suppressed)
     points = open_points(matched, partially_posted)
     if not points:
-        # Every line seems to be in its place, and yet the sums say otherwise: they have the last word.
+        # Every line seems to be in its place, but the sums differ: they decide.
         points = [_off(plan, row) for row in without(rows, left_out) if not row.agrees]
-    return Confirmed(matched, rows, points, left_out, held_batches(plan, matched))
+    return Confirmed(matched, rows, points, left_out, batches_in_review(plan, matched))
 
 
-def held_batches(plan: Plan, matched: Reconciliation) -> int:
-    """Return how many batches wait for a person, since a journal in Xero may hold what is missing of them."""
+def batches_in_review(plan: Plan, matched: Reconciliation) -> int:
+    """Return how many batches need review, since a journal in Xero may contain what is missing of them."""
     if not matched.waiting and not (matched.missing and matched.changed_dates):
         return 0
     lines = _lines_of(plan, matched.missing | matched.waiting)
     doubtful = pc.is_in(lines["booking_date"], pa.array(sorted(matched.changed_dates), pa.date32()))
     waiting = pc.is_in(lines["entry_id"], pa.array(list(matched.waiting), pa.int64()))
-    held = lines.filter(pc.or_(doubtful, waiting))
-    return int(held.group_by(["booking_date", "batch"]).aggregate([]).num_rows)
+    in_review = lines.filter(pc.or_(doubtful, waiting))
+    return int(in_review.group_by(["booking_date", "batch"]).aggregate([]).num_rows)
 
 
 def _lines_of(plan: Plan, entries: Collection[int]) -> pa.Table:
@@ -194,7 +194,7 @@ def open_points(matched: Reconciliation, partially_posted: Sequence[str]) -> lis
     texts.extend(_repeated_names(matched.journals))
     texts.extend(may_be_ours(one.journal, len(one.entries)) for one in matched.lookalikes)
     for entries, what in (
-        (matched.voided, "stand only in journals that were voided in Xero, and are not sent again"),
+        (matched.voided, "are only in journals that were voided in Xero, so they are not sent again"),
         (matched.missing, "are not in Xero"),
     ):
         if entries:
@@ -204,4 +204,4 @@ def open_points(matched: Reconciliation, partially_posted: Sequence[str]) -> lis
 
 def _repeated_names(journals: Sequence[LiveJournal]) -> list[str]:
     names = [journal.narration for journal in journals]
-    return [f"{count} journals are named «{name}»" for name, count in Counter(names).items() if count > 1]
+    return [f'{count} journals are named "{name}"' for name, count in Counter(names).items() if count > 1]

@@ -1,6 +1,6 @@
-"""What is older than the connection and waits for a person's word: one incident, and one line. Pure.
+"""What is older than the connection and waits for a person's decision: one incident, and one line. Pure.
 
-Xero shows it as changed since the connection's start. It may have been booked in LN by hand, or it was only
+Xero shows it as changed since the connection's start. It may have been entered manually in LN, or it was only
 entered late: nothing in Xero tells the two apart but, to a person, its date.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from blocks.store.audit_rows import BEFORE_START, AuditRow, Entry, waits_from_before_start
-from flows.payments.classify import Decision
+from flows.payments.models import Decision
 from flows.runtime.failures import Failure
 from flows.runtime.text import counted
 
@@ -33,7 +33,7 @@ def is_before_start(decision: Decision) -> bool:
 
 def line(entries: Sequence[Entry], command: str) -> str:
     """Return the one line that tells of them all; `command` is how the command audit is called for them."""
-    return f"{_what(entries)}: {_remedy(command)}"
+    return f"{_what(entries)}. {_remedy(command)}"
 
 
 def failure(connection: str, entries: Sequence[Entry], command: str) -> Failure:
@@ -43,10 +43,10 @@ def failure(connection: str, entries: Sequence[Entry], command: str) -> Failure:
     return Failure(
         STAGE,
         STEP,
-        f"Payments of {connection}: documents from before the start wait for a word",
-        f"{_what(entries)}. They may have been booked in LN by hand.",
+        f"Payments of {connection}: documents dated before the start need a decision",
+        f"{_what(entries)}. They may have been entered manually in LN.",
         tuple(details),
-        ("None of them was sent to Infor LN. What else was paid is not held up by them.",),
+        ("None of them was sent to Infor LN. Other payments are not affected.",),
         _remedy(command),
     )
 
@@ -55,12 +55,12 @@ def _what(entries: Sequence[Entry]) -> str:
     days = sorted({str(one.day) for one in entries})
     span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     number = counted(len(entries), "document")
-    return f"{number} dated before the connection's start ({span}) changed in Xero since, and not sent"
+    return f"Not sent: {number} dated before the connection's start ({span}) and changed in Xero since"
 
 
 def _remedy(command: str) -> str:
     return (
-        f"Look at their dates ({command} --status exception). What was only entered late: {command} "
-        "undiscard KEY, and the next run sends it. Then, for all others, which LN has: "
+        f"Check their dates ({command} --status exception). For each that was only entered late in Xero: "
+        f"{command} undiscard KEY, and the next run sends it. Then close all others, which LN has: "
         f"{command} discard --before-start --reason R"
     )

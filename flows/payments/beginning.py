@@ -1,6 +1,6 @@
 """Whether the record may be gone by: one that may be new, or set back, lets nothing be sent.
 
-What people booked in LN by hand, and discarded, the record alone knows; LN never saw its id, and would book
+Only the record knows what people entered manually in LN and discarded; LN never saw its id, and would book
 it again. So a record without a window of a connection that began long ago, or one that LN knows more than,
 waits until a person confirms it: from then on LN's word for what it has is an answer.
 """
@@ -49,19 +49,19 @@ async def against(run: PaymentsRun) -> str:
         return said.doubt
     store, seen = f"The store of the connection {run.name}", run_counts.seen(run.run_count)
     if seen.runs > said.runs and not (said.confirmed_at and said.confirmed_at >= seen.at):
-        begun = f"the run that began here at {seen.at:%Y-%m-%d %H:%M} UTC"
-        return f"{store} knows nothing of {begun}: it was lost, or set back to an older copy."
+        begun = f"the run that started on this machine at {seen.at:%Y-%m-%d %H:%M} UTC"
+        return f"{store} has no record of {begun}: it was lost, or restored from an older copy."
     if run.last_window or said.confirmed_at or not await _began_long_ago(run):
         return ""
-    begins = f"though they begin at {await _began(run):%Y-%m-%d %H:%M} UTC"
-    return f"{store} knows of no run of these payments, {begins}: it may be new, or was lost."
+    begins = f"although they start at {await _began(run):%Y-%m-%d %H:%M} UTC"
+    return f"{store} has no record of any run of these payments, {begins}: it may be new, or was lost."
 
 
 def doubtful(run: PaymentsRun, key: Key) -> str:
     """Return what it means that LN has a document which the record has as never sent."""
     return (
-        f"LN has {key} already, and the store of the connection {run.name} has it as never sent: the "
-        "store may have been set back to an older copy, or payments are sent from another one as well."
+        f"LN already has {key}, which was never sent according to the store of the connection {run.name}: "
+        "the store may have been restored from an older copy, or another store sends payments as well."
     )
 
 
@@ -70,11 +70,11 @@ def not_confirmed(run: PaymentsRun, reason: str) -> NotConfirmed:
     last, audit = run.last_window, run.audit_command
     known = f"ended {last.until:%Y-%m-%d %H:%M:%S} UTC" if last else "none"
     return NotConfirmed(
-        f"{reason} The last window it knows: {known}. What people booked in LN by hand and discarded is "
-        "then not known, and would be booked twice; so nothing more is sent. Restore its newest copy, "
-        f"carry people's decisions over from an export ({audit} import FILE), or move the connection's start "
-        "to after what was booked by hand. Then confirm that the payments may begin from this store: "
-        f"{audit} begin"
+        f"{reason} The last window it knows: {known}. What people entered manually in LN "
+        "and discarded may be missing from it and would be booked twice, so nothing more is sent. Restore "
+        f"its newest copy, import people's decisions from an export ({audit} import FILE), or move the "
+        "connection's start to after the manual entries. Then confirm that the payments may begin from this "
+        f"store: {audit} begin"
     )
 
 

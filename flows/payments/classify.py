@@ -1,12 +1,11 @@
-"""The part of a payment connection that decides on documents. Pure."""
+"""Classify: what is to be done with each document, and what its audit row says of it. Pure."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from enum import StrEnum
 
 from blocks.store.audit_rows import (
     BEFORE_START,
@@ -22,69 +21,24 @@ from blocks.store.audit_rows import (
     was_gone,
 )
 from flows.payments.documents import Document, Role, Shown
-from flows.payments.message import (
-    PREPAYMENT_FIELD,
-    Message,
-    bank_number,
-    day_of,
-    decoded,
-    encoded,
-    number_text,
-)
+from flows.payments.message import Message, bank_number, day_of, decoded, encoded, number_text
+from flows.payments.models import Action, Decision, Policy
 from flows.payments.partners import Partner, partner_of
-from flows.payments.verdict import CHECK_LN
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The part of the connection that decides on documents."""
-
-    connection: str
-    document_types: Mapping[Role, int]
-    prepayment_field: str = PREPAYMENT_FIELD
-    bank_numbers: Mapping[str, str] = field(default_factory=dict)
-    hold_unknown: frozenset[Kind] = frozenset()
-    # The day (UTC) from which on documents are this connection's; None holds nothing back for its date.
-    starts_on: dt.date | None = None
-    # The day (UTC) on which a person confirmed a record that may be new: LN may have what is dated up to then
-    # from an earlier one, or by hand. None where none had to.
-    confirmed_on: dt.date | None = None
-
+from flows.payments.post_outcome import NEVER_ANSWERED
 
 _SALES = frozenset({Role.SALES_PAYMENT, Role.CLIENT_PREPAYMENT})
 _HELD_BACK = frozenset({Status.EXCEPTION, Status.FAILED, Status.UNSUPPORTED})
+# Rows of earlier releases are recognised by how these two reasons begin, which must stay as it is.
+_IS_HELD = "Its outcome is unknown, and "
 _HELD = (
-    "Its outcome is unknown, and the connection holds such documents for a person: look for it in LN, then "
-    "discard it where LN has it, or undiscard it to have it sent again."
+    f"{_IS_HELD}this connection holds such documents for review. Look for it in LN. If LN has it, discard "
+    "it; if not, undiscard it, and the next run sends it again."
 )
-
-_GONE_FOR_PEOPLE = (
-    "It was deleted in Xero: reverse it in LN if it was booked there (by hand, or by a lost store), then "
+_TO_REVERSE = "It was deleted in Xero: "
+_DELETED_FOR_REVIEW = (
+    f"{_TO_REVERSE}if it was booked in LN (manually, or from a store that was lost), reverse it there. Then "
     "discard it."
 )
-
-
-class Action(StrEnum):
-    """What to do with a document."""
-
-    SEND = "send"
-    NOTE = "note"
-    LEAVE = "leave"
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What becomes of a document, and what its audit row says of it.
-
-    `status` is what to note; `message` what to send; `hint` what people should know of what is not open.
-    """
-
-    action: Action
-    reason: str
-    entry: Entry
-    status: Status | None = None
-    message: bytes = b""
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,16 +160,16 @@ def _closed(case: _Case) -> Decision | None:
         return case.leave("It is discarded.")
     who = row.discarded_by
     if case.document.gone:
-        said = f"It is gone in Xero after {who} closed it: reverse it in LN if it was booked there"
+        said = f"It was deleted in Xero after {who} closed it: if it was booked in LN, reverse it there"
     elif case.entry.xero_status == MADE_AGAIN:
         said = (
-            f"It was removed in Xero and made again alike, after {who} closed it: where the first one was "
-            "reversed, book this one in LN by hand"
+            f"It was deleted in Xero and an identical one created after {who} closed it: if the first one "
+            "was reversed in LN, enter this one manually in LN"
         )
     elif changes:
-        said = f"It was changed in Xero after {who} closed it ({_listed(changes)}): by hand in LN"
+        said = f"It was changed in Xero after {who} closed it ({_listed(changes)}): correct it manually in LN"
     else:
-        said = f"It was changed in Xero after {who} closed it, and changed back: see that LN has it so"
+        said = f"It was changed in Xero after {who} closed it, and changed back: check that LN agrees"
     return case.note(Status.EXCEPTION, f"{said}, then discard it.")
 
 
@@ -224,32 +178,35 @@ def _gone(case: _Case) -> Decision | None:
         return None
     row = case.row
     if case.document.is_credit_note:
-        return case.note(Status.DISCARDED, "Xero no longer shows the credit note as one that cannot be read.")
+        return case.note(Status.DISCARDED, "The problem with the credit note no longer exists in Xero.")
     if row is not None and row.sent_at is not None:
-        return case.note(Status.EXCEPTION, "It was deleted in Xero after it was sent: reverse by hand in LN.")
+        return case.note(
+            Status.EXCEPTION, "It was deleted in Xero after it was sent: reverse it manually in LN."
+        )
     if row is not None and _may_be_in_ln(row):
         return case.note(
             Status.EXCEPTION,
-            "It was deleted in Xero while its outcome was unknown: check LN, reverse by hand if booked.",
+            "It was deleted in Xero while its outcome was unknown: check LN, and if it was booked, reverse "
+            "it manually.",
         )
     if _by_hand(row) or _left_to_people(case):
-        return case.note(Status.EXCEPTION, _GONE_FOR_PEOPLE)
+        return case.note(Status.EXCEPTION, _DELETED_FOR_REVIEW)
     said = "It was deleted in Xero before it was sent."
     if row is None:
         return case.note(Status.DISCARDED, said)
     # It was shown to people as open, who may have seen to it in LN.
-    said = f"{said} If somebody has booked it in LN by hand meanwhile, reverse it there."
+    said = f"{said} If it was booked manually in LN meanwhile, reverse it there."
     return replace(case.note(Status.DISCARDED, said), hint=said)
 
 
 def _by_hand(row: AuditRow | None) -> bool:
-    """Tell whether a person was to book it in LN by hand, or has been told that it went."""
+    """Tell whether a person was asked to enter it manually in LN, or to reverse it there."""
     if row is None:
         return False
-    told = (row.status, row.reason) == (Status.EXCEPTION, _GONE_FOR_PEOPLE)
+    to_reverse = row.status is Status.EXCEPTION and row.reason.startswith(_TO_REVERSE)
     # A person who reopened it since has said that LN does not have it.
     reopened = row.undiscarded_at is not None and row.undiscarded_at >= row.changed_at
-    return row.status is Status.UNSUPPORTED or (told and not reopened)
+    return row.status is Status.UNSUPPORTED or (to_reverse and not reopened)
 
 
 def _left_to_people(case: _Case) -> bool:
@@ -278,13 +235,14 @@ def _of_odd_status(case: _Case) -> Decision | None:
     document, row = case.document, case.row
     if document.status in {LIVE, GONE} or document.role is None:
         return None
-    said = f"the status «{document.status}»" if document.status else "no status"
+    said = f'the status "{document.status}"' if document.status else "no status"
     first = "Not sent"
     if row is not None and _may_be_in_ln(row):
         first = "LN has it" if row.sent_at else "LN may have it"
     return case.note(
         Status.EXCEPTION,
-        f"{first}: Xero gives it {said}, so whether it stands or was deleted cannot be told. See there.",
+        f"{first}: Xero shows {said} for it, so it is unknown whether it is valid or deleted. Check it "
+        "there.",
     )
 
 
@@ -294,8 +252,8 @@ def _made_again(case: _Case) -> Decision | None:
     has = "has" if case.row and case.row.sent_at else "may have"
     return case.note(
         Status.EXCEPTION,
-        f"It was removed in Xero and made again alike, and LN {has} the first one: where that was reversed, "
-        "book this one in LN by hand; then discard it.",
+        f"It was deleted in Xero and an identical one created, and LN {has} the first one: if that was "
+        "reversed in LN, enter this one manually in LN; then discard it.",
     )
 
 
@@ -306,14 +264,16 @@ def _unreadable(case: _Case) -> Decision | None:
     if row is None or row.sent_at is None:
         # What LN may have is sent again as it was, whatever Xero shows now.
         if case.document.is_credit_note:
-            problem = f"{problem}: see what of the credit note was applied in Xero, and book it in LN by hand"
+            problem = (
+                f"{problem}: check in Xero what was applied of the credit note, and enter it manually in LN"
+            )
         return _in_doubt(case) or case.note(Status.EXCEPTION, f"Not sent: {problem}.")
     if row.status is Status.EXCEPTION:
         return case.leave("LN has it.")
     return case.note(
         Status.EXCEPTION,
-        f"LN has it, and Xero no longer shows it whole ({problem}): whether it has changed cannot be told. "
-        "Compare it with LN by hand.",
+        f"LN has it, and Xero no longer shows it completely ({problem}), so it is unknown whether it has "
+        "changed. Compare it with LN manually.",
     )
 
 
@@ -323,7 +283,7 @@ def _in_ln(case: _Case) -> Decision | None:
         return None
     sent, now = _sent(row), case.entry
     if changes := differences(sent, now):
-        reason = f"It was changed in Xero after sending ({_listed(changes)}): by hand in LN."
+        reason = f"It was changed in Xero after sending ({_listed(changes)}): correct it manually in LN."
         noted = (row.result.status, row.result.reason, row.entry) == (Status.EXCEPTION, reason, now)
         return case.leave("LN has it.") if noted else case.note(Status.EXCEPTION, reason)
     if row.result.status is Status.EXCEPTION:
@@ -333,10 +293,10 @@ def _in_ln(case: _Case) -> Decision | None:
             return case.leave("LN has it.")
         return case.note(
             Status.SENT,
-            "LN has it, and Xero shows it as it was sent again: undo in LN what was changed there by hand.",
+            "LN has it, and Xero again shows it as it was sent: undo any manual correction in LN.",
         )
     if now.contact_name != row.entry.contact_name:
-        names = f"as «{sent.contact_name}»; in Xero the contact is called «{now.contact_name}» by now"
+        names = f'as "{sent.contact_name}"; in Xero the contact is now called "{now.contact_name}"'
         return case.note(row.result.status, f"LN has it, {names}.")
     return case.leave("LN has it.")
 
@@ -368,8 +328,8 @@ def _sent(row: AuditRow) -> Entry:
 def _no_counterpart(case: _Case) -> Decision | None:
     if case.document.role is not None:
         return None
-    kind = case.document.xero_type or "a type that Xero does not name"
-    return case.note(Status.UNSUPPORTED, f"LN has no counterpart to {kind}: by hand in LN.")
+    kind = case.document.xero_type or "a document without a type in Xero"
+    return case.note(Status.UNSUPPORTED, f"LN has no counterpart to {kind}: enter it manually in LN.")
 
 
 def _in_doubt(case: _Case) -> Decision | None:
@@ -379,21 +339,24 @@ def _in_doubt(case: _Case) -> Decision | None:
     if case.document.key.kind in case.policy.hold_unknown:
         if row.status is Status.UNKNOWN:
             return case.note(Status.UNKNOWN, _HELD)
-        # Where LN could not be asked again, the reason is of that, and tells nobody that it is held.
-        told = row.reason == _HELD or CHECK_LN in row.reason
-        return case.leave(row.reason) if told else case.note(Status.EXCEPTION, _HELD)
+        # Where LN could not be asked again, the reason is of that, and does not say that it is held.
+        is_said = row.reason.startswith(_IS_HELD) or NEVER_ANSWERED in row.reason
+        return case.leave(row.reason) if is_said else case.note(Status.EXCEPTION, _HELD)
     return Decision(
-        Action.SEND, "Its outcome was unknown: the same again.", row.entry, message=row.message.encode()
+        Action.SEND,
+        "Its outcome was unknown: the same message is sent again.",
+        row.entry,
+        message=row.message.encode(),
     )
 
 
 def _with_obstacles(case: _Case) -> Decision | None:
     if _may_be_booked_by_hand(case):
-        # Alone, for all of these are told of, and can be closed, together.
+        # No other obstacle is named: all of these are reported, and can be closed, together.
         return case.note(
             Status.EXCEPTION,
-            f"{BEFORE_START}{case.policy.starts_on}, from when on this connection sends, and may have been "
-            "booked in LN by hand: where LN has it, discard it; where not, undiscard it, and it is sent.",
+            f"{BEFORE_START}{case.policy.starts_on}, when this connection starts, and may have been entered "
+            "manually in LN. If LN has it, discard it; if not, undiscard it, and the next run sends it.",
         )
     found = list(_obstacles(case))
     if not found:
@@ -418,31 +381,31 @@ _RULES = (
 def _obstacles(case: _Case) -> Iterator[str]:
     document, amount = case.document, case.document.amount
     if document.day is None:
-        yield "Xero gives it no date"
+        yield "it has no date in Xero"
     if amount is None or not amount.is_finite() or amount <= 0:
         yield "its amount is missing or not positive"
     yield from _partner_obstacles(case)
     if document.key.kind is not Kind.PREPAYMENT and not document.invoice_number:
         yield "its invoice or bill has no number in Xero"
     if not document.currency:
-        yield "Xero names no currency for it"
+        yield "it has no currency in Xero"
     elif case.rate is None or not case.rate.is_finite() or case.rate <= 0:
-        yield f"it is in {document.currency}, and Xero gives no exchange rate"
+        yield f"it is in {document.currency} and has no exchange rate in Xero"
     if case.bank_problem:
         yield case.bank_problem
     if _prepayment_held_back(case):
-        yield "prepayment not in LN, as far as is known: see there"
+        yield "its prepayment is not in LN, as far as is known: check the prepayment"
 
 
 def _partner_obstacles(case: _Case) -> Iterator[str]:
     if case.partner is None:
-        yield "Xero shows no contact for it"
+        yield "it has no contact in Xero"
     elif not case.partner.recurring:
         name = case.partner.name
         if case.document.role in _SALES:
-            yield f"the customer «{name}» has no LN code in Xero (contact number)"
+            yield f'the customer "{name}" has no LN code in Xero (contact number)'
         elif case.document.key.kind is not Kind.PAYMENT:
-            yield f"the supplier «{name}» is not in LN, which a prepayment needs"
+            yield f'the supplier "{name}" is not in LN, which a prepayment requires'
     if case.partner is not None and case.partner.problem:
         yield f"its contact cannot be read in Xero: {case.partner.problem}"
     elif case.partner is not None and not case.partner.name:
@@ -487,7 +450,7 @@ def _prepayment_held_back(case: _Case) -> bool:
 def _hint(case: _Case, shown: Shown) -> str:
     if case.document.currency == shown.base_currency or case.rate != 1:
         return ""
-    return f" It is in {case.document.currency} at the exchange rate 1, as in Xero: is that right?"
+    return f" It is in {case.document.currency} at exchange rate 1, as in Xero: check that this is correct."
 
 
 def _amount_text(amount: Decimal | None) -> str:

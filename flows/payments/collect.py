@@ -17,7 +17,7 @@ import asyncio
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -41,6 +41,7 @@ from flows.payments.documents import (
     invoices_to_read,
     removed,
 )
+from flows.payments.models import Collected
 from flows.payments.partners import MOST_MERGES, merged_into
 from flows.payments.run import PaymentsRun
 from flows.payments.start import sending_since
@@ -55,22 +56,6 @@ class Changed(NamedTuple):
     overpayments: list[XeroOverpayment]
     credit_notes: list[XeroCreditNote]
     bank_transactions: list[XeroBankTransaction]
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """What a run has to do with: documents in the order of delivery, and what is known of them.
-
-    `of_window` are the keys of those that the window covers; `rows` the audit rows there are, by key, those
-    of the prepayments that allocations are of among them; `unseen` the rows of which an earlier run made no
-    end and which Xero no longer shows.
-    """
-
-    documents: list[Document]
-    of_window: frozenset[Key]
-    rows: Mapping[Key, AuditRow]
-    shown: Shown
-    unseen: list[AuditRow]
 
 
 async def collect(run: PaymentsRun) -> Collected:

@@ -45,7 +45,7 @@ def read(file: Path) -> list[AuditRow]:
         raise UsageError(f"{file} cannot be read ({error.strerror}).") from None
     except NOT_THE_JSON as error:
         raise UsageError(
-            f"{file} is not what audit export writes: {error}. Nothing was taken over."
+            f"{file} is not a file that audit export wrote: {error}. Nothing was imported."
         ) from None
     undecided = [
         str(row.key)
@@ -54,8 +54,8 @@ def read(file: Path) -> list[AuditRow]:
     ]
     if undecided:
         raise UsageError(
-            f"{file} is not what audit export writes: it has no decision, instants without an offset, or "
-            f"a closing that cannot be read, for {', '.join(undecided[:5])}. Nothing was taken over."
+            f"{file} is not a file that audit export wrote: a decision is missing, a time has no offset, or "
+            f"a closing cannot be read, for {', '.join(undecided[:5])}. Nothing was imported."
         )
     return rows
 

@@ -1,160 +1,271 @@
-"""Delivering one decision: write down, post, write down how it ended. No Prefect in it.
+"""Classify and deliver: all documents of a run, prepayments first and what is applied of them last.
 
-The row says `unknown` before anything leaves this machine, so that a run that dies in between leaves a
-trace, and the next one sends the same message under the same id. How a document ended is written down
-while the next one already begins, so that both share a transaction.
+Documents of one kind go out side by side. Where LN gives no clear answer for several in a row, the others
+wait for the next run: a system that is down is not asked ten thousand times, nor is the outcome of more
+documents left unknown than need be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+import asyncio
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
-from blocks.clock import Clock
-from blocks.http.retry import Patience
-from blocks.infor_ln.client import InforLNClient
-from blocks.store.audit import Audit
-from blocks.store.audit_rows import AuditRow, Key, Overtaken, Result, Status
-from blocks.store.models import Lease
-from flows.payments.classify import Action, Decision
-from flows.payments.message import hint
-from flows.payments.posting import Posted, post
-from flows.payments.verdict import AGREED_TEXT, PostOutcome
+from blocks.errors import StoreError
+from blocks.store.audit_rows import AuditRow, Key, Kind, waits_from_before_start, was_gone
+from flows.payments.beginning import doubtful, not_confirmed
+from flows.payments.classify import classify, row_of
+from flows.payments.delivery import Delivered, Delivery, deliver
+from flows.payments.documents import Document
+from flows.payments.errors import LNSaysNothing, LNStops, NoTokenNow
+from flows.payments.models import Action, Collected, Decision, Policy
+from flows.payments.run import PaymentsRun
+from flows.runtime.tasks import run_task
 
-_STATUSES = {
-    PostOutcome.SENT: Status.SENT,
-    PostOutcome.DUPLICATE: Status.DUPLICATE,
-    PostOutcome.UNKNOWN: Status.UNKNOWN,
-    PostOutcome.FAILED: Status.FAILED,
-    # What stops the run is left as failed: the next run sends it again.
-    PostOutcome.STOP: Status.FAILED,
+# So many documents in a row without a clear answer from LN, and the run stops.
+SILENT_FRESH = 5
+SILENT = 20
+# In this order: LN must know a prepayment before what refers to it.
+_GROUPS = {
+    "prepayments": (Kind.PREPAYMENT, Kind.OVERPAYMENT),
+    "payments": (Kind.PAYMENT,),
+    "allocations": (Kind.ALLOCATION,),
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What a run needs to deliver; `slots` admits as many documents at a time as may be on their way.
+@dataclass(slots=True)
+class Silence:
+    """For how many documents in a row LN gave no clear answer: `fresh` had not gone out before.
 
-    `agreed_text` is what LN says of a document that it has. `doubt` is asked where LN has a document that the
-    record has as never sent: it tells whether the record is to be doubted, and writes that down first.
+    What met with silence before may have its own reason for it, and is to hold the others up less soon.
     """
 
-    audit: Audit
-    ln: InforLNClient
-    clock: Clock
-    run_id: str
-    retries: int
-    lease: Lease | None = None
-    slots: AbstractAsyncContextManager[None] = field(default_factory=nullcontext)
-    patience: Patience = field(default_factory=Patience)
-    agreed_text: str = AGREED_TEXT
-    doubt: Callable[[Key], Awaitable[bool]] | None = None
+    fresh: int = 0
+    in_a_row: int = 0
+
+    def take(self, *, silent: bool, fresh: bool) -> bool:
+        """Count a document, and tell whether LN is to be taken for down."""
+        self.fresh, self.in_a_row = (self.fresh + fresh, self.in_a_row + 1) if silent else (0, 0)
+        return self.fresh >= SILENT_FRESH or self.in_a_row >= SILENT
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """A document's row as it now stands; `stop` says why the run must end, where it must, and `passing`
-    whether that is an outage, and nothing to be corrected.
+class Deliveries:
+    """Decides on what a run has collected, carries the decisions out, and notes in it what became of them."""
 
-    `posted`: it went to LN, or was to; `silent`: LN took no stand on it, so that it may be down; `doubtful`:
-    LN has it, which the record may not know because it is older than what was sent; `overtaken`: it was left,
-    for somebody has seen to it meanwhile.
-    """
+    def __init__(self, run: PaymentsRun, collected: Collected) -> None:
+        self.collected = collected
+        self._run = run
+        self._done = 0
+        self._silent = Counter[bool]()
+        self._silence = Silence()
+        self._stop: Exception | None = None
+        # By the keys of their rows.
+        self._documents: dict[Key, Document] = {}
+        self._doubtful = ""
 
-    row: AuditRow
-    stop: str = ""
-    passing: bool = False
-    posted: bool = False
-    silent: bool = False
-    doubtful: bool = False
-    overtaken: bool = False
+    async def classify(self) -> None:
+        """Decide on every document, by the rows there are now."""
 
+        async def decide() -> None:
+            self._decide(tuple(Kind))
 
-async def deliver(delivery: Delivery, decision: Decision) -> Delivered | None:
-    """Carry out a decision; None where it was to leave the document.
+        await run_task("classify")(decide)()
 
-    Where a person, or another run, has seen to the document since it was decided on, it is left, and its row
-    returned as it now stands. Raises StoreError and LeaseLost before anything is posted; StoreError also
-    after it, and then the row stays unknown.
-    """
-    if decision.action is Action.LEAVE:
-        return None
-    try:
-        return await (_sent if decision.action is Action.SEND else _noted)(delivery, decision)
-    except Overtaken:
-        key = decision.entry.key
-        rows = await delivery.audit.rows_of([key])
-        if key not in rows:
-            raise
-        return Delivered(rows[key], overtaken=True)
+    async def deliver(self) -> None:
+        """Carry out the decisions.
 
+        Raises LNStops and LNSaysNothing with documents left over, StoreError, and LeaseLost.
+        """
+        silenced: LNSaysNothing | None = None
+        await self._deliver_the_oldest()
+        for name, kinds in _GROUPS.items():
+            if Kind.ALLOCATION in kinds:
+                if silenced is not None:
+                    break
+                # Again: whether a prepayment is in LN by now decides on what is applied of it.
+                self._decide(kinds)
+            decisions = [
+                one
+                for one in self._of(kinds)
+                if self._says_something_new(one) and one.entry.key not in self.collected.posted
+            ]
+            decisions.sort(key=self._was_tried)
+            if decisions:
+                await self._deliver(name, decisions)
+            if isinstance(self._stop, LNSaysNothing) and Kind.PREPAYMENT in kinds:
+                # It may be prepayments alone that LN cannot take: the payments are not to wait for them.
+                silenced, self._stop, self._silence = self._stop, None, Silence()
+            if self._stop is not None:
+                raise self._stop
+        if silenced is not None:
+            raise silenced
+        if self._may_be_down():
+            raise LNSaysNothing(
+                "Infor LN gave no clear answer for any document of this run. The next run tries them again."
+            )
 
-async def _noted(delivery: Delivery, decision: Decision) -> Delivered:
-    if decision.status is None:
-        raise AssertionError("what is noted has a status")
-    row = await delivery.audit.noted(
-        decision.entry,
-        decision.status,
-        decision.reason,
-        delivery.run_id,
-        delivery.clock.now(),
-        delivery.lease,
-    )
-    return Delivered(row)
+    def _may_be_down(self) -> bool:
+        """Tell whether LN gave no clear answer at all, and not just for one that it did not answer before."""
+        silent = self._silent.total()
+        return silent == len(self.collected.posted) and (self._silent[True] > 0 or silent > 1)
 
+    async def take_record(self) -> None:
+        """Take over what the audit table says of what was under way when a delivery failed."""
+        with suppress(StoreError):
+            rows = await self._run.store.audit.rows_of(self.collected.under_way)
+            self.collected.rows |= rows
+            mine = {key for key, row in rows.items() if row.run_id == self._run.run_id}
+            self.collected.posted |= mine
+            self.collected.under_way = set()
 
-async def _sent(delivery: Delivery, decision: Decision) -> Delivered:
-    audit, clock, run_id = delivery.audit, delivery.clock, delivery.run_id
-    key = decision.entry.key
+    def _decide(self, kinds: Iterable[Kind]) -> None:
+        for document in self.collected.documents:
+            if document.key.kind in kinds:
+                decision = self._decide_on(document)
+                self._documents[decision.entry.key] = document
 
-    async def again() -> None:
-        await audit.posted_again(key, clock.now(), delivery.lease)
-
-    async with delivery.slots:
-        row = await audit.posting(
-            decision.entry, decision.message.decode(), run_id, clock.now(), delivery.lease
+    def _decide_on(self, document: Document) -> Decision:
+        row = row_of(document, self.collected.rows)
+        prepayment = Key(document.key.organisation, Kind.PREPAYMENT, document.prepayment_id)
+        decision = classify(
+            document,
+            row,
+            self.collected.rows.get(prepayment),
+            self.collected.shown,
+            self._policy_for(document, row),
         )
-        posted = await post(
-            delivery.ln,
-            decision.message,
-            clock,
-            retries=delivery.retries,
-            document_id=key.xero_id,
-            agreed_text=delivery.agreed_text,
-            in_doubt=row.in_doubt,
-            again=again,
-            patience=delivery.patience,
+        self.collected.decisions[document.key] = decision
+        return decision
+
+    def _policy_for(self, document: Document, row: AuditRow | None) -> Policy:
+        """Return the policy for a document: who asks for an earlier window wants what is dated in it.
+
+        What was reported to people before, to decide on by its date, still waits for their decision.
+        """
+        policy, since = self._run.policy, self._run.asked_since
+        if since is None or policy.starts_on is None or since >= policy.starts_on:
+            return policy
+        reported = row is not None and (waits_from_before_start(row) or was_gone(row))
+        dated_in_it = document.day is not None and since <= document.day
+        if reported or not dated_in_it or document.key not in self.collected.of_window:
+            return policy
+        return replace(policy, starts_on=since)
+
+    def _of(self, kinds: Iterable[Kind]) -> Iterator[Decision]:
+        return (one for one in self.collected.decisions.values() if one.entry.key.kind in kinds)
+
+    def _says_something_new(self, decision: Decision) -> bool:
+        """Tell whether there is something to do: a row that would come out the same is not written again."""
+        if decision.action is not Action.NOTE:
+            return decision.action is Action.SEND
+        row = self.collected.rows.get(decision.entry.key)
+        if row is None:
+            return True
+        there = (row.result.status, row.result.reason, row.entry)
+        return row.discarded or there != (decision.status, decision.reason, decision.entry)
+
+    async def _deliver_the_oldest(self) -> None:
+        """Deliver what was changed first of all that is to be sent, alone, before anything else.
+
+        Where LN has it already, the record is older than what was sent, and nothing else has left by then.
+        """
+        fresh = [
+            one
+            for one in self._of((Kind.PREPAYMENT, Kind.PAYMENT))
+            if one.action is Action.SEND and not self._was_tried(one)
+        ]
+        if len(fresh) > 1 and self._run.sandbox is None:
+            await self._deliver("the oldest", [min(fresh, key=self._changed)])
+            if self._stop is not None:
+                raise self._stop
+
+    def _changed(self, decision: Decision) -> dt.datetime:
+        return self._documents[decision.entry.key].changed_at or dt.datetime.max.replace(tzinfo=dt.UTC)
+
+    async def _doubt(self, key: Key) -> bool:
+        """Tell whether it speaks against the record that LN has a document which it has as never sent."""
+        run, changed_at = self._run, self._documents[key].changed_at
+        if run.sandbox is not None:
+            return False
+        if run.confirmed_at and (changed_at is None or changed_at < run.confirmed_at):
+            # It is older than a person's word on the record.
+            return False
+        self._doubtful = doubtful(run, key)
+        await run.store.beginnings.doubt(run.name, self._doubtful)
+        return True
+
+    async def _deliver(self, name: str, decisions: list[Decision]) -> None:
+        run = self._run
+        delivery = Delivery(
+            run.store.audit,
+            run.ln,
+            run.clock,
+            run.run_id,
+            run.connection.retries,
+            run.lease,
+            asyncio.Semaphore(run.connection.ln_concurrency),
+            run.patience,
+            run.connection.duplicate_text,
+            self._doubt,
         )
-    # No earlier delivery of this record has posted it, and none of this one's earlier posts was booked: only
-    # what booked nothing is posted again. `row` is from before the first post.
-    never_posted = posted.verdict.outcome is PostOutcome.DUPLICATE and row.tries == 1
-    doubtful = never_posted and delivery.doubt is not None and await delivery.doubt(key)
-    result = result_of(posted, decision.entry.invoice_number)
-    result = replace(result, reason=result.reason + decision.hint)
-    settled = await audit.settled(key, result, clock.now())
-    outcome = posted.verdict.outcome
-    return Delivered(
-        settled,
-        stop=posted.verdict.reason if outcome is PostOutcome.STOP else "",
-        passing=posted.verdict.passing,
-        posted=True,
-        silent=(outcome is PostOutcome.UNKNOWN or posted.given_up) and not _of_this_one(posted),
-        doubtful=doubtful,
-    )
+        waiting = iter(decisions)
 
+        async def work() -> None:
+            for decision in waiting:
+                if self._stop is not None:
+                    return
+                tried = self._was_tried(decision)
+                try:
+                    self.collected.under_way.add(decision.entry.key)
+                    delivered = await deliver(delivery, decision)
+                    self.collected.under_way.discard(decision.entry.key)
+                    if delivered is not None:
+                        self._take(delivered, fresh=not tried)
+                        if tried and delivered.posted and delivered.row.sent_at:
+                            await self._compare(delivery, delivered.row.key)
+                    self._done += 1
+                    await run.progress("deliver", self._done, len(self.collected.decisions))
+                except Exception as error:  # noqa: BLE001 - raised once the others have come to an end
+                    self._stop = self._stop or error
+                    return
 
-def _of_this_one(posted: Posted) -> bool:
-    """Tell whether LN answered of this one document: it is held there, or something like it is there."""
-    return posted.answer is not None and posted.answer.status == 409
+        async def side_by_side() -> None:
+            # Twice as many as go out at a time: while the end of one is written down, the next one begins.
+            await asyncio.gather(*(work() for _ in range(2 * run.connection.ln_concurrency)))
 
+        await run_task(f"deliver: {name}")(side_by_side)()
 
-def result_of(posted: Posted, invoice_number: str = "") -> Result:
-    """Return what the audit row says of a posting; a refusal comes with a hint at the invoice's origin."""
-    status, answer = _STATUSES[posted.verdict.outcome], posted.answer
-    refused = posted.verdict.outcome is PostOutcome.FAILED and answer is not None and answer.from_ln
-    reason = posted.verdict.reason + (hint(invoice_number) if refused else "")
-    if answer is None:
-        # A lost answer was posted; without a token or a connection nothing left this machine.
-        return Result(status, reason, posted=status is Status.UNKNOWN)
-    return Result(status, reason, answer.status, answer.code, answer.message, answer.request_id)
+    async def _compare(self, delivery: Delivery, key: Key) -> None:
+        """Note at once where a document has changed in Xero since LN was first sent it, in doubt till now.
+
+        No later run reads it again for that: the change is behind the window that this run ends.
+        """
+        decision = self._decide_on(self._documents[key])
+        if self._says_something_new(decision) and (noted := await deliver(delivery, decision)):
+            self._take(noted, fresh=False)
+
+    def _was_tried(self, decision: Decision) -> bool:
+        row = self.collected.rows.get(decision.entry.key)
+        return row is not None and row.tries > 0
+
+    def _take(self, delivered: Delivered, *, fresh: bool) -> None:
+        key = delivered.row.key
+        self.collected.rows[key] = delivered.row
+        (self.collected.overtaken if delivered.overtaken else self.collected.written).add(key)
+        if not delivered.posted:
+            return
+        self.collected.posted.add(key)
+        self._silent[fresh] += delivered.silent
+        down = self._silence.take(silent=delivered.silent, fresh=fresh)
+        if delivered.doubtful:
+            self._stop = not_confirmed(self._run, self._doubtful)
+        elif delivered.stop:
+            self._stop = (NoTokenNow if delivered.passing else LNStops)(delivered.stop)
+        elif down and self._stop is None:
+            self._stop = LNSaysNothing(
+                f"Infor LN gave no clear answer for {self._silence.in_a_row} documents in a row, so the "
+                f"others wait for the next run. The last one: {delivered.row.result.reason}"
+            )

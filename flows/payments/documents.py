@@ -353,7 +353,7 @@ def _allocation_status(item: XeroAllocation, whole: Document) -> str:
 def _deletion_problem(item: XeroAllocation) -> str:
     if item.is_deleted is None or str(item.is_deleted).lower() in {"true", "false"}:
         return ""
-    return f"Xero gives «{str(item.is_deleted)[:_STATUS_LENGTH]}» for IsDeleted"
+    return f'its IsDeleted is "{str(item.is_deleted)[:_STATUS_LENGTH]}" in Xero'
 
 
 def _made_id(*parts: object) -> str:

@@ -19,7 +19,7 @@ from blocks.errors import DaybookError, UsageError
 from blocks.process import keep_new_files_private
 from flows.payments.beginning import against, require_sure_beginning
 from flows.payments.collect import collect
-from flows.payments.deliveries import Deliveries
+from flows.payments.deliver import Deliveries
 from flows.payments.record import advance, begin, end, recorded
 from flows.payments.report.artifacts import Report
 from flows.payments.report.summary import PaymentsSummary
@@ -65,7 +65,7 @@ async def payments(
 ) -> State[Any]:
     """Send to Infor LN what was paid in Xero: payments, prepayments, and what was applied of them.
 
-    Safe to run again at any time: what LN took is not sent again.
+    Safe to run again at any time: what LN accepted is not sent again.
 
     Args:
         connection: The name of the saved payment connection.
@@ -105,14 +105,14 @@ async def run_stages(run: PaymentsRun, summary: PaymentsSummary, asked: Asked) -
         await settle(run, summary, asked)
         if reason := await against(run):
             summary.notes.append(reason)
-        summary.take(await decided(run), dry_run=True)
+        summary.take((await decided(run)).collected, dry_run=True)
         summary.status = "dry-run"
         return
-    async with acquire_lease(run, run.run_id) as dead:
+    async with acquire_lease(run, run.run_id) as crashed:
         # Only now: what the run before has collected moves the window.
         await settle(run, summary, asked)
         await require_sure_beginning(run)
-        await begin(run, summary, dead)
+        await begin(run, summary, crashed)
         deliveries = await decided(run)
         try:
             with run.in_stage("deliver"):
@@ -121,9 +121,9 @@ async def run_stages(run: PaymentsRun, summary: PaymentsSummary, asked: Asked) -
             await deliveries.take_record()
             raise
         finally:
-            summary.take(deliveries, dry_run=False)
+            summary.take(deliveries.collected, dry_run=False)
         with run.in_stage("audit"):
-            await advance(run, summary, deliveries)
+            await advance(run, summary, deliveries.collected)
             await end(run, summary)
 
 
@@ -132,7 +132,7 @@ async def settle(run: PaymentsRun, summary: PaymentsSummary, asked: Asked) -> No
     with run.in_stage("window"):
         await determine_window(run, asked.since, asked.until, asked.date)
         summary.take_window(run.window)
-        summary.notes += run.told(clocks_differ("Xero", run.xero.transport.there))
+        summary.notes += run.log_notes(clocks_differ("Xero", run.xero.transport.there))
 
 
 async def decided(run: PaymentsRun) -> Deliveries:

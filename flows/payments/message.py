@@ -111,16 +111,16 @@ def bank_number(
         return override, ""
     account = accounts.get(account_id)
     if account is None:
-        return "", "the bank account is not known: Xero names none, or one that is not in its chart"
-    remedy = f"give the connection its number (for the account {account_id})"
+        return "", "its bank account is unknown: Xero shows none, or one that is not in the chart of accounts"
+    remedy = f"enter its number in the connection (for the account {account_id})"
     if account.problem:
-        return "", f"the bank account «{account.name}» cannot be read in Xero: {account.problem}"
+        return "", f'the bank account "{account.name}" cannot be read in Xero: {account.problem}'
     if account.type != "BANK":
-        return "", f"it was paid from «{account.name}», which is no bank account in Xero: {remedy}"
+        return "", f'it was paid from "{account.name}", which is not a bank account in Xero: {remedy}'
     number = without_sort_code(account.bank_account_number or "")
     if number is None:
-        what = "has no number" if not account.bank_account_number else "has a number of no known shape"
-        return "", f"the bank account «{account.name}» {what} in Xero: correct it there, or {remedy}"
+        what = "has no number" if not account.bank_account_number else "has a number in an unknown format"
+        return "", f'the bank account "{account.name}" {what} in Xero: correct it there, or {remedy}'
     return number, ""
 
 
@@ -147,4 +147,4 @@ def hint(invoice_number: str) -> str:
     """Return what to tell a person of an invoice that LN does not know, or nothing."""
     if not invoice_number or ln_invoice(invoice_number):
         return ""
-    return f" «{invoice_number}» is no number of LN's: the invoice may exist in Xero only."
+    return f' "{invoice_number}" is not an LN invoice number: the invoice may exist in Xero only.'

@@ -1,4 +1,4 @@
-"""Posting one document: as often as its verdicts allow, and never again once its end is unknown."""
+"""Posting one document: again while LN booked nothing, and never again once its outcome is unknown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from blocks.http.retry import Patience, back_off
 from blocks.infor_ln.answers import LNAnswer
 from blocks.infor_ln.client import InforLNClient
 from blocks.store.audit_rows import MayNotSend
-from flows.payments.verdict import AGREED_TEXT, PostOutcome, Verdict, interpret
+from flows.payments.post_outcome import AGREED_TEXT, Interpretation, PostOutcome, interpret
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Posted:
     `given_up`: nothing was booked, for LN was not to be had within the tries.
     """
 
-    verdict: Verdict
+    meaning: Interpretation
     answer: LNAnswer | None
     posts: int
     given_up: bool = False
@@ -42,9 +42,9 @@ async def post(
     again: Callable[[], Awaitable[None]] | None = None,
     patience: Patience | None = None,
 ) -> Posted:
-    """Post a document, again where its verdict says that nothing was booked, and say how it ended.
+    """Post a document, again where nothing was booked, and return how that ended.
 
-    `document_id` and `agreed_text` are what `judge` tells a duplicate by. `again` is awaited before each
+    By `document_id` and `agreed_text` `interpret` recognises a duplicate. `again` is awaited before each
     further post, so that the audit row counts it; where it raises MayNotSend, a person has closed the
     document meanwhile, and the posting is given up. A wait is what the other side asks for plus up to a
     second, else 0.5 s doubled each time up to 30 s, of which up to half is dropped at random; one longer than
@@ -54,41 +54,41 @@ async def post(
     patience = patience or Patience()
     posts, forgotten = 0, False
 
-    def judged(outcome: LNAnswer | CallFailed) -> Verdict:
+    def interpreted(outcome: LNAnswer | CallFailed) -> Interpretation:
         return interpret(outcome, document_id, agreed_text=agreed_text, in_doubt=in_doubt)
 
     while True:
         posts += 1
-        verdict, answer, outage = await _posted(ln, document, judged)
-        if verdict.outcome is PostOutcome.UNKNOWN:
+        meaning, answer, outage = await _posted(ln, document, interpreted)
+        if meaning.outcome is PostOutcome.UNKNOWN:
             patience.under_way.note()
-        if verdict.outcome not in {PostOutcome.RETRY, PostOutcome.RETRY_TOKEN}:
-            return Posted(verdict, answer, posts)
-        wait = _wait(verdict, posts)
+        if meaning.outcome not in {PostOutcome.RETRY, PostOutcome.RETRY_TOKEN}:
+            return Posted(meaning, answer, posts)
+        wait = _wait(meaning, posts)
         ends = patience.until(outage) if outage and retries else None
         if ends is not None and clock.now() + timedelta(seconds=wait) <= ends:
             patience.waits(outage, wait)
         elif posts > retries or wait > LONGEST_WAIT_SECONDS:
-            if verdict.outcome is PostOutcome.RETRY or forgotten:
-                return Posted(_given_up(verdict, posts), answer, posts, given_up=True)
+            if meaning.outcome is PostOutcome.RETRY or forgotten:
+                return Posted(_given_up(meaning, posts), answer, posts, given_up=True)
             # The token is not good after all, or so it seems: one more post, with a new one.
             ln.forget_token()
             forgotten = True
         await clock.sleep(wait)
         if again is not None and await _is_closed(again):
-            return Posted(_given_up(verdict, posts), answer, posts, given_up=True)
+            return Posted(_given_up(meaning, posts), answer, posts, given_up=True)
 
 
 async def _posted(
-    ln: InforLNClient, document: bytes, judged: Callable[[LNAnswer | CallFailed], Verdict]
-) -> tuple[Verdict, LNAnswer | None, CallFailed | None]:
+    ln: InforLNClient, document: bytes, interpreted: Callable[[LNAnswer | CallFailed], Interpretation]
+) -> tuple[Interpretation, LNAnswer | None, CallFailed | None]:
     """Post once; return what it means, what LN answered, and what kept LN from taking anything."""
     try:
         answer = await ln.post(document)
     except CallFailed as error:
-        return judged(error), None, error
-    verdict = judged(answer)
-    return verdict, answer, Throttled(verdict.reason, status=429) if answer.status == 429 else None
+        return interpreted(error), None, error
+    meaning = interpreted(answer)
+    return meaning, answer, Throttled(meaning.reason, status=429) if answer.status == 429 else None
 
 
 async def _is_closed(again: Callable[[], Awaitable[None]]) -> bool:
@@ -99,13 +99,13 @@ async def _is_closed(again: Callable[[], Awaitable[None]]) -> bool:
     return False
 
 
-def _given_up(verdict: Verdict, posts: int) -> Verdict:
+def _given_up(meaning: Interpretation, posts: int) -> Interpretation:
     times = "once" if posts == 1 else f"{posts} times"
-    outcome = PostOutcome.FAILED if verdict.outcome is PostOutcome.RETRY else PostOutcome.STOP
-    return replace(verdict, outcome=outcome, reason=f"{verdict.reason} Tried {times}.")
+    outcome = PostOutcome.FAILED if meaning.outcome is PostOutcome.RETRY else PostOutcome.STOP
+    return replace(meaning, outcome=outcome, reason=f"{meaning.reason} Tried {times}.")
 
 
-def _wait(verdict: Verdict, posts: int) -> float:
-    if verdict.wait_seconds is not None:
-        return verdict.wait_seconds + random.random()  # noqa: S311
+def _wait(meaning: Interpretation, posts: int) -> float:
+    if meaning.wait_seconds is not None:
+        return meaning.wait_seconds + random.random()  # noqa: S311
     return back_off(posts - 1)

@@ -11,7 +11,7 @@ from blocks.errors import DaybookError, LeaseLost, StoreError, UsageError
 from blocks.store.audit_rows import Status
 from blocks.store.models import CollectedWindow, Incident, Lease
 from flows.payments import before_start
-from flows.payments.deliveries import Deliveries
+from flows.payments.models import Collected
 from flows.payments.report.failures import (
     LASTING,
     UNANSWERED,
@@ -32,33 +32,32 @@ _ZONE = ZoneInfo("UTC")
 
 
 def incident_service(run: PaymentsRun) -> IncidentService:
-    """Return where this run's incidents are recorded and told."""
+    """Return the service that records and reports this run's incidents."""
     user = run.connection.assigned_user_key
     return IncidentService("payments", run.name, run.store, run.mambu, user, run.clock, run.warn)
 
 
-async def begin(run: PaymentsRun, summary: PaymentsSummary, dead: Lease | None) -> None:
-    """Tell people of what is still untold, and note a run that died."""
-    await incident_service(run).tell(_ZONE)
-    if dead is not None:
+async def begin(run: PaymentsRun, summary: PaymentsSummary, crashed: Lease | None) -> None:
+    """Report what is still unreported, and note a run that crashed."""
+    await incident_service(run).notify(_ZONE)
+    if crashed is not None:
         summary.notes.append(
-            f"The run {dead.owner}, begun at {dead.taken_at:%Y-%m-%d %H:%M:%S} UTC, ended without a word. "
-            "What it was sending is of unknown outcome until LN has answered for it; this run sees to that."
+            f"The run {crashed.owner}, started at {crashed.taken_at:%Y-%m-%d %H:%M:%S} UTC, ended without a "
+            "report. The outcome of what it was sending is unknown; this run asks LN again."
         )
 
 
 @run_task("audit: advance the window")
-async def advance(run: PaymentsRun, summary: PaymentsSummary, deliveries: Deliveries) -> None:
+async def advance(run: PaymentsRun, summary: PaymentsSummary, collected: Collected) -> None:
     """Move on to the window's end. Raises Refusal where something that was collected has no row."""
     window, store = run.window, run.store.audit
     last = await last_window_of(run)
     if not goes_on(window, last.until if last else None, run.connection.start):
         summary.notes.append(
-            "This window begins later than where complete ones have come to, so the next scheduled run "
-            "still goes over what lies between."
+            "This window starts after the last completed one. The next scheduled run covers the gap."
         )
         return
-    keys = [deliveries.decisions[key].entry.key for key in deliveries.collected.of_window]
+    keys = [collected.decisions[key].entry.key for key in collected.of_window]
     whole = CollectedWindow(
         run.name,
         window.since,
@@ -101,16 +100,16 @@ async def _tell_before_start(run: PaymentsRun, desk: IncidentService) -> None:
         await desk.resolve(None, _ZONE, stages={before_start.STAGE})
         return
     failure = before_start.failure(run.name, [row.entry for row in rows], run.audit_command)
-    told = [one for one in held if (one.flow, one.stage) == ("payments", before_start.STAGE)]
-    failure, day = continued(failure, day, told)
-    if failure.what not in {one.error for one in told}:
+    open_now = [one for one in held if (one.flow, one.stage) == ("payments", before_start.STAGE)]
+    failure, day = continued(failure, day, open_now)
+    if failure.what not in {one.error for one in open_now}:
         await desk.open(failure, day, _ZONE, beside=LASTING)
 
 
 async def _open(run: PaymentsRun, failure: Failure, began: dt.datetime) -> Incident:
     """Record a failure; the same one that is still open is taken further, on whatever day it began."""
     desk, day = incident_service(run), began.astimezone(dt.UTC).date()
-    with suppress(StoreError):  # it is told all the same
+    with suppress(StoreError):  # it is reported all the same
         held = await run.store.incidents.all(run.name, only_open=True)
         failure, day = continued(failure, day, held)
     return await desk.open(failure, day, _ZONE, beside={*LASTING, before_start.STEP})
@@ -122,13 +121,13 @@ async def recorded(
 ) -> AsyncIterator[None]:
     """Take over the figures of a run however it ends, and record a failure.
 
-    A dry run leaves no record, nor does a wrong window that somebody asks for `by_hand`: they are told.
+    A dry run leaves no record, nor does a wrong window that somebody asks for `by_hand`: they see the error.
     """
     try:
         yield
     except DaybookError as error:
-        told = by_hand and isinstance(error, UsageError)
-        if not dry_run and not told and not isinstance(error, LeaseLost):
+        wrong_use = by_hand and isinstance(error, UsageError)
+        if not dry_run and not wrong_use and not isinstance(error, LeaseLost):
             await _failed(run, summary, error)
         raise
     except Exception as fault:
@@ -159,8 +158,8 @@ def _note_unseen(summary: PaymentsSummary) -> None:
     if summary.unseen:
         some = ", ".join(str(row.key) for row in summary.unseen[:20])
         summary.notes.append(
-            f"Xero no longer shows {counted(len(summary.unseen), 'document')} of which no end was made, so "
-            f"nothing became of them in this run: {some}."
+            f"Xero no longer shows {counted(len(summary.unseen), 'document')} still open from earlier runs, "
+            f"so this run could not continue with them: {some}."
         )
 
 

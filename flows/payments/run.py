@@ -19,8 +19,8 @@ from blocks.store.journals import Store
 from blocks.store.models import ALL_DAYS, CollectedWindow
 from blocks.xero.client import XeroClient
 from blocks.xero.payments import XeroPayments
-from flows.payments.classify import Policy
 from flows.payments.documents import Role
+from flows.payments.models import Policy
 from flows.payments.windows import Window
 from flows.runtime.run import LeaseScope, Progress, Run, patience_with
 

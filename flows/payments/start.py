@@ -68,8 +68,9 @@ def _time_in_xero(run: PaymentsRun) -> dt.datetime:
     said = run.xero.transport.there.said
     if said is None:
         raise UnusableAnswer(
-            "Xero: its answers state no time (neither DateTimeUTC nor a Date header), so what changed up to "
-            "now cannot be told. Nothing was sent. Is something between here and Xero changing its answers?"
+            "Xero's answers state no time (neither DateTimeUTC nor a Date header), so it is unknown what "
+            "changed up to now. Nothing was sent. Check whether something between here and Xero "
+            "alters its answers."
         )
     return said
 
@@ -90,8 +91,8 @@ def _take_organisation(run: PaymentsRun, xero: XeroOrganisation) -> None:
     expected = connection.organisation
     if expected and expected not in {xero.name, xero.organisation_id}:
         raise UsageError(
-            f"This is the wrong organisation: the credentials lead to {xero.name!r} in Xero, and the "
-            f"connection is for {expected!r}. Nothing was sent. Correct one of them."
+            f"Wrong organisation: the credentials belong to {xero.name!r} in Xero, and the connection is for "
+            f"{expected!r}. Nothing was sent. Correct one of them."
         )
     run.organisation = xero.organisation_id or connection.xero.tenant_id or connection.xero.client_id
     run.base_currency = xero.base_currency

@@ -51,8 +51,8 @@ def beginning(*places: dt.datetime | None) -> dt.datetime:
     known = [place for place in places if place is not None]
     if not known:
         raise UsageError(
-            "From when on payments are to be sent is not known: the connection has no start and no run has "
-            "collected anything. Give --since, or save the connection with DAYBOOK_PAYMENTS_START."
+            "It is unknown from when payments are to be sent: the connection has no start, and no run has "
+            "collected anything yet. Give --since, or save the connection with DAYBOOK_PAYMENTS_START."
         )
     return max(known)
 
@@ -70,18 +70,18 @@ def window(
     """Return the window of a run: what was asked for, else from the last one's end to `now`, Xero's time.
 
     A connection begins at its start: nothing before is sent. `until_yesterday` leaves what changes today
-    (UTC, as all times of the exchange) for tomorrow. Raises UsageError where there is no place to begin.
+    (UTC, as all times of the payments) for tomorrow. Raises UsageError where there is no place to begin.
     """
     begins = since or beginning(collected_until, start)
     today = now.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     end = until or (today if until_yesterday else now)
     if end > now:
         raise UsageError(
-            "A window cannot end in the future: what changes until then is not in Xero yet. Xero's clock "
+            "A window cannot end in the future: later changes are not in Xero yet. Xero's clock "
             f"shows {now:%Y-%m-%d %H:%M:%S} UTC."
         )
     if since is not None and until is not None and since >= until:
-        raise UsageError("The window ends before it begins: compare --since and --until.")
+        raise UsageError("The window ends before it starts: check --since and --until.")
     begins = min(begins, end)
     earliest = begins - overlap
     if since is None and start is not None:

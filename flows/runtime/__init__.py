@@ -1,1 +1,1 @@
-"""What every run has, of whichever connector: its tasks, lease, incidents, artifacts and texts."""
+"""What the runs of both connectors share: tasks, lease, incidents, artifacts, automations and texts."""

@@ -1,4 +1,4 @@
-"""What a run leaves behind for people: artifacts, and its progress while it runs."""
+"""What a run shows to people: its progress while it runs, its log, and artifacts in Prefect."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from prefect.artifacts import (
 from blocks.errors import DaybookError
 from blocks.text import visible
 
-# More than anybody reads; what an API refuses as too large would be lost as a whole.
+# More than anybody reads. Without a limit the API could refuse a text as too large, and all of it be lost.
 LONGEST_MARKDOWN = 400_000
 _SECONDS_BETWEEN_UPDATES = 1.0
 
 
 class Observer:
-    """Somebody in this process who watches a run: the command line."""
+    """Whoever watches a run in this process, such as the command line."""
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Take note of how far a stage is."""
@@ -52,25 +52,25 @@ def observed_by(observer: Observer) -> Iterator[None]:
 
 
 def observer() -> Observer:
-    """Return who watches, or somebody who does nothing."""
+    """Return the observer of this run, or one that does nothing."""
     return _observer.get() or Observer()
 
 
 class RunLog(NamedTuple):
-    """How a run speaks in its log: of what goes on, and of what somebody has to know of it."""
+    """Writes to a run's log: `say` what goes on, `warn` of what somebody has to know."""
 
     say: Callable[[str], None]
     warn: Callable[[str], None]
 
 
 def run_log() -> RunLog:
-    """Return the log of the run that this is called in."""
+    """Return the log of the current run."""
     logger = get_run_logger()
     return RunLog(lambda text: logger.info(visible(text)), lambda text: logger.warning(visible(text)))
 
 
 class Progress:
-    """The progress artifact of a run, and its observer: the stages' share of the whole."""
+    """Reports how far a run is, to its observer and in an artifact: each stage is an equal share."""
 
     def __init__(self, artifact_id: UUID, stages: Sequence[str]) -> None:
         self._artifact_id = artifact_id
@@ -80,11 +80,11 @@ class Progress:
 
     @classmethod
     async def begun(cls, stages: Sequence[str], description: str) -> Progress:
-        """Create the artifact at nothing done."""
+        """Create the artifact at 0 percent."""
         return cls(await acreate_progress_artifact(progress=0.0, description=description), stages)
 
     async def note(self, stage: str, done: int, total: int) -> None:
-        """Tell how far a stage is; the artifact follows about once a second."""
+        """Report how far a stage is; the artifact is updated about once a second."""
         observer().progress(stage, done, total)
         if stage in self._stages:
             share = done / total if total else 0.0
@@ -95,7 +95,7 @@ class Progress:
             await self._show(self._latest)
 
     async def ended(self) -> None:
-        """Tell that nothing is left to do."""
+        """Report that the run is done."""
         await self._show(100.0)
 
     async def _show(self, percent: float) -> None:
@@ -103,20 +103,20 @@ class Progress:
 
 
 def artifact_key(kind: str, date: str, connection: str) -> str:
-    """Return the key of a date's artifact; the default connection's needs no name."""
+    """Return the key of a date's artifact; it has the connection's name unless that is the default one."""
     key = f"{kind}-{date}"
     return key if connection == "default" else f"{key}-{connection.lower().replace('_', '-')}"
 
 
 async def leave_markdown(key: str, text: str, description: str) -> None:
-    """Leave a text, cut where it is longer than anybody reads."""
+    """Create a markdown artifact, cut where it is longer than anybody reads."""
     text = visible(text, lines=True)
     if len(text) > LONGEST_MARKDOWN:
-        text = text[:LONGEST_MARKDOWN].rsplit("\n", 1)[0] + "\n\n… cut here: the rest is too long to show.\n"
+        text = text[:LONGEST_MARKDOWN].rsplit("\n", 1)[0] + "\n\n… The rest is too long to show.\n"
     await acreate_markdown_artifact(markdown=text, key=key, description=description)
 
 
 async def leave_table(key: str, rows: list[dict[str, str]], description: str) -> None:
-    """Leave a table whose cells are texts."""
+    """Create a table artifact whose cells are texts."""
     shown = [{name: visible(value) for name, value in row.items()} for row in rows]
     await acreate_table_artifact(table=shown, key=key, description=description)

@@ -1,4 +1,4 @@
-"""A failure, in the words of an accountant. Pure."""
+"""A failure as accountants read it: what happened, what is safe, what to do next. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import NamedTuple
 from blocks.text import visible
 
 LONGEST_TEXT = 20_000
-_REST = "\n… the date's failures page shows the rest."
+_REST = "\n… The rest is on the date's failures page."
 HAPPENED = "What happened"
-# The stages of a withdrawal, which no other run has.
+# The stages that only a withdrawal has.
 WITHDRAWAL = ("read", "remove", "verify")
 
 
 class Failure(NamedTuple):
-    """What went wrong, in the words of an accountant: what happened, what is safe, what to do next.
+    """What went wrong: what happened, what is safe, what to do next.
 
-    `step` is the part of the stage, where it failed in one; `details` names every offender.
+    `step` is the part of the stage that failed, or empty; `details` names everything affected.
     """
 
     stage: str
@@ -29,13 +29,13 @@ class Failure(NamedTuple):
 
     @property
     def what(self) -> str:
-        """Return what happened, every offender included."""
+        """Return what happened, with all details."""
         if not self.details:
             return self.happened
         return f"{self.happened.removesuffix('.')}: {'; '.join(self.details)}"
 
     def text(self, longest: int) -> str:
-        """Return it as the text of a task; where that is too long, details are left out, never the remedy."""
+        """Return the text of a task; where it is too long, details are left out, never the remedy."""
         what = "\n".join((HAPPENED, visible(self.happened), *_bullets(self.details)))
         safe, remedy = map(visible, self.safe), visible(self.remedy)
         end = "\n".join(("", "", "What is safe", *safe, "", "What to do next", remedy))
@@ -51,5 +51,5 @@ def _cut(text: str, longest: int) -> str:
         return text
     kept = text[: longest - len(_REST)]
     whole, _, _ = kept.rpartition("\n")
-    # Whole details only; but where there is none among them, a part of the sentence before them.
+    # Whole details only; where not one fits, a part of the sentence before them.
     return (whole if whole.count("\n") else kept) + _REST

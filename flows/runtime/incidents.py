@@ -1,8 +1,8 @@
-"""What happens when a stage fails: it is recorded, somebody is told in Mambu, and a success ends it.
+"""Incidents: a failure is recorded and becomes a task in Mambu; a later success resolves both.
 
-The record in the store is the outbox of the tasks in Mambu as well: what cannot be told now is told by the
-next run. Each task's title carries a marker, by which it is found again after its answer, or the whole
-store, was lost; so no task is ever logged twice.
+The record in the store is also the outbox of the tasks in Mambu: a task that cannot be created now is created
+by the next run. Each task's title ends with a marker by which it is found again when Mambu's answer, or the
+whole store, was lost; so no task is created twice.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ from flows.runtime.failures import HAPPENED, LONGEST_TEXT, WITHDRAWAL, Failure
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:daybook:mambu:tasks")
 LONGEST_TITLE = 255
-_LOOKED_FOR_SECONDS = 30
-# A task this much older than its incident can still be its own: clocks differ.
+_SEARCH_SECONDS = 30
+# A task that is older than its incident by this much can still belong to it: clocks differ.
 _CLOCKS_DIFFER = dt.timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentService:
-    """Where the incidents of a flow and connection are recorded, and from where people are told of them.
+    """Records the incidents of a flow and connection, and notifies people by tasks in Mambu.
 
-    `user` is the encoded key of the Mambu user who is told; without one, or without a Mambu, nobody is.
+    `user` is the encoded key of the Mambu user who gets the tasks; without one, or without Mambu,
+    there are none.
     """
 
     flow: str
@@ -49,21 +50,21 @@ class IncidentService:
     async def open(
         self, failure: Failure, day: dt.date, zone: ZoneInfo, *, beside: Collection[str] = ()
     ) -> Incident:
-        """Record a failure and tell people of it. Without a store it is told all the same, and not kept.
+        """Record a failure and notify people, even where the store is down and it cannot be recorded.
 
-        It ends the incidents of the day's other stages, but for those of the steps `beside`. A withdrawal's
-        failures and those of other runs do not end each other.
+        This resolves the incidents of the day's other stages, except those of the steps `beside`. Failures of
+        a withdrawal and of other runs do not resolve each other.
         """
         incident = self._incident(failure, day)
         try:
             incident = await self.store.incidents.open(incident, beside, WITHDRAWAL)
         except StoreError as error:
             self.log(f"The incident could not be recorded. {error}")
-            told = await self._try(incident, zone)
+            sent = await self._send(incident, zone)
             with suppress(StoreError):  # it may be back by now; if not, a success finds the task in Mambu
-                return await self.store.incidents.open(told, beside, WITHDRAWAL)
-            return told
-        await self.tell(zone)
+                return await self.store.incidents.open(sent, beside, WITHDRAWAL)
+            return sent
+        await self.notify(zone)
         return incident
 
     async def resolve(
@@ -75,11 +76,11 @@ class IncidentService:
         but_stages: Collection[str] = (),
         but_steps: Collection[str] = (),
     ) -> list[Incident]:
-        """End the incidents of a day, or of all days, and complete their tasks; `stages`: only theirs.
+        """Resolve the incidents of a day, or of all days, and complete their tasks; `stages`: only theirs.
 
-        Those of `but_stages` and of `but_steps` go on. Tasks that the record does not know are looked for in
-        Mambu itself, by the marker: the store that had them was lost, or it could not be written to when they
-        were logged. Those of incidents that go on are left, and those of other users. Raises StoreError.
+        Those of `but_stages` and of `but_steps` stay open. Tasks that the store does not know are searched
+        for in Mambu by the marker: their store was lost, or could not be written to when they were created.
+        Tasks of open incidents and of other users are left alone. Raises StoreError.
         """
         ended = await self.store.incidents.resolve(
             self.flow,
@@ -90,43 +91,43 @@ class IncidentService:
             but_stages=but_stages,
             but_steps=but_steps,
         )
-        await self.tell(zone)
+        await self.notify(zone)
         if not stages and self.user and self.mambu:
             await self._complete_unrecorded(day, self.mambu)
         return ended
 
     async def _complete_unrecorded(self, day: dt.date | None, mambu: MambuClient) -> None:
-        held = await self.store.incidents.all(self.connection, day=day, only_open=True)
-        # Not by their numbers: that of a task whose answer was lost is not on record.
-        going_on = {_marker(incident.task_title) for incident in held}
+        still = await self.store.incidents.all(self.connection, day=day, only_open=True)
+        # Not by the tasks' ids: where Mambu's answer was lost, the id is not known.
+        open_markers = {_marker(incident.task_title) for incident in still}
         try:
-            # A success does not wait for this as long as for what it rests on.
-            async with asyncio.timeout(_LOOKED_FOR_SECONDS):
-                marked = self._marked(day)
-                for task in await mambu.find_tasks(marked):
+            # A success must not wait long for this.
+            async with asyncio.timeout(_SEARCH_SECONDS):
+                start = self._marker_start(day)
+                for task in await mambu.find_tasks(start):
                     theirs = task.assigned_user_key not in {None, self.user}
-                    if task.status == "COMPLETED" or theirs or _marker(task.title) in going_on:
+                    if task.status == "COMPLETED" or theirs or _marker(task.title) in open_markers:
                         continue
-                    if _is_own(task, marked):
+                    if _is_own(task, start):
                         with suppress(NotFound):
                             await mambu.complete_task(task.id)
         except TimeoutError:
-            self.log("Mambu took too long to say whether tasks of an earlier record are open there.")
+            self.log("Mambu did not answer in time whether tasks of an earlier store are still open there.")
         except CallFailed as error:
-            self.log(f"Tasks of an earlier record could not be looked for in Mambu. {error}")
+            self.log(f"Mambu could not be searched for tasks of an earlier store. {error}")
 
-    async def tell(self, zone: ZoneInfo) -> None:
-        """Bring to Mambu what waits for it; what cannot be brought now keeps waiting. Raises StoreError."""
+    async def notify(self, zone: ZoneInfo) -> None:
+        """Bring the tasks in Mambu up to date; what fails now is tried by the next run. Raises StoreError."""
         for incident in await self.store.incidents.outbox(self.connection):
             if incident.flow == self.flow:
-                # Written down first: from here on the task may stand in Mambu without our knowing.
+                # Recorded first: from here on the task may be in Mambu although no answer says so.
                 await self.store.incidents.change_task(replace(incident, task_tried=True))
-                told = await self._try(incident, zone)
-                await self.store.incidents.change_task(told)
+                sent = await self._send(incident, zone)
+                await self.store.incidents.change_task(sent)
 
     def _incident(self, failure: Failure, day: dt.date) -> Incident:
         place = f"{failure.stage}/{failure.step}" if failure.step else failure.stage
-        marker = f"{self._marked(day)}{place}]"
+        marker = f"{self._marker_start(day)}{place}]"
         return Incident(
             incident_id=str(uuid.uuid4()),
             flow=self.flow,
@@ -142,27 +143,28 @@ class IncidentService:
             task_text=failure.text(LONGEST_TEXT),
         )
 
-    def _marked(self, day: dt.date | None) -> str:
-        """Return how the markers of a day's tasks begin; those of the journals name no flow."""
+    def _marker_start(self, day: dt.date | None) -> str:
+        """Return how the markers of a day's tasks start; those of the journals do not name the flow."""
         flow = "" if self.flow == "journals" else f"{self.flow} "
         return f"[Daybook {flow}{self.connection} {f'{day} ' if day else ''}"
 
-    async def _try(self, incident: Incident, zone: ZoneInfo) -> Incident:
+    async def _send(self, incident: Incident, zone: ZoneInfo) -> Incident:
+        """Create, change or complete the task of an incident; return the incident with the task's state."""
         if self.mambu is None:
-            # The connection has lost its Mambu since: what waits goes on waiting.
+            # The connection no longer has a Mambu: the task stays in the outbox.
             return incident
         try:
             if incident.task_state is TaskState.CLOSING:
-                return await self._closed(incident, self.mambu)
+                return await self._complete(incident, self.mambu)
             if incident.task_state is TaskState.DUE:
-                return await self._told(incident, zone, self.mambu)
+                return await self._create(incident, zone, self.mambu)
         except CallFailed as error:
-            self.log(f"The task in Mambu has to wait for the next run. {error}")
+            self.log(f"The task in Mambu could not be updated. The next run tries again. {error}")
         return replace(incident, task_tried=True)
 
-    async def _told(self, incident: Incident, zone: ZoneInfo, mambu: MambuClient) -> Incident:
+    async def _create(self, incident: Incident, zone: ZoneInfo, mambu: MambuClient) -> Incident:
         if incident.task_id is None:
-            mine = await self._found(incident, mambu)
+            mine = await self._own_tasks(incident, mambu)
             if not mine:
                 task = await mambu.create_task(
                     incident.task_title,
@@ -174,44 +176,44 @@ class IncidentService:
                 return replace(incident, task_state=TaskState.OPEN, task_id=str(task.id), task_tried=True)
             incident = replace(incident, task_id=str(mine[0].id), task_tried=True)
         try:
-            # Open, also where somebody has completed it meanwhile: the day has failed again.
+            # Open, even if somebody completed it meanwhile: the day has failed again.
             await mambu.change_task(incident.task_id or "", description=incident.task_text, status="OPEN")
         except NotFound:
-            # Somebody has removed it: they know.
+            # Somebody removed it, so they know.
             return replace(incident, task_state=TaskState.CLOSED)
         return replace(incident, task_state=TaskState.OPEN)
 
-    async def _closed(self, incident: Incident, mambu: MambuClient) -> Incident:
+    async def _complete(self, incident: Incident, mambu: MambuClient) -> Incident:
         ids = (
             [incident.task_id]
             if incident.task_id
-            else [str(one.id) for one in await self._found(incident, mambu)]
+            else [str(one.id) for one in await self._own_tasks(incident, mambu)]
         )
         for task_id in ids:
             try:
                 await mambu.complete_task(task_id)
             except NotFound:
-                self.log(f"Mambu's task {task_id} is gone.")
+                self.log(f"Task {task_id} no longer exists in Mambu.")
         return replace(incident, task_state=TaskState.CLOSED, task_id=ids[0] if ids else None)
 
-    async def _found(self, incident: Incident, mambu: MambuClient) -> list[MambuTask]:
-        """Return the incident's own tasks: those with its marker that are open; and completed ones no older
-        than itself, where a task may have been logged without our knowing.
+    async def _own_tasks(self, incident: Incident, mambu: MambuClient) -> list[MambuTask]:
+        """Return the incident's own tasks: open ones with its marker, and completed ones that are not older
+        than the incident, where Mambu may have created a task although no answer said so.
 
-        One that is known to be another incident's is not among them: that one's end would end it, too. But
-        of two open ones of one place the task is the same: this one was told while the record was away.
+        Tasks of other incidents are not among them: those would be completed with the wrong incident. But two
+        open incidents of one place share their task: one was opened while the store was down.
         """
         marker = _marker(incident.task_title)
         others: set[str | None] = set()
-        with suppress(StoreError):  # without a store all that can be known is in Mambu
-            held = await self.store.incidents.all(incident.connection, day=incident.day)
+        with suppress(StoreError):  # without the store, only Mambu knows
+            known = await self.store.incidents.all(incident.connection, day=incident.day)
             others = {
                 one.task_id
-                for one in held
+                for one in known
                 if one.incident_id != incident.incident_id and (one.resolved or incident.resolved)
             }
         found = await mambu.find_tasks(marker)
-        # By Mambu's clock, which dates its tasks.
+        # By Mambu's clock, as the tasks' own dates are.
         since = mambu.transport.there.at(incident.opened) - _CLOCKS_DIFFER
         return [
             task
@@ -222,18 +224,23 @@ class IncidentService:
         ]
 
 
+def heading(incident: Incident) -> str:
+    """Return the title of an incident's task without the marker at its end."""
+    return incident.task_title.removesuffix(_marker(incident.task_title)).rstrip()
+
+
 def _marker(title: str) -> str:
     """Return the marker at the end of a task's title."""
     return title[max(title.rfind("["), 0) :]
 
 
-def _is_own(task: MambuTask, marked: str) -> bool:
-    """Tell whether a task was logged by Daybook: its title ends with a marker that begins like this, and its
-    text is laid out as ours are. A person's own task may quote the title of one.
+def _is_own(task: MambuTask, start: str) -> bool:
+    """Return whether Daybook created a task: its title ends with a marker that starts like this, and its text
+    has our headings. A person's own task may quote the title of one.
     """
     marker = _marker(task.title)
     text = HAPPENED if task.description is None else task.description
-    return marker.startswith(marked) and marker.endswith("]") and HAPPENED in text
+    return marker.startswith(start) and marker.endswith("]") and HAPPENED in text
 
 
 def _created(task: MambuTask) -> dt.datetime:

@@ -1,7 +1,7 @@
-"""One run at a time: a lease in the store, and a lock beside it that dies with its process.
+"""One run at a time: a lease in the store, and beside it a lock that is freed when its process ends.
 
-A lease that was left behind is not always that of a run that died: one that came to its end while the store
-could not be written to could not give it back. Prefect knows which of the two it was.
+A lease that is left behind does not always mean that its run crashed: a run that ended while the store could
+not be written to could not release it. Prefect knows which of the two it was.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from blocks.process import home, private_folder
 from blocks.store.models import LEASE_LIFE, RENEWED_EVERY, Lease, LeaseTaken
 from flows.runtime.run import Run
 
-_ASKED_EVERY = 5.0
-_TOLD_EVERY = 60.0
+_RETRY_SECONDS = 5.0
+_REPORT_SECONDS = 60.0
 
 
 @asynccontextmanager
 async def acquire_lease(run: Run, owner: str) -> AsyncIterator[Lease | None]:
-    """Hold what a run is at work on while the block lasts; yield the lease of one that died on it.
+    """Hold the lease of a run's scope inside this block; yield the lease of a run that crashed, or None.
 
-    Waits while another run holds it. Raises StoreError.
+    Waits while another run has the lease. Raises StoreError.
     """
     lock = _lock(run)
-    left = await _taken(run, owner, lock)
+    left = await _take(run, owner, lock)
     renewing = asyncio.create_task(_renew(run))
     try:
         if left is not None and not await has_crashed(left):
-            run.log(f"The run {left.owner} came to its end, and could not record it in the store.")
+            run.log(f"The run {left.owner} ended, but could not record this in the store.")
             left = None
         yield left
     finally:
@@ -54,15 +54,15 @@ async def acquire_lease(run: Run, owner: str) -> AsyncIterator[Lease | None]:
 
 
 async def note_stage(run: Run) -> None:
-    """Write down at once which stage a run is at, for whoever finds its lease. Raises StoreError."""
+    """Record at once which stage a run is at, for whoever finds its lease. Raises StoreError."""
     if run.lease is not None:
         await run.store.leases.renew(run.lease, run.stage, run.clock.now())
 
 
 async def has_crashed(lease: Lease) -> bool:
-    """Tell whether a run that left its lease behind ended without a word, as far as Prefect knows of it.
+    """Return whether a run that left its lease behind crashed, as far as Prefect knows.
 
-    One that Prefect saw end has said how; of one that Prefect does not know nobody can tell more.
+    A run that Prefect saw end did not crash; one that Prefect does not know counts as crashed.
     """
     if FlowRunContext.get() is None:
         return True
@@ -78,7 +78,7 @@ async def open_leases(run: Run, flow: str) -> list[Lease]:
     """Return the leases of a flow and connection, once each has either been renewed or has expired."""
     existing = await run.store.leases.of(flow, run.name)
     if existing:
-        # A run that was killed a moment ago looks alive until its lease is up.
+        # A run that was killed a moment ago looks alive until its lease expires.
         oldest = min(lease.renewed_at for lease in existing)
         wait = (oldest + LEASE_LIFE - run.clock.now()).total_seconds()
         if wait > 0:
@@ -87,34 +87,35 @@ async def open_leases(run: Run, flow: str) -> list[Lease]:
     return existing
 
 
-async def _taken(run: Run, owner: str, lock: FileLock) -> Lease | None:
+async def _take(run: Run, owner: str, lock: FileLock) -> Lease | None:
+    """Wait for the lease, take it, and return an expired one that it replaces."""
     waited = 0.0
     while True:
         alone = _locked(lock)
-        # Without the lock nobody may conclude from a free one that this run is dead.
+        # Without the lock, a free lock must not tell others that this run has crashed.
         place, now = _place(lock) if alone else "", run.clock.now()
         wanted = Lease(run.lease_scope.flow, run.name, run.lease_scope.day, owner, place, run.stage, now, now)
         try:
-            died = await run.store.leases.take(wanted, only_one_here=alone)
+            expired = await run.store.leases.take(wanted, only_one_here=alone)
         except BaseException as error:
             lock.release()
             if not isinstance(error, LeaseTaken):
-                # It may be on record all the same: a call that is cancelled goes to its end.
+                # The lease may be in the store all the same: a cancelled call still completes.
                 with suppress(StoreError):
                     await run.store.leases.release(wanted)
                 raise
             holder = error.lease
         else:
             run.lease = wanted
-            return died
-        if waited % _TOLD_EVERY == 0:
+            return expired
+        if waited % _REPORT_SECONDS == 0:
             run.waits(
-                f"{run.lease_scope.what} is held by the run {holder.owner} since {holder.taken_at:%H:%M:%S} UTC "
-                f"(it is at {holder.stage or 'its beginning'}): waiting until that has ended."
+                f"The run {holder.owner} is working on {run.lease_scope.what} since "
+                f"{holder.taken_at:%H:%M:%S} UTC (stage: {holder.stage or 'start'}). Waiting until it ends."
             )
         await run.progress("wait", 0, 1)
-        await run.clock.sleep(_ASKED_EVERY)
-        waited += _ASKED_EVERY
+        await run.clock.sleep(_RETRY_SECONDS)
+        waited += _RETRY_SECONDS
 
 
 def _locked(lock: FileLock) -> bool:
@@ -132,24 +133,24 @@ async def _renew(run: Run) -> None:
             return
         try:
             if not await run.store.leases.renew(run.lease, run.stage, run.clock.now()):
-                # What is still to be written checks the lease itself, and stops.
-                run.warn(f"Another run has taken {run.lease_scope.what} over.")
+                # Whatever this run still wants to write checks the lease itself, and stops.
+                run.warn(f"Another run has taken over {run.lease_scope.what}.")
                 return
         except StoreError as error:
-            run.warn(f"{error} This run goes on as long as it does not need it.")
+            run.warn(f"{error} This run continues as long as it does not need the store.")
 
 
 def _lock(run: Run) -> FileLock:
-    # Of one store: runs with separate ones do not wait for each other, with or without a lock.
-    hold = run.lease_scope
-    text = "\n".join((hold.address, hold.flow, run.name, str(hold.day)))
+    # One lock per store: runs with separate stores do not wait for each other.
+    scope = run.lease_scope
+    text = "\n".join((scope.address, scope.flow, run.name, str(scope.day)))
     name = hashlib.sha256(text.encode()).hexdigest()[:32]
     path = private_folder(home() / "locks") / f"{name}.lock"
     return FileLock(path, mode=0o600, thread_local=False)
 
 
 def _place(lock: FileLock) -> str:
-    """Return what is the same for all runs that see one and the same lock file, and for no others."""
+    """Return a text that is the same for all runs that see the same lock file, and for no others."""
     path = Path(lock.lock_file)
     path.touch(mode=0o600)
     seen = path.stat()

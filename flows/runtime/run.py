@@ -1,4 +1,4 @@
-"""What every run has, of whichever connector: a name, a store, a clock, and the stage it is at."""
+"""What the runs of both connectors share: a name, a store, a clock, and the stage they are at."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ Progress = Callable[[str, int, int], Awaitable[None]]
 def patience_with(
     system: str, minutes: int, clock: Clock, warn: Callable[[str], None], under_way: UnderWay
 ) -> Patience:
-    """Return how long a run waits for a system; what it waits for is said in its log and to who watches."""
+    """Return how long a run waits for a system. Waiting is reported in its log and to its observer."""
 
-    def tell(text: str) -> None:
+    def report(text: str) -> None:
         warn(text)
         reports.observer().waits(text)
 
-    return Patience(system, dt.timedelta(minutes=minutes), clock, tell, under_way)
+    return Patience(system, dt.timedelta(minutes=minutes), clock, report, under_way)
 
 
 class LeaseScope(NamedTuple):
-    """What one run at a time may be at work on: a day of a connection's, or blocks.store.models.ALL_DAYS.
+    """What only one run at a time may work on: a day of a connection, or blocks.store.models.ALL_DAYS.
 
-    `what` names it to people, `address` is that of the store that keeps the lease.
+    `what` is its name for people, `address` that of the store that keeps the lease.
     """
 
     flow: str
@@ -44,7 +44,7 @@ class LeaseScope(NamedTuple):
 
 
 class Run(ABC):
-    """One run. What its stages share, and nothing they decide."""
+    """One run: what its stages share. It decides nothing."""
 
     def __init__(
         self, name: str, store: Store, clock: Clock, log: Callable[[str], None], progress: Progress
@@ -54,10 +54,10 @@ class Run(ABC):
         self.clock = clock
         self.log = log
         self.progress = progress
-        # What somebody has to know, but nothing fails for; by default it is said like all else.
+        # For what somebody has to know although nothing fails; by default an ordinary line of the log.
         self.warn = log
         self.seconds: dict[str, float] = {}
-        # Where the run is: its stage, and whether that stage has more than begun to begin.
+        # The current stage, and whether it is past its preparations.
         self.stage = ""
         self.under_way = False
         self.lease: Lease | None = None
@@ -65,22 +65,22 @@ class Run(ABC):
     @property
     @abstractmethod
     def lease_scope(self) -> LeaseScope:
-        """Return what no other run may be at work on meanwhile."""
+        """Return what no other run may work on meanwhile."""
 
-    def told(self, notes: list[str]) -> list[str]:
-        """Return notes that people find in the run's report as well, once they are in its log."""
+    def log_notes(self, notes: list[str]) -> list[str]:
+        """Write notes of the run's report to its log as well, and return them."""
         for note in notes:
             self.log(note)
         return notes
 
     def waits(self, text: str) -> None:
-        """Say what the run waits for, in its log and to whoever watches it."""
+        """Report what the run waits for, in its log and to its observer."""
         self.log(text)
         reports.observer().waits(text)
 
     @contextmanager
     def in_stage(self, stage: str) -> Iterator[None]:
-        """Name the stage for whatever goes wrong in it, and time it."""
+        """Set the current stage, and measure its time."""
         self.stage, self.under_way = stage, False
         self.log(f"{stage}: begins")
         began = time.perf_counter()
@@ -90,16 +90,16 @@ class Run(ABC):
             self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - began, 3)
 
 
-# Clocks that differ by no more than this are told of no further.
+# A smaller difference is not worth a note.
 _ALIKE = dt.timedelta(minutes=1)
 
 
 def clocks_differ(system: str, there: ClockThere) -> list[str]:
-    """Return a sentence on how much this machine's clock differs from a system's; none if by little."""
+    """Return a note on how much this machine's clock differs from a system's; none if only by little."""
     if abs(there.ahead) <= _ALIKE:
         return []
     which = "behind" if there.ahead > dt.timedelta(0) else "ahead of"
     seconds = round(abs(there.ahead).total_seconds())
     by = counted(seconds, "second") if seconds < 120 else counted(round(seconds / 60), "minute")
-    goes_by = f"What is read goes by {system}'s; have the machine's clock set right."
-    return [f"This machine's clock is {by} {which} {system}'s. {goes_by}"]
+    used = f"Daybook uses {system}'s clock for what it reads there. Correct this machine's clock."
+    return [f"This machine's clock is {by} {which} {system}'s. {used}"]

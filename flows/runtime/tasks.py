@@ -1,6 +1,6 @@
-"""The tasks a run is made of: Prefect's inside a flow run, plain functions anywhere else.
+"""The tasks of a run: Prefect tasks inside a flow run, plain functions anywhere else.
 
-So the very code that sends and confirms can be driven by hand, with a clock and a Xero of one's own,
+Tests can thus call the code that sends and confirms directly, with their own clock and their own Xero,
 thousands of times without a server.
 """
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class _Packed:
-    """The arguments of a task, which Prefect would look through, down to each document, if it saw them."""
+    """The arguments of a task in one object: Prefect would otherwise inspect each document in them."""
 
     def __init__(self, args: Any, kwargs: Any) -> None:
         self.args = args
@@ -29,7 +29,7 @@ class _Packed:
 def run_task(
     name: str,
 ) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Awaitable[T]]]:
-    """Make a function a task that is never cached, nor run again: what can be repeated its calls repeat."""
+    """Make a function a task that is never cached or retried: its calls to other systems are, one by one."""
 
     def decorate(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Awaitable[T]]:
         @task(name=name, task_run_name=name, cache_policy=NO_CACHE)

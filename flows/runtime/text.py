@@ -1,4 +1,4 @@
-"""Texts for people: words that all runs use, tables, lists, and what comes from outside."""
+"""Texts for people: phrases that all runs use, tables, lists, and text from outside. Pure."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ def listed(numbers: Sequence[int]) -> str:
 
 
 def fault_of(fault: Exception) -> DaybookError:
-    """Return the sentence for an error that nobody foresaw; its traceback is in the log."""
+    """Return the message for an unexpected error; its traceback is in the log."""
     return (
         fault
         if isinstance(fault, DaybookError)
         else DaybookError(
-            "Daybook met a fault of its own. The run's log in Prefect has it whole: show that to "
-            "whoever looks after Daybook."
+            "An internal error occurred in Daybook. The run's log in Prefect has the details: send it to "
+            "whoever maintains Daybook."
         )
     )
 
 
 def asked_wait(seconds: float) -> str:
-    """Return the advice to wait as long as a system has asked for, in whole minutes."""
+    """Return the advice to wait as long as a system asks, in whole minutes."""
     return f"Wait {counted(max(1, math.ceil(seconds / 60)), 'minute')}, as the system asks."
 
 
 def capital(text: str) -> str:
-    """Return a text that begins with a capital letter."""
+    """Return a text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 
 MOST_ROWS = 1000
-# Signs of markup anywhere in a text, and what a page would read as another character.
+# Characters of markup, and what a page would read as another character.
 _MARKS = re.compile(r"[\\|\[\]<>*_`~]|&(?=#?\w+;)")
-# What begins a list, a rule or a heading.
+# What starts a list, a rule or a heading.
 _BEGINS = re.compile(r"^(\d*)([-+=#]+|[.)])(?=\s|$)")
 
 
@@ -59,7 +59,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> str
 
 
 def bullets(texts: Sequence[str]) -> str:
-    """Return a list of texts from outside, cut where it is longer than anybody reads."""
+    """Return a list of texts from outside, cut after MOST_ROWS."""
     shown = [f"- {cell(text)}" for text in texts[:MOST_ROWS]]
     if len(texts) > MOST_ROWS:
         shown.append(f"- and {len(texts) - MOST_ROWS:,} more")
@@ -67,6 +67,6 @@ def bullets(texts: Sequence[str]) -> str:
 
 
 def cell(text: str) -> str:
-    """Return a text from outside such that it cannot end a table's cell or become markup."""
+    """Return a text from outside escaped, so that it cannot end a table's cell or become markup."""
     line = " ".join(visible(text).split())
     return _BEGINS.sub(r"\1\\\2", _MARKS.sub(r"\\\g<0>", line))

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
-import asyncpg
 import pytest
 
-from tests.helpers.stores import POSTGRES, Database, on_postgres
+from tests.helpers.stores import POSTGRES, Database, new_schema, on_postgres, skipped_without_postgres
 
 
 @pytest.fixture(scope="session")
 def postgres_schema() -> Iterator[str]:
     """Make a PostgreSQL schema for this session and drop it afterwards."""
-    schema = f"daybook_test_{uuid.uuid4().hex[:12]}"
-    try:
-        asyncio.run(on_postgres(f"CREATE SCHEMA {schema}"))
-    except (OSError, asyncpg.PostgresError) as error:
-        reason = f"no PostgreSQL answers at {POSTGRES} ({type(error).__name__}); set DAYBOOK_TEST_POSTGRES"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    yield schema
-    asyncio.run(on_postgres(f"DROP SCHEMA {schema} CASCADE"))
+    with ExitStack() as stack:
+        with skipped_without_postgres():
+            schema = stack.enter_context(new_schema("daybook_test"))
+        yield schema
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -20,10 +20,10 @@ ROOT = Path(__file__).parents[2]
 def all_blocks() -> list[type[Block]]:
     """Return every block class that the modules of `blocks` define."""
     found: set[type[Block]] = set()
-    for module in pkgutil.iter_modules(blocks.__path__):
-        if module.ispkg or module.name.startswith("__"):
+    for module in pkgutil.walk_packages(blocks.__path__, "blocks."):
+        if module.ispkg or module.name == "blocks.__main__" or module.name.startswith("blocks.sandbox."):
             continue
-        members = vars(importlib.import_module(f"blocks.{module.name}")).values()
+        members = vars(importlib.import_module(module.name)).values()
         found |= {
             one
             for one in members

@@ -67,6 +67,6 @@ def test_every_field_is_kept_as_given(kind: type[DaybookError]) -> None:
 
 
 def test_an_unknown_outcome_promises_nothing() -> None:
-    """An unknown outcome is caught neither as «cannot help» nor as «nothing was done»."""
+    """An unknown outcome is caught neither as Terminal nor as Transient."""
     assert issubclass(UnknownOutcome, CallFailed)
     assert not issubclass(UnknownOutcome, Terminal | Transient)

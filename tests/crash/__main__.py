@@ -12,9 +12,9 @@ from pathlib import Path
 
 from blocks.process import quiet_prefect
 from tests.crash.journals import Journals
-from tests.crash.killing import STORES, Kill, Lane, kills, lanes, store
+from tests.crash.killing import STORES, Kill, Lane, kill_runs, lanes, store
 from tests.crash.payments import Payments
-from tests.crash.points import deck
+from tests.crash.points import choose_points
 from tests.helpers.prefect_server import environment, server
 
 FLOWS: dict[str, type[Lane]] = {"journals": Journals, "payments": Payments}
@@ -41,11 +41,11 @@ def main() -> int:
     ):
         folder = Path(name)
         env = environment(folder)
-        with server(env, folder / "server.log"), store(asked.store, folder) as there:
+        with server(env, folder / "server.log"), store(asked.store, folder) as opened:
             for number, lane in enumerate(all_lanes):
-                lane.connect(f"kill-{number}", there, env)
-            chosen = deck(all_lanes[0].points(chance), asked.kills, chance)
-            made = kills(all_lanes, chosen, _show)
+                lane.connect(f"kill-{number}", opened, env)
+            chosen = choose_points(all_lanes[0].points(chance), asked.kills, chance)
+            made = kill_runs(all_lanes, chosen, _show)
     wrong = [kill for kill in made if kill.problems]
     for kill in wrong:
         print(f"\n{kill.point} ({kill.point.kind}) on {kill.date}:", *kill.problems, sep="\n  ")
@@ -64,8 +64,8 @@ def main() -> int:
 def _show(kill: Kill) -> None:
     print(
         f"{kill.point!s:<46}{kill.point.kind:<36}{kill.date!s:<12}{kill.killed_after:>6.1f} s"
-        f"{kill.rerun_took:>6.1f} s{kill.told.get('seconds', {}).get('total', 0):>13.1f} s"
-        f"{kill.told.get('journals_created', kill.told.get('sent', '-')):>9}{kill.duplicates:>7}  "
+        f"{kill.rerun_took:>6.1f} s{kill.outcome.get('seconds', {}).get('total', 0):>13.1f} s"
+        f"{kill.outcome.get('journals_created', kill.outcome.get('sent', '-')):>9}{kill.duplicates:>7}  "
         + ("PROBLEM" if kill.problems else "right"),
         flush=True,
     )

@@ -28,7 +28,7 @@ class Entry(NamedTuple):
 
 
 def problems(sandbox: Sandboxed, date: dt.date) -> list[str]:
-    """Say what is wrong with a day: lines missing, doubled, strange or other than in Mambu, sums off."""
+    """Say what is wrong with a day: lines missing, duplicated, unknown or changed, sums off."""
     journals = [one for one in sandbox.xero_journals() if one["Status"] not in {"DELETED", "VOIDED"}]
     ours = [one for one in journals if f"creation date: {date} " in one["Narration"]]
     wanted = set(_wanted(sandbox, date))

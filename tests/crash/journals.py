@@ -12,7 +12,7 @@ from blocks.connections.environment import Connections
 from blocks.store.block import DaybookStore
 from tests.crash import books
 from tests.crash.killing import Kill, Lane
-from tests.crash.points import DONE, HANG, LIST, Point, late
+from tests.crash.points import DONE, HANG, LIST, Point, WriteKinds
 
 LINES_PER_DAY = 40
 LINES_PER_JOURNAL = 4
@@ -27,6 +27,7 @@ MOMENT = "any moment of sending"
 MAMBU = "read of Mambu"
 TWICE = "write, and then the next run, too"
 KINDS = (AFTER, BEFORE, TWICE, READ_BACK, LATE, XERO, MOMENT, MAMBU)
+_WRITE = WriteKinds(BEFORE, AFTER, TWICE, LATE, MOMENT)
 
 
 # Where a run is killed that has found what a killed one left: it sends that again, and tells people.
@@ -51,14 +52,8 @@ def points(requests: Sequence[dict[str, Any]], chance: random.Random) -> dict[st
         here = Point(BEFORE, *place, seen[place], HANG)
         if place[1] == "PUT":
             writes += 1
-            found[BEFORE].append(here)
-            found[AFTER].append(replace(here, kind=AFTER, fault=DONE))
-            found[TWICE].append(replace(here, kind=TWICE, then=_NEXT[writes % len(_NEXT)]))
-            found[LATE].append(replace(here, kind=LATE, fault=late(chance)))
-            pause = round(chance.uniform(0, 0.1), 3)
-            found[MOMENT].append(
-                replace(here, kind=MOMENT, fault={"kind": "delay", "seconds": 0}, pause=pause)
-            )
+            for point in _WRITE.points(here, _NEXT[writes % len(_NEXT)], chance):
+                found[point.kind].append(point)
         else:
             lists += place == LIST and not writes
             kind = MAMBU if place[0] == "mambu" else READ_BACK if writes else XERO
@@ -73,7 +68,7 @@ class Journals(Lane):
     kinds = KINDS
     settings: ClassVar[Mapping[str, Any]] = {"lines_per_day": LINES_PER_DAY}
 
-    def made(self, store: DaybookStore) -> Connections:
+    def new_connections(self, store: DaybookStore) -> Connections:
         """Return a connection whose days are many journals."""
         return Connections(self.sandbox.connection(store=store, lines_per_journal=LINES_PER_JOURNAL), None)
 
@@ -85,9 +80,9 @@ class Journals(Lane):
         """Return the sandbox's rule that strikes at a point."""
         return point.rule(len(self.sandbox.xero_journals()))
 
-    def is_right(self, told: Mapping[str, Any], code: int) -> bool:
+    def is_right(self, outcome: Mapping[str, Any], code: int) -> bool:
         """Tell whether a rerun tied its day out."""
-        return code == 0 and told.get("tied_out") is True
+        return code == 0 and outcome.get("tied_out") is True
 
     def problems(self, kill: Kill) -> list[str]:
         """Compare the day in both systems, and look at what people were told of it."""
@@ -100,22 +95,22 @@ class Journals(Lane):
         return [
             *(f"still open: {one['title']}" for one in tasks if one["status"] != "COMPLETED"),
             *(f"{count} tasks named {title}" for title, count in titles.items() if count > 1),
-            *(["a task, and no run died"] if tasks and not kill.held else []),
-            *(["no task, and a run died"] if kill.held and not tasks else []),
+            *(["a task, and no run crashed"] if tasks and not kill.held else []),
+            *(["no task, and a run crashed"] if kill.held and not tasks else []),
         ]
 
     def incidents(self, kills: list[Kill]) -> None:
-        """Note it where there is not one incident for each run that died, resolved."""
+        """Note it where there is not one incident for each run that crashed, resolved."""
         found = self.recorded_incidents(kills)
         for kill in kills:
             ours = [one for one in found if one["date"] == str(kill.date)]
             if bool(ours) is not kill.held or not all(one["resolved"] for one in ours):
-                kill.problems.append(f"incidents (a run that held the day died: {kill.held}): {ours}")
+                kill.problems.append(f"incidents (a run that held the day crashed: {kill.held}): {ours}")
 
     def booked(self) -> list[dict[str, Any]]:
         """Return all journals in Xero."""
         return self.sandbox.xero_journals()
 
-    def nothing_new(self, told: Mapping[str, Any], code: int) -> bool:
+    def nothing_new(self, outcome: Mapping[str, Any], code: int) -> bool:
         """Tell whether a run found all journals there."""
-        return code == 0 and told["journals_created"] == 0
+        return code == 0 and outcome["journals_created"] == 0

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -21,7 +20,6 @@ from pathlib import Path
 from threading import Event
 from typing import Any, ClassVar, TypeVar
 
-import asyncpg
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
@@ -32,15 +30,15 @@ from blocks.store.models import ALL_DAYS
 from tests.crash.points import Point
 from tests.helpers.prefect_server import ROOT, run
 from tests.helpers.sandboxed import Sandboxed
+from tests.helpers.stores import POSTGRES, new_schema
 
-POSTGRES = os.environ.get("DAYBOOK_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
 STORES = ("sqlite", "postgresql")
 # How long a run may take until it makes the request at which it is killed.
 PATIENCE = 120.0
 # How often a point is tried, each time one request earlier: another day can have fewer of them.
 TRIES = 3
 
-_AGAIN = """
+_RUN_AGAIN = """
 import sys
 from flows.main import main
 for date in sys.argv[3:]:
@@ -55,7 +53,7 @@ for date in sys.argv[3:]:
 class Kill:
     """One kill and what came of it.
 
-    `held` tells that a run died which held the day, `duplicates` how often the other side said that it had
+    `held` tells that a run crashed which held the day, `duplicates` how often the other side said that it had
     already what was sent.
     """
 
@@ -64,7 +62,7 @@ class Kill:
     held: bool = False
     killed_after: float = 0.0
     rerun_took: float = 0.0
-    told: dict[str, Any] = field(default_factory=dict)
+    outcome: dict[str, Any] = field(default_factory=dict)
     duplicates: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -87,7 +85,7 @@ class Lane(ABC):
         self.env: Mapping[str, str] = {}
 
     @abstractmethod
-    def made(self, store: DaybookStore) -> Connections:
+    def new_connections(self, store: DaybookStore) -> Connections:
         """Return a connection between the sandbox and a store."""
 
     @abstractmethod
@@ -107,17 +105,17 @@ class Lane(ABC):
         """Return all that is in the books at which the flow aims."""
 
     @abstractmethod
-    def nothing_new(self, told: Mapping[str, Any], code: int) -> bool:
-        """Tell whether a run, by what it told and its exit code, found that all was there."""
+    def nothing_new(self, outcome: Mapping[str, Any], code: int) -> bool:
+        """Tell whether a run, by its outcome and exit code, found that all was there."""
 
-    def arrive(self, date: dt.date) -> None:  # noqa: B027 - not every sandbox has to be anywhere
+    def set_clock(self, date: dt.date) -> None:  # noqa: B027 - not every sandbox has to be anywhere
         """Let the sandbox be where a date's first run finds it."""
 
     def connect(self, name: str, store: DaybookStore, env: Mapping[str, str]) -> None:
         """Save a connection between the sandbox and a store, as `python -m blocks save` does."""
         self.store, self.env, self.connection = store, env, name
         with temporary_settings({PREFECT_API_URL: env["PREFECT_API_URL"]}):
-            asyncio.run(_save(name, self.made(store)))
+            asyncio.run(_save(name, self.new_connections(store)))
 
     def requests(self) -> list[dict[str, Any]]:
         """Run a day undisturbed and return what it asked the systems for."""
@@ -151,24 +149,24 @@ class Lane(ABC):
             kills[0].problems.append(f"incidents ended with {done.returncode}: {done.stdout}{done.stderr}")
         return found
 
-    def again(self, kills: list[Kill]) -> None:
+    def run_again(self, kills: list[Kill]) -> None:
         """Run all the days once more, in one process, and note where anything changed."""
         before = self.booked()
         dates = [str(kill.date) for kill in kills]
-        command = [sys.executable, "-c", _AGAIN, self.flow, self.connection, *dates]
+        command = [sys.executable, "-c", _RUN_AGAIN, self.flow, self.connection, *dates]
         done = subprocess.run(
             command, cwd=ROOT, env=dict(self.env), capture_output=True, text=True, timeout=600, check=False
         )
         said = done.stdout.splitlines()
         for kill, told, code in zip(kills, said[::2], said[1::2], strict=False):
             if not self.nothing_new(json.loads(told), int(code)):
-                kill.problems.append(f"a further run did not find all there: {told}")
+                kill.problems.append(f"a further run did not find everything: {told}")
         if len(said) != 2 * len(kills) or self.booked() != before:
             kills[0].problems.append(f"a further run of {dates} changed the books or failed: {done.stderr}")
 
     def _day(self) -> dt.date:
         day, self._next_day = self._next_day, self._next_day + dt.timedelta(days=1)
-        self.arrive(day)
+        self.set_clock(day)
         return day
 
     def command(self, date: dt.date) -> list[str]:
@@ -227,16 +225,16 @@ class Lane(ABC):
         kill.rerun_took = time.monotonic() - began
         self._until_all_is_done(kill.point)
         try:
-            kill.told = json.loads(done.stdout)
+            kill.outcome = json.loads(done.stdout)
         except ValueError:
-            kill.problems.append(f"the rerun told nothing: {done.stdout}{done.stderr}")
-        if not self.is_right(kill.told, done.returncode):
-            kill.problems.append(f"the rerun ended with {done.returncode}: {kill.told}{done.stderr}")
+            kill.problems.append(f"the rerun printed nothing: {done.stdout}{done.stderr}")
+        if not self.is_right(kill.outcome, done.returncode):
+            kill.problems.append(f"the rerun ended with {done.returncode}: {kill.outcome}{done.stderr}")
         kill.problems.extend(self.problems(kill))
 
     @abstractmethod
-    def is_right(self, told: Mapping[str, Any], code: int) -> bool:
-        """Tell whether a rerun, by what it told and its exit code, made an end of its day."""
+    def is_right(self, outcome: Mapping[str, Any], code: int) -> bool:
+        """Tell whether a rerun, by its outcome and exit code, made an end of its day."""
 
     def _until_all_is_done(self, point: Point) -> None:
         """Wait for the request that was to be done late."""
@@ -250,7 +248,7 @@ class Lane(ABC):
 L = TypeVar("L", bound=Lane)
 
 
-def kills(
+def kill_runs(
     lanes: Sequence[Lane], points: list[Point], told: Callable[[Kill], None] = lambda _: None
 ) -> list[Kill]:
     """Make these kills, side by side in the lanes, and run every day once more at the end.
@@ -267,7 +265,7 @@ def kills(
             made.append(lane.kill(point))
             told(made[-1])
         lane.incidents(made)
-        lane.again(made)
+        lane.run_again(made)
         return made
 
     with ThreadPoolExecutor(len(lanes)) as pool:
@@ -288,20 +286,8 @@ def store(kind: str, folder: Path) -> Iterator[DaybookStore]:
     if kind == "sqlite":
         yield DaybookStore(url=SecretStr(f"sqlite:///{folder / 'killed.sqlite3'}"))
         return
-    schema = f"daybook_kill_{uuid.uuid4().hex[:12]}"
-    asyncio.run(_on_postgres(f"CREATE SCHEMA {schema}"))
-    try:
+    with new_schema("daybook_kill") as schema:
         yield DaybookStore(url=SecretStr(POSTGRES), schema_name=schema)
-    finally:
-        asyncio.run(_on_postgres(f"DROP SCHEMA {schema} CASCADE"))
-
-
-async def _on_postgres(statement: str) -> None:
-    connection = await asyncpg.connect(POSTGRES, timeout=5)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from blocks.sandbox.infor_ln.app import DEFAULT_PATH, TENANT
 from blocks.store.block import DaybookStore
 from tests.crash import payment_books
 from tests.crash.killing import Kill, Lane
-from tests.crash.points import DONE, HANG, Point, late
+from tests.crash.points import DONE, HANG, Point, WriteKinds
 
 # Some fifteen documents of a day; and lists that go back over all days of a lane.
 OPTIONS = {"payments_per_day": 10, "payment_history_days": 60}
@@ -30,6 +30,7 @@ LATE = "post, booked while the next run goes"
 MOMENT = "any moment of sending"
 TOKEN = "token"
 KINDS = (AFTER, BEFORE, TWICE, READ, LATE, MOMENT, TOKEN)
+_WRITE = WriteKinds(BEFORE, AFTER, TWICE, LATE, MOMENT)
 
 POST = ("ln", "POST", f"/{TENANT}{DEFAULT_PATH}")
 # Where a run is killed that has found what a killed one left: it sends that again.
@@ -46,7 +47,7 @@ class Payments(Lane):
     flow = "payments"
     kinds = KINDS
 
-    def made(self, store: DaybookStore) -> Connections:
+    def new_connections(self, store: DaybookStore) -> Connections:
         """Return a connection that begins with the first day, and set the sandbox up."""
         self.sandbox.control("xero/options", OPTIONS)
         # Its books begin with the store that is to agree with them.
@@ -57,7 +58,7 @@ class Payments(Lane):
         update = {"store": store, "start": start, "mambu": None}
         return Connections(None, connection.model_copy(update=update))
 
-    def arrive(self, date: dt.date) -> None:
+    def set_clock(self, date: dt.date) -> None:
         """Let the sandbox be at the end of a date: windows end by Xero's clock."""
         end = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(), dt.UTC)
         self.sandbox.control("clock", {"freeze": end.isoformat()})
@@ -71,22 +72,17 @@ class Payments(Lane):
             seen[place] += 1
             here = Point(BEFORE, *place, seen[place], HANG)
             if place == POST:
-                found[BEFORE].append(here)
-                found[AFTER].append(replace(here, kind=AFTER, fault=DONE))
-                found[TWICE].append(replace(here, kind=TWICE, then=_NEXT[seen[place] % len(_NEXT)]))
-                found[LATE].append(replace(here, kind=LATE, fault=late(chance)))
-                pause = round(chance.uniform(0, 0.1), 3)
-                moment = {"kind": "delay", "seconds": 0}
-                found[MOMENT].append(replace(here, kind=MOMENT, fault=moment, pause=pause))
+                for point in _WRITE.points(here, _NEXT[seen[place] % len(_NEXT)], chance):
+                    found[point.kind].append(point)
             else:
                 kind = READ if place[1] == "GET" else TOKEN
                 found[kind].append(replace(here, kind=kind))
         return found
 
-    def is_right(self, told: Mapping[str, Any], code: int) -> bool:
+    def is_right(self, outcome: Mapping[str, Any], code: int) -> bool:
         """Tell whether a rerun reached every document, and left the outcome of none unknown."""
-        done = told.get("status") == "completed" and not told["waiting"] and not told["unknown"]
-        left = told["failed"] + told["exception"] if done else 0
+        done = outcome.get("status") == "completed" and not outcome["waiting"] and not outcome["unknown"]
+        left = outcome["failed"] + outcome["exception"] if done else 0
         return done and code == (1 if left else 0)
 
     def problems(self, kill: Kill) -> list[str]:
@@ -106,7 +102,7 @@ class Payments(Lane):
             return rows, await opened.audit.collected_until(self.connection)
 
     def incidents(self, kills: list[Kill]) -> None:
-        """Note it where an incident is open: a run that died has none, the next one only mentions it.
+        """Note it where an incident is open: a run that crashed has none, the next one only mentions it.
 
         What is dated before the start of a lane, and came to be in Xero after it, waits for a person.
         """
@@ -116,9 +112,9 @@ class Payments(Lane):
         """Return all documents in LN."""
         return self.sandbox.control("ln/books")["documents"]
 
-    def nothing_new(self, told: Mapping[str, Any], code: int) -> bool:
+    def nothing_new(self, outcome: Mapping[str, Any], code: int) -> bool:
         """Tell whether a run found all documents there."""
-        return self.is_right(told, code) and told["sent"] == told["duplicate"] == 0
+        return self.is_right(outcome, code) and outcome["sent"] == outcome["duplicate"] == 0
 
     def _answered_duplicate(self) -> int:
         return sum(map(payment_books.is_duplicate, self.sandbox.control("ln/books")["refusals"]))

@@ -8,7 +8,7 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 # Xero's list of journals comes in pages of so many.
 PAGE = 100
@@ -62,13 +62,34 @@ def late(chance: random.Random) -> dict[str, Any]:
     return {"kind": "delay", "seconds": round(chance.uniform(2, 12), 1)}
 
 
-def deck(all_points: dict[str, list[Point]], count: int, chance: random.Random) -> list[Point]:
+class WriteKinds(NamedTuple):
+    """What a flow calls the ways in which a run is killed at a request that writes."""
+
+    before: str
+    after: str
+    twice: str
+    late: str
+    moment: str
+
+    def points(self, here: Point, then: Point, chance: random.Random) -> list[Point]:
+        """Return the points of a request; `then` is where the run after a killed one is killed as well."""
+        moment = {"kind": "delay", "seconds": 0}
+        return [
+            replace(here, kind=self.before),
+            replace(here, kind=self.after, fault=DONE),
+            replace(here, kind=self.twice, then=then),
+            replace(here, kind=self.late, fault=late(chance)),
+            replace(here, kind=self.moment, fault=moment, pause=round(chance.uniform(0, 0.1), 3)),
+        ]
+
+
+def choose_points(all_points: dict[str, list[Point]], count: int, chance: random.Random) -> list[Point]:
     """Return so many points: the kinds take turns, and each gives all of its own before any again."""
 
     def shuffled(kind: str) -> Iterator[Point]:
         while all_points[kind]:
             yield from chance.sample(all_points[kind], len(all_points[kind]))
 
-    decks = [shuffled(kind) for kind in all_points]
-    turns = (next(some, None) for some in itertools.cycle(decks))
+    by_kind = [shuffled(kind) for kind in all_points]
+    turns = (next(some, None) for some in itertools.cycle(by_kind))
     return list(itertools.islice((point for point in turns if point), count))

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-import asyncpg
 import pytest
 
 from blocks.store.block import DaybookStore
 from tests.crash.journals import Journals
-from tests.crash.killing import POSTGRES, STORES, Lane, kills, lanes, store
+from tests.crash.killing import STORES, Lane, kill_runs, lanes, store
 from tests.crash.payments import Payments
-from tests.crash.points import deck
+from tests.crash.points import choose_points
 from tests.helpers.prefect_server import environment, server
+from tests.helpers.stores import skipped_without_postgres
 
 KILLS = 8
 SEED = 2026
@@ -41,16 +41,10 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(params=STORES)
 def empty_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DaybookStore]:
     """Return a store of each kind; without PostgreSQL the test is skipped, but not in CI."""
-    opened = store(request.param, tmp_path)
-    try:
-        found = opened.__enter__()
-    except (OSError, asyncpg.PostgresError) as error:
-        reason = f"no PostgreSQL answers at {POSTGRES} ({type(error).__name__}); set DAYBOOK_TEST_POSTGRES"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    yield found
-    opened.__exit__(None, None, None)
+    with ExitStack() as stack:
+        with skipped_without_postgres():
+            found = stack.enter_context(store(request.param, tmp_path))
+        yield found
 
 
 @pytest.mark.slow
@@ -59,9 +53,9 @@ def test_a_killed_run_is_made_good_by_the_next(place: Place, empty_store: Dayboo
     for number, lane in enumerate(place.lanes):
         lane.connect(f"kill-{number}", empty_store, place.env)
     chance = random.Random(SEED)  # noqa: S311 - a choice of tests
-    chosen = deck(place.lanes[0].points(chance), KILLS, chance)
+    chosen = choose_points(place.lanes[0].points(chance), KILLS, chance)
 
-    made = kills(place.lanes, chosen)
+    made = kill_runs(place.lanes, chosen)
 
     assert [(str(one.point), one.point.kind, one.date, one.problems) for one in made if one.problems] == []
     assert {one.point.kind for one in made} == set(place.lanes[0].kinds)

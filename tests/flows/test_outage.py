@@ -8,7 +8,8 @@ import logging
 import pytest
 from rich.console import Console
 
-from flows.cli.screen import Bars
+from flows.cli.screen import Screen
+from flows.journals.report.summary import Summary
 from tests.helpers.sandboxed import Sandboxed, line
 from tests.helpers.trading import pay, statuses
 
@@ -57,7 +58,7 @@ async def test_payments_wait_for_infors_token_service(
 
 def test_the_terminal_says_what_is_waited_for() -> None:
     """Whoever sits before the terminal reads what is waited for on stderr, as text."""
-    bars = Bars()
+    bars = Screen[Summary]()
     told = io.StringIO()
     bars._progress.live.console = Console(file=told, width=200)
     with bars:

@@ -1,4 +1,4 @@
-"""The store out of order at the worst moment: what people are told then, and what is left after a success."""
+"""The store is down at the worst moment: how people are notified, and what is left after a success."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def change_tables(database: Database, statements: list[str]) -> None:
             await connection.execute(text(statement))
 
 
-class Trade:
+class Connector:
     """One of the two connectors: how it is run, and how it fails."""
 
     def __init__(
@@ -99,12 +99,12 @@ class Trade:
 
 
 @pytest.fixture(params=["journals", "payments"])
-def trade(request: pytest.FixtureRequest, sandbox: Sandboxed, database: Database) -> Trade:
+def connector(request: pytest.FixtureRequest, sandbox: Sandboxed, database: Database) -> Connector:
     """Return each of the connectors, with something to do."""
     if request.param == "journals":
         sandbox.plant(units(1))
         fault = {"system": "mambu", "path": MAMBU_LINES, "kind": "500", "times": 0}
-        return Trade(sandbox, database, sandbox.run, sandbox.connection(), fault)
+        return Connector(sandbox, database, sandbox.run, sandbox.connection(), fault)
     sandbox.control("xero/options", {"payments_per_day": 0})
     pay(sandbox)
     connection = sandbox.payment_connection()
@@ -113,43 +113,43 @@ def trade(request: pytest.FixtureRequest, sandbox: Sandboxed, database: Database
         update={"mambu": told.mambu, "assigned_user_key": told.assigned_user_key}
     )
     fault = {"system": "xero", "path": "Payments", "kind": "503", "times": 0}
-    return Trade(sandbox, database, sandbox.pay_run, connection, fault)
+    return Connector(sandbox, database, sandbox.pay_run, connection, fault)
 
 
 @pytest.mark.parametrize("refused", [{"incidents": "INSERT"}, ALL_ENDS], ids=["the incident", "every end"])
 async def test_a_failure_that_could_not_be_recorded_is_over_after_a_success(
-    sandbox: Sandboxed, database: Database, trade: Trade, refused: dict[str, str]
+    sandbox: Sandboxed, database: Database, connector: Connector, refused: dict[str, str]
 ) -> None:
-    """Told in Mambu without a record, a failure has its task completed by the next success; no run died."""
+    """A failure with a task but no record has the task completed by the next success; no run crashed."""
     async with database.store():
         pass
     async with refusing(database, refused):
-        await trade.failed()
+        await connector.failed()
     assert [task["status"] for task in tasks(sandbox)] == ["OPEN"]
-    assert await trade.incidents() == []
+    assert await connector.incidents() == []
 
-    healed = await trade.run()
+    healed = await connector.run()
 
     assert healed.state.is_completed(), healed.message
     assert [task["status"] for task in tasks(sandbox)] == ["COMPLETED"]
-    assert await trade.incidents() == []
-    assert "without a word" not in " ".join(getattr(healed.summary, "notes", []))
+    assert await connector.incidents() == []
+    assert "ended without" not in " ".join(getattr(healed.summary, "notes", []))
 
 
 async def test_a_store_that_comes_back_has_the_failure(
-    sandbox: Sandboxed, database: Database, trade: Trade
+    sandbox: Sandboxed, database: Database, connector: Connector
 ) -> None:
-    """A failure is recorded all the same where the store is back once people have been told."""
+    """A failure is still recorded where the store is back once the task was created."""
     async with database.store():
         pass
     async with refusing(database, {"incidents": "INSERT WHEN NEW.task_id IS NULL"}):
-        await trade.failed()
-    assert [still for _, still in await trade.incidents()] == [True]
+        await connector.failed()
+    assert [still for _, still in await connector.incidents()] == [True]
     assert [task["status"] for task in tasks(sandbox)] == ["OPEN"]
 
-    await trade.run()
+    await connector.run()
 
-    assert [still for _, still in await trade.incidents()] == [False]
+    assert [still for _, still in await connector.incidents()] == [False]
     assert [task["status"] for task in tasks(sandbox)] == ["COMPLETED"]
 
 

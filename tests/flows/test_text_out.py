@@ -19,11 +19,7 @@ from blocks.errors import UsageError
 from blocks.process import write_private
 from blocks.store.audit_rows import AuditRow, Entry, Key, Kind, Result, Status
 from blocks.store.models import Incident, TaskState
-from flows.cli import audit as auditing
-from flows.cli import incidents as incidents_shown
-from flows.cli import payments as paying
-from flows.cli import screen as terminal
-from flows.cli import withdraw as withdrawing
+from flows.cli import audit_table, screen
 from flows.journals.models import LiveJournal
 from flows.journals.report.messages import day_markdown, failure_markdown
 from flows.journals.report.summary import BatchRow, Summary
@@ -61,7 +57,7 @@ def row_of(status: Status = Status.FAILED, **other: Any) -> AuditRow:
     return AuditRow(entry, result, "run", AT, AT, 1, AT, "{}")
 
 
-def drawn(*what: RenderableType) -> str:
+def drawn(*what: RenderableType | None) -> str:
     """Return what a terminal is sent for something."""
     console = Console(file=io.StringIO(), width=200, force_terminal=False)
     for one in what:
@@ -99,17 +95,17 @@ def withdrawal() -> Withdrawal:
 
 def incident() -> Incident:
     """Return an incident whose words hold poison."""
-    words = {"error": POISON, "remedy": POISON, "stage": POISON, "step": POISON}
+    words = {"error": POISON, "remedy": POISON, "stage": POISON, "step": POISON, "task_title": POISON}
     return Incident("id", "payments", "default", DAY, opened=AT, task_state=TaskState.NONE, **words)
 
 
-TABLES: dict[str, Callable[[], RenderableType]] = {
-    "a failure": lambda: terminal.failure_table(FAILURE, incident()),
-    "journals": lambda: terminal._table(journals_summary()),
-    "payments": lambda: paying._table(payments_summary()),
-    "withdrawal": lambda: withdrawing._table(withdrawal()),
-    "incidents": lambda: incidents_shown._table(incident()),
-    "audit": lambda: auditing.documents_table(f"Title {POISON}", [(row_of().entry, POISON, POISON)]),
+TABLES: dict[str, Callable[[], RenderableType | None]] = {
+    "a failure": lambda: screen.failure_table(FAILURE, incident()),
+    "journals": lambda: screen.batch_table(journals_summary()),
+    "payments": lambda: screen.payments_table(payments_summary()),
+    "withdrawal": lambda: screen.withdrawal_table(withdrawal()),
+    "incidents": lambda: screen.incident_table(incident()),
+    "audit": lambda: screen.documents_table(f"Title {POISON}", [(row_of().entry, POISON, POISON)]),
 }
 
 
@@ -199,14 +195,14 @@ DISGUISES = [
 @pytest.mark.parametrize("text", DISGUISES, ids=ascii)
 def test_no_cell_is_a_formula_in_disguise(text: str) -> None:
     """What a spreadsheet could take for a formula, also full-width or behind blanks, is marked as text."""
-    rows = list(csv.DictReader(io.StringIO(auditing.csv_text([row_of(contact_name=text)]), newline="")))
+    rows = list(csv.DictReader(io.StringIO(audit_table.csv_text([row_of(contact_name=text)]), newline="")))
     assert rows[0]["contact_name"].startswith("'")
     assert odd(rows[0]["contact_name"]) <= {"\n", "\t"}
 
 
 def test_a_csv_holds_nothing_odd() -> None:
     """No cell of the CSV steers or hides."""
-    assert odd(auditing.csv_text([row_of()])) <= {"\r", "\n", "\t"}
+    assert odd(audit_table.csv_text([row_of()])) <= {"\r", "\n", "\t"}
 
 
 @pytest.mark.parametrize(("number", "told"), [("12345678", "****5678"), ("123", "****")])
@@ -218,17 +214,17 @@ def test_a_csv_tells_only_the_end_of_a_bank_number(number: str, told: str) -> No
     )
     result = Result(Status.FAILED, f"LN refuses it: no account {number}.", 422, "", f"no account {number}")
     row = AuditRow(row_of().entry, result, "run", AT, AT, 1, AT, encoded(message).decode())
-    text = auditing.csv_text([row])
+    text = audit_table.csv_text([row])
     (shown,) = csv.DictReader(io.StringIO(text, newline=""))
     assert shown["message"] == row.message.replace(f'"{number}"', f'"{told}"')
     assert (number in text) == (len(number) < 8)
-    assert auditing.document(row)["message"] == row.message
+    assert audit_table.document(row)["message"] == row.message
 
 
 def test_a_document_in_a_line_of_the_terminal_is_text() -> None:
     """What the command that closes documents says of each has nothing in it that steers the terminal."""
     entry = replace(row_of().entry, contact_name="\x1b]0;owned\x07Acme\u202e", invoice_number="\x9b2J")
-    assert odd(auditing.dated_line(replace(row_of(), entry=entry))) == set()
+    assert odd(audit_table.dated_line(replace(row_of(), entry=entry))) == set()
 
 
 def test_a_csv_tells_only_the_ends_of_both_numbers_of_a_moved_document() -> None:
@@ -240,7 +236,7 @@ def test_a_csv_tells_only_the_ends_of_both_numbers_of_a_moved_document() -> None
     reason = f"It was changed in Xero after sending (bank account {before} -> {now}): by hand in LN."
     entry = replace(row_of().entry, bank_account=now)
     result = Result(Status.EXCEPTION, reason)
-    text = auditing.csv_text([AuditRow(entry, result, "run", AT, AT, 1, AT, encoded(message).decode())])
+    text = audit_table.csv_text([AuditRow(entry, result, "run", AT, AT, 1, AT, encoded(message).decode())])
     assert "bank account ****9268 -> ****0648" in text
     assert before not in text
     assert now not in text

@@ -1,4 +1,4 @@
-"""The watch: what it finds of runs that died or never came about, and whom it tells, against the sandbox."""
+"""The watch: what it finds of runs that crashed or did not take place, and whom it notifies."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ from blocks.connections.environment import payment_connection
 from blocks.connections.journals import JournalConnection
 from blocks.connections.payments import PaymentConnection
 from blocks.store.models import ALL_DAYS, LEASE_LIFE, Incident, Lease
-from flows.journals import run as night
+from flows.journals import run as journals_run
 from flows.journals.flow import journals
 from flows.journals.record import incident_service
-from flows.journals.watch import look_around
 from flows.runtime.failures import Failure
-from flows.watch import watch
+from flows.watch import check_journals, watch
 from tests.helpers.clocks import VirtualClock
 from tests.helpers.failed_runs import days_ago, ended, entries, night_of, tasks, units
 from tests.helpers.sandboxed import DATE, Sandboxed
@@ -48,11 +47,11 @@ async def watched(*kinds: Any, name: str = "default") -> State[Any]:
         return await watch(name, return_state=True)
 
 
-async def dead(connection: Any, flow: str, day: dt.date, stage: str) -> None:
-    """Leave the lease of a run that was killed some time ago."""
+async def crash(connection: Any, flow: str, day: dt.date, stage: str) -> None:
+    """Leave the lease of a run that crashed some time ago."""
     at = dt.datetime.now(dt.UTC) - LEASE_LIFE - dt.timedelta(minutes=1)
     async with connection.store.open() as store:
-        lease = Lease(flow, "default", day, "run-that-died", "elsewhere", stage, at, at)
+        lease = Lease(flow, "default", day, "crashed-run", "elsewhere", stage, at, at)
         await store.leases.take(lease, only_one_here=False)
 
 
@@ -62,10 +61,10 @@ async def incidents(connection: Any) -> list[Incident]:
         return await store.incidents.all("default")
 
 
-async def test_a_dead_run_of_the_journals(sandbox: Sandboxed) -> None:
-    """A run of the journals that died on a day is recorded for that day, and told once however often."""
+async def test_a_crashed_run_of_the_journals(sandbox: Sandboxed) -> None:
+    """A crashed run of the journals is recorded for its day, and there is one task however often."""
     connection = sandbox.connection()
-    await dead(connection, "journals", DATE, "send")
+    await crash(connection, "journals", DATE, "send")
     for _ in range(2):
         state = await watched(connection)
         assert (state.is_completed(), str(DATE) in (state.message or "")) == (True, True)
@@ -74,12 +73,12 @@ async def test_a_dead_run_of_the_journals(sandbox: Sandboxed) -> None:
     assert len(tasks(sandbox)) == 1
 
 
-async def test_a_dead_run_of_the_payments_is_one_incident_on_whatever_day(sandbox: Sandboxed) -> None:
-    """A run with a window of its own, of a connection without a start, is told once, however late it is."""
+async def test_a_crashed_run_of_the_payments_is_one_incident_on_whatever_day(sandbox: Sandboxed) -> None:
+    """A run with its own window, of a connection without a start, is one incident, however late it is."""
     connection = for_payments(sandbox).model_copy(update={"start": None})
     begun = dt.datetime.now(dt.UTC) - dt.timedelta(days=3)
     async with connection.store.open() as store:
-        lease = Lease("payments", "default", ALL_DAYS, "run-that-died", "elsewhere", "collect", begun, begun)
+        lease = Lease("payments", "default", ALL_DAYS, "crashed-run", "elsewhere", "collect", begun, begun)
         await store.leases.take(lease, only_one_here=False)
     for _ in range(2):
         await watched(connection)
@@ -89,21 +88,23 @@ async def test_a_dead_run_of_the_payments_is_one_incident_on_whatever_day(sandbo
 
 
 async def test_a_payment_connection_that_was_not_run_by_schedule(sandbox: Sandboxed) -> None:
-    """Of payments that were only ever sent for a window that somebody gave, nothing is due."""
+    """Where payments were only ever sent for a given window, nothing is due."""
+    # At some hours the sandbox's own payments of that day have dates before the window.
+    sandbox.control("xero/options", {"payments_per_day": 0})
     connection = sandbox.payment_connection(start=None)
     day = dt.datetime.now(dt.UTC) - dt.timedelta(days=5)
     outcome = await sandbox.pay_run(connection=connection, since=day, until=day + dt.timedelta(hours=1))
     assert outcome.state.is_completed(), outcome.message
     state = await watched(connection)
-    assert (state.message, await incidents(connection)) == ("Nothing was found amiss.", [])
+    assert (state.message, await incidents(connection)) == ("No problems found.", [])
 
 
-async def test_a_dead_run_of_the_payments(sandbox: Sandboxed) -> None:
-    """A run of the payments that died is recorded, and its task names the flow beside the connection."""
+async def test_a_crashed_run_of_the_payments(sandbox: Sandboxed) -> None:
+    """A crashed run of the payments is recorded, and its task names the flow and the connection."""
     connection = for_payments(sandbox)
-    await dead(connection, "payments", ALL_DAYS, "deliver")
+    await crash(connection, "payments", ALL_DAYS, "deliver")
     state = await watched(connection)
-    assert "died at deliver" in (state.message or "")
+    assert "crashed at stage deliver" in (state.message or "")
     (found,) = await incidents(connection)
     assert (found.flow, found.stage, found.step) == ("payments", "deliver", "died")
     (task,) = tasks(sandbox)
@@ -111,33 +112,33 @@ async def test_a_dead_run_of_the_payments(sandbox: Sandboxed) -> None:
 
 
 async def test_both_kinds_under_one_name(sandbox: Sandboxed) -> None:
-    """Where a name has connections of both kinds, the watch looks after both."""
+    """Where a name has connections of both kinds, the watch checks both."""
     journals, payments = sandbox.connection(), for_payments(sandbox)
-    await dead(journals, "journals", DATE, "extract")
-    await dead(payments, "payments", ALL_DAYS, "collect")
+    await crash(journals, "journals", DATE, "extract")
+    await crash(payments, "payments", ALL_DAYS, "collect")
     await watched(journals, payments)
     assert {one.flow for one in await incidents(journals)} == {"journals", "payments"}
 
 
-async def test_a_night_that_never_came_about(sandbox: Sandboxed) -> None:
-    """A day that is the connection's, and that no run has finished, is recorded as such."""
+async def test_a_night_that_did_not_take_place(sandbox: Sandboxed) -> None:
+    """A day that is due and that no run has finished is recorded as such."""
     yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
     connection = sandbox.connection(first_day=yesterday, time_zone="UTC")
     state = await watched(connection)
     assert str(yesterday) in (state.message or "")
     (found,) = await incidents(connection)
     assert found.step == "never finished"
-    assert found.remedy.startswith("The watch that found this sends nothing. The next nightly run finishes")
+    assert found.remedy.startswith("This check sends nothing. The next nightly run finishes this day")
 
 
 async def test_dates_that_somebody_asked_for(sandbox: Sandboxed) -> None:
-    """After runs of two older dates nothing is amiss: no other day was anybody's to send."""
+    """After runs of two older dates there is no problem: no other day was due."""
     connection = sandbox.connection()
     for number in (4, 6):
         sandbox.plant(units(number, date=days_ago(number)), days_ago(number))
         await ended(sandbox, await sandbox.run(days_ago(number), connection=connection), days_ago(number))
     state = await watched(connection)
-    assert state.message == "Nothing was found amiss."
+    assert state.message == "No problems found."
     assert (await incidents(connection), tasks(sandbox)) == ([], [])
 
 
@@ -165,8 +166,8 @@ async def test_a_night_missed_after_the_first(
     assert [one.day for one in found] == [days_ago(number) for number in missed]
     assert {one.step for one in found} <= {"never finished"}
     assert len(tasks(sandbox)) == len(missed)
-    # The next night looks back three days; to the one before nobody comes of himself.
-    alone = [one.day for one in found if "no nightly run to come sees to this day" in one.remedy]
+    # The next night looks back three days; no run finishes the one before.
+    alone = [one.day for one in found if "no future nightly run will process this day" in one.remedy]
     assert alone == [days_ago(number) for number in missed if number > 3]
 
 
@@ -181,7 +182,7 @@ async def test_what_the_watch_found_the_next_night_finishes(
     for _ in range(2):
         await watched(connection)
     before = await incidents(connection)
-    told = {one["id"]: one["description"] for one in tasks(sandbox)}
+    described = {one["id"]: one["description"] for one in tasks(sandbox)}
     assert [one.day for one in before] == [days_ago(2), days_ago(1)]
 
     await ended(sandbox, await sandbox.run(None, connection=connection), days_ago(1))
@@ -191,13 +192,13 @@ async def test_what_the_watch_found_the_next_night_finishes(
         (days_ago(2), 1, False),
         (days_ago(1), 1, False),
     ]
-    assert {one["id"]: one["description"] for one in tasks(sandbox)} == told
+    assert {one["id"]: one["description"] for one in tasks(sandbox)} == described
     assert entries(sandbox) == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.fixture
 def due(sandbox: Sandboxed) -> JournalConnection:
-    """Give a connection of which nothing is known but that it began yesterday."""
+    """Give a connection of which only its first day, yesterday, is known."""
     return sandbox.connection(first_day=_today() - dt.timedelta(days=1), time_zone="UTC")
 
 
@@ -205,10 +206,10 @@ async def test_an_incident_of_the_payments_hides_no_day_of_the_journals(
     sandbox: Sandboxed, due: JournalConnection
 ) -> None:
     """What is open for the payments of a day says nothing of its journals."""
-    async with night.opened("default", due, print, _unseen) as tonight:
+    async with journals_run.opened("default", due, print, _unseen) as run:
         failure = Failure("collect", "", "Payments", "It went wrong.", (), (), "Try again.")
-        desk = replace(incident_service(tonight), flow="payments")
-        await desk.open(failure, _today() - dt.timedelta(days=1), ZoneInfo("UTC"))
+        incidents_of = replace(incident_service(run), flow="payments")
+        await incidents_of.open(failure, _today() - dt.timedelta(days=1), ZoneInfo("UTC"))
     await watched(due)
     assert {one.flow for one in await incidents(due)} == {"journals", "payments"}
 
@@ -266,13 +267,13 @@ async def _unseen(_stage: str, _done: int, _total: int) -> None:
 
 
 async def looked(connection: JournalConnection, clock: VirtualClock) -> list[dt.date]:
-    """Let the watch look around on a clock; return what it told."""
-    async with night.opened("default", connection, print, _unseen, clock) as tonight:
-        return await look_around(tonight, clock.now())
+    """Let the watch check the journals on a clock; return the days it recorded."""
+    async with journals_run.opened("default", connection, print, _unseen, clock) as run:
+        return await check_journals(run, clock.now())
 
 
 async def test_a_night_whose_time_is_to_come(due: JournalConnection, planned: Planned) -> None:
-    """A day whose run is planned for later is not called unfinished, and nobody waits for it."""
+    """A day whose run is planned for later is not recorded, and not waited for."""
     clock = VirtualClock(dt.datetime.now(dt.UTC))
     await planned(_at(23, 59, 59))
     assert (await looked(due, clock), clock.slept) == ([], [])
@@ -282,7 +283,7 @@ async def test_a_night_whose_time_is_to_come(due: JournalConnection, planned: Pl
 async def test_what_is_planned_is_not_the_night(
     due: JournalConnection, planned: Planned, other: dict[str, Any]
 ) -> None:
-    """A run of another connection, one with a date, and one that only shows the day, are not waited for."""
+    """A run of another connection, one with a date, and a dry run are not waited for."""
     clock = VirtualClock(dt.datetime.now(dt.UTC))
     for time in ((0, 0), (23, 59, 59)):
         await planned(_at(*time), **other)
@@ -294,7 +295,7 @@ async def test_what_is_planned_is_not_the_night(
 async def test_a_night_that_is_about_to_begin(
     due: JournalConnection, planned: Planned, state: State[Any] | None
 ) -> None:
-    """A run that should have begun, and is not at work, is waited for; only then is its day unfinished."""
+    """A run that is due and not working yet is waited for; only then is its day recorded."""
     clock = VirtualClock(dt.datetime.now(dt.UTC))
     await planned(_at(0, 0), *([state] if state else []), connection="default")
     assert await looked(due, clock) == [_today() - dt.timedelta(days=1)]
@@ -302,7 +303,7 @@ async def test_a_night_that_is_about_to_begin(
 
 
 class Renewing(VirtualClock):
-    """A clock with which a run holds an earlier day, and renews its lease as time passes."""
+    """A clock on which a run works on an earlier day, and renews its lease as time passes."""
 
     def __init__(self, connection: JournalConnection) -> None:
         # So late that nothing of Prefect's is fresh any more.
@@ -312,23 +313,23 @@ class Renewing(VirtualClock):
     async def sleep(self, seconds: float) -> None:
         """Wait, and renew the lease."""
         await super().sleep(seconds)
-        await self.hold()
+        await self.renew()
 
-    async def hold(self) -> None:
-        """Hold the day."""
+    async def renew(self) -> None:
+        """Take or renew the lease of the day."""
         lease = Lease("journals", "default", DATE, "a-run", "elsewhere", "send", self.now(), self.now())
         async with self._connection.store.open() as store:
             await store.leases.take(lease, only_one_here=False)
 
 
 async def test_a_night_that_looks_back(due: JournalConnection, planned: Planned) -> None:
-    """While the night's run holds an earlier day its own is not unfinished, but it is once that run died."""
+    """While the nightly run works on an earlier day its own is not recorded; once it crashed, it is."""
     clock = Renewing(due)
     # By that clock: it may be past midnight there already.
     today = clock.now().date()
     connection = due.model_copy(update={"first_day": today - dt.timedelta(days=1)})
     await planned(Scheduled(scheduled_time=_midnight(today)), Running(), connection="default")
-    await clock.hold()
+    await clock.renew()
     assert await looked(connection, clock) == []
     assert await looked(connection, VirtualClock(clock.now())) == [DATE, today - dt.timedelta(days=1)]
 
@@ -337,18 +338,18 @@ async def test_a_night_that_looks_back(due: JournalConnection, planned: Planned)
 async def test_a_schedule_that_is_switched_off(due: JournalConnection, planned: Planned) -> None:
     """Where the nightly schedule is off nothing is due, but a day whose run was started, and crashed."""
     state = await watched(due, name="off")
-    assert state.message == "Nothing was found amiss."
+    assert state.message == "No problems found."
 
     await planned(_at(0, 0), Crashed(), connection="off")
 
     await watched(due, name="off")
     async with due.store.open() as store:
         (found,) = await store.incidents.all("off")
-    assert "no nightly run to come sees to this day" in found.remedy
+    assert "no future nightly run will process this day" in found.remedy
 
 
 async def test_a_zone_that_nobody_knows(sandbox: Sandboxed) -> None:
-    """Where Mambu's zone cannot be known, a day that is not over everywhere is not called unfinished."""
+    """Where Mambu's zone is unknown, a day that is not over everywhere is not recorded."""
     sandbox.fault(
         {"system": "mambu", "path": "setup/organization", "kind": "status", "status": 500, "times": 0}
     )
@@ -357,11 +358,11 @@ async def test_a_zone_that_nobody_knows(sandbox: Sandboxed) -> None:
     assert await looked(connection, VirtualClock(morning)) == [_today() - dt.timedelta(days=2)]
 
 
-async def test_nothing_amiss(sandbox: Sandboxed) -> None:
-    """With nothing amiss nothing is recorded, and nobody is told."""
+async def test_no_problem(sandbox: Sandboxed) -> None:
+    """Without a problem nothing is recorded, and there is no task."""
     connection = for_payments(sandbox)
     state = await watched(connection)
-    assert state.message == "Nothing was found amiss."
+    assert state.message == "No problems found."
     assert (await incidents(connection), tasks(sandbox)) == ([], [])
 
 

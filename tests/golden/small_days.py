@@ -13,7 +13,6 @@ from tests.golden.stored import leases_of, words_of
 from tests.simulation.chance import Calm, Rates
 from tests.simulation.journals import script as journals
 from tests.simulation.payments import script as payments
-from tests.simulation.payments.assumptions import CHECK_FIRST
 from tests.simulation.play import Runner
 from tests.simulation.simulator import simulator
 
@@ -86,8 +85,7 @@ _VISITS = tuple(
 
 def small_days_of_payments() -> dict[str, Any]:
     """Return what is written of every kind of document, once and again, and after it was undone."""
-    made = payments.Script(
-        seed=1,
+    made = payments.SMALL._replace(
         theme="",
         visits=(
             payments.Visit(0, 0.0, asked=((payments.DRY, 1),)),
@@ -96,22 +94,8 @@ def small_days_of_payments() -> dict[str, Any]:
             payments.Visit(0, 400.0, acts=("receive",), asked=((payments.SINCE, 3600), (payments.UNTIL, 1))),
             payments.Visit(0, 60.0, flow=payments.WATCH),
         ),
-        rest=0.0,
         opening=(*payments.SMALL_DAY, "pay a supplier", "apply all", payments.WAIT),
-        separate=False,
-        duplicate_status=409,
-        check=CHECK_FIRST,
-        holds=False,
         retries=0,
-        parallel=2,
-        page_size=1000,
-        overlap=10,
-        lag=0.0,
-        ahead=(0.0, 0.0),
-        touches=True,
-        ids="shown",
-        decides=0.0,
-        rates=payments.NO_FAULTS,
     )
     return _seen("payments", made)
 

@@ -1,4 +1,4 @@
-"""A clock that tests move: waiting costs no time, and what was waited for is recorded."""
+"""Clocks that tests move: waiting takes no real time, and each wait is recorded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-# How many turns of the event loop without any sleep beginning or ending count as «everybody waits».
+# How many turns of the event loop without any sleep beginning or ending count as "all tasks are waiting".
 _IDLE_TURNS = 20
 
 

@@ -108,7 +108,7 @@ def planned(
     return Plan(DAY.date, batch(balanced(lines, digits).lines, cap), digits, label, exact)
 
 
-def sealed(
+def prepared_for(
     plan: Plan,
     live: Iterable[LiveJournal] = (),
     *,
@@ -129,7 +129,7 @@ class Sending:
     """A plan, what was sealed for an empty Xero, and Xero once it has taken that."""
 
     plan: Plan
-    sealing: Prepared
+    prepared: Prepared
     live: list[LiveJournal]
 
 
@@ -138,8 +138,8 @@ def sent(
 ) -> Sending:
     """Send a day's lines to an empty Xero."""
     plan = planned(lines, cap=cap, digits=digits, label=label)
-    sealing = sealed(plan, cap=cap)
-    return Sending(plan, sealing, taken_by_xero(sealing.requests))
+    prepared = prepared_for(plan, cap=cap)
+    return Sending(plan, prepared, taken_by_xero(prepared.requests))
 
 
 def body_of(request: PreparedRequest) -> list[dict[str, Any]]:

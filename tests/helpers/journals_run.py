@@ -30,11 +30,11 @@ MORNING = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 _ADDRESS = "http://127.0.0.1:9"
 
 
-class IncidentService:
-    """A night, its clock, and what goes from it to Xero."""
+class ScriptedRun:
+    """A run, its clock, and what goes from it to Xero."""
 
-    def __init__(self, night: JournalsRun, clock: VirtualClock, script: Script) -> None:
-        self.night, self.clock, self.script = night, clock, script
+    def __init__(self, run: JournalsRun, clock: VirtualClock, script: Script) -> None:
+        self.run, self.clock, self.script = run, clock, script
 
     @property
     def methods(self) -> list[str]:
@@ -46,19 +46,19 @@ class IncidentService:
         requests = list(requests)
         held = [replace(one, **other) for one in records(requests)]
         bodies = [StoredRequest(one.key, one.body) for one in requests]
-        await self.night.store.prepare(held, bodies, self.clock.now())
+        await self.run.store.prepare(held, bodies, self.clock.now())
         if state is not JournalState.PREPARED:
             reasons = {one.narration: one.reason for one in held if one.reason}
-            await self.night.store.move(held, state, self.clock.now(), reasons=reasons)
+            await self.run.store.move(held, state, self.clock.now(), reasons=reasons)
 
     async def left(self, request: PreparedRequest) -> None:
         """Record that a request went out now, and that its answer is still to come."""
         await self.keep([request], JournalState.PREPARED)
-        await self.night.store.sending(request.key, self.clock.now())
+        await self.run.store.sending(request.key, self.clock.now())
 
     async def records(self) -> list[JournalRecord]:
         """Return all that the store knows of the day's journals."""
-        return await self.night.store.journals("organisation", "default", DAY.date)
+        return await self.run.store.journals("organisation", "default", DAY.date)
 
     async def record(self) -> JournalRecord:
         """Return the one journal of the day that the store knows."""
@@ -71,8 +71,8 @@ class IncidentService:
 
 
 @asynccontextmanager
-async def desk(folder: Path, *steps: Step, **connection: Any) -> AsyncIterator[IncidentService]:
-    """Open a night on a store in a folder, with a Xero that answers by steps, and each call is made once."""
+async def scripted_run(folder: Path, *steps: Step, **connection: Any) -> AsyncIterator[ScriptedRun]:
+    """Open a run on a store in a folder, with a Xero that answers by steps, and each call is made once."""
     clock = VirtualClock(MORNING)
     token = answer(200, {"access_token": "token", "expires_in": 1800})
     script = Script(*(steps or [answer(500)]), token=token)
@@ -93,14 +93,14 @@ async def desk(folder: Path, *steps: Step, **connection: Any) -> AsyncIterator[I
     mambu = configured.mambu.get_client(attempts=1, clock=clock, http=script, notice=lambda _: None)
     xero = configured.xero.get_client(attempts=1, clock=clock, http=script, notice=lambda _: None)
     async with open_store(f"sqlite:///{folder / 'daybook.sqlite3'}") as store, xero:
-        night = JournalsRun("default", configured, mambu, xero, store, clock, lambda _: None, progress)
-        night.day, night.currency, night.organisation = DAY, "GBP", "organisation"
-        yield IncidentService(night, clock, script)
+        run = JournalsRun("default", configured, mambu, xero, store, clock, lambda _: None, progress)
+        run.day, run.currency, run.organisation = DAY, "GBP", "organisation"
+        yield ScriptedRun(run, clock, script)
 
 
-def books(plan: Plan, live: Iterable[LiveJournal]) -> XeroSnapshot:
-    """Return what a look at Xero comes to that shows these journals."""
-    return XeroSnapshot(reconcile(plan, live), MORNING)
+def snapshot_of(plan: Plan, live: Iterable[LiveJournal], held: Sequence[JournalRecord] = ()) -> XeroSnapshot:
+    """Return a read of Xero that shows these journals, while the store has these records."""
+    return XeroSnapshot(reconcile(plan, live), MORNING, held)
 
 
 def records(requests: Iterable[PreparedRequest]) -> list[JournalRecord]:

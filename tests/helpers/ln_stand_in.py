@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -19,6 +17,7 @@ from blocks.sandbox.exact_json import dumps
 from blocks.sandbox.faults.layer import Faults
 from blocks.sandbox.infor_ln.app import DEFAULT_PATH, TENANT, LnOptions, LnStandIn
 from blocks.sandbox.infor_ln.identity import ACCOUNT_KEY, ACCOUNT_SECRET, CLIENT_ID, CLIENT_SECRET
+from tests.helpers.stand_ins import basic, frozen, inside
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
 DAY = date(2026, 11, 19)
@@ -33,18 +32,9 @@ HEADERS = {
     "Content-Language": "en-US",
     "X-Infor-LnCompany": "303",
 }
+LOGIN = f"{CLIENT_ID}:{CLIENT_SECRET}"
 PASSWORD = {"grant_type": "password", "username": ACCOUNT_KEY, "password": ACCOUNT_SECRET}
 TAG = "XeroPprepaymentID"
-
-
-def basic(login: str = f"{CLIENT_ID}:{CLIENT_SECRET}") -> dict[str, str]:
-    """Return a Basic header."""
-    return {"Authorization": "Basic " + base64.b64encode(login.encode()).decode()}
-
-
-def exact(response: httpx.Response) -> Any:
-    """Return a response's JSON with exact decimals."""
-    return json.loads(response.content, parse_float=Decimal)
 
 
 def message(document_type: int = 1, **changes: Any) -> dict[str, Any]:
@@ -81,7 +71,7 @@ class Ln:
 
     async def token(self, **changes: Any) -> httpx.Response:
         """Ask for a token."""
-        return await self.http.post(TOKEN, **{"headers": basic(), "data": PASSWORD, **changes})
+        return await self.http.post(TOKEN, **{"headers": basic(LOGIN), "data": PASSWORD, **changes})
 
     async def sign_in(self, **changes: Any) -> str:
         """Get a token and use it from now on."""
@@ -128,16 +118,12 @@ async def _known(app: LnStandIn) -> None:
 @asynccontextmanager
 async def ln(directory: Path | None = None, **options: Any) -> AsyncIterator[Ln]:
     """Run a stand-in, signed in."""
-    clock = SandboxClock()
-    clock.freeze(NOW)
+    clock = frozen(NOW)
     app = LnStandIn(directory, clock, LnOptions(**options))
     faults = Faults(clock)
-    transport = httpx.ASGITransport(faults.around("ln", app))
-    try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://ln") as http:
+    with closing(app):
+        async with inside(faults.around("ln", app), "http://ln") as http:
             running = Ln(app, clock, faults, http)
             await _known(app)
             await running.sign_in()
             yield running
-    finally:
-        app.close()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +14,7 @@ import httpx
 
 from blocks.sandbox.clock import SandboxClock
 from blocks.sandbox.mambu.app import API_KEYS, MambuOptions, MambuStandIn
+from tests.helpers.stand_ins import exact, frozen, inside
 
 ACCEPT = "application/vnd.mambu.v2+json"
 NOW = datetime(2026, 7, 2, 8, tzinfo=UTC)
@@ -41,11 +40,6 @@ def whole_day(day: date = YESTERDAY, zone: str = "Europe/London") -> list[dict[s
         datetime(d.year, d.month, d.day, tzinfo=ZoneInfo(zone)) for d in (day, day + timedelta(days=1))
     )
     return between(start.astimezone(UTC), end.astimezone(UTC) - timedelta(seconds=1))
-
-
-def exact(response: httpx.Response) -> Any:
-    """Return a response's JSON with exact decimals."""
-    return json.loads(response.content, parse_float=Decimal)
 
 
 @dataclass
@@ -84,16 +78,12 @@ async def sandbox(
     directory: Path | None = None, role: str = "admin", now: datetime = NOW, **options: Any
 ) -> AsyncIterator[Sandbox]:
     """Run a stand-in with 120 lines a day unless told otherwise."""
-    clock = SandboxClock()
-    clock.freeze(now)
+    clock = frozen(now)
     app = MambuStandIn(directory, clock, MambuOptions(**{"lines_per_day": 120, **options}))
     headers = {"apiKey": API_KEYS[role], "Accept": ACCEPT}
-    transport = httpx.ASGITransport(app)
-    try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://mambu", headers=headers) as http:
+    with closing(app):
+        async with inside(app, "http://mambu", headers=headers) as http:
             yield Sandbox(app, clock, http)
-    finally:
-        app.close()
 
 
 def error(response: httpx.Response) -> dict[str, Any]:

@@ -23,8 +23,9 @@ from blocks.xero.payment_models import (
     XeroPayment,
     XeroPrepayment,
 )
-from flows.payments.classify import Decision, Policy, classify, row_of
+from flows.payments.classify import classify, row_of
 from flows.payments.documents import Document, Role, Shown, documents
+from flows.payments.models import Decision, Policy
 
 AT = dt.datetime(2026, 11, 21, 3, 0, tzinfo=dt.UTC)
 # 29 June 2020, midnight UTC: the date of the published samples.

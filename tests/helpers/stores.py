@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Coroutine
+import uuid
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 import asyncpg
+import pytest
 
 from blocks.store.block import open_store
 from blocks.store.journals import Store
@@ -41,6 +44,32 @@ async def on_postgres(*statements: str) -> None:
             await connection.execute(statement)
     finally:
         await connection.close()
+
+
+@contextmanager
+def new_schema(prefix: str) -> Iterator[str]:
+    """Make a schema in PostgreSQL and drop it at the end.
+
+    Raises OSError or asyncpg's errors where no PostgreSQL answers.
+    """
+    schema = f"{prefix}_{uuid.uuid4().hex[:12]}"
+    asyncio.run(on_postgres(f"CREATE SCHEMA {schema}"))
+    try:
+        yield schema
+    finally:
+        asyncio.run(on_postgres(f"DROP SCHEMA {schema} CASCADE"))
+
+
+@contextmanager
+def skipped_without_postgres() -> Iterator[None]:
+    """Skip the test where no PostgreSQL answers; in CI it fails."""
+    try:
+        yield
+    except (OSError, asyncpg.PostgresError) as error:
+        reason = f"no PostgreSQL answers at {POSTGRES} ({type(error).__name__}); set DAYBOOK_TEST_POSTGRES"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
 
 
 def record(number: int = 1, **other: object) -> JournalRecord:

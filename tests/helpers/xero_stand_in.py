@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -18,6 +16,7 @@ from blocks.sandbox.clock import SandboxClock
 from blocks.sandbox.exact_json import dumps
 from blocks.sandbox.xero.app import CLIENT_ID, CLIENT_SECRET, SCOPES, XeroOptions, XeroStandIn
 from blocks.sandbox.xero.chart import ORGANISATION, Named
+from tests.helpers.stand_ins import basic, exact, frozen, inside
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
 DAY = date(2026, 11, 1)
@@ -25,17 +24,8 @@ DAY_MS = 1793491200000
 BASE = "/api.xro/2.0"
 JOURNALS = f"{BASE}/ManualJournals"
 ZERO = "00000000-0000-0000-0000-000000000000"
+LOGIN = f"{CLIENT_ID}:{CLIENT_SECRET}"
 ONE_BY_ONE = {"summarizeErrors": "false"}
-
-
-def basic(login: str = f"{CLIENT_ID}:{CLIENT_SECRET}") -> dict[str, str]:
-    """Return a Basic header."""
-    return {"Authorization": "Basic " + base64.b64encode(login.encode()).decode()}
-
-
-def exact(response: httpx.Response) -> Any:
-    """Return a response's JSON with exact decimals."""
-    return json.loads(response.content, parse_float=Decimal)
 
 
 def line(amount: object, code: str | None = "1010", **more: object) -> dict[str, Any]:
@@ -80,7 +70,7 @@ class Xero:
     async def token(self, scopes: str = SCOPES, **changes: Any) -> httpx.Response:
         """Ask for a token."""
         form = {"grant_type": "client_credentials", "scope": scopes}
-        return await self.http.post("/connect/token", **{"headers": basic(), "data": form, **changes})
+        return await self.http.post("/connect/token", **{"headers": basic(LOGIN), "data": form, **changes})
 
     async def get(self, path: str = "ManualJournals", **more: Any) -> httpx.Response:
         """Read something."""
@@ -152,18 +142,14 @@ async def xero(
     **options: Any,
 ) -> AsyncIterator[Xero]:
     """Run a stand-in, signed in."""
-    clock = SandboxClock()
-    clock.freeze(now)
+    clock = frozen(now)
     app = XeroStandIn(directory, clock, XeroOptions(**options), named)
     headers = {"Accept": "application/json"}
-    transport = httpx.ASGITransport(app)
-    try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://xero", headers=headers) as http:
+    with closing(app):
+        async with inside(app, "http://xero", headers=headers) as http:
             running = Xero(app, clock, http)
             await running.sign_in(scopes)
             yield running
-    finally:
-        app.close()
 
 
 def numbered(count: int) -> Iterable[dict[str, Any]]:

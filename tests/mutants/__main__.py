@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from tests.mutants.listed import MUTANTS
 from tests.mutants.mutant import DoesNotApply, Mutant
-from tests.mutants.told import as_json, as_text, is_enough
-from tests.mutants.trying import Unsound, tried
+from tests.mutants.report import as_json, as_text, is_enough
+from tests.mutants.trial import Unsound, tried
 
 SCHEDULES = 1000
 

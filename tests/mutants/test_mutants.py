@@ -15,8 +15,8 @@ from tests.mutants.__main__ import drawn, main
 from tests.mutants.copies import ROOT, Copy
 from tests.mutants.listed import MUTANTS
 from tests.mutants.mutant import FAULTS, LAYERS, ONCE_UNNOTICED, DoesNotApply, Mutant
-from tests.mutants.told import as_json, as_text, is_enough
-from tests.mutants.trying import By, Tried, tried
+from tests.mutants.report import as_json, as_text, is_enough
+from tests.mutants.trial import By, Tried, tried
 from tests.simulation.subjects import SUBJECTS
 
 # So many are drawn each day.

@@ -12,6 +12,7 @@ import pytest
 from blocks.sandbox.clock import SandboxClock
 from blocks.sandbox.control import Control
 from blocks.sandbox.faults.layer import Faults
+from tests.helpers.stand_ins import inside
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
@@ -42,8 +43,7 @@ def switch() -> Switch:
 @pytest.fixture
 async def client(clock: SandboxClock, switch: Switch) -> AsyncIterator[httpx.AsyncClient]:
     app = Control(clock, Faults(clock), {"xero": switch})
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1/control") as client:
+    async with inside(app, "http://127.0.0.1/control") as client:
         yield client
 
 
@@ -164,7 +164,7 @@ async def test_broken_json_is_named(client: httpx.AsyncClient) -> None:
     """A body that is no JSON is answered 400."""
     answer = await client.post("/clock", content=b"{")
     assert answer.status_code == 400
-    assert "no JSON" in answer.json()["error"]
+    assert "not JSON" in answer.json()["error"]
 
 
 async def test_the_help_lists_paths_and_kinds(client: httpx.AsyncClient) -> None:

@@ -20,6 +20,7 @@ from blocks.sandbox.clock import SandboxClock
 from blocks.sandbox.faults.layer import ConnectionDropped, Faults
 from blocks.sandbox.faults.rules import KINDS
 from blocks.sandbox.serving import http_server, listening
+from tests.helpers import stand_ins
 
 CREATED = {"journals": [{"id": "1", "narration": "Monday"}], "status": "OK"}
 
@@ -96,8 +97,7 @@ def world() -> World:
 
 @pytest.fixture
 async def inside(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=world.app)
-    async with httpx.AsyncClient(transport=transport, base_url=world.url) as client:
+    async with stand_ins.inside(world.app, world.url) as client:
         yield client
 
 
@@ -227,9 +227,8 @@ async def test_delay_only_delays(world: World, inside: httpx.AsyncClient) -> Non
         slept.append(seconds)
 
     world.faults = Faults(SandboxClock(), sleep)
-    transport = httpx.ASGITransport(app=world.faults.around("xero", world.ledger))
     world.rule("delay", seconds=600)
-    async with httpx.AsyncClient(transport=transport, base_url=world.url) as client:
+    async with stand_ins.inside(world.faults.around("xero", world.ledger), world.url) as client:
         assert (await client.get("/journals")).status_code == 201
     assert slept == [600.0]
 
@@ -300,8 +299,7 @@ async def test_mambu_errors_use_its_envelope(kind: str) -> None:
     """Mambu's ready-made errors carry a list of coded reasons."""
     faults = Faults(SandboxClock())
     faults.add({"system": "mambu", "kind": kind})
-    transport = httpx.ASGITransport(app=faults.around("mambu", Ledger()))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+    async with stand_ins.inside(faults.around("mambu", Ledger())) as client:
         answer = await client.get("/api/gljournalentries")
     assert answer.status_code == int(kind[:3])
     assert answer.json()["errors"][0].keys() == {"errorCode", "errorReason"}
@@ -372,17 +370,17 @@ async def test_every_kind_works(world: World, inside: httpx.AsyncClient) -> None
         ({"kind": "429"}, "system: one of mambu, xero"),
         ({"system": ["xero"], "kind": "429"}, "system: one of mambu, xero"),
         ({"system": "mambu", "kind": "429-day"}, "kind: for mambu one of"),
-        ({"system": "xero", "kind": "429", "seconds": 3}, "429 knows no seconds"),
+        ({"system": "xero", "kind": "429", "seconds": 3}, "429 does not take seconds"),
         ({"system": "xero", "kind": "429", "nth": 0}, "nth: a whole number from 1"),
         ({"system": "xero", "kind": "429", "times": True}, "times: a whole number"),
-        ({"system": "xero", "kind": "429", "path": "("}, "path: '\\(' is no regular expression"),
+        ({"system": "xero", "kind": "429", "path": "("}, "path: '\\(' is not a regular expression"),
         ({"system": "xero", "kind": "429", "method": 3}, "method: an HTTP method or null"),
         ({"system": "xero", "kind": "429", "retry_after": "2"}, "retry_after: a whole number"),
         ({"system": "xero", "kind": "delay", "seconds": float("nan")}, "seconds: a number from 0"),
         ({"system": "xero", "kind": "drop_after", "reset": 1}, "reset: true or false"),
-        ({"system": "xero", "kind": "status"}, "status: missing"),
+        ({"system": "xero", "kind": "status"}, "status is missing"),
         ({"system": "xero", "kind": "status", "status": 100}, "status: a whole number from 200"),
-        ({"system": "xero", "kind": "status", "status": 204, "body": "x"}, "status 204 has none"),
+        ({"system": "xero", "kind": "status", "status": 204, "body": "x"}, "status 204 must not have one"),
         ({"system": "xero", "kind": "status", "status": 500, "headers": {"a": "b\r\nc: d"}}, "value of a"),
         ({"system": "xero", "kind": "status", "status": 500, "headers": {"Content-Length": "3"}}, "be set"),
         ({"system": "xero", "kind": "status", "status": 500, "headers": 3}, "headers: an object"),

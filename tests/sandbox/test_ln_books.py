@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from blocks.sandbox.world.trade_days import SCHEDULE, known_invoice, slot
-from tests.helpers.ln_stand_in import CUSTOMER, SALES_INVOICE, SUPPLIER, TAG, Ln, exact, ln, message
+from tests.helpers.ln_stand_in import CUSTOMER, SALES_INVOICE, SUPPLIER, TAG, Ln, ln, message
+from tests.helpers.stand_ins import exact
 
 PREPAID = "abcde-abcde-abcde-abcde"
 EUR = {"CurrencyCode": "EUR", "CurrencyRate": Decimal("1.09177"), "BankAccountNumber": "31926819"}

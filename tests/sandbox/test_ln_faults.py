@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import stat
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -14,12 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
-from blocks.sandbox.app import Sandbox, build
+from blocks.sandbox.app import Sandbox
 from blocks.sandbox.faults.layer import ConnectionDropped
 from blocks.sandbox.faults.presets import PRESETS
 from blocks.sandbox.infor_ln.app import DEFAULT_PATH, TENANT
 from blocks.sandbox.process import SandboxProcess, SandboxSettings
-from tests.helpers.ln_stand_in import PASSWORD, TOKEN, basic, ln, message
+from tests.helpers.ln_stand_in import LOGIN, PASSWORD, TOKEN, ln, message
+from tests.helpers.stand_ins import basic
 
 
 def rule(kind: str, **more: Any) -> dict[str, Any]:
@@ -128,24 +128,10 @@ async def test_nothing_secret_is_in_the_log() -> None:
     assert not [one for one in (*PASSWORD.values(), standin.bearer) if one != "password" and one in noted]
 
 
-@pytest.fixture
-async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
-    sandbox = build(SandboxSettings(tmp_path, lines_per_day=40))
-    yield sandbox
-    sandbox.close()
-
-
-@pytest.fixture
-async def inside(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=sandbox)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:1") as client:
-        yield client
-
-
 async def test_gateway_paths_reach_the_stand_in(sandbox: Sandbox, inside: httpx.AsyncClient) -> None:
     """Calls below the tenant, and those of a wrong tenant, are answered by the gateway and logged as ln."""
     wrong = await inside.post(f"/OTHER{DEFAULT_PATH}")
-    await inside.post(TOKEN, headers=basic(), data=PASSWORD)
+    await inside.post(TOKEN, headers=basic(LOGIN), data=PASSWORD)
     assert (wrong.status_code, wrong.json()["Message"]) == (404, "Tenant OTHER bestaat niet")
     logged = [(one["system"], one["path"], one["status"]) for one in sandbox.faults.log.documents()]
     assert logged == [("ln", f"/OTHER{DEFAULT_PATH}", 404), ("ln", TOKEN, 200)]
@@ -161,7 +147,7 @@ async def test_the_control_path_reaches_the_books(inside: httpx.AsyncClient) -> 
 
 async def test_the_page_shows_the_books(sandbox: Sandbox, inside: httpx.AsyncClient) -> None:
     """/ln/ has a tab each for documents, prepayments with what is left, expenses and refusals."""
-    token = (await inside.post(TOKEN, headers=basic(), data=PASSWORD)).json()["access_token"]
+    token = (await inside.post(TOKEN, headers=basic(LOGIN), data=PASSWORD)).json()["access_token"]
     signed = {"Authorization": f"Bearer {token}", "Content-Language": "en"}
     address = f"/{TENANT}{DEFAULT_PATH}"
     for row in (

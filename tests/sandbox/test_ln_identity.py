@@ -9,7 +9,8 @@ import pytest
 
 from blocks.sandbox.infor_ln.app import TENANT, ionapi
 from blocks.sandbox.infor_ln.identity import ACCOUNT_KEY, ACCOUNT_SECRET, CLIENT_ID, CLIENT_SECRET
-from tests.helpers.ln_stand_in import PASSWORD, TOKEN, basic, ln, message
+from tests.helpers.ln_stand_in import LOGIN, PASSWORD, TOKEN, ln, message
+from tests.helpers.stand_ins import basic
 
 REVOKE = TOKEN.replace("token", "revoke_token")
 IN_BODY = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
@@ -111,7 +112,7 @@ async def test_grants_can_be_taken_away() -> None:
 async def test_tokens_are_posted_for() -> None:
     """The token endpoint answers nothing but POST."""
     async with ln() as standin:
-        answer = await standin.http.get(TOKEN, headers=basic())
+        answer = await standin.http.get(TOKEN, headers=basic(LOGIN))
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
@@ -132,7 +133,7 @@ async def test_a_revoked_token_is_refused() -> None:
     async with ln() as standin:
         revoked = await standin.sign_in()
         kept = await standin.sign_in()
-        answer = await standin.http.post(REVOKE, headers=basic(), data={"token": revoked})
+        answer = await standin.http.post(REVOKE, headers=basic(LOGIN), data={"token": revoked})
         assert answer.status_code == 200
         assert await standin.status() == 201
         standin.bearer = revoked

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
-import httpx
 import pytest
 
 from blocks.sandbox.mambu.app import API_KEYS, ASSIGNED_USER_KEY, USERS
 from blocks.sandbox.world import chart
 from tests.helpers.mambu_stand_in import ACCEPT, error, sandbox, whole_day
+from tests.helpers.stand_ins import basic, inside
 
 SEARCH, ORGANIZATION = "/api/gljournalentries:search", "/api/setup/organization"
-
-
-def basic(login: str) -> dict[str, str]:
-    """Return a Basic header."""
-    return {"Authorization": "Basic " + base64.b64encode(login.encode()).decode()}
 
 
 @pytest.mark.parametrize(
@@ -37,7 +31,7 @@ async def test_bad_login_is_401(headers: dict[str, str], code: int) -> None:
         answer = await mambu.http.get(
             "/api/branches", headers={"apiKey": "", **headers} if "apiKey" in headers else headers
         )
-        async with httpx.AsyncClient(transport=mambu.http._transport, base_url="http://mambu") as bare:
+        async with inside(mambu.app) as bare:
             answer = await bare.get("/api/branches", headers={"Accept": ACCEPT, **headers})
     assert (answer.status_code, error(answer)["errorCode"]) == (401, code)
 
@@ -49,7 +43,7 @@ async def test_good_logins(headers: dict[str, str]) -> None:
     """A key under a header of any case and HTTP Basic both work."""
     async with (
         sandbox() as mambu,
-        httpx.AsyncClient(transport=mambu.http._transport, base_url="http://mambu") as bare,
+        inside(mambu.app) as bare,
     ):
         answer = await bare.get("/api/branches", headers={"Accept": ACCEPT, **headers})
     assert answer.status_code == 200

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from blocks.sandbox.mambu.paging import write_cursor
-from tests.helpers.mambu_stand_in import error, exact, sandbox, whole_day
+from tests.helpers.mambu_stand_in import error, sandbox, whole_day
+from tests.helpers.stand_ins import exact
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from blocks.sandbox.mambu.app import MambuOptions
-from tests.helpers.mambu_stand_in import YESTERDAY, error, exact, sandbox, whole_day
+from tests.helpers.mambu_stand_in import YESTERDAY, error, sandbox, whole_day
+from tests.helpers.stand_ins import exact
 
 ENTRY: dict[str, Any] = {
     "date": "2026-06-20",

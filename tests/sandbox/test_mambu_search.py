@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.helpers.mambu_stand_in import NOW, YESTERDAY, error, exact, sandbox, whole_day
+from tests.helpers.mambu_stand_in import NOW, YESTERDAY, error, sandbox, whole_day
+from tests.helpers.stand_ins import exact
 
 
 def one(field: str, operator: str, *values: str) -> list[dict[str, Any]]:

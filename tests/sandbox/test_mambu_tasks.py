@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from blocks.sandbox.mambu.app import ASSIGNED_USER_KEY
-from tests.helpers.mambu_stand_in import Sandbox, error, exact, sandbox, whole_day
+from tests.helpers.mambu_stand_in import Sandbox, error, sandbox, whole_day
+from tests.helpers.stand_ins import exact
 
 TASK = {"title": "Export failed", "dueDate": "2026-07-03", "assignedUserKey": ASSIGNED_USER_KEY}
 

@@ -9,20 +9,19 @@ import sys
 from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 
 import httpx
 import pytest
 
-from blocks.sandbox.app import build
+from blocks.sandbox.app import Sandbox
 from blocks.sandbox.clock import SandboxClock
 from blocks.sandbox.infor_ln.app import LnStandIn
 from blocks.sandbox.pages.app import Pages
 from blocks.sandbox.pages.journals import Paging
-from blocks.sandbox.process import SandboxSettings
 from blocks.sandbox.world import chart
 from blocks.sandbox.xero.app import XeroStandIn
 from blocks.sandbox.xero.state import Attachment, Journal
+from tests.helpers import stand_ins
 
 BASE = "http://127.0.0.1:8765"
 DAY = date(2026, 11, 20)
@@ -37,8 +36,8 @@ def xero() -> XeroStandIn:
 @pytest.fixture
 async def browser(xero: XeroStandIn) -> AsyncIterator[httpx.AsyncClient]:
     """A browser that follows where it is sent."""
-    transport = httpx.ASGITransport(app=Pages(xero, LnStandIn(None, SandboxClock())))
-    async with httpx.AsyncClient(transport=transport, base_url=BASE, follow_redirects=True) as client:
+    pages = Pages(xero, LnStandIn(None, SandboxClock()))
+    async with stand_ins.inside(pages, BASE, follow_redirects=True) as client:
         yield client
 
 
@@ -192,7 +191,7 @@ async def test_only_drafts_are_approved(xero: XeroStandIn, browser: httpx.AsyncC
     journal_id = _put(xero, status="POSTED")
     before = list(xero.state.history[journal_id])
     page = await browser.post(f"/xero/journals/{journal_id}/approve")
-    assert "It is posted already; only drafts are approved." in page.text
+    assert "It is posted already. Only drafts can be approved." in page.text
     assert xero.state.history[journal_id] == before
 
 
@@ -377,13 +376,10 @@ async def test_head_has_no_body(browser: httpx.AsyncClient) -> None:
     assert int(answer.headers["content-length"]) > 1000
 
 
-async def test_the_home_page_names_what_is_served(tmp_path: Path) -> None:
+async def test_the_home_page_names_what_is_served(sandbox: Sandbox) -> None:
     """The sandbox's front page names the organisation, both APIs, the journals and the control path."""
-    sandbox = build(SandboxSettings(tmp_path, lines_per_day=40))
-    transport = httpx.ASGITransport(app=sandbox)
-    async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+    async with stand_ins.inside(sandbox, BASE) as client:
         page = await client.get("/")
-    sandbox.close()
     assert page.status_code == 200
     for text in (f"{BASE}/api<", f"{BASE}/api.xro/2.0<", 'href="/xero/"', 'href="/control"', "0 drafts"):
         assert text in page.text
@@ -393,5 +389,5 @@ async def test_the_home_page_names_what_is_served(tmp_path: Path) -> None:
 
 def test_starting_does_not_load_the_templates() -> None:
     """A sandbox that nobody looks at does not import the template engine."""
-    program = "import sys, blocks.sandbox.server; sys.exit('jinja2' in sys.modules)"
+    program = "import sys, blocks.sandbox.app; sys.exit('jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -7,11 +7,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from blocks.sandbox.clock import day_ms
 from blocks.sandbox.world import trade
 from blocks.sandbox.world.trade_days import SCHEDULE, kind_of
 from blocks.sandbox.xero.documents import Body
 from blocks.sandbox.xero.seeded import documents_of
-from blocks.sandbox.xero.wire import day_ms, parse_day
+from blocks.sandbox.xero.wire import parse_day
 from tests.helpers.ln_stand_in import TAG, Ln, ln
 
 FIRST = date(2026, 11, 16)

@@ -31,20 +31,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
         yield process
 
 
-@pytest.fixture
-async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
-    sandbox = build(SandboxSettings(tmp_path, lines_per_day=40))
-    yield sandbox
-    sandbox.close()
-
-
-@pytest.fixture
-async def inside(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=sandbox)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:1") as client:
-        yield client
-
-
 def _token(env: dict[str, str]) -> dict[str, str]:
     answer = httpx.post(
         env["XERO_TOKEN_URL"],

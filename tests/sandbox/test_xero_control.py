@@ -214,7 +214,7 @@ async def test_only_drafts_are_edited_by_hand() -> None:
     """A posted journal is not edited on the screen."""
     async with xero() as standin:
         known = await standin.created(journal(Status="POSTED"))
-        with pytest.raises(ValueError, match="POSTED, and only drafts are edited"):
+        with pytest.raises(ValueError, match="POSTED, and only drafts can be edited"):
             await standin.control("edit", journal_id=known, narration="x")
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.xero_stand_in import JOURNALS, exact, journal, line, messages, xero
+from tests.helpers.stand_ins import exact
+from tests.helpers.xero_stand_in import JOURNALS, journal, line, messages, xero
 
 MINUTE = 60
 

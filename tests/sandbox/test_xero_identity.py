@@ -8,7 +8,8 @@ import pytest
 
 from blocks.sandbox.xero.app import CLIENT_ID, CLIENT_SECRET, SCOPES, TENANT_ID
 from blocks.sandbox.xero.chart import OTHER_ORGANISATION
-from tests.helpers.xero_stand_in import BASE, basic, exact, journal, xero
+from tests.helpers.stand_ins import basic, exact
+from tests.helpers.xero_stand_in import BASE, LOGIN, journal, xero
 
 READS = "accounting.manualjournals.read accounting.settings.read"
 
@@ -48,7 +49,7 @@ async def test_a_wrong_token_request_is_400(changes: dict[str, Any], error: str)
 async def test_tokens_are_posted_for() -> None:
     """The token endpoint answers nothing but POST."""
     async with xero() as standin:
-        answer = await standin.http.get("/connect/token", headers=basic())
+        answer = await standin.http.get("/connect/token", headers=basic(LOGIN))
     assert answer.status_code == 405
 
 

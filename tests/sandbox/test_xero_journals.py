@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from blocks.sandbox.xero.chart import ACCOUNTS, CATEGORIES
-from tests.helpers.xero_stand_in import DAY_MS, ZERO, exact, journal, line, messages, xero
+from tests.helpers.stand_ins import exact
+from tests.helpers.xero_stand_in import DAY_MS, ZERO, journal, line, messages, xero
 
 BY_CODE = {row.code: row for row in ACCOUNTS if row.code}
 RESERVE = next(row for row in ACCOUNTS if row.type == "BANK" and not row.code)
@@ -48,7 +49,7 @@ async def test_what_was_sent_is_read_back() -> None:
     """A created journal reads back with its narration, date in UTC, switches, lines, codes and amounts."""
     sent = journal(
         "Mambu 2026-11-01 | p1",
-        line("1234.56", "1010", Description='Loan repayment «ü» "x"'),
+        line("1234.56", "1010", Description='Loan repayment ‹ü› "x"'),
         line("-1234.56", "1900", Description=None),
         Url="https://ledger.example/1",
         ShowOnCashBasisReports=False,
@@ -67,7 +68,7 @@ async def test_what_was_sent_is_read_back() -> None:
     first, second = found["JournalLines"]
     assert (first["AccountCode"], str(first["LineAmount"])) == ("1010", "1234.56")
     assert (first["AccountID"], first["AccountName"]) == (BY_CODE["1010"].account_id, BY_CODE["1010"].name)
-    assert first["Description"] == 'Loan repayment «ü» "x"'
+    assert first["Description"] == 'Loan repayment ‹ü› "x"'
     assert (second["AccountCode"], second["Description"], str(second["LineAmount"])) == (
         "1900",
         "",
@@ -740,10 +741,10 @@ async def test_history_tells_what_happened() -> None:
         await standin.changed(known, **journal("new"))
         await standin.changed(known, Status="POSTED")
         answer = await standin.http.put(
-            f"/api.xro/2.0/ManualJournals/{known}/History", json={"HistoryRecords": [{"Details": "from «x»"}]}
+            f"/api.xro/2.0/ManualJournals/{known}/History", json={"HistoryRecords": [{"Details": "from ‹x›"}]}
         )
         rows = (await standin.get(f"ManualJournals/{known}/History")).json()["HistoryRecords"]
-    assert answer.json()["HistoryRecords"][0]["Details"] == "from «x»"
+    assert answer.json()["HistoryRecords"][0]["Details"] == "from ‹x›"
     assert [row["Changes"] for row in rows] == ["Note", "Status changed to POSTED", "Edited", "Created"]
     assert rows[0]["DateUTC"] == "/Date(1795161600000+0000)/"
 

@@ -18,7 +18,8 @@ from blocks.sandbox.xero.app import PAYMENT_SCOPES, SCOPES
 from blocks.sandbox.xero.payments import NAMES
 from blocks.sandbox.xero.seeded import documents_of
 from blocks.sandbox.xero.wire import parse_day
-from tests.helpers.xero_stand_in import Xero, exact, xero
+from tests.helpers.stand_ins import exact
+from tests.helpers.xero_stand_in import Xero, xero
 
 EVENING = datetime(2026, 11, 20, 23, 59, tzinfo=UTC)
 TODAY = {"If-Modified-Since": "2026-11-20T00:00:00"}

@@ -8,7 +8,8 @@ import pytest
 
 from blocks.sandbox.xero.app import TENANT_ID
 from blocks.sandbox.xero.chart import ACCOUNTS
-from tests.helpers.xero_stand_in import exact, journal, messages, numbered, xero
+from tests.helpers.stand_ins import exact
+from tests.helpers.xero_stand_in import journal, messages, numbered, xero
 
 # Filters
 

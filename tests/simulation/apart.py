@@ -7,6 +7,7 @@ file of the machine. `here` says which process it is that asks.
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import random
 import uuid
@@ -234,7 +235,8 @@ class _Lock:
 
     def __init__(self, process: Process, name: str) -> None:
         self._process, self._name = process, name
-        self.place = f"{process.machine.home} {name}"
+        # As long as a place of the real lock: the store keeps no longer one.
+        self.place = hashlib.sha256(f"{process.machine.home} {name}".encode()).hexdigest()
 
     def acquire(self, timeout: float) -> None:
         holder = self._process.machine.locks.get(self._name)
@@ -248,7 +250,8 @@ class _Lock:
 
 
 def _lock(run: Any) -> _Lock:
-    return _Lock(here.get(), f"{run.hold.flow} {run.name} {run.hold.day} {run.hold.address}")
+    scope = run.lease_scope
+    return _Lock(here.get(), f"{scope.flow} {run.name} {scope.day} {scope.address}")
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ def struck(
             try:
                 figures = place.play_script(script, OneFault(point.number, kind))
                 if not figures.faults[kind]:
-                    wrong.append(f"«{kind}» never struck at point {point}")
+                    wrong.append(f"'{kind}' never struck at point {point}")
             except Violation as violation:
-                wrong.append(f"«{kind}» at point {point}, then {script.rest:.0f} s: {violation}")
+                wrong.append(f"'{kind}' at point {point}, then {script.rest:.0f} s: {violation}")
     return wrong

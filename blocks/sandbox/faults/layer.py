@@ -7,21 +7,28 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
-from blocks.sandbox.clock import SandboxClock
-from blocks.sandbox.faults.presets import TEXT_TYPE, Answer
+from blocks.sandbox.asgi import (
+    BODILESS,
+    TEXT,
+    Answer,
+    ASGIApp,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    send_answer,
+    until_gone,
+)
+from blocks.sandbox.clock import TellsTime
 from blocks.sandbox.faults.rules import Rule, parse_rules
 from blocks.sandbox.request_log import Logged, RequestLog
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 
 # Under this key of the ASGI scope's "state" the server leaves the connection's asyncio transport.
 TRANSPORT = "sandbox.transport"
 
-_GATEWAY_TIMEOUT = Answer(504, ((b"content-type", TEXT_TYPE.encode()),), b"")
+_GATEWAY_TIMEOUT = Answer(504, content_type=TEXT)
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -59,12 +66,7 @@ async def close_connection(
         transport.abort()
     else:
         transport.close()
-    await _until_gone(receive)
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    await until_gone(receive)
 
 
 @dataclass(slots=True)
@@ -103,21 +105,19 @@ class _Call:
         if not messages:
             return None
         status = self.logged.app_status = messages[0]["status"]
-        headers = tuple((n, v) for n, v in messages[0].get("headers", ()) if n.lower() != b"content-length")
-        return Answer(status, headers, b"".join(part.get("body", b"") for part in messages[1:]))
+        headers = tuple(
+            header for header in messages[0].get("headers", ()) if header[0].lower() != b"content-length"
+        )
+        return Answer(status, b"".join(part.get("body", b"") for part in messages[1:]), "", headers)
 
     async def say(self, answer: Answer, *, half: bool = False) -> None:
         """Send an answer, or with `half` its head and the first half of its body."""
         self.logged.status = answer.status
-        body = answer.body
-        headers: list[tuple[bytes, bytes]] = list(answer.headers)
-        if answer.status not in {204, 304}:
-            # A cut answer announces at least one byte, or it would be complete.
-            headers.append((b"content-length", b"%d" % max(len(body), int(half))))
         if half:
-            body = body[: len(body) // 2]
-        await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body, "more_body": half})
+            # A cut answer announces at least one byte, or it would be complete.
+            answer = answer._replace(body=answer.body or b"?")
+        part = answer.body[: len(answer.body) // 2] if half else None
+        await send_answer(self.send, answer, part=part, more=half)
 
     async def drop(self, rule: Rule, *, started: bool = False) -> None:
         """Close the connection."""
@@ -130,9 +130,7 @@ class Faults:
     `sleep` is how delays pass; a simulation with a clock of its own gives its own.
     """
 
-    def __init__(
-        self, clock: SandboxClock, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
-    ) -> None:
+    def __init__(self, clock: TellsTime, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
         self.log = RequestLog(clock)
         self._sleep = sleep
         self._rules: list[Rule] = []
@@ -213,7 +211,7 @@ class Faults:
 
     async def _cut(self, call: _Call, rule: Rule) -> None:
         answer = await call.run()
-        if answer is None or answer.status in {204, 304}:
+        if answer is None or answer.status in BODILESS:
             await call.drop(rule)  # no body to cut: the head alone would be the whole answer
             return
         await call.say(answer, half=True)
@@ -241,25 +239,10 @@ class Faults:
         async def pause() -> None:
             await self._sleep(rule.seconds)
 
-        waits = [asyncio.create_task(pause()), asyncio.create_task(_until_gone(call.receive))]
+        waits = [asyncio.create_task(pause()), asyncio.create_task(until_gone(call.receive))]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
         await call.drop(rule)
-
-
-async def read_body(receive: Receive) -> bytes | None:
-    """Return the whole body, or None when the client left before its end."""
-    message: dict[str, Any] | Message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body", False):
-        body: bytes = message.get("body", b"")
-        return body
-    parts: list[bytes] = []
-    while message["type"] == "http.request":
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(parts)
-        message = await receive()
-    return None

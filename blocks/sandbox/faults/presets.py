@@ -5,18 +5,9 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-JSON_TYPE = "application/json; charset=utf-8"
-TEXT_TYPE = "text/plain; charset=utf-8"
-HTML_TYPE = "text/html; charset=utf-8"
+from blocks.sandbox.asgi import HTML, JSON, TEXT
+
 HTML_PAGE = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>"
-
-
-class Answer(NamedTuple):
-    """A complete HTTP answer: status, headers as ASGI wants them (without Content-Length), body."""
-
-    status: int
-    headers: tuple[tuple[bytes, bytes], ...]
-    body: bytes
 
 
 class Preset(NamedTuple):
@@ -27,7 +18,7 @@ class Preset(NamedTuple):
 
     status: int
     body: str
-    content_type: str = JSON_TYPE
+    content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
     retry_after: int | None = None
     after: bool = False
@@ -47,7 +38,7 @@ def _xero_limit(problem: str, minute: int, day: int, retry_after: int | None = N
         ("X-AppMinLimit-Remaining", "9940"),
     )
     # Xero publishes no body for this answer; an empty one makes sure that nobody reads it.
-    return Preset(429, "", TEXT_TYPE, headers, retry_after)
+    return Preset(429, "", TEXT, headers, retry_after)
 
 
 def _xero_problem(status: int, title: str, detail: str) -> Preset:
@@ -79,9 +70,9 @@ def _ln(status: int, message: str, retry_after: int | None = None) -> Preset:
     return Preset(status, json.dumps(body), retry_after=retry_after)
 
 
-_GATEWAY_TIMEOUT = Preset(504, "", TEXT_TYPE)
-_HTML = Preset(200, HTML_PAGE, HTML_TYPE)
-_UNAVAILABLE = Preset(503, "The Xero API is temporarily unavailable", TEXT_TYPE)
+_GATEWAY_TIMEOUT = Preset(504, "", TEXT)
+_HTML = Preset(200, HTML_PAGE, HTML)
+_UNAVAILABLE = Preset(503, "The Xero API is temporarily unavailable", TEXT)
 
 # Mambu: the envelope and the codes are those of its "API response and error codes" page. It lists
 # none for 429, 502 and 503; there the envelope is its own and the reason is ours.
@@ -114,11 +105,11 @@ _XERO_PRESETS: dict[str, Preset] = {
     "429-concurrent": _xero_limit("concurrent", 41, 812),
     "500": _xero_problem(500, "An error occurred", "An error occurred in Xero."),
     "500-json": _xero_problem(500, "An error occurred", "An error occurred in Xero."),
-    "502": Preset(502, "<html><body><h1>502 Bad Gateway</h1></body></html>", HTML_TYPE),
+    "502": Preset(502, "<html><body><h1>502 Bad Gateway</h1></body></html>", HTML),
     "503": _UNAVAILABLE,
-    "503-maintenance": Preset(503, "The Xero API is currently offline for maintenance", TEXT_TYPE),
+    "503-maintenance": Preset(503, "The Xero API is currently offline for maintenance", TEXT),
     "503-unavailable": _UNAVAILABLE,
-    "503-organisation": Preset(503, "The Organisation is offline", TEXT_TYPE),
+    "503-organisation": Preset(503, "The Organisation is offline", TEXT),
     "504": _GATEWAY_TIMEOUT._replace(after=True),
     "504-before": _GATEWAY_TIMEOUT,
     "html": _HTML,
@@ -138,7 +129,7 @@ _LN_PRESETS: dict[str, Preset] = {
     "429": _ln(429, "Quota exceeded", retry_after=2),
     "429-date": _ln(429, "Quota exceeded", retry_after=2)._replace(retry_as_date=True),
     "429-bare": _ln(429, "Quota exceeded"),
-    "500": Preset(500, "", TEXT_TYPE),
+    "500": Preset(500, "", TEXT),
     "500-fault": _ln(500, "Error in DAL: the transaction type is blocked"),
     "500-soap": Preset(
         500,
@@ -147,8 +138,8 @@ _LN_PRESETS: dict[str, Preset] = {
         "</S:Fault></S:Body></S:Envelope>",
         "text/xml; charset=utf-8",
     ),
-    "502": Preset(502, "<html><body><h1>502 Bad Gateway</h1></body></html>", HTML_TYPE),
-    "503": Preset(503, "Service Unavailable", TEXT_TYPE),
+    "502": Preset(502, "<html><body><h1>502 Bad Gateway</h1></body></html>", HTML),
+    "503": Preset(503, "Service Unavailable", TEXT),
     "504": _GATEWAY_TIMEOUT._replace(after=True),
     "504-before": _GATEWAY_TIMEOUT,
     "200-error": _ln(200, "Error in DAL: the transaction type is blocked"),

@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Literal, NamedTuple, cast
 
-from blocks.sandbox.faults.presets import JSON_TYPE, PRESETS, TEXT_TYPE, Answer, Preset
+from blocks.sandbox.asgi import BODILESS, JSON, TEXT, Answer, Headers
+from blocks.sandbox.faults.presets import PRESETS, Preset
 
 Behaviour = Literal["answer", "delay", "drop", "cut", "late_commit", "truncate", "hang"]
 
@@ -102,7 +103,7 @@ def parse_rule(document: object) -> Rule:
     shape = _KINDS[kind] if preset is None else _PRESET
     unknown = sorted(members.keys() - _COMMON - shape.parameters)
     if unknown:
-        raise ValueError(f"{kind} knows no {', '.join(unknown)}")
+        raise ValueError(f"{kind} does not take {', '.join(unknown)}")
     rule = Rule(
         document=members,
         kind=kind,
@@ -143,7 +144,7 @@ def _pattern(value: object) -> re.Pattern[str] | None:
     try:
         return re.compile(value)
     except re.error as error:
-        raise ValueError(f"path: {value!r} is no regular expression: {error}") from None
+        raise ValueError(f"path: {value!r} is not a regular expression: {error}") from None
 
 
 def _integer(members: Mapping[str, object], name: str, default: int, low: int, high: int) -> int:
@@ -175,7 +176,7 @@ def _preset_answer(members: Mapping[str, object], preset: Preset) -> Answer:
     if retry_after is not None:
         seconds = _integer({"retry_after": retry_after}, "retry_after", 0, 0, 10**9)
         headers.append(("Retry-After", _http_date(seconds) if preset.retry_as_date else str(seconds)))
-    return Answer(status, _encoded(headers), preset.body.encode())
+    return Answer(status, preset.body.encode(), "", _encoded(headers))
 
 
 def _http_date(seconds: int) -> str:
@@ -185,17 +186,18 @@ def _http_date(seconds: int) -> str:
 
 def _custom_answer(members: Mapping[str, object]) -> Answer:
     if "status" not in members:
-        raise ValueError("status: missing")
+        raise ValueError("status is missing")
     status = _integer(members, "status", 0, 200, 599)
     content = members.get("body", "")
     text = content if isinstance(content, str) else json.dumps(content)
-    if status in {204, 304} and text:
-        raise ValueError(f"body: an answer with status {status} has none")
-    content_type = members.get("content_type", TEXT_TYPE if isinstance(content, str) else JSON_TYPE)
+    if status in BODILESS and text:
+        raise ValueError(f"body: an answer with status {status} must not have one")
+    content_type = members.get("content_type", TEXT if isinstance(content, str) else JSON)
     given = members.get("headers", {})
     if not isinstance(given, dict):
         raise _wrong("headers", "an object of strings", given)
-    return Answer(status, _encoded([("Content-Type", content_type), *given.items()]), text.encode())
+    headers = _encoded([("Content-Type", content_type), *given.items()])
+    return Answer(status, text.encode(), "", headers)
 
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -204,7 +206,7 @@ _HEADER_VALUE = re.compile(r"(?:[\x21-\x7e\x80-\xff](?:[ \t\x21-\x7e\x80-\xff]*[
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
 
 
-def _encoded(headers: Iterable[tuple[str, object]]) -> tuple[tuple[bytes, bytes], ...]:
+def _encoded(headers: Iterable[tuple[str, object]]) -> Headers:
     encoded = []
     for name, value in headers:
         if not _HEADER_NAME.fullmatch(name) or name.lower() in _FRAMING:

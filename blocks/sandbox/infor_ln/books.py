@@ -248,5 +248,5 @@ def _check_name(kind: str) -> str:
 def role_of(value: object) -> str:
     """Return a role as the control path may name it. Raises ValueError."""
     if value not in _ROLES:
-        raise ValueError(f"a role is one of {', '.join(_ROLES)}")
+        raise ValueError(f"a role must be one of {', '.join(_ROLES)}")
     return str(value)

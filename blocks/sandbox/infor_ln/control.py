@@ -12,6 +12,7 @@ from blocks.sandbox.infor_ln.books import Invoice, Known, Partner, role_of
 from blocks.sandbox.infor_ln.identity import Identity
 from blocks.sandbox.infor_ln.options import LnOptions
 from blocks.sandbox.infor_ln.state import State
+from blocks.sandbox.stand_in import Verbs
 from blocks.sandbox.world.trade import BASE_CURRENCY, CURRENCIES, resolved
 from blocks.sandbox.world.trade_days import SCHEDULE, slot
 
@@ -26,7 +27,7 @@ class LnControl:
         self._known = known
         self._identity = identity
         self._options = options
-        self._verbs: dict[str, Callable[[Mapping[str, Any]], object]] = {
+        self.verbs: Verbs = {
             "books": self._books,
             "tokens": lambda _: identity.counts(),
             "expire_tokens": lambda _: identity.expire_all(),
@@ -43,17 +44,6 @@ class LnControl:
             "remove_invoice": self._remove_invoice,
             "reset": lambda _: self._reset(),
         }
-
-    def act(self, verb: str, body: object) -> object:
-        """Carry a verb out. Raises ValueError for nonsense."""
-        action = self._verbs.get(verb)
-        if action is None:
-            raise ValueError(f"no verb {verb!r}; there are options, {', '.join(sorted(self._verbs))}")
-        if body is not None and not isinstance(body, dict):
-            raise ValueError("the body is an object")
-        answer = action(body or {})
-        self._state.commit()
-        return answer
 
     def _books(self, _body: Mapping[str, Any]) -> object:
         """Show all that is booked, and beside it what was refused."""
@@ -89,7 +79,7 @@ class LnControl:
         """Show the invoices of the first `count` events of a `date`, as LN has them, with what is open."""
         day, count = date.fromisoformat(_text(body, "date")), body.get("count", len(SCHEDULE))
         if not isinstance(count, int) or count < 1:
-            raise ValueError("count is a whole number from 1")
+            raise ValueError("count must be a whole number, 1 or more")
         seed = self._options().seed
         seeded = (one for n in range(count) for one in slot(seed, day, n).invoices if one.known)
         found = {
@@ -128,12 +118,12 @@ class LnControl:
 def _text(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{name} is a text")
+        raise ValueError(f"{name} must be a text")
     return value
 
 
 def _currency(body: Mapping[str, Any]) -> str:
     value = body.get("currency", BASE_CURRENCY)
     if value not in CURRENCIES:
-        raise ValueError(f"a currency is one of {', '.join(CURRENCIES)}")
+        raise ValueError(f"a currency must be one of {', '.join(CURRENCIES)}")
     return str(value)

@@ -8,8 +8,6 @@ digests only.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import secrets
 from collections import Counter
@@ -18,11 +16,12 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qs
 
+from blocks.sandbox.asgi import Answer, basic_login
+from blocks.sandbox.clock import ms_of
 from blocks.sandbox.exact_json import dumps
 from blocks.sandbox.infor_ln.options import LnOptions
 from blocks.sandbox.infor_ln.state import State
-from blocks.sandbox.infor_ln.wire import TENANT, Answer, Problem, Refused
-from blocks.sandbox.xero.wire import ms_of
+from blocks.sandbox.infor_ln.wire import TENANT, Problem, Refused
 
 CLIENT_ID: Final = f"{TENANT}~sandbox-client"
 CLIENT_SECRET: Final = "ln-client-secret-of-no-use-elsewhere"  # noqa: S105 - opens nothing but the sandbox
@@ -137,16 +136,13 @@ def _form(headers: Mapping[bytes, bytes], body: bytes) -> dict[str, str]:
 
 
 def _client(headers: Mapping[bytes, bytes], form: Mapping[str, str], options: LnOptions) -> None:
-    kind, _, value = headers.get(b"authorization", b"").partition(b" ")
+    authorization = headers.get(b"authorization", b"")
     in_body = "client_id" in form or "client_secret" in form
-    if kind and in_body:
+    if authorization and in_body:
         raise _OAuthError("invalid_request", "the client authenticates in two ways")
     login = f"{form.get('client_id', '')}:{form.get('client_secret', '')}".encode()
-    if kind:
-        try:
-            login = base64.b64decode(value, validate=True) if kind.lower() == b"basic" else b""
-        except binascii.Error:
-            login = b""
+    if authorization:
+        login = basic_login(authorization) or b""
     right = secrets.compare_digest(login, f"{CLIENT_ID}:{CLIENT_SECRET}".encode())
     if not right or options.client_revoked:
         raise _OAuthError("invalid_client", "client authentication failed")

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
+from blocks.sandbox.options import Options
 from blocks.sandbox.world.trade import COMPANY
 
 DEFAULT_PATH: Final = "/LN/lnapi/odata/txDaybook/BankTransactions"
 
 
 @dataclass(frozen=True, slots=True)
-class LnOptions:
+class LnOptions(Options):
     """Every switch; the defaults are the strict reading, or the likeliest where a choice is needed."""
+
+    choices: ClassVar = {
+        "unknown_company_status": (404, 403),
+        "duplicate_status": (409, 422, 400, 500),
+        "duplicate_check": ("first", "last", "off"),
+        "error_shape": ("documented", "wrapped", "list"),
+        "success_status": (200, 201, 202, 204),
+        "success_body": ("document", "empty"),
+    }
 
     # Where the call goes, and which companies it may name.
     path: str = DEFAULT_PATH  # below the tenant
@@ -53,46 +62,6 @@ class LnOptions:
     def __post_init__(self) -> None:
         codes = (self.sales_payment, self.purchase_payment, self.supplier_prepayment, self.client_prepayment)
         if len(set(codes)) < len(codes):
-            raise ValueError("two document types have one code")
+            raise ValueError("two document types have the same code")
         if not self.path.startswith("/") or not self.companies.split():
-            raise ValueError("path begins with a slash, and companies names one at least")
-
-    def changed(self, values: Mapping[str, object]) -> LnOptions:
-        """Return these options with some replaced by name; ValueError for a name or value unknown here."""
-        known = {field.name: getattr(self, field.name) for field in fields(self)}
-        new: dict[str, Any] = {}
-        for name, value in values.items():
-            if name not in known:
-                raise ValueError(f"no option {name!r}; there are {', '.join(sorted(known))}")
-            new[name] = _checked(name, known[name], value)
-        return replace(self, **new)
-
-    def document(self) -> dict[str, object]:
-        """Return all switches by name, as JSON can hold them."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-
-_CHOICES: Final[Mapping[str, tuple[object, ...]]] = {
-    "unknown_company_status": (404, 403),
-    "duplicate_status": (409, 422, 400, 500),
-    "duplicate_check": ("first", "last", "off"),
-    "error_shape": ("documented", "wrapped", "list"),
-    "success_status": (200, 201, 202, 204),
-    "success_body": ("document", "empty"),
-}
-
-
-def _checked(name: str, present: object, value: object) -> object:
-    choices = _CHOICES.get(name)
-    if choices is not None and value not in choices:
-        raise ValueError(f"{name} is one of {', '.join(map(str, choices))}")
-    if isinstance(present, bool) or isinstance(value, bool):
-        if isinstance(present, bool) and isinstance(value, bool):
-            return value
-    elif isinstance(present, float):
-        number = float(str(value)) if not isinstance(value, str) else -1.0
-        if number >= 0:
-            return number
-    elif type(present) is type(value) and not (isinstance(value, int) and value < 0):
-        return value
-    raise ValueError(f"{name} takes a {type(present).__name__}, not {value!r}")
+            raise ValueError("path must begin with a slash, and companies must name at least one")

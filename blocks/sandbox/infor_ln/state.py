@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from blocks.sandbox.xero.wire import ms_of
+from blocks.sandbox.kept_state import KeptState, read_settings
 
 FILE_NAME: Final = "ln.sqlite3"
 _SCHEMA: Final = """
@@ -24,7 +24,6 @@ CREATE TABLE IF NOT EXISTS refusal (serial INTEGER PRIMARY KEY, body TEXT);
 CREATE TABLE IF NOT EXISTS token (digest TEXT PRIMARY KEY, kind TEXT, ends INTEGER);
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT);
 """
-_TABLES: Final = ("document", "refusal", "token", "setting")
 _MOST_REFUSALS: Final = 10_000
 
 KINDS: Final = {
@@ -94,12 +93,11 @@ class Refusal:
     differs: bool = False  # a duplicate whose content is not that of the first
 
 
-class State:
-    """All of it. Nothing is on disk before `commit`; after it, it survives the end of the process."""
+class State(KeptState):
+    """All of it."""
 
     def __init__(self, directory: Path | None, now: Callable[[], datetime]) -> None:
-        self._now = now
-        self._db = None if directory is None else _open(directory)
+        super().__init__(directory and directory / FILE_NAME, _SCHEMA, now)
         self._clear()
         if self._db is not None:
             self._load(self._db)
@@ -120,14 +118,7 @@ class State:
         tokens = self.tokens
         self._clear()
         self.tokens = tokens
-        for table in _TABLES:
-            if table != "token":
-                self._run(f"DELETE FROM {table}")  # noqa: S608
-        self.commit()
-
-    def now_ms(self) -> int:
-        """Return the present instant in milliseconds."""
-        return ms_of(self._now())
+        self._empty("document", "refusal", "setting")
 
     # Documents
 
@@ -179,7 +170,7 @@ class State:
             gone = self.refusals.pop(0)
             self._run("DELETE FROM refusal WHERE serial = ?", (gone.serial,))
 
-    # Tokens and settings
+    # Tokens
 
     def keep_token(self, digest: str, kind: str, ends_ms: int) -> None:
         """Keep a token's digest."""
@@ -197,27 +188,6 @@ class State:
         self._run("DELETE FROM token")
         self.commit()
 
-    def set(self, name: str, value: object) -> None:
-        """Store a setting: anything JSON can hold."""
-        self.settings[name] = value
-        self._run("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
-
-    def commit(self) -> None:
-        """Make everything so far outlast this process."""
-        if self._db is not None and self._db.in_transaction:
-            self._db.commit()
-
-    def close(self) -> None:
-        """Commit and close the file."""
-        self.commit()
-        if self._db is not None:
-            self._db.close()
-            self._db = None
-
-    def _run(self, statement: str, values: Iterable[object] = ()) -> None:
-        if self._db is not None:
-            self._db.execute(statement, tuple(values))
-
     def _load(self, db: sqlite3.Connection) -> None:
         for (body,) in db.execute("SELECT body FROM document ORDER BY serial"):
             row = json.loads(body)
@@ -230,19 +200,4 @@ class State:
             self._refusal_serial = self.refusals[-1].serial
         for digest, kind, ends in db.execute("SELECT * FROM token"):
             self.tokens[digest] = kind, ends
-        self.settings = {name: json.loads(value) for name, value in db.execute("SELECT * FROM setting")}
-
-
-def _open(directory: Path) -> sqlite3.Connection:
-    path = directory / FILE_NAME
-    path.touch(mode=0o600)
-    db = sqlite3.connect(path, check_same_thread=False)
-    try:
-        # Survives the end of the process, which is what a sandbox promises; not a power cut.
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=OFF")
-        db.executescript(_SCHEMA)
-    except sqlite3.DatabaseError:
-        db.close()
-        raise
-    return db
+        self.settings = read_settings(db)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from blocks.sandbox.asgi import Headers
 from blocks.sandbox.exact_json import dumps
 
-JSON: Final = "application/json; charset=utf-8"
 TENANT: Final = "DAYBOOK_DEM"
 LN_USER: Final = "xeroconn"
 DUPLICATE_TEXT: Final = "Payment already processed"
@@ -85,22 +84,10 @@ class Problem(NamedTuple):
         return _TEXTS[self.name][0 if english else 1].format(*self.about)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = JSON
-    headers: tuple[tuple[bytes, bytes], ...] = field(default=())
-
-
 class Refused(Exception):
     """The request ends here: a status, and what is wrong, the first thing first."""
 
-    def __init__(
-        self, status: int, *problems: Problem, headers: tuple[tuple[bytes, bytes], ...] = ()
-    ) -> None:
+    def __init__(self, status: int, *problems: Problem, headers: Headers = ()) -> None:
         super().__init__(status)
         self.status = status
         self.problems = problems

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
+from contextlib import suppress
 from dataclasses import dataclass
 
+from blocks.sandbox.asgi import basic_login
 from blocks.sandbox.mambu.errors import MambuError
 from blocks.sandbox.mambu.reference import branch_key, user_key
 
@@ -63,14 +63,11 @@ _BY_LOGIN = {f"{name}:{password}": _CALLERS[role] for role, (name, password) in 
 
 
 def _basic(header: bytes) -> Caller | None:
-    scheme, _, token = header.partition(b" ")
-    if scheme.lower() != b"basic":
-        raise MambuError(401, "INVALID_BASIC_AUTHORIZATION")
-    try:
-        login = base64.b64decode(token.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise MambuError(401, "INVALID_BASIC_AUTHORIZATION") from None
-    return _BY_LOGIN.get(login)
+    login = basic_login(header)
+    if login is not None:
+        with suppress(UnicodeDecodeError):
+            return _BY_LOGIN.get(login.decode())
+    raise MambuError(401, "INVALID_BASIC_AUTHORIZATION")
 
 
 def authenticate(headers: dict[bytes, bytes]) -> Caller:

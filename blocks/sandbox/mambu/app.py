@@ -10,24 +10,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from blocks.sandbox.asgi import Answer, Request
+from blocks.sandbox.clock import TellsTime
 from blocks.sandbox.mambu.access import API_KEYS, USERS, authenticate
 from blocks.sandbox.mambu.control import Control
 from blocks.sandbox.mambu.eod import EndOfDay
-from blocks.sandbox.mambu.errors import MambuError
-from blocks.sandbox.mambu.http import (
-    Answer,
-    Call,
-    Handler,
-    Receive,
-    Scope,
-    Send,
-    accepts,
-    check_content_type,
-    read_body,
-    route,
-    wait_for_disconnect,
-    write_answer,
-)
+from blocks.sandbox.mambu.errors import MambuError, invalid
+from blocks.sandbox.mambu.http import Call, Handler, accepts, check_content_type, prepared, route
 from blocks.sandbox.mambu.idempotency import idempotent
 from blocks.sandbox.mambu.options import MambuOptions
 from blocks.sandbox.mambu.posting import JournalEntries
@@ -35,15 +24,18 @@ from blocks.sandbox.mambu.reading import Reference
 from blocks.sandbox.mambu.reference import ASSIGNED_USER_KEY
 from blocks.sandbox.mambu.search import Search
 from blocks.sandbox.mambu.tasks import Tasks
-from blocks.sandbox.mambu.tenant import TellsTime, Tenant
+from blocks.sandbox.mambu.tenant import Tenant
+from blocks.sandbox.stand_in import StandIn
 
 __all__ = ["API_KEYS", "ASSIGNED_USER_KEY", "USERS", "MambuOptions", "MambuStandIn"]
 
 _BASE = "/api"
+# A request body beyond this is no search, task or entry; Mambu's own bound is unknown in public.
+_LARGEST_BODY = 4 << 20
 _DEFAULT_OPTIONS = MambuOptions()
 
 
-class MambuStandIn:
+class MambuStandIn(StandIn[MambuOptions]):
     """The application; `directory` keeps its state, None means memory only."""
 
     def __init__(
@@ -52,7 +44,7 @@ class MambuStandIn:
         self._tenant = tenant = Tenant(directory, clock, options)
         search, journal, reference = Search(tenant), JournalEntries(tenant), Reference(tenant)
         tasks, end_of_day = Tasks(tenant), EndOfDay(tenant)
-        self._control = Control(tenant, tasks, journal)
+        super().__init__(options, Control(tenant, tasks, journal).verbs)
         self._routes = (
             route("POST", "/gljournalentries:search", search.search),
             route("GET", "/gljournalentries", search.by_booking_date),
@@ -81,40 +73,29 @@ class MambuStandIn:
     def options(self, options: MambuOptions) -> None:
         self._tenant.use(options)
 
-    async def control(self, verb: str, body: object) -> object:
-        """Do one of the verbs of `mambu_control`; raise ValueError on nonsense."""
-        return self._control.do(verb, body)
-
     def close(self) -> None:
         """Close what is kept on disk."""
         self._tenant.state.close()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, request: Request) -> Answer | None:
         """Answer one HTTP request whose path begins with /api."""
-        if scope["type"] != "http":
-            raise RuntimeError(f"the Mambu stand-in answers http, not {scope['type']}")
         try:
-            answer = await self._answer(scope, receive)
+            return await self._answered(request)
         except MambuError as error:
-            answer = Answer(error.status, error.body())
-        if answer is None:
-            await wait_for_disconnect(receive)
-        else:
-            await write_answer(answer, send)
+            return prepared(error.status, error.body())
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
-        headers = dict(scope["headers"])
-        body = await read_body(receive)
-        if body is None:
-            return None
+    async def _answered(self, request: Request) -> Answer | None:
+        headers, body, method = request.headers, request.body, request.method
+        if len(body) > _LARGEST_BODY:
+            raise invalid("the body is too large")
         caller = authenticate(headers)
         if not accepts(headers):
             raise MambuError(self.options.accept_status, "INVALID_API_OPERATION", "Accept")
-        method, path = scope["method"], scope["path"].removeprefix(_BASE)
+        path = request.path.removeprefix(_BASE)
         handler, name = self._handler(method, path)
         if body:
             check_content_type(headers)
-        return await handler(Call(method, path, scope["query_string"], headers, body, caller, name))
+        return await handler(Call(method, path, request.query, headers, body, caller, name))
 
     def _handler(self, method: str, path: str) -> tuple[Handler, str]:
         """Return what answers, and the object the path names; raise 404, or 405 for another method."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from datetime import datetime, time, timedelta
 
+from blocks.sandbox.asgi import Answer
 from blocks.sandbox.mambu.errors import MambuError, invalid
-from blocks.sandbox.mambu.http import Answer, Call, json_answer
+from blocks.sandbox.mambu.http import Call, json_answer
 from blocks.sandbox.mambu.paging import parse_paging
 from blocks.sandbox.mambu.tenant import Tenant
 from blocks.sandbox.world.noise import fixed_key

@@ -1,25 +1,19 @@
-"""Requests and answers of the Mambu stand-in, close to ASGI because a page of lines has to be quick."""
+"""Requests and answers as Mambu frames them: media type, JSON, and the paths that lead to a handler."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
+from blocks.sandbox.asgi import Answer, Headers
 from blocks.sandbox.mambu.access import Caller
-from blocks.sandbox.mambu.errors import MambuError, invalid
-from blocks.sandbox.mambu.paging import Headers
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+from blocks.sandbox.mambu.errors import MambuError
 
 MEDIA_TYPE = b"application/vnd.mambu.v2+json"
-_CONTENT_TYPE = (b"content-type", MEDIA_TYPE)
-# A request body beyond this is no search, task or entry; Mambu's own bound is unknown in public.
-_LARGEST_BODY = 4 << 20
+_CONTENT_TYPE = MEDIA_TYPE.decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +27,6 @@ class Call:
     body: bytes
     caller: Caller
     name: str = ""  # the last part of the path, where it names an object
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One response; `body` is JSON, or nothing."""
-
-    status: int
-    body: bytes = b""
-    headers: Headers = field(default_factory=list)
 
 
 # A handler answers, or returns None to leave the caller waiting.
@@ -61,10 +46,15 @@ def route(method: str, path: str, handler: Handler) -> Route:
     return Route(method, re.compile(path.replace("{}", "([^/]+)")), handler)
 
 
-def json_answer(status: int, value: object, headers: Headers | None = None) -> Answer:
+def json_answer(status: int, value: object, headers: Headers = ()) -> Answer:
     """Return an answer that carries a value as JSON."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    return Answer(status, body, headers or [])
+    return prepared(status, body, headers)
+
+
+def prepared(status: int, body: bytes, headers: Headers = ()) -> Answer:
+    """Return an answer whose JSON stands ready, as that of a page of lines does."""
+    return Answer(status, body, _CONTENT_TYPE if body else "", headers)
 
 
 def accepts(headers: dict[bytes, bytes]) -> bool:
@@ -82,34 +72,3 @@ def check_content_type(headers: dict[bytes, bytes]) -> None:
         MEDIA_TYPE,
     ):
         raise MambuError(415, "INVALID_PARAMETERS", "Content-Type")
-
-
-async def read_body(receive: Receive) -> bytes | None:
-    """Return the whole body of a request, or None when the client has gone."""
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += bytes(message.get("body", b""))
-        if len(body) > _LARGEST_BODY:
-            raise invalid("the body is too large")
-        if not message.get("more_body", False):
-            return body
-
-
-async def write_answer(answer: Answer, send: Send) -> None:
-    """Send an answer, its body in one piece with a content-length: the cheapest under uvicorn and h11."""
-    headers = [*answer.headers]
-    if answer.status != 204:  # which has neither a body nor a length
-        headers.append((b"content-length", b"%d" % len(answer.body)))
-    if answer.body:
-        headers.append(_CONTENT_TYPE)
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-async def wait_for_disconnect(receive: Receive) -> None:
-    """Return when the client has given up."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

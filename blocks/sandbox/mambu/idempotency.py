@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import re
 
+from blocks.sandbox.asgi import Answer
 from blocks.sandbox.mambu.errors import invalid
-from blocks.sandbox.mambu.http import Answer, Call, Handler
+from blocks.sandbox.mambu.http import Call, Handler, prepared
 from blocks.sandbox.mambu.state import KeptAnswer
 from blocks.sandbox.mambu.tenant import Tenant
 
@@ -40,7 +41,7 @@ def idempotent(tenant: Tenant, handler: Handler) -> Handler:
                 return None
             if kept.request != request:
                 raise invalid("Idempotency-Key: used for another request")
-            return Answer(kept.status, kept.body)
+            return prepared(kept.status, kept.body)
         first = await handler(call)
         if first is not None:  # a refusal is raised, and so not kept
             tenant.state.keep_answer(key, KeptAnswer(now, request, first.status, first.body))

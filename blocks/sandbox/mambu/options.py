@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import date
-from typing import get_type_hints
+from typing import ClassVar
 
+from blocks.sandbox.options import Options
 from blocks.sandbox.world import chart
 from blocks.sandbox.world.days import DaySettings
 
@@ -26,7 +27,7 @@ EOD_STATES = (
 
 
 @dataclass(frozen=True, slots=True)
-class MambuOptions:
+class MambuOptions(Options):
     """Every switch, set to the likeliest behaviour of a real tenant.
 
     The first four say which tenant it is. `cursor_end`: where the empty cursor comes, one of
@@ -42,6 +43,9 @@ class MambuOptions:
     `live_lines`: so many lines, an even number, appear after every search, created now or at 23:59:59
     of `live_date`.
     """
+
+    choices: ClassVar = {"cursor_end": CURSOR_ENDS, "eod_state": EOD_STATES}
+    signed: ClassVar = frozenset({"bound_shift_seconds", "seed"})
 
     time_zone: str = chart.TIME_ZONE
     currency: str = chart.CURRENCY
@@ -66,38 +70,17 @@ class MambuOptions:
     live_date: str | None = None
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for option in fields(self):
-            value, wanted = getattr(self, option.name), hints[option.name]
-            if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-                raise ValueError(f"{option.name} is {value!r}: not {wanted}")
-        self._check_values()
-
-    def _check_values(self) -> None:
-        for name, choices in (("cursor_end", CURSOR_ENDS), ("eod_state", EOD_STATES)):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} is {getattr(self, name)!r}: not one of {', '.join(choices)}")
         for name in ("archive_before", "closed_until", "live_date"):
             if getattr(self, name) is not None:
                 date.fromisoformat(getattr(self, name))
         if min(self.page_cap, self.default_limit) < 1 or min(self.horizon_days, self.live_lines) < 0:
             raise ValueError("page_cap, default_limit, horizon_days or live_lines is too small")
         if self.live_lines % 2:
-            raise ValueError("live_lines is odd: a debit would lack its credit")
+            raise ValueError("live_lines must be even, so that each debit has its credit")
         if not 200 <= self.accept_status <= 599:
-            raise ValueError(f"accept_status is {self.accept_status}: no status of an answer")
+            raise ValueError(f"accept_status is {self.accept_status}: it must be from 200 to 599")
         self.day_settings()
 
     def day_settings(self) -> DaySettings:
         """Return what the seeded days depend on."""
         return DaySettings(self.time_zone, self.currency, self.lines_per_day, self.seed)
-
-    def changed(self, changes: object) -> MambuOptions:
-        """Return these options with some set by name; raise ValueError for what is no option."""
-        if not isinstance(changes, dict):
-            raise ValueError("options are an object of names and values")  # noqa: TRY004 -- sent, not typed
-        known = {option.name for option in fields(self)}
-        for name in changes:
-            if name not in known:
-                raise ValueError(f"{name} is no option; there are {', '.join(sorted(known))}")
-        return replace(self, **changes)

@@ -10,9 +10,9 @@ import zlib
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from blocks.sandbox.asgi import Headers
 from blocks.sandbox.mambu.errors import MambuError, invalid
 
-Headers = list[tuple[bytes, bytes]]
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 FIRST_PAGE = "_"
 _TOKEN = struct.Struct(">8sqI")
@@ -31,9 +31,9 @@ class Paging:
     def headers(self, total: int) -> Headers:
         """Return Items-Limit, -Offset and -Total, which are there with paginationDetails=ON only."""
         if not self.details:
-            return []
+            return ()
         numbers = ((b"items-limit", self.limit), (b"items-offset", self.offset), (b"items-total", total))
-        return [(name, b"%d" % number) for name, number in numbers]
+        return tuple((name, b"%d" % number) for name, number in numbers)
 
 
 def _whole(text: str | None, default: int, reason: str) -> int:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 
+from blocks.sandbox.asgi import Answer
 from blocks.sandbox.exact_json import dumps
 from blocks.sandbox.mambu.dates import parse_date, parse_instant
 from blocks.sandbox.mambu.errors import MambuError, invalid
-from blocks.sandbox.mambu.http import Answer, Call
+from blocks.sandbox.mambu.http import Call, prepared
 from blocks.sandbox.mambu.query import parse_object, refuse_unknown
 from blocks.sandbox.mambu.reference import branch_key
 from blocks.sandbox.mambu.tenant import Tenant
@@ -120,7 +121,7 @@ class JournalEntries:
         )
         texts = compose(posting, first_id)
         tenant.add_lines(day, texts)
-        return Answer(201, b"[" + b",".join(texts) + b"]")
+        return prepared(201, b"[" + b",".join(texts) + b"]")
 
     def _booked(self, value: object, created: datetime) -> datetime:
         if not isinstance(value, str):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from blocks.sandbox.asgi import Answer
 from blocks.sandbox.mambu.errors import MambuError, invalid
 from blocks.sandbox.mambu.fields import FILTER_FIELDS
-from blocks.sandbox.mambu.http import Answer, Call, json_answer
+from blocks.sandbox.mambu.http import Call, json_answer
 from blocks.sandbox.mambu.paging import parse_paging
 from blocks.sandbox.mambu.reference import USERS_BY_KEY, branches, user
 from blocks.sandbox.mambu.tenant import Tenant

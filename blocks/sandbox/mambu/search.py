@@ -9,12 +9,13 @@ from datetime import date
 
 import numpy as np
 
+from blocks.sandbox.asgi import Answer, Headers
 from blocks.sandbox.mambu.dates import day_span, parse_date
 from blocks.sandbox.mambu.errors import MambuError, invalid
 from blocks.sandbox.mambu.fields import FILTER_FIELDS
-from blocks.sandbox.mambu.http import Answer, Call
+from blocks.sandbox.mambu.http import Call, prepared
 from blocks.sandbox.mambu.ledger import Found, View
-from blocks.sandbox.mambu.paging import FIRST_PAGE, Headers, Paging, parse_paging, read_cursor, write_cursor
+from blocks.sandbox.mambu.paging import FIRST_PAGE, Paging, parse_paging, read_cursor, write_cursor
 from blocks.sandbox.mambu.posting import live_lines
 from blocks.sandbox.mambu.query import Query, Rules, Test, parse_search
 from blocks.sandbox.mambu.reference import branch_key
@@ -83,7 +84,7 @@ class Search:
         else:
             found = ledger.find(query, view, by_entry_id=False)
         lines = found.page(paging.offset, paging.limit)
-        return Answer(200, b"[" + lines + b"]", paging.headers(len(found)))
+        return prepared(200, b"[" + lines + b"]", paging.headers(len(found)))
 
     def _cursor_page(self, query: Query, view: View, paging: Paging) -> Answer:
         """Answer in cursor mode: by ascending entry id, which is inferred; a sort is refused, ours."""
@@ -97,18 +98,18 @@ class Search:
         if after is not None:
             first = int(np.searchsorted(found.entry_ids, after[0], side="left")) + after[1]
         lines = found.page(first, paging.limit)
-        headers = paging.headers(len(found)) if self._tenant.options.cursor_totals else []
+        headers = paging.headers(len(found)) if self._tenant.options.cursor_totals else ()
         following = self._next(found, first, paging.limit, query.digest)
-        return Answer(200, b"[" + lines + b"]", headers + following)
+        return prepared(200, b"[" + lines + b"]", headers + following)
 
     def _next(self, found: Found, first: int, limit: int, digest: bytes) -> Headers:
         """Return Items-Next-Cursor; an empty one is the end. Where it comes is unknown: a switch."""
         end, cursor_end = min(first + limit, len(found)), self._tenant.options.cursor_end
         if end >= len(found) and (cursor_end != "extra-page" or first >= end):
-            return [] if cursor_end == "omit-header" else [(b"items-next-cursor", b"")]
+            return () if cursor_end == "omit-header" else ((b"items-next-cursor", b""),)
         last = int(found.entry_ids[end - 1])
         delivered = end - int(np.searchsorted(found.entry_ids, last, side="left"))
-        return [(b"items-next-cursor", write_cursor(digest, last, delivered))]
+        return ((b"items-next-cursor", write_cursor(digest, last, delivered)),)
 
     async def by_booking_date(self, call: Call) -> Answer:
         """Answer `GET /gljournalentries`: lines booked from `from` to `to`, newest first."""

@@ -5,12 +5,12 @@ Without a directory the same tables live in memory.
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
+
+from blocks.sandbox.kept_state import open_file
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS lines (id INTEGER PRIMARY KEY, day TEXT NOT NULL, text BLOB NOT NULL);
@@ -41,15 +41,10 @@ class State:
     """The tables. Every method that writes has committed when it returns."""
 
     def __init__(self, directory: Path | None) -> None:
-        path = ":memory:"
         if directory is not None:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = directory / "mambu.sqlite3"
-            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite's own would be readable by all
-            path = str(file)
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        # A killed process loses nothing this way; only a power cut might lose the last moments.
-        self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;" + _SCHEMA)
+        self._database = open_file(directory and directory / "mambu.sqlite3", _SCHEMA)
+        self._database.isolation_level = None
 
     def close(self) -> None:
         """Close the file."""

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from datetime import date
 from typing import cast
 
+from blocks.sandbox.asgi import Answer
 from blocks.sandbox.mambu.dates import parse_date
 from blocks.sandbox.mambu.errors import MambuError, invalid
-from blocks.sandbox.mambu.http import Answer, Call, json_answer
+from blocks.sandbox.mambu.http import Call, json_answer, prepared
 from blocks.sandbox.mambu.paging import parse_paging
 from blocks.sandbox.mambu.query import parse_object, refuse_unknown
 from blocks.sandbox.mambu.reference import BRANCH_KEYS, PRODUCT_TYPES, USERS_BY_KEY, customer_account_ids
@@ -123,7 +124,7 @@ class Tasks:
                 raise MambuError(400, "INVALID_TASK_FIELD_CHANGE", name)
             changed[name] = operation.get("value")
         self._change(task, changed, call)
-        return Answer(204)
+        return prepared(204, b"")
 
     def _change(self, task: Task, changed: dict[str, object], call: Call) -> Task:
         after = {**task, **changed}

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from blocks.sandbox.clock import TellsTime
 from blocks.sandbox.mambu.access import Caller
 from blocks.sandbox.mambu.dates import EARLIEST
 from blocks.sandbox.mambu.ledger import Ledger, View
@@ -17,13 +17,6 @@ from blocks.sandbox.mambu.planted import Planted
 from blocks.sandbox.mambu.reference import gl_account, gl_accounts
 from blocks.sandbox.mambu.state import State
 from blocks.sandbox.world.days import day_start
-
-
-class TellsTime(Protocol):
-    """What of a clock the stand-in needs."""
-
-    def now(self) -> datetime:
-        """Return the current instant, aware, in UTC."""
 
 
 class Tenant:

@@ -14,27 +14,24 @@ import secrets
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlencode
 
-from blocks.sandbox.faults.layer import read_body
+from blocks.sandbox.asgi import HTML, Answer, Application, Headers, Request
 from blocks.sandbox.infor_ln.app import TENANT, LnStandIn
 from blocks.sandbox.pages import journals as pages_shown
 from blocks.sandbox.pages import ln as pages_ln
 from blocks.sandbox.pages.journals import Notice, counted, short_day
 from blocks.sandbox.world import chart
 from blocks.sandbox.xero.app import XeroStandIn
-from blocks.sandbox.xero.wire import Answer
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-    from starlette.types import Receive, Scope, Send
 
     from blocks.sandbox.xero.state import Journal
 
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
-_HTML: Final = "text/html; charset=utf-8"
 _POLICY: Final = "; ".join(
     (
         "default-src 'none'",
@@ -58,7 +55,7 @@ _MOST_NOTICES: Final = 100
 class _Problem(Exception):
     """The request ends with a page that says why."""
 
-    def __init__(self, status: int, title: str, text: str, *headers: tuple[bytes, bytes]) -> None:
+    def __init__(self, status: int, title: str, text: str, headers: Headers = ()) -> None:
         super().__init__(title)
         self.status = status
         self.title = title
@@ -66,34 +63,23 @@ class _Problem(Exception):
         self.headers = headers
 
 
-class _Request:
-    """One request to the pages."""
-
-    def __init__(self, scope: Mapping[str, Any], body: bytes) -> None:
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.host = self.headers.get(b"host", b"").decode("latin-1")
-        self.query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        self.form = dict(parse_qsl(body.decode("latin-1")))
-
-    def takes(self, methods: tuple[str, ...]) -> None:
-        """Raise _Problem unless the request comes by one of these methods and, to act, from these pages."""
-        if self.method not in methods:
-            text = f"This address answers {' and '.join(methods)}, not {self.method}."
-            raise _Problem(405, "Not this way", text, (b"allow", ", ".join(methods).encode()))
-        if methods is _ACT and not self._from_here():
-            raise _Problem(403, "Not from there", "Journals are approved on the sandbox's own pages only.")
-
-    def _from_here(self) -> bool:
-        # Another port of this machine is another origin too. Programs send neither header.
-        origin = self.headers.get(b"origin", b"").lower()
-        own = b"http://" + self.headers.get(b"host", b"").lower()
-        site = self.headers.get(b"sec-fetch-site", b"").lower()
-        return origin in {b"", own} and site in _OWN_SITES
+def _takes(request: Request, methods: tuple[str, ...]) -> None:
+    """Raise _Problem unless the request comes by one of these methods and, to act, from these pages."""
+    if request.method not in methods:
+        text = f"This address accepts {' and '.join(methods)}, not {request.method}."
+        raise _Problem(405, "Method not allowed", text, ((b"allow", ", ".join(methods).encode()),))
+    if methods is _ACT and not _from_here(request.headers):
+        raise _Problem(403, "Refused", "Journals can be approved only on the sandbox's own pages.")
 
 
-class Pages:
+def _from_here(headers: Mapping[bytes, bytes]) -> bool:
+    # Another port of this machine is another origin too. Programs send neither header.
+    origin = headers.get(b"origin", b"").lower()
+    own = b"http://" + headers.get(b"host", b"").lower()
+    return origin in {b"", own} and headers.get(b"sec-fetch-site", b"").lower() in _OWN_SITES
+
+
+class Pages(Application):
     """The ASGI application of the pages."""
 
     def __init__(self, xero: XeroStandIn, ln: LnStandIn) -> None:
@@ -102,69 +88,57 @@ class Pages:
         self._templates: Environment | None = None
         self._notices: dict[str, Notice] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, request: Request) -> Answer:
         """Answer one request."""
-        body = await read_body(receive)
-        if body is None:
-            return
-        request = _Request(scope, body)
         try:
             answer = self._route(request)
         except _Problem as problem:
             page = self._render("problem.html", title=problem.title, text=problem.text)
-            answer = Answer(problem.status, page, _HTML, problem.headers)
-        headers = [
-            (b"content-type", answer.content_type.encode()),
-            (b"content-length", b"%d" % len(answer.body)),
-            *_HEADERS,
-            *answer.headers,
-        ]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        content = b"" if request.method == "HEAD" else answer.body
-        await send({"type": "http.response.body", "body": content})
+            answer = Answer(problem.status, page, HTML, problem.headers)
+        return answer._replace(headers=_HEADERS + answer.headers)
 
-    def _route(self, request: _Request) -> Answer:
+    def _route(self, request: Request) -> Answer:
         match request.path.split("/")[1:]:
             case [""]:
-                request.takes(_READ)
+                _takes(request, _READ)
                 return self._home(request)
             case ["xero" | "ln" as system]:
-                request.takes(_READ)
+                _takes(request, _READ)
                 return _see_other(f"/{system}/")
             case ["xero", ""]:
-                request.takes(_READ)
+                _takes(request, _READ)
                 return self._list(request)
             case ["ln", ""]:
-                request.takes(_READ)
+                _takes(request, _READ)
                 return self._ln_books(request)
             case ["xero", "journals", journal_id]:
-                request.takes(_READ)
+                _takes(request, _READ)
                 return self._detail(request, self._journal(journal_id))
             case ["xero", "approve"]:
-                request.takes(_ACT)
+                _takes(request, _ACT)
                 return self._approve_day(request)
             case ["xero", "journals", journal_id, "approve"]:
-                request.takes(_ACT)
+                _takes(request, _ACT)
                 return self._approve_one(self._journal(journal_id))
-        raise _Problem(404, "No such page", "Nothing is shown under this address.")
+        raise _Problem(404, "No such page", "There is no page at this address.")
 
-    def _home(self, request: _Request) -> Answer:
+    def _home(self, request: Request) -> Answer:
         drafts = sum(journal.status == "DRAFT" for journal in self._xero.state.journals.values())
         shown = {"drafts": drafts, "documents": len(self._ln.state.documents), "tenant": TENANT}
-        return Answer(200, self._render("home.html", base=f"http://{request.host}", **shown), _HTML)
+        return Answer(200, self._render("home.html", base=f"http://{request.header(b'host')}", **shown), HTML)
 
-    def _ln_books(self, request: _Request) -> Answer:
-        view, page = request.query.get("view", ""), request.query.get("page", "")
-        return Answer(200, self._render("ln.html", **pages_ln.ln_books(self._ln.state, view, page)), _HTML)
+    def _ln_books(self, request: Request) -> Answer:
+        view, page = request.params.get("view", ""), request.params.get("page", "")
+        return Answer(200, self._render("ln.html", **pages_ln.ln_books(self._ln.state, view, page)), HTML)
 
-    def _list(self, request: _Request) -> Answer:
-        tab = pages_shown.tab_of(request.query.get("status", ""))
-        shown = pages_shown.journal_list(self._xero.state, tab, request.query.get("page", ""))
-        return Answer(200, self._render("journals.html", notice=self._notice(request), **shown), _HTML)
+    def _list(self, request: Request) -> Answer:
+        tab = pages_shown.tab_of(request.params.get("status", ""))
+        shown = pages_shown.journal_list(self._xero.state, tab, request.params.get("page", ""))
+        return Answer(200, self._render("journals.html", notice=self._notice(request), **shown), HTML)
 
-    def _detail(self, request: _Request, journal: Journal) -> Answer:
-        shown = pages_shown.journal_detail(self._xero.state, journal, request.query.get("page", ""))
-        return Answer(200, self._render("journal.html", notice=self._notice(request), **shown), _HTML)
+    def _detail(self, request: Request, journal: Journal) -> Answer:
+        shown = pages_shown.journal_detail(self._xero.state, journal, request.params.get("page", ""))
+        return Answer(200, self._render("journal.html", notice=self._notice(request), **shown), HTML)
 
     def _journal(self, journal_id: str) -> Journal:
         journal = self._xero.state.journals.get(journal_id.lower())
@@ -175,7 +149,7 @@ class Pages:
     def _approve_one(self, journal: Journal) -> Answer:
         notice = Notice(True, "Approved: the journal is posted.")
         if journal.status != "DRAFT":
-            text = f"It is {journal.status.lower()} already; only drafts are approved."
+            text = f"It is {journal.status.lower()} already. Only drafts can be approved."
             notice = Notice(False, "The journal was not approved.", text)
         else:
             refusals = self._post([journal])
@@ -183,9 +157,10 @@ class Pages:
                 notice = Notice(False, "The journal was not approved. It is still a draft.", refusals[0])
         return self._back(f"/xero/journals/{journal.journal_id}", notice)
 
-    def _approve_day(self, request: _Request) -> Answer:
+    def _approve_day(self, request: Request) -> Answer:
+        form = dict(parse_qsl(request.body.decode("latin-1")))
         try:
-            day = date.fromisoformat(request.form.get("day", ""))
+            day = date.fromisoformat(form.get("day", ""))
         except ValueError:
             raise _Problem(400, "No booking date", "The form names no booking date.") from None
         drafts = pages_shown.drafts_of(self._xero.state, day)
@@ -199,7 +174,7 @@ class Pages:
             notice = Notice(False, f"{title} Approved: {done:,}." if done else title, reasons)
         else:
             notice = Notice(True, f"Approved: {counted(done, 'journal')} of {short_day(day)} posted.")
-        return self._back("/xero/", notice, page=request.form.get("page", ""))
+        return self._back("/xero/", notice, page=form.get("page", ""))
 
     def _post(self, drafts: list[Journal]) -> list[str]:
         """Post drafts one by one, and return what Xero says of those it refuses."""
@@ -220,9 +195,9 @@ class Pages:
         given = {name: value for name, value in query.items() if value}
         return _see_other(f"{path}?{urlencode({**given, 'notice': token})}")
 
-    def _notice(self, request: _Request) -> Notice | None:
+    def _notice(self, request: Request) -> Notice | None:
         # A person who reloads the page has read it.
-        return self._notices.pop(request.query.get("notice", ""), None)
+        return self._notices.pop(request.params.get("notice", ""), None)
 
     def _render(self, template: str, **values: object) -> bytes:
         if self._templates is None:
@@ -232,7 +207,7 @@ class Pages:
 
 
 def _see_other(address: str) -> Answer:
-    return Answer(303, b"", _HTML, ((b"location", address.encode()),))
+    return Answer(303, b"", HTML, ((b"location", address.encode()),))
 
 
 def _environment() -> Environment:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from blocks.sandbox.clock import at_ms
 from blocks.sandbox.infor_ln.state import KINDS
 from blocks.sandbox.pages.journals import paging_of
-from blocks.sandbox.xero.wire import at_ms
 
 if TYPE_CHECKING:
     from datetime import date

@@ -1,4 +1,4 @@
-"""The sandbox's chart of accounts: what the ledgers of both stand-ins agree on.
+"""The sandbox's chart of accounts: what the ledgers of the stand-ins agree on.
 
 One row per GL account of the pretended lender. Mambu shows it under its GL code, Xero under the
 same code, except where that is longer than the ten characters Xero allows; those rows name the

@@ -58,14 +58,14 @@ class DaySettings:
     def __post_init__(self) -> None:
         if not FEWEST_LINES <= self.lines_per_day <= MOST_LINES:
             raise ValueError(
-                f"lines_per_day is {self.lines_per_day}: not from {FEWEST_LINES} to {MOST_LINES}"
+                f"lines_per_day is {self.lines_per_day}: it must be from {FEWEST_LINES} to {MOST_LINES}"
             )
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"{self.time_zone!r} is no time zone") from None
+            raise ValueError(f"{self.time_zone!r} is not a time zone") from None
         if not 0 <= self.seed < 1 << 32:
-            raise ValueError(f"seed is {self.seed}: not from 0 to {(1 << 32) - 1}")
+            raise ValueError(f"seed is {self.seed}: it must be from 0 to {(1 << 32) - 1}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class DayColumns:
     """A seeded day before it is written out; one row per line, in the order of entry ids.
 
     `created` and `booked` are seconds since 1970; `cents` unsigned; the others are numbers into the
-    tables of `day_kinds` and `mambu_reference`. `reverses` names (day as ordinal, serial) of the line
+    tables of `world.day_kinds` and `mambu.reference`. `reverses` names (day as ordinal, serial) of the line
     at the other end of a reversal, or has serial -1.
     """
 

@@ -17,9 +17,9 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
+from blocks.sandbox.clock import day_ms
 from blocks.sandbox.world import trade
 from blocks.sandbox.world.trade import Contact, Side
-from blocks.sandbox.xero.wire import day_ms
 
 MOST_A_DAY: Final = 9_999
 DAY_MS: Final = 86_400_000

@@ -13,11 +13,12 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import parse_qsl
+from typing import Any
 
+from blocks.sandbox.asgi import Answer, Request
+from blocks.sandbox.clock import TellsTime, ms_of
 from blocks.sandbox.exact_json import dumps
-from blocks.sandbox.faults.layer import read_body
+from blocks.sandbox.stand_in import StandIn
 from blocks.sandbox.xero import files
 from blocks.sandbox.xero.chart import ORGANISATION, TENANT_ID, Account, Named, organisation
 from blocks.sandbox.xero.identity import CLIENT_ID, CLIENT_SECRET, Identity
@@ -32,19 +33,13 @@ from blocks.sandbox.xero.query import exact_text, filtered, modified_since, orde
 from blocks.sandbox.xero.state import Journal, Replay, State
 from blocks.sandbox.xero.wire import (
     SANDBOX_STATUS,
-    Answer,
     Refused,
     envelope,
-    ms_of,
     not_found,
     problem,
     sandbox_refusal,
     validation,
 )
-
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
 
 __all__ = [
     "CLIENT_ID",
@@ -61,31 +56,10 @@ _KEY_LIFE_MS = 6 * 60 * 1000
 _LONGEST_KEY = 128
 _KEYED = frozenset({"POST", "PUT", "PATCH"})
 _DEFAULT_OPTIONS = XeroOptions()
-_NOT_IMPLEMENTED = Answer(501, b"", "text/plain")
+_NOT_IMPLEMENTED = Answer(501, content_type="text/plain")
 
 
-class TellsTime(Protocol):
-    """A clock as the stand-in sees it."""
-
-    def now(self) -> datetime:
-        """Return the present instant, aware, in UTC."""
-
-
-class _Call:
-    """One request to the Accounting API; `path` is what follows the base."""
-
-    def __init__(self, scope: Mapping[str, Any], body: bytes) -> None:
-        self.method: str = scope["method"]
-        self.path: str = scope["path"].removeprefix(_BASE).strip("/")
-        self.parts = self.path.split("/")
-        # Spaces come as + or as %20.
-        self.params = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.query: bytes = scope["query_string"]
-        self.body = body
-
-
-class XeroStandIn:
+class XeroStandIn(StandIn[XeroOptions]):
     """The application; `directory` keeps its state, None means memory only.
 
     It is one organisation. Another one is another stand-in, whose tokens do not open this one.
@@ -98,9 +72,7 @@ class XeroStandIn:
         options: XeroOptions = _DEFAULT_OPTIONS,
         named: Named = ORGANISATION,
     ) -> None:
-        self.options = options
         self.named = named
-        self._first_options = options
         self._clock = clock
         # No two organisations of Xero's have a journal of the same id.
         self.state = State(directory, clock.now, ids="2026" if named is ORGANISATION else named.tenant_id)
@@ -109,86 +81,71 @@ class XeroStandIn:
         self._limits = Limits()
         self._journals = ManualJournals(self.state)
         self.payments = PaymentReads(self.state, lambda: self.options)
-        acts = PaymentPeople(self.state, self.payments).verbs
-        self._control = XeroControl(
-            self.state, self.people, self._identity, self._limits, self._journals, acts
-        )
-        self._reads: dict[str, Callable[[_Call], bytes]] = {
+        self._control = XeroControl(self.state, self.people, self._identity, self._limits, self._journals)
+        super().__init__(options, {**self._control.verbs, **PaymentPeople(self.state, self.payments).verbs})
+        self._reads: dict[str, Callable[[Request], bytes]] = {
             "Organisation": self._organisation,
             "Accounts": self._accounts,
             "TrackingCategories": self._tracking,
             "ManualJournals": self._list,
         }
 
-    async def control(self, verb: str, body: object) -> object:
-        """Carry out a verb of /control/xero. Raises ValueError for nonsense."""
-        if verb == "options":
-            if not isinstance(body, dict | None):
-                raise ValueError("options are an object of names and values")
-            self.options = self.options.changed(body or {})
-            return self.options.document()
-        if verb == "reset":
-            self.options = self._first_options
-        return self._control.act(verb, body)
+    def commit(self) -> None:
+        """Make all that was done so far outlast this process."""
+        self.state.commit()
 
     def close(self) -> None:
         """Close the state on disk."""
         self.state.close()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, request: Request) -> Answer:
         """Answer one HTTP request."""
-        body = await read_body(receive)
-        if body is None:
-            return
-        counted = scope["path"].startswith(_BASE)
-        answer = self._limits.enter(self.options, self._clock.now()) if counted else None
+        if not request.path.startswith(_BASE):
+            return self._answered(request)
+        answer = self._limits.enter(self.options, self._clock.now())
         try:
             if answer is None:
-                if self.options.latency_seconds and counted:
+                if self.options.latency_seconds:
                     await asyncio.sleep(self.options.latency_seconds)
-                answer = self._answer(scope, body)
+                answer = self._answered(request)
         finally:
-            if counted:
-                self._limits.leave()
-        self.state.commit()
-        headers = [
-            (b"content-type", answer.content_type.encode()),
-            (b"content-length", b"%d" % len(answer.body)),
-            *(self._limits.headers(self.options, self._clock.now()) if counted else ()),
-            *answer.headers,
-        ]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+            self._limits.leave()
+        left = self._limits.headers(self.options, self._clock.now())
+        return answer._replace(headers=(*left, *answer.headers))
 
-    def _answer(self, scope: Mapping[str, Any], body: bytes) -> Answer:
-        headers = dict(scope["headers"])
-        now = self._clock.now()
+    def _answered(self, request: Request) -> Answer:
         try:
-            if scope["path"] == "/connect/token":
-                if scope["method"] != "POST":
-                    return Answer(405, b"", "text/plain")
-                return self._identity.token(headers, body, self.options, now)
-            if scope["path"] == "/connections":
-                return self._identity.connections(headers, now)
-            if not scope["path"].startswith(_BASE):
-                return not_found()
-            call = _Call(scope, body)
-            self._identity.admit(call.method, call.path, headers, self.options, now)
-            if b"json" not in headers.get(b"accept", b""):
-                # Xero's default answer is XML, which no client of this sandbox wants.
-                raise sandbox_refusal("send Accept: application/json; Xero would answer XML")
-            return self._read(call) if call.method == "GET" else self._once(call)
+            return self._routed(request, self._clock.now())
         except Refused as refused:
             return refused.answer
+        finally:
+            self.state.commit()
+
+    def _routed(self, request: Request, now: datetime) -> Answer:
+        headers = request.headers
+        if request.path == "/connect/token":
+            if request.method != "POST":
+                return Answer(405, content_type="text/plain")
+            return self._identity.token(headers, request.body, self.options, now)
+        if request.path == "/connections":
+            return self._identity.connections(headers, now)
+        if not request.path.startswith(_BASE):
+            return not_found()
+        self._identity.admit(request.method, _resource(request), headers, self.options, now)
+        if b"json" not in headers.get(b"accept", b""):
+            # Xero's default answer is XML, which no client of this sandbox wants.
+            raise sandbox_refusal("send Accept: application/json; Xero would answer XML")
+        return self._read(request) if request.method == "GET" else self._once(request)
 
     # Reads
 
-    def _read(self, call: _Call) -> Answer:
-        first, *rest = call.parts
-        if call.path == "Organisation/Actions":
+    def _read(self, call: Request) -> Answer:
+        parts = _resource(call).split("/")
+        first, *rest = parts
+        if parts == ["Organisation", "Actions"]:
             return Answer(200, self._actions())
         if first in NAMES:
-            return Answer(200, self.payments.read(call.parts, call.params, call.headers))
+            return Answer(200, self.payments.read(parts, call.params, call.headers))
         if first == "ManualJournals" and rest:
             return Answer(200, self._single(rest))
         read = self._reads.get(first)
@@ -196,7 +153,7 @@ class XeroStandIn:
             return not_found()
         return Answer(200, read(call))
 
-    def _organisation(self, _call: _Call) -> bytes:
+    def _organisation(self, _call: Request) -> bytes:
         period, year = (self._lock(name) for name in ("period_lock", "year_lock"))
         return envelope(self._clock.now(), "Organisations", [organisation(period, year, self.named)])
 
@@ -210,7 +167,7 @@ class XeroStandIn:
             self._clock.now(), "Actions", [dumps({"Name": "CreateManualJournal", "Status": allowed}).encode()]
         )
 
-    def _accounts(self, call: _Call) -> bytes:
+    def _accounts(self, call: Request) -> bytes:
         fields: dict[str, Callable[[Account], object]] = {
             "Code": lambda row: row.code,
             "Name": lambda row: row.name,
@@ -225,12 +182,12 @@ class XeroStandIn:
         in_order = ordered(changed, call.params.get("order"), fields, "Code")
         return envelope(self._clock.now(), "Accounts", [row.json() for row in in_order])
 
-    def _tracking(self, call: _Call) -> bytes:
+    def _tracking(self, call: Request) -> bytes:
         archived = call.params.get("includeArchived", "false").lower() == "true"
         rows = [row.json(archived=archived) for row in self.state.books.categories]
         return envelope(self._clock.now(), "TrackingCategories", rows)
 
-    def _list(self, call: _Call) -> bytes:
+    def _list(self, call: Request) -> bytes:
         fields: dict[str, Callable[[Journal], object]] = {
             "Narration": lambda row: row.narration,
             "Date": lambda row: row.day,
@@ -257,7 +214,7 @@ class XeroStandIn:
     def _full(self, row: Journal, planted: Mapping[str, bytes]) -> bytes:
         return planted.get(row.journal_id) or row.full(shown(row.lines, self.options))
 
-    def _chosen(self, call: _Call, fields: Mapping[str, Callable[[Journal], object]]) -> Iterable[Journal]:
+    def _chosen(self, call: Request, fields: Mapping[str, Callable[[Journal], object]]) -> Iterable[Journal]:
         """Return the journals that fit the `where` and If-Modified-Since."""
         where = call.params.get("where")
         narration = exact_text(where, "Narration")
@@ -270,7 +227,7 @@ class XeroStandIn:
             return [row for row in rows if row.narration.casefold() == narration.casefold()]
         return filtered(rows, where, fields)
 
-    def _changed(self, call: _Call, rows: Iterable[Journal]) -> list[Journal]:
+    def _changed(self, call: Request, rows: Iterable[Journal]) -> list[Journal]:
         since = modified_since(call.headers.get(b"if-modified-since"))
         # Whether an instant counts as since itself is unknown.
         least = 0 if since is None else since + (0 if self.options.modified_since_inclusive else 1)
@@ -298,7 +255,7 @@ class XeroStandIn:
 
     # Writes
 
-    def _once(self, call: _Call) -> Answer:
+    def _once(self, call: Request) -> Answer:
         """Carry a write out, or repeat the answer that its Idempotency-Key has had."""
         key = call.headers.get(b"idempotency-key", b"").decode("latin-1")
         if not key or call.method not in _KEYED:
@@ -309,7 +266,7 @@ class XeroStandIn:
             return validation(f"Idempotency Key must not exceed {_LONGEST_KEY} characters")
         now = ms_of(self._clock.now())
         request = hashlib.sha256(
-            b"\n".join((call.method.encode(), call.path.encode(), call.query, call.body))
+            b"\n".join((call.method.encode(), _resource(call).encode(), call.query, call.body))
         ).digest()
         kept = self.state.replays.get(key)
         if kept is not None and now - kept.at_ms < _KEY_LIFE_MS:
@@ -323,7 +280,7 @@ class XeroStandIn:
         self.state.keep_answer(key, replay, now - _KEY_LIFE_MS)
         return answer
 
-    def _write_or_fail(self, call: _Call) -> Answer:
+    def _write_or_fail(self, call: Request) -> Answer:
         errors = self._control.server_errors
         if errors:
             if errors.pop(0):
@@ -331,14 +288,14 @@ class XeroStandIn:
             return problem(500, "An error occurred", "An unexpected error occurred")
         return self._write(call)
 
-    def _write(self, call: _Call) -> Answer:
+    def _write(self, call: Request) -> Answer:
         try:
             return self._written(call)
         except Refused as refused:
             return refused.answer
 
-    def _written(self, call: _Call) -> Answer:
-        first, *rest = call.parts
+    def _written(self, call: Request) -> Answer:
+        first, *rest = _resource(call).split("/")
         if first in NAMES or (first in self._reads and first != "ManualJournals"):
             return _NOT_IMPLEMENTED
         if first != "ManualJournals":
@@ -357,10 +314,15 @@ class XeroStandIn:
             return refusal
         return Answer(status, envelope(self._clock.now(), "ManualJournals", elements))
 
-    def _beside(self, call: _Call, journal: Journal, rest: list[str]) -> bytes:
+    def _beside(self, call: Request, journal: Journal, rest: list[str]) -> bytes:
         if rest == ["History"] and call.method == "PUT":
             return files.add_history(self.state, journal, call.body)
         if len(rest) == 2 and rest[0] == "Attachments" and call.method in {"PUT", "POST"}:
             kind = call.headers.get(b"content-type", b"application/octet-stream").decode("latin-1")
             return files.attach(self.state, journal, rest[1], kind, call.body)
         raise Refused(not_found())
+
+
+def _resource(request: Request) -> str:
+    """Return what of the path follows the base."""
+    return request.path.removeprefix(_BASE).strip("/")

@@ -12,9 +12,10 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Final
 
+from blocks.sandbox.clock import day_ms, ms_of
 from blocks.sandbox.exact_json import dumps
 from blocks.sandbox.world import chart, trade
-from blocks.sandbox.xero.wire import day_ms, ms_date, ms_of, text
+from blocks.sandbox.xero.wire import ms_date, text
 
 _NAMES: Final = uuid.UUID("6c1c2a0e-3f52-5f0a-9a53-9d0b7f3e6a21")
 _CREATED_MS: Final = ms_of(datetime(2026, 1, 5, 9, 0, tzinfo=UTC))

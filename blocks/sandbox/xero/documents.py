@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from hashlib import blake2b
 from typing import Any, Final, Literal, NamedTuple
 
-from blocks.sandbox.xero.wire import at_ms
+from blocks.sandbox.clock import at_ms
 
 Body = dict[str, Any]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qs
 
+from blocks.sandbox.asgi import Answer, basic_login
 from blocks.sandbox.exact_json import dumps
 from blocks.sandbox.xero.chart import CONNECTION_ID, ORGANISATION, Named
 from blocks.sandbox.xero.options import XeroOptions
-from blocks.sandbox.xero.wire import Answer, Refused, problem
+from blocks.sandbox.xero.wire import Refused, problem
 
 CLIENT_ID: Final = "DAYBOOKSANDBOXCLIENT"
 CLIENT_SECRET: Final = "sandbox-secret-of-no-use-elsewhere"  # noqa: S105 - opens nothing but the sandbox
@@ -60,7 +59,7 @@ class Identity:
         self, headers: Mapping[bytes, bytes], body: bytes, options: XeroOptions, now: datetime
     ) -> Answer:
         """Answer POST /connect/token."""
-        login = _login(headers.get(b"authorization", b""))
+        login = basic_login(headers.get(b"authorization", b"")) or b""
         if not login.partition(b":")[0]:
             # An empty client id is refused in words that hide the cause.
             return _refusal("invalid_request")
@@ -130,15 +129,6 @@ class Identity:
                 problem(401, "Unauthorized", f"TokenExpired: token expired at {now:%m/%d/%Y %H:%M:%S}")
             )
         return token
-
-
-def _login(authorization: bytes) -> bytes:
-    """Return `id:secret` of a Basic header, nothing where there is none."""
-    kind, _, value = authorization.partition(b" ")
-    try:
-        return base64.b64decode(value, validate=True) if kind.lower() == b"basic" else b""
-    except binascii.Error:
-        return b""
 
 
 def _refusal(error: str) -> Answer:

@@ -9,19 +9,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
+from blocks.sandbox.asgi import Answer
 from blocks.sandbox.exact_json import dumps
 from blocks.sandbox.xero.lines import LineReader, invalid, shown
 from blocks.sandbox.xero.options import XeroOptions
 from blocks.sandbox.xero.state import Journal, State
-from blocks.sandbox.xero.wire import (
-    ZERO_ID,
-    Answer,
-    Refused,
-    error,
-    lock_date_text,
-    parse_day,
-    sandbox_refusal,
-)
+from blocks.sandbox.xero.wire import ZERO_ID, Refused, error, lock_date_text, parse_day, sandbox_refusal
 
 STATUSES: Final = ("DRAFT", "POSTED", "DELETED", "VOIDED", "ARCHIVED")
 AMOUNT_TYPES: Final = ("NoTax", "Exclusive", "Inclusive")

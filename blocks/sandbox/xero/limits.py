@@ -6,8 +6,8 @@ from collections import deque
 from datetime import datetime, timedelta
 from typing import Final
 
+from blocks.sandbox.asgi import Answer
 from blocks.sandbox.xero.options import XeroOptions
-from blocks.sandbox.xero.wire import Answer
 
 PER_MINUTE: Final = 60
 PER_MINUTE_OF_APP: Final = 10_000

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import ClassVar, Final
 
+from blocks.sandbox.options import Options
 from blocks.sandbox.world.trade_days import MOST_A_DAY
 
 SCOPES: Final = "accounting.manualjournals accounting.settings.read"
@@ -19,12 +19,20 @@ PAYMENT_SCOPES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class XeroOptions:
+class XeroOptions(Options):
     """Every behaviour switch; the defaults are what Xero documents or most likely does.
 
     Where nothing public says what Xero does, the stricter behaviour is the default. A limit of 0
     is no limit.
     """
+
+    choices: ClassVar = {
+        "missing_scope_status": (401, 403),
+        "day_reset_hour": tuple(range(24)),
+        "no_tax": ("NONE", "BASEXCLUDED", "EXEMPTEXPENSES", "EXEMPTINCOME", "EXEMPTOUTPUT"),
+        "unknown_account": ("error", "warning"),
+        "reporting_of_failures": ("zero", "absent"),
+    }
 
     # Access.
     assigned_scopes: str = f"{SCOPES} accounting.manualjournals.read accounting.attachments {PAYMENT_SCOPES}"
@@ -76,42 +84,4 @@ class XeroOptions:
 
     def __post_init__(self) -> None:
         if self.payments_per_day > MOST_A_DAY:
-            raise ValueError(f"payments_per_day is at most {MOST_A_DAY}")
-
-    def changed(self, values: Mapping[str, object]) -> XeroOptions:
-        """Return these options with some replaced by name; ValueError for a name or type unknown here."""
-        known = {field.name: getattr(self, field.name) for field in fields(self)}
-        new: dict[str, Any] = {}
-        for name, value in values.items():
-            if name not in known:
-                raise ValueError(f"no option {name!r}; there are {', '.join(sorted(known))}")
-            new[name] = _same_type(name, known[name], value)
-        return replace(self, **new)
-
-    def document(self) -> dict[str, object]:
-        """Return all switches by name, as JSON can hold them."""
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: str(value) if isinstance(value, Decimal) else value for name, value in values}
-
-
-_CHOICES: Final = {
-    "missing_scope_status": (401, 403),
-    "day_reset_hour": tuple(range(24)),
-    "no_tax": ("NONE", "BASEXCLUDED", "EXEMPTEXPENSES", "EXEMPTINCOME", "EXEMPTOUTPUT"),
-    "unknown_account": ("error", "warning"),
-    "reporting_of_failures": ("zero", "absent"),
-}
-
-
-def _same_type(name: str, present: object, value: object) -> object:
-    choices = _CHOICES.get(name)
-    if choices is not None and value not in choices:
-        raise ValueError(f"{name} is one of {', '.join(map(str, choices))}")
-    if isinstance(present, bool) or isinstance(value, bool):
-        if isinstance(present, bool) and isinstance(value, bool):
-            return value
-    elif isinstance(present, Decimal | float) and isinstance(value, int | float | Decimal) and value >= 0:
-        return Decimal(str(value)) if isinstance(present, Decimal) else float(value)
-    elif type(present) is type(value) and not (isinstance(value, int) and value < 0):
-        return value
-    raise ValueError(f"{name} takes a {type(present).__name__}, not {value!r}")
+            raise ValueError(f"payments_per_day must be at most {MOST_A_DAY}")

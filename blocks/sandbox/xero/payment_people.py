@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, cast
 
+from blocks.sandbox.clock import at_ms, day_ms
 from blocks.sandbox.world import trade
 from blocks.sandbox.xero.documents import ID_NAMES, Body, Manner, Version
 from blocks.sandbox.xero.payments import PaymentReads
@@ -27,7 +28,6 @@ from blocks.sandbox.xero.trade import (
     with_settled,
     without_allocation,
 )
-from blocks.sandbox.xero.wire import at_ms, day_ms
 
 Said = Mapping[str, Any]
 _SALES_TYPES: Final = ("RECEIVE", "AR", "ACCREC")
@@ -67,7 +67,7 @@ class PaymentPeople:
         """Show the documents of a `kind`, amounts as texts: those of the last days, or the one of an `id`."""
         kind = str(said.get("kind"))
         if kind not in ID_NAMES:
-            raise ValueError(f"a kind is one of {', '.join(ID_NAMES)}")
+            raise ValueError(f"a kind must be one of {', '.join(ID_NAMES)}")
         if "id" in said:
             return self._body(kind, said["id"])
         return [row.body for row in self._reads.rows(kind)]
@@ -89,7 +89,7 @@ class PaymentPeople:
     def _side(self, said: Said, contact: Body) -> str:
         side = said.get("side", "sales" if contact["IsCustomer"] else "purchase")
         if side not in _SIDES:
-            raise ValueError(f"a side is one of {', '.join(_SIDES)}")
+            raise ValueError(f"a side must be one of {', '.join(_SIDES)}")
         return str(side)
 
     def _day(self, said: Said) -> date:
@@ -101,7 +101,7 @@ class PaymentPeople:
             for row in self._reads.rows("Contacts"):
                 if row.body["Name"] == said["contact"]:
                     return row.body
-            raise ValueError(f"no contact of the name {said['contact']!r}")
+            raise ValueError(f"no contact has the name {said['contact']!r}")
         return self._body("Contacts", said.get("contact_id", trade.CUSTOMERS[6].contact_id))
 
     # Payments
@@ -195,7 +195,7 @@ class PaymentPeople:
         body = self._body(f"{family}s", said.get("overpayment_id", said.get("prepayment_id")))
         amount, bank, day = body["RemainingCredit"], _bank(said), self._day(said)
         if body["Status"] != "AUTHORISED" or amount <= 0:
-            raise ValueError(f"of it {amount} is left, and it is {body['Status']}")
+            raise ValueError(f"{amount} is left of it, and it is {body['Status']}")
         side = "AR" if body["Type"].startswith(("RECEIVE", "AR")) else "AP"
         currency, rate = body["CurrencyCode"], body.get("CurrencyRate", Decimal(1))
         made = payment_body(
@@ -235,7 +235,7 @@ class PaymentPeople:
         """
         body = self._body("Prepayments", said.get("prepayment_id"))
         if any(not one["IsDeleted"] for one in body["Allocations"]):
-            raise ValueError("something was allocated from it already")
+            raise ValueError("part of it was allocated already")
         changes: Body = {}
         if "amount" in said:
             amount = _amount(said["amount"])
@@ -271,7 +271,7 @@ class PaymentPeople:
         body = self._body(kind, document_id)
         amount = _amount(said.get("amount"))
         if body["Status"] != "AUTHORISED" or amount > body["RemainingCredit"]:
-            raise ValueError(f"of it {body['RemainingCredit']} is left, and it is {body['Status']}")
+            raise ValueError(f"{body['RemainingCredit']} is left of it, and it is {body['Status']}")
         contact = self._body("Contacts", body["Contact"]["ContactID"])
         given = {"currency": body["CurrencyCode"], **said}
         given.setdefault("side", "sales" if body["Type"].startswith(_SALES_TYPES) else "purchase")
@@ -345,9 +345,9 @@ def _amount(value: object) -> Decimal:
     try:
         amount = Decimal(str(value))
     except InvalidOperation:
-        raise ValueError(f"an amount is a number, not {value!r}") from None
+        raise ValueError(f"an amount must be a number, not {value!r}") from None
     if not amount.is_finite():
-        raise ValueError("an amount is a number")
+        raise ValueError("an amount must be a number")
     return amount.quantize(Decimal("0.01"))
 
 
@@ -361,5 +361,5 @@ def _money(said: Said) -> tuple[str, Decimal | None]:
 def _bank(said: Said) -> str:
     bank = said.get("bank", "settlement")
     if bank != "" and bank not in trade.BANKS:
-        raise ValueError(f"a bank is one of {', '.join(trade.BANKS)}, or empty for a ledger account")
+        raise ValueError(f"a bank must be one of {', '.join(trade.BANKS)}, or empty for a ledger account")
     return cast("str", bank)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from blocks.sandbox.exact_json import dumps
+from blocks.sandbox.stand_in import Verbs
 from blocks.sandbox.xero.identity import Identity
 from blocks.sandbox.xero.journals import ManualJournals, status_change
 from blocks.sandbox.xero.limits import Limits
@@ -45,9 +46,9 @@ class People:
         """Change a draft on the screen: its narration, its date (YYYY-MM-DD), or all of its lines."""
         old = self.journal(journal_id)
         if narration is not None and not isinstance(narration, str):
-            raise ValueError("a narration is a text")
+            raise ValueError("a narration must be a text")
         if old.status != "DRAFT":
-            raise ValueError(f"the journal is {old.status}, and only drafts are edited")
+            raise ValueError(f"the journal is {old.status}, and only drafts can be edited")
         new = replace(
             old, narration=narration or old.narration, day=date.fromisoformat(str(day)) if day else old.day
         )
@@ -79,7 +80,7 @@ class People:
             # Through JSON, so that a float handed over in Python means the digits it shows.
             read = reader.read(json.loads(dumps(lines), parse_float=Decimal), journal.journal_id)
         except (Refused, TypeError):
-            raise ValueError("these are no journal lines") from None
+            raise ValueError("these are not journal lines") from None
         if reader.errors:
             raise ValueError("; ".join(reader.errors))
         return replace(
@@ -97,7 +98,6 @@ class XeroControl:
         identity: Identity,
         limits: Limits,
         journals: ManualJournals,
-        payments: Mapping[str, Callable[[Mapping[str, Any]], object]],
     ) -> None:
         self._state = state
         self._people = people
@@ -105,8 +105,7 @@ class XeroControl:
         self._limits = limits
         self._journals = journals
         self.server_errors: list[bool] = []
-        self._verbs: dict[str, Callable[[Mapping[str, Any]], object]] = {
-            **payments,
+        self.verbs: Verbs = {
             "journals": lambda _: {"journals": [_shown(one) for one in state.journals.values()]},
             "edit": lambda body: _shown(
                 people.edit(**_only(body, "journal_id", "narration", "day", "lines"))
@@ -128,17 +127,6 @@ class XeroControl:
             "reset": lambda _: self._reset(),
         }
 
-    def act(self, verb: str, body: object) -> object:
-        """Carry a verb out. Raises ValueError for nonsense."""
-        action = self._verbs.get(verb)
-        if action is None:
-            raise ValueError(f"no verb {verb!r}; there are options, {', '.join(sorted(self._verbs))}")
-        if body is not None and not isinstance(body, dict):
-            raise ValueError("the body is an object")
-        answer = action(body or {})
-        self._state.commit()
-        return answer
-
     def _archive(self, method: str, *reference: str) -> None:
         self._state.change_books(method, *reference)
         self._state.commit()
@@ -146,7 +134,7 @@ class XeroControl:
     def _plant(self, journal_id: str, raw: object) -> None:
         """Serve a text in place of a journal, or as one more; U+DC80 to U+DCFF stand for single bytes."""
         if raw is not None and type(raw) is not str:
-            raise ValueError("raw is a text, or null for nothing planted")
+            raise ValueError("raw must be a text, or null to remove what was planted")
         kept = {
             name: held for name, held in self._state.settings.get("planted", {}).items() if name != journal_id
         }

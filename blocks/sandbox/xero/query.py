@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final, TypeVar
 
-from blocks.sandbox.xero.wire import Answer, Refused, ms_of, query_error, validation
+from blocks.sandbox.asgi import Answer
+from blocks.sandbox.clock import ms_of
+from blocks.sandbox.xero.wire import Refused, query_error, validation
 
 T = TypeVar("T")
 

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from blocks.sandbox.clock import day_ms
 from blocks.sandbox.world.trade_days import DAY_MS, Slot, amount_of, slot
 from blocks.sandbox.xero.documents import Body, Document, Manner, Version, seeded_id
 from blocks.sandbox.xero.trade import (
@@ -26,7 +27,6 @@ from blocks.sandbox.xero.trade import (
     with_settled,
     without_allocation,
 )
-from blocks.sandbox.xero.wire import day_ms
 
 # What follows on the same day does so four minutes later, and on the next day at the same time.
 _SOON: Final = 240_000

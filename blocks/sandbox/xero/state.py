@@ -14,10 +14,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from blocks.sandbox.clock import day_ms, ms_of
 from blocks.sandbox.exact_json import dumps
+from blocks.sandbox.kept_state import KeptState, read_settings
 from blocks.sandbox.xero.chart import BOOKS, Books
 from blocks.sandbox.xero.documents import Version
-from blocks.sandbox.xero.wire import day_ms, ms_date, ms_of, text
+from blocks.sandbox.xero.wire import ms_date, text
 
 FILE_NAME: Final = "xero.sqlite3"
 _SCHEMA: Final = """
@@ -29,7 +31,6 @@ CREATE TABLE IF NOT EXISTS replay (key TEXT PRIMARY KEY, at INTEGER, request BLO
 CREATE TABLE IF NOT EXISTS document (serial INTEGER PRIMARY KEY, kind TEXT, id TEXT, version TEXT);
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT);
 """
-_TABLES: Final = ("journal", "history", "attachment", "replay", "document", "setting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +103,11 @@ class Replay:
     body: bytes
 
 
-class State:
-    """All of it. Reads come from memory; writes go to memory and, with a directory, to one SQLite file.
-
-    Nothing is on disk before `commit`; after it, it survives the end of the process, however sudden.
-    """
+class State(KeptState):
+    """All of it."""
 
     def __init__(self, directory: Path | None, now: Callable[[], datetime], ids: str = "2026") -> None:
-        self._now = now
-        self._db = None if directory is None else _open(directory)
+        super().__init__(directory and directory / FILE_NAME, _SCHEMA, now)
         self._clear()
         # In memory the ids repeat from one run to the next, so that a simulation can be repeated.
         self._ids = random.Random(ids if directory is None else None)  # noqa: S311
@@ -134,9 +131,7 @@ class State:
     def reset(self) -> None:
         """Forget everything."""
         self._clear()
-        for table in _TABLES:
-            self._run(f"DELETE FROM {table}")  # noqa: S608
-        self.commit()
+        self._empty("journal", "history", "attachment", "replay", "document", "setting")
 
     def new_id(self) -> str:
         """Return a new id."""
@@ -146,14 +141,6 @@ class State:
         """Return the number of the journal about to be created."""
         self._count += 1
         return self._count
-
-    def now(self) -> datetime:
-        """Return the present instant."""
-        return self._now()
-
-    def now_ms(self) -> int:
-        """Return the present instant in milliseconds."""
-        return ms_of(self._now())
 
     def put(self, journal: Journal, *, keep_previous: bool = False) -> Journal:
         """Store a journal, new or changed, and return it; its UpdatedDateUTC moves in any case.
@@ -186,7 +173,7 @@ class State:
         """Return the journals as they were `lag_seconds` ago; what changed before a restart is current."""
         if not lag_seconds:
             return self.journals.values()
-        horizon = ms_of(self._now() - timedelta(seconds=lag_seconds))
+        horizon = ms_of(self.now() - timedelta(seconds=lag_seconds))
         while self.superseded and self.superseded[0][0] <= horizon:
             self.superseded.popleft()
         earlier = {journal_id: old for _, journal_id, old in reversed(self.superseded)}
@@ -245,11 +232,6 @@ class State:
         values = (None, kind, document_id, dumps(version))
         self._run("INSERT INTO document VALUES (?, ?, ?, ?)", values)
 
-    def set(self, name: str, value: object) -> None:
-        """Store a setting: anything JSON can hold."""
-        self.settings[name] = value
-        self._run("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
-
     def planted(self) -> dict[str, bytes]:
         """Return what is served byte for byte in place of a journal, or as one more, by id."""
         rows: dict[str, str] = self.settings.get("planted", {})
@@ -260,22 +242,6 @@ class State:
         now = self.now_ms()
         self.books = getattr(self.books, name)(*reference, now)
         self.set("archived", [*self.settings.get("archived", ()), [name, *reference, now]])
-
-    def commit(self) -> None:
-        """Make everything so far outlast this process."""
-        if self._db is not None and self._db.in_transaction:
-            self._db.commit()
-
-    def close(self) -> None:
-        """Commit and close the file."""
-        self.commit()
-        if self._db is not None:
-            self._db.close()
-            self._db = None
-
-    def _run(self, statement: str, values: tuple[object, ...] = ()) -> None:
-        if self._db is not None:
-            self._db.execute(statement, values)
 
     def _load(self, db: sqlite3.Connection) -> None:
         for journal_id, number, meta, lines in db.execute("SELECT * FROM journal ORDER BY number"):
@@ -294,7 +260,7 @@ class State:
         ):
             version = Version(*json.loads(text_of, parse_float=Decimal))
             self.documents.setdefault(kind, {}).setdefault(document_id, []).append(version)
-        self.settings = {name: json.loads(value) for name, value in db.execute("SELECT * FROM setting")}
+        self.settings = read_settings(db)
         for name, *reference in self.settings.get("archived", ()):
             self.books = getattr(self.books, name)(*reference)
 
@@ -323,19 +289,3 @@ def _journal(journal_id: str, number: int, meta: str, lines: bytes) -> Journal:
     for name in ("debits", "credits"):
         values[name] = Decimal(values[name])
     return Journal(journal_id=journal_id, number=number, lines=lines, **values)
-
-
-def _open(directory: Path) -> sqlite3.Connection:
-    path = directory / FILE_NAME
-    path.touch(mode=0o600)
-    # Requests are answered one after another, though not always in the thread that built the stand-in.
-    db = sqlite3.connect(path, check_same_thread=False)
-    try:
-        # Survives the end of the process, which is what a sandbox promises; not a power cut.
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=OFF")
-        db.executescript(_SCHEMA)
-    except sqlite3.DatabaseError:
-        db.close()
-        raise
-    return db

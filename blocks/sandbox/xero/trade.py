@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from blocks.sandbox.clock import day_ms, ms_of
 from blocks.sandbox.world import trade
 from blocks.sandbox.world.trade import Contact
 from blocks.sandbox.xero.chart import bank_account
 from blocks.sandbox.xero.documents import Body, Document, Version
-from blocks.sandbox.xero.wire import day_ms, ms_of
 
 _CENT: Final = Decimal("0.01")
 _ZERO: Final = Decimal("0.00")

@@ -5,32 +5,20 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from json.encoder import encode_basestring_ascii
 from typing import Final
 
+from blocks.sandbox.asgi import JSON, TEXT, Answer
+from blocks.sandbox.clock import at_ms, ms_of
 from blocks.sandbox.exact_json import dumps
 
-JSON: Final = "application/json; charset=utf-8"
-TEXT: Final = "text/plain; charset=utf-8"
 ZERO_ID: Final = "00000000-0000-0000-0000-000000000000"
 SANDBOX_STATUS: Final = 422
 NOT_FOUND_TEXT: Final = b"The resource you're looking for cannot be found"
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS_DATE: Final = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/")
 _ISO_DATE: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:T00:00:00(?:\.0+)?Z?)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer."""
-
-    status: int
-    body: bytes
-    content_type: str = JSON
-    headers: tuple[tuple[bytes, bytes], ...] = field(default=())
 
 
 class Refused(Exception):
@@ -46,24 +34,9 @@ def text(value: str) -> str:
     return encode_basestring_ascii(value)
 
 
-def ms_of(at: datetime) -> int:
-    """Return an instant as whole milliseconds since 1970."""
-    return (at - _EPOCH) // timedelta(milliseconds=1)
-
-
-def at_ms(ms: int) -> datetime:
-    """Return the instant of a number of milliseconds."""
-    return _EPOCH + timedelta(milliseconds=ms)
-
-
 def ms_date(ms: int) -> str:
     """Return an instant the way Xero writes it, as a JSON string."""
     return f'"/Date({ms}+0000)/"'
-
-
-def day_ms(day: date) -> int:
-    """Return the milliseconds of a document date: midnight in UTC."""
-    return (day.toordinal() - 719163) * 86_400_000
 
 
 def parse_day(value: object) -> date | None:

@@ -1,4 +1,4 @@
-"""Step 4, balance: each unit sums to exactly zero, and still does after rounding to the minor unit.
+"""Step 4, balance: each unit sums to exactly zero, and still does after rounding to the minor unit. Pure.
 
 By controlled rounding each account's sum on a booking date stays within a minor unit of Mambu's, too.
 """
@@ -115,7 +115,8 @@ def _failing(frame: pd.DataFrame, lines: pa.Table, booking_date: str, unit: int,
 
 
 def _refusal(failing: list[_Failing], off: set[str], scale: int) -> StepRefusal:
-    """Say why each booking date is off: transactions are spread over several, or lines are lacking."""
+    """Say why each booking date is out of balance: transactions are spread over several, or lines are "
+    "lacking."""
     spread = _spread(failing, off)
     touched = {part.booking_date for parts in spread for part in parts}
     offenders = [_spanning(parts, scale) for parts in spread]
@@ -126,7 +127,8 @@ def _refusal(failing: list[_Failing], off: set[str], scale: int) -> StepRefusal:
         if booking_date in off | touched and (total := _total(units)):
             also = "also " if booking_date in touched else ""
             offenders.append(
-                f"booking date {booking_date} is {also}off by {_exact(total, scale)}: {_named(units, scale)}"
+                f"booking date {booking_date} is {also}out of balance by {_exact(total, scale)}: "
+                f"{_named(units, scale)}"
             )
     if len(offenders) > len(spread):
         remedy.append(f"{'For the rest, either' if spread else 'Either'} {_LACKING}")
@@ -135,14 +137,14 @@ def _refusal(failing: list[_Failing], off: set[str], scale: int) -> StepRefusal:
 
 
 _ONE_DATE = (
-    "Xero needs every booking date to balance: where lines balance only over several, correct the booking "
-    "date in Mambu so that each date balances."
+    "Xero needs every booking date to balance. Where lines balance only across several dates, correct the "
+    "booking date in Mambu so that each date balances."
 )
 _LACKING = (
     "the Mambu user sees only some branches (give it access to all of them), or the entries are incomplete "
     "in Mambu."
 )
-_AGAIN = "Put that right, then run the date again."
+_AGAIN = "Correct this, then run the date again."
 
 
 def _spread(failing: list[_Failing], off: set[str]) -> list[list[_Failing]]:
@@ -165,10 +167,8 @@ def _spanning(parts: list[_Failing], scale: int) -> str:
     dates = [f"{one.booking_date} ({_size(one, scale)})" for one in parts]
     listed = f"{', '.join(dates[:-1])} and {dates[-1]}"
     if parts[0].transaction:
-        return (
-            f"transaction {parts[0].transaction} spans booking dates {listed}, and balances only as a whole"
-        )
-    return f"the lines without a transaction span booking dates {listed}, and balance only as a whole"
+        return f"transaction {parts[0].transaction} spans booking dates {listed} and balances only as a whole"
+    return f"the lines without a transaction span booking dates {listed} and balance only as a whole"
 
 
 def _named(units: Iterable[_Failing], scale: int) -> str:
@@ -189,7 +189,7 @@ def _exact(value: int, scale: int) -> str:
 
 
 def _round(frame: pd.DataFrame, lines: pa.Table, scale: int, digits: int) -> list[int]:
-    """Turn amounts into minor units, in place, beside the `rounding` that leaves; return who was rounded."""
+    """Turn amounts into minor units, in place, and add the `rounding` that leaves; return who was rounded."""
     frame["rounding"] = 0
     if scale == digits:
         return []

@@ -1,4 +1,4 @@
-"""Step 5, batch: units fill balanced batches, one row of them per booking date."""
+"""Step 5, batch: units fill balanced batches, one row of them per booking date. Pure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def batch(lines: pa.Table, lines_per_journal: int) -> pa.Table:
     sizes = frame.groupby(["booking_date", "unit"], sort=True)["size"].agg(["count", "sum"])
     too_large = sizes[sizes["sum"] > LARGEST_JOURNAL_BYTES]
     if len(too_large):
-        raise StepRefusal("batch", "Too large for one request to Xero", _names(lines, too_large), _REMEDY)
+        raise StepRefusal(
+            "batch", "Too large to send to Xero in one request", _names(lines, too_large), _REMEDY
+        )
     numbers: dict[int, int] = {}
     for _, units in sizes.groupby(level="booking_date"):
         rows = (
@@ -59,7 +61,7 @@ def batch(lines: pa.Table, lines_per_journal: int) -> pa.Table:
 
 _REMEDY = (
     "A transaction is never split between journals. Ask Mambu's support to book it in parts, or enter it "
-    "in Xero by hand."
+    "manually in Xero."
 )
 
 

@@ -1,4 +1,4 @@
-"""The five steps that turn a day's lines into batches: validate, map, group, balance, batch.
+"""The five steps that turn a day's lines into batches: validate, map, group, balance, batch. Pure.
 
 Each is a pure function from a frame to a frame that names every offender at once.
 """

@@ -1,4 +1,4 @@
-"""Step 3, group: which lines must stay together."""
+"""Step 3, group: which lines must stay together. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step 2, map: each GL account becomes an account of Xero's chart that a manual journal may use."""
+"""Step 2, map: each GL account becomes an account of Xero's chart that a manual journal may use. Pure."""
 
 from __future__ import annotations
 
@@ -71,15 +71,19 @@ def _shown(code: str) -> str:
 
 def _problem(code: str, account: Account | None, refused: frozenset[str]) -> str | None:
     if len(code) > LONGEST_ACCOUNT_CODE:
-        return f"its code is longer than the {LONGEST_ACCOUNT_CODE} characters Xero allows; map it to another"
+        return (
+            f"its code is longer than the {LONGEST_ACCOUNT_CODE} characters Xero allows; map it to a "
+            "shorter one"
+        )
     if account is None:
         return f"Xero has no account {_shown(code)}"
     if account.status != "ACTIVE":
         return f"account {code} ({account.name}) is {account.status.lower()} in Xero"
     if account.type in REFUSED_TYPES:
         return (
-            f"account {code} ({account.name}) is a {account.type.lower()} account, closed to manual journals"
+            f"account {code} ({account.name}) is a {account.type.lower()} account, which takes no "
+            "manual journals"
         )
     if account.system_account in refused:
-        return f"account {code} ({account.name}) is Xero's own {account.system_account} account"
+        return f"account {code} ({account.name}) is Xero's system account {account.system_account}"
     return None

@@ -1,10 +1,10 @@
-"""Controlled rounding: lines go up or down so that units stay at zero and accounts near their exact sums.
+"""Controlled rounding: units stay at zero, and accounts stay near their exact sums. Pure.
 
 The lines are the fractional entries of a table of units by accounts, and a row of totals is added to it, so
 that each row and each column sums to a whole number. Along a cycle of fractional entries amounts can be
 moved without changing any sum, until an entry is whole; where no cycle is left, all entries are (Causey, Cox
 and Ernst 1985). Which way a cycle is moved is drawn so that no entry changes on average (Cox 1987): no
-account gains or loses by being rounded night after night.
+account gains or loses by being rounded day after day.
 
 The draws come from the lines themselves: the same lines are rounded alike on every machine.
 """

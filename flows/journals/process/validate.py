@@ -1,4 +1,4 @@
-"""Step 1, validate: every line is whole, and its amount gets its sign."""
+"""Step 1, validate: every line is whole, and its amount gets its sign. Pure."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Validated(NamedTuple):
 
 
 def validate(staged: pa.Table, zone: ZoneInfo, digits: int, offsets: MambuOffsets = "zone") -> Validated:
-    """Return the lines that say something, by entry id.
+    """Return the lines whose amount is not zero, by entry id.
 
-    `digits` are the decimals of the currency, `offsets` says which UTC offset each line must carry. A zero
-    line says nothing to Xero, which refuses it. Raises StepRefusal naming each malformed line, and how many
+    `digits` are the decimals of the currency, `offsets` says which UTC offset each line must carry. Xero
+    refuses zero lines. Raises StepRefusal naming each malformed line, and how many
     lines carry an offset that is not the due one.
     """
     due = {name: zone_offsets(staged[name], zone) for name in ("created", "booked")}
@@ -59,7 +59,7 @@ def _refuse(problems: list[str], wrong: Contradiction | None) -> None:
             "validate",
             f"{wrong.summary}, and {malformed}",
             [*wrong.kinds, *problems],
-            f"{wrong.remedy} As to the lines that cannot be used: {correct[0].lower()}{correct[1:]}",
+            f"{wrong.remedy} For the lines that cannot be used: {correct[0].lower()}{correct[1:]}",
         )
     if wrong:
         raise StepRefusal("validate", *wrong)
@@ -87,7 +87,7 @@ def _problems(staged: pa.Table, booked_offset: pa.Array, digits: int) -> list[st
         (pc.is_null(staged["amount"]), "amount is missing"),
         (
             broken(pc.less(staged["amount"], pa.scalar(0, AMOUNT)), when_null=False),
-            "amount is negative, which Mambu's amounts never are",
+            "amount is negative, but Mambu gives amounts without a sign",
         ),
         (
             broken(pc.greater_equal(staged["amount"], largest), when_null=False),
@@ -97,7 +97,7 @@ def _problems(staged: pa.Table, booked_offset: pa.Array, digits: int) -> list[st
         (pc.is_null(staged["booked"]), "bookingDate is missing"),
         (
             pc.and_(pc.is_valid(staged["booked"]), pc.is_null(booked_offset)),
-            "bookingDate is beyond the years 1 to 9999",
+            "bookingDate is outside the years 1 to 9999",
         ),
         (
             broken(pc.greater(pc.utf8_length(transaction), LONGEST_TRANSACTION_ID), when_null=False),
@@ -106,7 +106,7 @@ def _problems(staged: pa.Table, booked_offset: pa.Array, digits: int) -> list[st
         (
             # Two blanks inside are kept: should Xero make one of them, the entry id still tells the line.
             broken(pc.match_substring_regex(transaction, r"\p{Cc}|^[\s\p{Z}]|[\s\p{Z}]$"), when_null=False),
-            "transactionId has control characters, or blanks that Xero would not keep",
+            "transactionId has control characters, or spaces that Xero would not keep",
         ),
     ]
     found: dict[int, list[str]] = {}

@@ -1,4 +1,4 @@
-"""A failed run of the journals in words: where it failed, what is safe, and what to do next. Pure text."""
+"""The failure of a journals run in words: where it failed, what is safe, and what to do next. Pure."""
 
 from __future__ import annotations
 
@@ -20,10 +20,24 @@ CHANGED_LATER = "changed later"
 _IN_XERO = (JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT)
 _UNKNOWN = (JournalState.SENDING, JournalState.UNKNOWN)
 _UNDER_WAY = (JournalState.PREPARED, *_UNKNOWN, JournalState.CREATED)
-_SENT_NOTHING = "This run has sent nothing to Xero. What was there before is untouched."
+# What a run was doing, by stage and step, in the words of its title.
+_DOING = {
+    ("extract", ""): "while reading the lines from Mambu",
+    ("process", ""): "while processing the lines",
+    ("process", "validate"): "while checking the lines",
+    ("process", "map"): "while matching accounts",
+    ("process", "group"): "while grouping the lines into transactions",
+    ("process", "balance"): "while balancing the transactions",
+    ("process", "batch"): "while dividing the lines into journals",
+    ("process", HAND_OVER): "before processing the lines",
+    ("send", ""): "while sending to Xero",
+    ("send", "confirm"): "while comparing Mambu with Xero",
+    ("send", HAND_OVER): "before sending to Xero",
+}
+_SENT_NOTHING = "This run sent nothing to Xero. What was there before is unchanged."
 _NO_RECORD = (
-    "What was sent cannot be told, for the record of it cannot be read now. The next run finds in Xero what "
-    "is there, and does not send it again."
+    "It is not known what was sent, because the record cannot be read at the moment. The next run checks "
+    "what Xero already has and does not send it again."
 )
 
 
@@ -36,12 +50,13 @@ def failure_of(
     *,
     under_way: bool,
 ) -> Failure:
-    """Return what a run's error comes to.
+    """Return the failure that a run's error means.
 
-    `stage` is where the run was and `under_way` whether that stage had more than begun to begin; `said`
-    is the error in a sentence, `records` what the store knows of the day's journals: None where it could
+    `stage` is where the run was and `under_way` whether that stage had done any work; `said` is the error in
+    a sentence, `records` what the store knows of the day's journals: None where it could
     not be asked.
     """
+    where = failed_where(stage, error, under_way=under_way)
     stage, step = place_of(stage, error, under_way=under_way)
     details = error.offenders if isinstance(error, StepRefusal) else ()
     happened = error.summary if isinstance(error, StepRefusal) else said
@@ -49,7 +64,7 @@ def failure_of(
     return Failure(
         stage,
         step,
-        f"Journals of {date}: stopped at {stage}{f' ({step})' if step else ''}",
+        f"Journals of {date}: {where}",
         happened,
         (*details, *lists),
         safe,
@@ -58,7 +73,7 @@ def failure_of(
 
 
 def place_of(stage: str, error: Exception, *, under_way: bool) -> tuple[str, str]:
-    """Return the stage and step under which a run's error is recorded and told."""
+    """Return the stage and step under which a run's error is recorded and reported."""
     step = error.step if isinstance(error, StepRefusal) else ""
     if stage in {"", "day", "extract"}:
         return "extract", step
@@ -67,10 +82,18 @@ def place_of(stage: str, error: Exception, *, under_way: bool) -> tuple[str, str
     return stage, step or ("" if under_way else HAND_OVER)
 
 
+def failed_where(stage: str, error: Exception, *, under_way: bool) -> str:
+    """Say where a run failed; see `failure_of`."""
+    if stage in {"", "day"}:
+        return "failed before reading the lines from Mambu"
+    place = place_of(stage, error, under_way=under_way)
+    return f"failed {_DOING.get(place) or _DOING[place[0], '']}"
+
+
 def differences(
     date: dt.date, said: str, open_points: Sequence[str], records: Iterable[JournalRecord]
 ) -> Failure:
-    """Return what a day comes to for which Mambu and Xero do not agree."""
+    """Return the failure of a day for which Mambu and Xero do not agree."""
     safe, _ = _safe("send", records)
     return Failure(
         "send",
@@ -79,33 +102,33 @@ def differences(
         said,
         tuple(open_points),
         ("Nothing in Xero was overwritten.", *safe),
-        "Decide for each of these points in Xero which side is right, and put it right there. Then "
-        f"{_start_again(date)}: it compares again, and sends only what is missing.",
+        "Decide for each point whether Mambu or Xero is right, and correct it in Xero. Then "
+        f"{_start_again(date)}: the run compares again and sends only what is missing.",
     )
 
 
 def changed_later(date: dt.date, points: Sequence[str]) -> Failure:
-    """Return what a finished day comes to into which something came in Xero later, or a second time."""
+    """Return the failure of a finished day of which something came into Xero later, or a second time."""
     return Failure(
         "send",
         CHANGED_LATER,
         f"Journals of {date}: Xero was changed after the day was finished",
-        f"{date} had been compared and tied out. Since then Xero has more of it:",
+        f"{date} had been compared and tied out. Since then more of it has come into Xero:",
         tuple(points),
-        ("Nothing was sent or changed. What was compared before stands.",),
-        f"{capital(_start_again(date))}: it compares the whole day and names what stands there twice. Decide "
-        "in Xero about these journals.",
+        ("Nothing was sent or changed. The earlier comparison still holds.",),
+        f"{capital(_start_again(date))}: the run compares the whole day and lists duplicates. Then correct "
+        "these journals in Xero.",
     )
 
 
-def died(lease: Lease, records: Iterable[JournalRecord]) -> Failure:
-    """Return what a run comes to that held a day and was not heard of again.
+def crashed(lease: Lease, records: Iterable[JournalRecord]) -> Failure:
+    """Return the failure of a run that had the lease of a day and was not heard of again.
 
     The lease knows where it was a minute before; the record of journals knows whether it was sending.
     """
     records = list(records)
     if lease.stage in WITHDRAWAL:
-        return _withdrawal_died(lease, records)
+        return _withdrawal_crashed(lease, records)
     stage = "extract" if lease.stage in {"", "day"} else lease.stage
     if stage == "confirm" or any(one.state in _UNDER_WAY for one in latest(records).values()):
         stage = "send"
@@ -113,59 +136,60 @@ def died(lease: Lease, records: Iterable[JournalRecord]) -> Failure:
     return Failure(
         stage,
         CRASHED,
-        f"Journals of {lease.day}: a run died",
-        f"The run {lease.owner}, begun at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC and last heard of at "
-        f"{stage}, ended without a word: its process was killed, or its machine was lost.",
+        f"Journals of {lease.day}: a run crashed",
+        f"The run {lease.owner}, started at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC, crashed. Its last known "
+        f"stage was {stage}. Its process was killed, or its machine failed.",
         lists,
         safe,
         capital(_ways_on(lease.day)),
     )
 
 
-def _withdrawal_died(lease: Lease, records: Sequence[JournalRecord]) -> Failure:
+def _withdrawal_crashed(lease: Lease, records: Sequence[JournalRecord]) -> Failure:
     asked = any(one.state in _ASKED_FOR for one in records)
     _, lists = _safe("send", records)
     return Failure(
         lease.stage,
         CRASHED,
-        f"Withdrawal of {lease.day}: the run died",
-        f"The run {lease.owner}, begun at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC, was withdrawing the "
-        f"day from Xero and was last heard of {_AT[lease.stage]}. It ended without a word: its process was "
-        "killed, or its machine was lost.",
+        f"Withdrawal of {lease.day}: the run crashed",
+        f"The run {lease.owner}, started at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC, crashed during the "
+        f"withdrawal of the day from Xero, {_DURING[lease.stage]}. Its process was killed, or its machine "
+        "failed.",
         lists,
         (
-            "What was taken out, or asked for, is recorded. What was not reached is in Xero as before."
+            "Journals that were removed, or whose removal was requested, are recorded. The others are in "
+            "Xero as before."
             if asked
-            else "Nothing was taken out of Xero.",
+            else "Nothing was removed from Xero.",
         ),
         f"Run the withdrawal again (Deployments, by-date, date {lease.day}, confirmed; or: python -m "
-        f"flows.main withdraw --date {lease.day}): it finds out what is gone, and does what remains. Or "
-        f"leave what remains in Xero, and {_start_again(lease.day)}: only what is missing is sent.",
+        f"flows.main withdraw --date {lease.day}): it checks what was removed, and removes the rest. Or "
+        f"leave the rest in Xero, and {_start_again(lease.day)}: only what is missing is sent.",
     )
 
 
 _ASKED_FOR = (JournalState.WITHDRAWING, JournalState.WITHDRAWN)
-_AT = {
-    "read": "while it read the day's journals, before it took any out",
-    "remove": "while it took them out",
-    "verify": "while it read again what it had taken out",
+_DURING = {
+    "read": "while reading the day's journals and before removing any",
+    "remove": "while removing the journals",
+    "verify": "while checking that the journals were removed",
 }
 
 
 def never_finished(
-    date: dt.date, seen_to_by: Literal["this run", "next night", "nobody"] = "this run"
+    date: dt.date, finished_by: Literal["this run", "next run", "nobody"] = "this run"
 ) -> Failure:
-    """Return what a day comes to that no run has finished, and of which no failure is recorded.
+    """Return the failure of a day that no run has finished, and of which no failure is recorded.
 
-    `seen_to_by` is who goes on to finish it: the run that found it, the nightly run to come, or nobody
-    unless a person starts a run.
+    `finished_by` is who will finish it: the run that found it, the next nightly run, or nobody unless a
+    person starts a run.
     """
     again = _start_again(date)
     remedies = {
-        "this run": f"The run that found this goes on to finish the day. If this task stays open, {again}.",
-        "next night": "The watch that found this sends nothing. The next nightly run finishes the day before "
-        f"its own. So as not to wait for it, or if this task stays open after it, {again}.",
-        "nobody": "The watch that found this sends nothing, and no nightly run to come sees to this day. "
+        "this run": f"The run that found this now finishes the day. If this task stays open, {again}.",
+        "next run": "This check sends nothing. The next nightly run finishes this day before its own. If "
+        f"that is too late, or if this task is still open after it, {again}.",
+        "nobody": "This check sends nothing, and no future nightly run will process this day. "
         f"{capital(again)}.",
     }
     return Failure(
@@ -174,8 +198,8 @@ def never_finished(
         f"Journals of {date}: no run has finished this day",
         f"No run has finished {date}: none was started, or it was stopped.",
         (),
-        ("What is in Xero is found there and left alone.",),
-        remedies[seen_to_by],
+        ("What is already in Xero is recognised and not sent again.",),
+        remedies[finished_by],
     )
 
 
@@ -188,10 +212,10 @@ def _remedy(date: dt.date, stage: str, step: str, error: Exception) -> str:
     elif isinstance(error, Transient) and error.retry_after_seconds:
         first = f"{asked_wait(error.retry_after_seconds)} Then "
     elif isinstance(error, Refusal) and stage == "send" and step != HAND_OVER:
-        first = "Put right what is named above. Then "
+        first = "Correct what is named above. Then "
     if stage == "send" and step != HAND_OVER:
         if isinstance(error, UnknownOutcome):
-            first = "Whether Xero took the last request is found out by the next run. "
+            first = "The next run checks whether Xero accepted the last request. "
         text = _ways_on(date)
     elif isinstance(error, StepRefusal):
         return f"{error.remedy} In Prefect's pages: Deployments, rerun, Custom run, date {date}."
@@ -209,8 +233,8 @@ def _remedy(date: dt.date, stage: str, step: str, error: Exception) -> str:
 def _ways_on(date: dt.date) -> str:
     return (
         f"{_start_again(date)}: only what is missing is sent. Or withdraw the day's drafts first "
-        f"(Deployments, by-date, date {date}; or: python -m flows.main withdraw --date {date}), and then "
-        "start it again: the day is sent afresh."
+        f"(Deployments, by-date, date {date}; or: python -m flows.main withdraw --date {date}), then "
+        "start it again: the whole day is sent again."
     )
 
 
@@ -233,11 +257,11 @@ def _safe(stage: str, records: Iterable[JournalRecord] | None) -> tuple[tuple[st
     lists: list[str] = []
     for title, states in (
         ("In Xero", _IN_XERO),
-        ("Unknown whether in Xero", _UNKNOWN),
-        ("Waiting, since a journal may hold it already", (JournalState.POSSIBLE,)),
-        ("Declined by Xero", (JournalState.REFUSED,)),
+        ("Not known whether in Xero", _UNKNOWN),
+        ("Needs review: another journal may already contain it", (JournalState.POSSIBLE,)),
+        ("Rejected by Xero", (JournalState.REFUSED,)),
         ("Not sent yet", (JournalState.PREPARED,)),
-        ("Withdrawal asked for, unknown whether gone", (JournalState.WITHDRAWING,)),
+        ("Withdrawal requested, not known whether removed", (JournalState.WITHDRAWING,)),
         ("Withdrawn", (JournalState.WITHDRAWN,)),
     ):
         found = [one for one in newest if one.state in states]
@@ -246,9 +270,9 @@ def _safe(stage: str, records: Iterable[JournalRecord] | None) -> tuple[tuple[st
             lists.extend(f"{title}: {_named(one)}" for one in found)
     there = sum(1 for one in newest if one.state in _IN_XERO)
     safe = (
-        f"What is in Xero ({counted(there, 'journal')}) is kept, and is not sent again."
+        f"What is in Xero ({counted(there, 'journal')}) is kept and not sent again."
         if there
-        else "Nothing of this day is known to be in Xero."
+        else "No journal of this day is known to be in Xero."
     )
     return (safe,), tuple(lists)
 

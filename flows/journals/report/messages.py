@@ -1,4 +1,4 @@
-"""The journals run in words and tables, for the people who read its artifacts. Pure text."""
+"""The texts and tables of a journals run: its message and artifact pages. Pure."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from blocks.errors import (
 )
 from blocks.store.models import Incident, TaskState
 from flows.journals.process.errors import StepRefusal
-from flows.journals.report.failures import place_of
+from flows.journals.report.failures import failed_where
 from flows.journals.report.summary import BatchRow, Summary
 from flows.journals.tie_out import TieOutRow
 from flows.runtime.text import MOST_ROWS, asked_wait, bullets, cell, counted, table
 
-_WHEN_BACK = "Run the date again once the system named above answers."
+_WHEN_BACK = "Run the date again when the system named above is available."
 
 
 def outcome_sentence(summary: Summary) -> str:
@@ -32,9 +32,9 @@ def outcome_sentence(summary: Summary) -> str:
     if summary.status != "failed":
         return _completed_sentence(summary)
     return (
-        f"Mambu and Xero do not agree for {summary.date}, in {counted(len(summary.open) or 1, 'point')}: "
-        f"{'; '.join(summary.open[:5])}. Nothing was overwritten. These are for a person to decide: put them "
-        "right in Xero, then run the date again."
+        f"Mambu and Xero do not agree for {summary.date} in {counted(len(summary.open) or 1, 'point')}: "
+        f"{'; '.join(summary.open[:5])}. Nothing was overwritten. Correct these points in Xero, then run the "
+        "date again."
     )
 
 
@@ -57,34 +57,39 @@ def _completed_sentence(summary: Summary) -> str:
         return f"{day}: Mambu has no journal lines for this day, so there is nothing to send."
     what = f"{counted(summary.lines, 'line')} from Mambu"
     if summary.lines == summary.zero_lines:
-        return f"{day}: all {what} are zero, so there is nothing to send."
+        return f"{day}: all {what} have a zero amount, so there is nothing to send."
     if summary.zero_lines:
-        what += f" (of which {summary.zero_lines:,} zero, left out)"
+        what += f" ({summary.zero_lines:,} with a zero amount, not posted)"
     total = summary.journals_planned
     if total == 0 and summary.suppressed:
-        return f"{day}: nothing was sent of the {what}: {_verdict(summary).removeprefix(', ')}"
+        return f"{day}: nothing was sent from {what}{_agreement_clause(summary)}"
     if total == 0:
-        return f"{day}: nothing of the {what} remains after rounding, so there is nothing to send."
+        return f"{day}: after rounding to zero nothing remains of {what}, so there is nothing to send."
     journals = counted(total, "manual journal")
     if summary.journals_created == 0:
         verb = "is" if total == 1 else "are"
-        return f"{day}: nothing to send: {journals} with {what} {verb} already in Xero{_verdict(summary)}"
-    added = f"{summary.journals_created:,} sent now, {summary.journals_already_in_xero:,} there before"
+        return (
+            f"{day}: nothing to send: {journals} with {what} {verb} already in "
+            f"Xero{_agreement_clause(summary)}"
+        )
+    added = f"{summary.journals_created:,} sent now, {summary.journals_already_in_xero:,} already there"
     return (
-        f"{day}: {what} are in Xero as {journals} ({added}){_verdict(summary)} "
+        f"{day}: {what} are in Xero as {journals} ({added}){_agreement_clause(summary)} "
         "Next: approve the drafts in Xero."
     )
 
 
-def _verdict(summary: Summary) -> str:
+def _agreement_clause(summary: Summary) -> str:
     """Say how far Mambu and Xero agree, no more than is true."""
     if summary.suppressed:
-        lines = counted(summary.suppressed, "line")
-        return f", but for {lines} that were taken out of Xero: a run of this very date sends them again."
+        lines = counted(summary.suppressed, "line was", "lines were")
+        return (
+            f". {lines} removed in Xero by a user. To send what was removed, run the journals with this date."
+        )
     if any(row.rounding for row in summary.tie_out):
         return (
-            ", and tie out: amounts finer than the currency's decimals are rounded, each account and booking "
-            "date by less than one unit per sending."
+            ", and tie out. Amounts with more decimals than the currency are rounded: each account and "
+            "booking date differs by less than one minor unit per sending."
         )
     return ", and tie out to the cent."
 
@@ -125,18 +130,17 @@ def batch_table(summary: Summary) -> list[dict[str, str]]:
 
 
 def failure_sentence(summary: Summary, error: DaybookError) -> str:
-    """Say at which stage a run stopped, why, what is safe, and what to do next."""
+    """Say where a run failed, why, what is safe, and what to do next."""
     if isinstance(error, StepRefusal):
         return f"{stopped_sentence(summary, error)} This run sent nothing. {error.remedy}"
     return f"{stopped_sentence(summary, error)} {_safe_and_next(summary, error)}".strip()
 
 
 def stopped_sentence(summary: Summary, error: DaybookError) -> str:
-    """Say at which stage a run stopped, and why."""
+    """Say where a run failed, and why."""
     day = f" of {summary.date}" if summary.date else ""
-    stage, step = place_of(summary.stage, error, under_way=summary.under_way)
-    place = f"{stage}, step {step}" if step else stage
-    where = f"The journals{day} stopped at {place}" if summary.stage else "The run did not start"
+    place = failed_where(summary.stage, error, under_way=summary.under_way)
+    where = f"The journals{day} {place}" if summary.stage else "The run did not start"
     return f"{where}. {error.what if isinstance(error, StepRefusal) else error}"
 
 
@@ -144,14 +148,14 @@ def _safe_and_next(summary: Summary, error: DaybookError) -> str:
     """Say what is safe and what to do, as far as the error does not say it itself."""
     if isinstance(error, UnknownOutcome):
         return (
-            "Whether Xero took the journals in that request is unknown; everything else is recorded. Run the "
-            "date again: it first finds out, and sends only what is missing."
+            "It is not known whether Xero accepted the journals in that request; everything else is "
+            "recorded. Run the date again: it checks Xero first and sends only what is missing."
         )
     said = str(error)
     parts: list[str] = []
     if summary.stage in {"send", "confirm"}:
         if "only what is missing" not in said:
-            parts.append("What is in Xero is kept; a run of the same date sends only what is missing.")
+            parts.append("What is in Xero is kept. A run of the same date sends only what is missing.")
     elif "othing was sent" not in said:
         parts.append("This run sent nothing.")
     if isinstance(error, NotAllowed):
@@ -162,7 +166,7 @@ def _safe_and_next(summary: Summary, error: DaybookError) -> str:
         wait = error.retry_after_seconds
         parts.append(f"{asked_wait(wait)} Then run the date again." if wait else _WHEN_BACK)
     elif isinstance(error, CallFailed | StoreError):
-        parts.append("Run the date again when that is put right.")
+        parts.append("Run the date again once this is corrected.")
     return " ".join(parts)
 
 
@@ -171,7 +175,7 @@ def failure_markdown(summary: Summary, error: DaybookError | None) -> str:
     failure = summary.failure
     if failure is None:
         # Nothing was recorded of it: a dry run, or a day that is not over.
-        what = "stopped" if error else "Mambu and Xero do not agree"
+        what = "failed" if error else "Mambu and Xero do not agree"
         return f"# Journals of {summary.date}: {what}\n\n{cell(summary.message)}\n"
     parts = [f"# {cell(failure.title)}", f"## What happened\n\n{cell(failure.happened)}"]
     if failure.details:
@@ -183,10 +187,10 @@ def failure_markdown(summary: Summary, error: DaybookError | None) -> str:
 
 
 def _recorded(summary: Summary) -> list[str]:
-    texts = [f"Staged: {text}" for text in summary.staged] or ["Staged: nothing is left of this day's lines"]
+    texts = [f"Staged: {text}" for text in summary.staged] or ["Staged: no lines are kept for this day"]
     incident = summary.incident
     if incident is not None:
-        times = "" if incident.times == 1 else f", {incident.times} times by now"
+        times = "" if incident.times == 1 else f", {incident.times} times so far"
         texts.insert(0, f"Incident open since {incident.opened:%Y-%m-%d %H:%M} UTC{times}")
         texts.insert(1, f"Task in Mambu: {_task(incident)}")
     return texts
@@ -194,18 +198,18 @@ def _recorded(summary: Summary) -> list[str]:
 
 def _task(incident: Incident) -> str:
     if incident.task_state is TaskState.NONE:
-        return "none, for the connection names no user to tell"
+        return "none, because the connection names no user for it"
     if incident.task_id is None:
-        return "waits until Mambu can be reached; the next run logs it"
-    return f"number {incident.task_id}, «{incident.task_title}»"
+        return "not created yet. The next run creates it when Mambu can be reached"
+    return f'number {incident.task_id}, "{incident.task_title}"'
 
 
 def _figures(summary: Summary) -> str:
     created = "To be sent" if summary.status == "dry-run" else "Created now"
     rows = [
         ("Lines from Mambu", f"{summary.lines:,}"),
-        ("of them zero, left out", f"{summary.zero_lines:,}"),
-        ("Manual journals the day needs", f"{summary.journals_planned:,}"),
+        ("of which zero, not posted", f"{summary.zero_lines:,}"),
+        ("Manual journals needed", f"{summary.journals_planned:,}"),
         (created, f"{summary.journals_created:,}"),
         ("Already in Xero", f"{summary.journals_already_in_xero:,}"),
         ("Debits", f"{summary.grouped(summary.debits)} {cell(summary.currency)}"),
@@ -220,7 +224,7 @@ def _agreement(summary: Summary) -> str:
         return "not compared"
     if not summary.tied_out:
         return "NO"
-    return "yes, but for rounding" if any(row.rounding for row in summary.tie_out) else "yes, to the cent"
+    return "yes, except for rounding" if any(row.rounding for row in summary.tie_out) else "yes, to the cent"
 
 
 def _booking_dates(summary: Summary) -> str:
@@ -250,7 +254,7 @@ def _journals(batches: Sequence[BatchRow]) -> str:
         for row in batches[:MOST_ROWS]
     ]
     more = len(batches) - len(rows)
-    tail = f"\n\nand {counted(more, 'more journal')}, in the table of batches." if more else ""
+    tail = f"\n\nand {counted(more, 'more journal')}: see the table of batches." if more else ""
     return table(["Journal in Xero", "Lines", "Status"], rows, "lrl") + tail
 
 

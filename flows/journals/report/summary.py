@@ -1,4 +1,4 @@
-"""What a run of the journals flow says of itself: the sentence, the figures, the tables."""
+"""The outcome of one run of the journals flow: its figures and tables. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flows.journals.models import Plan
 from flows.journals.narration import Narration
 from flows.journals.prepare import Prepared, PreparedJournal
 from flows.journals.reconciliation import Reconciliation
-from flows.journals.tie_out import Confirmed, TieOutRow, held_batches, open_points
+from flows.journals.tie_out import Confirmed, TieOutRow, batches_in_review, open_points
 from flows.money import grouped, money_text, to_minor
 from flows.runtime.failures import Failure
 from flows.runtime.text import counted, listed
@@ -48,8 +48,8 @@ class BatchRow(NamedTuple):
 class Summary:
     """One run of one day. Counts are of lines or journals, `debits` and `credits` in minor units.
 
-    `held` are journals that wait for a person, `withheld` lines that people took out and that this run does
-    not send again.
+    `in_review` counts batches that need review, `suppressed` lines that people removed from Xero and that
+    this run does not send again.
     """
 
     date: dt.date | None
@@ -65,7 +65,7 @@ class Summary:
     currency: str = ""
     digits: int = 2
     tied_out: bool | None = None
-    held: int = 0
+    in_review: int = 0
     suppressed: int = 0
     mambu_calls: int = 0
     xero_calls: int = 0
@@ -89,16 +89,16 @@ class Summary:
     open: list[str] = field(default_factory=list)
 
     def take_day(self, date: dt.date, currency: str, digits: int) -> None:
-        """Take over what the run has settled on."""
+        """Take over the day and currency that the run has determined."""
         self.date, self.currency, self.digits = date, currency, digits
 
     def take_look_back(self, date: dt.date, message: str, *, done: bool) -> None:
         """Take over how a look back on an earlier day ended."""
         self.looked_back.append(date)
         if done:
-            self.notes.append(f"Looked back on {date}: {message}")
+            self.notes.append(f"Earlier day {date}: {message}")
         else:
-            self.still_open.append(f"Looked back on {date}, and it is not finished: {message}")
+            self.still_open.append(f"The earlier day {date} is not finished: {message}")
 
     def take_plan(self, plan: Plan, lines: int, notes: Mapping[str, Any]) -> None:
         """Take over what extract and process found: `lines` came, `notes` are what the steps left."""
@@ -109,17 +109,18 @@ class Summary:
         rounded, away = notes.get("rounded", []), notes.get("rounded_away", [])
         self.lines, self.zero_lines = lines, len(zero)
         if zero:
-            self.notes.append(f"Zero lines say nothing to Xero and were left out: EntryID {listed(zero)}.")
+            self.notes.append(f"Zero-amount lines are not posted: EntryID {listed(zero)}.")
         self.notes.extend(
-            f"These balance only together, and went out as one unit: {text}." for text in pooled
+            f"These transactions balance only together and are posted as one unit: {text}." for text in pooled
         )
         if rounded:
             self.notes.append(
-                f"{counted(len(rounded), 'line was', 'lines were')} finer than the currency's decimals and "
-                f"rounded, within transactions that still balance: EntryID {listed(rounded)}."
+                f"{counted(len(rounded), 'line has', 'lines have')} more decimals than the currency and "
+                f"{'was' if len(rounded) == 1 else 'were'} rounded. Each transaction still balances: "
+                f"EntryID {listed(rounded)}."
             )
         if away:
-            self.notes.append(f"Of these, nothing remained after rounding: EntryID {listed(away)}.")
+            self.notes.append(f"Of these, rounded to zero and not posted: EntryID {listed(away)}.")
 
     def take_rehearsal(self, plan: Plan, matched: Reconciliation, prepared: Prepared) -> None:
         """Take over what a dry run would send."""
@@ -131,7 +132,7 @@ class Summary:
         self.journals_planned = self.journals_created + self.journals_already_in_xero
         # What is missing would be sent, if nothing speaks against it.
         self.open = open_points(replace(matched, missing=frozenset()), prepared.partially_posted)
-        self.held = held_batches(plan, matched)
+        self.in_review = batches_in_review(plan, matched)
 
     def take_outcome(
         self, plan: Plan, confirmed: Confirmed, created: Collection[str], link: Callable[[str], str]
@@ -139,19 +140,19 @@ class Summary:
         """Take over what Xero holds of the day; `created` are the narrations that this run sent."""
         matched = confirmed.matched
         # Not those that hold none of the day's lines, such as a reversal.
-        holding = [matched.journals[one] for one in {*matched.found.values(), *matched.held.values()}]
+        holding = [matched.journals[one] for one in {*matched.found.values(), *matched.by_record.values()}]
         self.journals_created = sum(1 for journal in holding if journal.narration in created)
         self.journals_already_in_xero = len(holding) - self.journals_created
         self.journals_planned = len(holding)
         self.batches = _live_rows(plan, matched, link)
         self.tie_out, self.open, self.tied_out = confirmed.rows, confirmed.open, confirmed.tied_out
-        self.held, self.suppressed = confirmed.held, len(matched.suppressed)
+        self.in_review, self.suppressed = confirmed.in_review, len(matched.suppressed)
         self.status = "completed" if confirmed.settled else "failed"
         if matched.suppressed:
             self.notes.append(
-                f"{counted(len(matched.suppressed), 'line stands', 'lines stand')} no more in Xero, since "
-                f"people took them out of drafts. A run of this very date sends them again: EntryID "
-                f"{listed(sorted(matched.suppressed))}."
+                f"{counted(len(matched.suppressed), 'line was', 'lines were')} removed in Xero by a user and "
+                f"not sent again (EntryID {listed(sorted(matched.suppressed))}). To send what was removed, "
+                "run the journals with this date."
             )
 
     def take_stop(
@@ -159,8 +160,8 @@ class Summary:
     ) -> None:
         """Take over what Xero has of a day whose run stopped.
 
-        `created` are the narrations of what it took from this run, `found` those of the journals that were
-        there before; where Xero was not looked at, the record tells that.
+        `created` are the narrations that Xero accepted from this run, `found` those of the journals that were
+        there before; where Xero was not read, the record says so.
         """
         # What is there is not to be sent, whatever the record still has of it: its answer may have been lost.
         there = {*created, *(found or ())}
@@ -206,7 +207,7 @@ class Summary:
             "seconds": self.seconds,
             "flow_run_id": self.flow_run_id or None,
             "looked_back": [str(date) for date in self.looked_back],
-            "held": self.held,
+            "held": self.in_review,
             "message": self.message,
         }
 

@@ -1,9 +1,8 @@
-"""Withdraw: a day's drafts are taken out of Xero, so that the day can be sent afresh.
+"""Withdraw: a day's drafts are removed from Xero, so that the day can be sent again.
 
-    settle   requests of the day whose end is unknown, as sending does: nothing may land behind us; and so
-             with what an earlier withdrawal asked for and was not answered
+    resolve  pending requests, of earlier runs and withdrawals: none may take effect after this one
     read     the day's journals in Xero, and what is to become of each (flows/journals/withdraw/rules.py)
-    remove   each one: read by its id, and only if it is still what was planned for, deleted or voided
+    remove   each one: read by its id, and only if it is unchanged since then, deleted or voided
     verify   each one read again
 
 Mambu is not asked for anything: it may be the reason for the withdrawal.
@@ -26,11 +25,11 @@ from blocks.process import keep_new_files_private
 from blocks.store.models import OPEN_ENDED, JournalRecord, StoredRequest, latest
 from flows.journals.models import DELETED_OR_VOIDED
 from flows.journals.narration import entry_id_in, has_label
+from flows.journals.pending import LookupResult, RequestLookup, resolve_pending_requests
 from flows.journals.prepare import entries_in
 from flows.journals.read import BEFORE_DAY_END, MOST_JOURNALS, journals_since
 from flows.journals.record import note_crashed, note_withdrawn
 from flows.journals.run import JournalsRun, opened
-from flows.journals.send import LookupResult, RequestLookup, resolve_pending_requests
 from flows.journals.start import determine_day_without_mambu
 from flows.journals.withdraw.remove import recorded, remove, verify
 from flows.journals.withdraw.report import Withdrawal, lost, page, sentence
@@ -60,20 +59,20 @@ async def withdraw(
     include_edited: bool = False,
     confirmed: bool = False,
 ) -> State[Any]:
-    """Take the drafts of one day out of Xero, so that the day can be sent afresh.
+    """Remove the drafts of one day from Xero, so that the day can be sent again.
 
-    What a person has posted or edited is left as it is, unless it is asked for. Without `confirmed`
-    nothing is changed: the run only shows what it would do.
+    Posted and edited journals are left as they are, unless they are included. Without `confirmed` nothing
+    is changed: the run only shows what it would do.
 
     Args:
         date: The day on which the lines were created in Mambu.
         connection: The name of the saved journal connection.
-        include_posted: Void the day's posted journals too.
-        include_edited: Take out the journals as well that a person has edited, or may have.
+        include_posted: Also void posted journals of the day.
+        include_edited: Also remove drafts that were edited, or may have been.
         confirmed: Do it; otherwise only show what would be done.
     """
     keep_new_files_private()
-    told = Withdrawal(date, connection, Scope(include_posted, include_edited), confirmed)
+    withdrawal = Withdrawal(date, connection, Scope(include_posted, include_edited), confirmed)
     progress = await reports.Progress.begun(WITHDRAWAL, "How far the withdrawal is.")
     try:
         require_askable("date", date)
@@ -83,47 +82,51 @@ async def withdraw(
             with run.in_stage("read"):
                 await determine_day_without_mambu(run, date)
             if confirmed:
-                async with acquire_lease(run, str(runtime.flow_run.id)) as dead:
-                    await note_crashed(run, dead)
-                    await take_out(run, told)
-                    if not told.open:
+                async with acquire_lease(run, str(runtime.flow_run.id)) as crashed_run:
+                    await note_crashed(run, crashed_run)
+                    await take_out(run, withdrawal)
+                    if not withdrawal.open:
                         await note_withdrawn(run)
             else:
-                await take_out(run, told)
+                await take_out(run, withdrawal)
     except DaybookError as error:
-        told.error = error
+        withdrawal.error = error
     except Exception as fault:
         # Not foreseen, so the log gets the traceback; people get a sentence all the same.
-        told.error = fault_of(fault)
-        await _report(told, progress)
+        withdrawal.error = fault_of(fault)
+        await _report(withdrawal, progress)
         raise
-    await _report(told, progress)
-    failed = told.error or (told.confirmed and told.left)
-    return (Failed if failed else Completed)(message=told.message)
+    await _report(withdrawal, progress)
+    failed = withdrawal.error or (withdrawal.confirmed and withdrawal.left)
+    return (Failed if failed else Completed)(message=withdrawal.message)
 
 
-async def take_out(run: JournalsRun, told: Withdrawal) -> None:
-    """Find the day's journals and, if that is confirmed, take them out; `told` learns what came of it."""
-    told.currency, told.digits, told.link = run.currency, run.digits, run.link
+async def take_out(run: JournalsRun, withdrawal: Withdrawal) -> None:
+    """Find the day's journals and, if that is confirmed, remove them; `told` takes the outcome."""
+    withdrawal.currency, withdrawal.digits, withdrawal.link = run.currency, run.digits, run.link
     with run.in_stage("read"):
         await run.progress("read", 0, 1)
-        if told.confirmed:
+        if withdrawal.confirmed:
             await resolve_pending_requests(run, _by_lines(run))
-        told.items, told.notes = await look(run, told.scope, confirmed=told.confirmed)
+        withdrawal.items, withdrawal.notes = await look(run, withdrawal.scope, confirmed=withdrawal.confirmed)
         await run.progress("read", 1, 1)
-    if not told.confirmed or not told.pending:
+    if not withdrawal.confirmed or not withdrawal.pending:
         return
     with run.in_stage("remove"):
         await note_stage(run)
-        due = await recorded(run, told.pending)
+        due = await recorded(run, withdrawal.pending)
         removed = await remove(run, due)
-        told.outcomes = removed.outcomes
+        withdrawal.outcomes = removed.outcomes
     if removed.error is not None:
         raise removed.error
     with run.in_stage("verify"):
         await note_stage(run)
-        done = [one for one in due if one.journal_id in told.outcomes and told.outcomes[one.journal_id].ours]
-        told.outcomes = lost(told.outcomes, await verify(run, done))
+        done = [
+            one
+            for one in due
+            if one.journal_id in withdrawal.outcomes and withdrawal.outcomes[one.journal_id].ours
+        ]
+        withdrawal.outcomes = lost(withdrawal.outcomes, await verify(run, done))
 
 
 @run_task("withdraw: read Xero")
@@ -132,21 +135,23 @@ async def look(
 ) -> tuple[list[WithdrawalCandidate], list[str]]:
     """Return the day's journals with what is to become of them, and notes for people."""
     date = run.day.date
-    records = await run.store.journals(run.organisation, run.name, date)
+    records = await run.records()
     notes: list[str] = []
     if not confirmed and (withdrawals := note(records)):
         notes.append(withdrawals)
     unanswered = [one for one in latest(records).values() if one.state in OPEN_ENDED]
     if unanswered and not confirmed:
-        # Once it is confirmed they are settled first.
-        journals = counted(len(unanswered), "journal was", "journals were")
-        notes.append(f"{journals} sent without an answer: a withdrawal first finds out what became of that.")
+        # Once it is confirmed they are resolved first.
+        journals = counted(len(unanswered), "journal")
+        notes.append(
+            f"Xero gave no answer for {journals} that a run sent. A withdrawal checks the outcome first."
+        )
 
     def recorded_dates() -> set[dt.date]:
         dates = {date, *(record.booking_date for record in records)}
         notes.append(
             f"Xero has more than {MOST_JOURNALS:,} manual journals changed since that day, so only those of "
-            f"the booking dates {', '.join(map(str, sorted(dates)))} were looked at."
+            f"the booking dates {', '.join(map(str, sorted(dates)))} were checked."
         )
         return dates
 
@@ -179,10 +184,10 @@ def _by_lines(run: JournalsRun) -> RequestLookup:
     return look_for
 
 
-async def _report(told: Withdrawal, progress: reports.Progress) -> None:
-    told.message = sentence(told)
+async def _report(withdrawal: Withdrawal, progress: reports.Progress) -> None:
+    withdrawal.message = sentence(withdrawal)
     await progress.ended()
-    key = reports.artifact_key("withdraw", str(told.date), told.connection)
-    described = "What was, or would be, taken out of Xero, and what stays there."
-    await reports.leave_markdown(key, page(told), described)
-    reports.observer().ended(told, told.error)
+    key = reports.artifact_key("withdraw", str(withdrawal.date), withdrawal.connection)
+    described = "What was, or would be, removed from Xero, and what stays there."
+    await reports.leave_markdown(key, page(withdrawal), described)
+    reports.observer().ended(withdrawal, withdrawal.error)

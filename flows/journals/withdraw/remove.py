@@ -1,7 +1,7 @@
-"""Remove: journals are deleted or voided in Xero one by one, each on a look at it just before.
+"""Remove: journals are deleted or voided in Xero one by one, each read just before.
 
-What is asked for is written down first (see requests.py), and ends as withdrawn once Xero shows that the
-journal is gone. It is called off at once only where Xero refused, or was never asked.
+Each request is recorded first (see requests.py), and its journal counts as withdrawn once Xero shows that it
+is removed. A request is called off at once only where Xero rejected it, or was never asked.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from blocks.xero.journals import status_body, whole_body
 from blocks.xero.models import ManualJournal
 from flows.journals.models import DELETED_OR_VOIDED
 from flows.journals.narration import Narration
+from flows.journals.pending import FRESH
 from flows.journals.read import live_journal
 from flows.journals.records import record_of
 from flows.journals.run import JournalsRun
-from flows.journals.send import FRESH
-from flows.journals.withdraw.report import Outcome
-from flows.journals.withdraw.requests import ask, call_off, each, seen_gone
+from flows.journals.withdraw.report import ALREADY_REMOVED, Outcome
+from flows.journals.withdraw.requests import ask, call_off, each, seen_removed
 from flows.journals.withdraw.rules import WithdrawalCandidate
 from flows.runtime.tasks import run_task
 
 # Keys of removals live in a namespace of their own.
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:daybook:xero:removals")
 _IN_WORDS = {"DELETED": "deleted", "VOIDED": "voided"}
-# What sending the whole journal cannot mend, in Xero's words.
+# Reasons of Xero's for which sending the whole journal does not help.
 _HOPELESS = ("cannot be applied", "lock date")
 _CHANGED = Outcome(left="it was changed in Xero while the command ran")
-_NO_ANSWER = Outcome(left="Xero gave no clear answer and shows it still, so it may yet go", open=True)
-_NO_LOOK = Outcome(left="Xero gave no clear answer, and it could not be looked at since", open=True)
-_TOO_LATE = Outcome(left="Xero was too busy to take the request in time")
+_NO_ANSWER = Outcome(left="Xero gave no clear answer and still shows it, so it may yet be removed", open=True)
+_NO_LOOK = Outcome(left="Xero gave no clear answer, and it could not be checked since", open=True)
+_TOO_LATE = Outcome(left="Xero was too busy to accept the request in time")
 
 
 class Removed(msgspec.Struct, frozen=True):
@@ -48,7 +48,7 @@ class Removed(msgspec.Struct, frozen=True):
 
 
 class Due(NamedTuple):
-    """A journal that is to go, and its record: without one, what becomes of it could not be kept."""
+    """A journal to be removed, and its record: without one, its outcome could not be recorded."""
 
     item: WithdrawalCandidate
     record: JournalRecord
@@ -65,9 +65,9 @@ class Due(NamedTuple):
 
 
 async def recorded(run: JournalsRun, items: Sequence[WithdrawalCandidate]) -> list[Due]:
-    """Return journals that are to go with their records; those that have none get one."""
+    """Return the journals to be removed with their records; those that have none get one."""
     lowest: dict[str, int] = {}
-    for one in await run.store.journals(run.organisation, run.name, run.day.date):
+    for one in await run.records():
         lowest[one.narration] = min(one.generation, lowest.get(one.narration, one.generation))
     due: list[Due] = []
     found: list[JournalRecord] = []
@@ -86,7 +86,7 @@ async def recorded(run: JournalsRun, items: Sequence[WithdrawalCandidate]) -> li
 
 @run_task("withdraw: remove")
 async def remove(run: JournalsRun, due: Sequence[Due]) -> Removed:
-    """Take recorded journals out of Xero; after the first error, which is returned, no other is begun."""
+    """Remove recorded journals from Xero; after the first error, which is returned, no other is begun."""
     outcomes: dict[str, Outcome] = {}
     failed: list[DaybookError] = []
 
@@ -107,15 +107,15 @@ async def remove(run: JournalsRun, due: Sequence[Due]) -> Removed:
 
 @run_task("withdraw: verify")
 async def verify(run: JournalsRun, due: Sequence[Due]) -> list[str]:
-    """Read journals again that Xero said are gone, and return the ids of those that it still shows.
+    """Read the removed journals again, and return the ids of those that Xero still shows.
 
-    Of those it stays open what became of them, for what Xero shows can lag behind what it did.
+    Their outcome is not known yet, for what Xero shows can lag behind what it did.
     """
     still: list[str] = []
     read: list[str] = []
 
     async def one(this: Due) -> None:
-        if not await seen_gone(run, this.record):
+        if not await seen_removed(run, this.record):
             still.append(this.journal_id)
         read.append(this.journal_id)
         await run.progress("verify", len(read), len(due))
@@ -135,10 +135,10 @@ async def _take_out(run: JournalsRun, due: Due) -> Outcome:
         if any(words in complaint for words in _HOPELESS):
             break
     # It is refused as well where an earlier request of ours was carried out.
-    if await _is_gone(run, due):
+    if await _is_removed(run, due):
         return Outcome(done=_IN_WORDS[due.target])
     await call_off(run, due.record)
-    return Outcome(left=f"Xero declines it: {complaint}")
+    return Outcome(left=f"Xero rejected it: {complaint}")
 
 
 async def _ask(run: JournalsRun, due: Due, *, whole: bool) -> Outcome | str:
@@ -148,7 +148,7 @@ async def _ask(run: JournalsRun, due: Due, *, whole: bool) -> Outcome | str:
     found = await _read(run, due)
     if found is None or found[0].status in DELETED_OR_VOIDED:
         # After a refusal that comes of an earlier request: that one was ours.
-        return Outcome(done=_IN_WORDS[target] if whole else "already gone")
+        return Outcome(done=_IN_WORDS[target] if whole else ALREADY_REMOVED)
     journal, source = found
     if not due.item.is_still(live_journal(journal), run.digits):
         if whole:
@@ -165,7 +165,7 @@ async def _ask(run: JournalsRun, due: Due, *, whole: bool) -> Outcome | str:
         await call_off(run, due.record)
         return _TOO_LATE
     except UnknownOutcome:
-        return Outcome(done=_IN_WORDS[target]) if await _is_gone(run, due) else _NO_ANSWER
+        return Outcome(done=_IN_WORDS[target]) if await _is_removed(run, due) else _NO_ANSWER
     except DaybookError:
         # Nothing was done. Where that cannot be written down now, it is found out later.
         with suppress(StoreError, LeaseLost):
@@ -174,10 +174,10 @@ async def _ask(run: JournalsRun, due: Due, *, whole: bool) -> Outcome | str:
     return "; ".join(verdict.complaints()) or Outcome(done=_IN_WORDS[target])
 
 
-async def _is_gone(run: JournalsRun, due: Due) -> bool:
+async def _is_removed(run: JournalsRun, due: Due) -> bool:
     """Look at a journal that was asked for; raises UnknownOutcome where that fails."""
     try:
-        return await seen_gone(run, due.record)
+        return await seen_removed(run, due.record)
     except DaybookError as error:
         raise UnknownOutcome(str(error)) from None
 

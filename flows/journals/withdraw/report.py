@@ -1,4 +1,4 @@
-"""What a withdrawal says of itself: the sentence, the table, the page, the object. Pure."""
+"""The outcome of a withdrawal: its message, table, page and JSON. Pure."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from blocks.errors import DaybookError, ResumeLater, Transient
-from flows.journals.models import LiveJournal
-from flows.journals.records import debits_of
+from flows.journals.models import LiveJournal, debits_of
 from flows.journals.withdraw.rules import Scope, WithdrawalAction, WithdrawalCandidate
 from flows.money import grouped
-from flows.runtime.text import MOST_ROWS, cell, counted, table
+from flows.runtime.text import MOST_ROWS, capital, cell, counted, table
 
 _WAYS_OUT = {
-    WithdrawalAction.POSTED: "posted journals are voided with --include-posted",
-    WithdrawalAction.EDITED: "what a person edited goes with --include-edited",
-    WithdrawalAction.UNKNOWN: "run the date first: it compares the journals with Mambu, and those that are equal can "
-    "then be withdrawn; or take them out as they are with --include-edited",
-    WithdrawalAction.OTHER: "a person decides about it in Xero",
+    WithdrawalAction.POSTED: "to void posted journals as well, use --include-posted",
+    WithdrawalAction.EDITED: "to remove edited journals as well, use --include-edited",
+    WithdrawalAction.UNKNOWN: "run the date first: it compares the journals with Mambu, and those that are "
+    "equal can then be withdrawn; or remove them as they are with --include-edited",
+    WithdrawalAction.OTHER: "decide in Xero about journals that are neither drafts nor posted",
 }
 
 
-class Outcome(NamedTuple):
-    """What became of a journal: `done` is deleted, voided or already gone; else `left` says why it stays.
+ALREADY_REMOVED = str(WithdrawalAction.DELETED_OR_VOIDED)
 
-    `open` tells that it may be gone, or may go yet.
+
+class Outcome(NamedTuple):
+    """What became of a journal: `done` is deleted, voided or already removed; else `left` says why it stays.
+
+    `open` tells that it may have been removed, or may still be.
     """
 
     done: str = ""
@@ -36,7 +38,7 @@ class Outcome(NamedTuple):
 
     @property
     def ours(self) -> bool:
-        """Tell whether Xero said that it took the journal out, as it was asked."""
+        """Tell whether Xero confirmed that it removed the journal."""
         return self.done in {"deleted", "voided"}
 
 
@@ -74,7 +76,7 @@ class Withdrawal:
 
     @property
     def pending(self) -> list[WithdrawalCandidate]:
-        """Return what is to be taken out."""
+        """Return what is to be removed."""
         return [
             item for item in self.items if item.action in {WithdrawalAction.DELETE, WithdrawalAction.VOID}
         ]
@@ -86,12 +88,17 @@ class Withdrawal:
         return [(journal, reason) for journal, reason in reasons if reason]
 
     @property
+    def not_removed(self) -> bool:
+        """Tell whether a journal stays that was to be removed."""
+        return any(self._left(item) and not item.action.left for item in self.items)
+
+    @property
     def open(self) -> list[str]:
         """Return the reasons of those of which it is not known yet whether they stay."""
         return [outcome.left for outcome in map(self._outcome, self.items) if outcome.open]
 
     def done(self, what: str) -> list[LiveJournal]:
-        """Return the journals of an outcome: deleted, voided or already gone."""
+        """Return the journals of an outcome: deleted, voided or already removed."""
         return [one.journal for one in self.items if self._outcome(one).done == what]
 
     def rows(self) -> list[Row]:
@@ -124,10 +131,10 @@ class Withdrawal:
 
     def _outcome(self, item: WithdrawalCandidate) -> Outcome:
         if item.action is WithdrawalAction.DELETED_OR_VOIDED:
-            return Outcome(done="already gone")
+            return Outcome(done=ALREADY_REMOVED)
         if item.action.left:
             return Outcome(left=item.action.left)
-        stopped = Outcome(left="the command stopped before this one was done")
+        stopped = Outcome(left="the command stopped before it reached this journal")
         return self.outcomes.get(item.journal.journal_id, stopped if self.confirmed else Outcome())
 
     def _left(self, item: WithdrawalCandidate) -> str:
@@ -137,36 +144,36 @@ class Withdrawal:
         outcome = self._outcome(item)
         if item.action.left or not (outcome.done or outcome.left):
             return str(item.action)
-        return outcome.done or "not taken out"
+        return outcome.done or "not removed"
 
 
 def _named(journal: LiveJournal) -> dict[str, str]:
     return {"narration": journal.narration, "manual_journal_id": journal.journal_id}
 
 
-def sentence(told: Withdrawal) -> str:
+def sentence(withdrawal: Withdrawal) -> str:
     """Say what happened, what is safe, and what to do next, in this order."""
-    parts = [_what_happened(told), *told.notes, *_what_stays(told), *_what_next(told)]
+    parts = [_what_happened(withdrawal), *withdrawal.notes, *_what_stays(withdrawal), *_what_next(withdrawal)]
     return " ".join(part for part in parts if part)
 
 
-def _what_happened(told: Withdrawal) -> str:
-    day = f"{told.date:%d %b %Y}"
-    deleted, voided = len(told.done("deleted")), len(told.done("voided"))
-    if told.error is not None:
+def _what_happened(withdrawal: Withdrawal) -> str:
+    day = f"{withdrawal.date:%d %b %Y}"
+    deleted, voided = len(withdrawal.done("deleted")), len(withdrawal.done("voided"))
+    if withdrawal.error is not None:
         before = f" Before that, {_verbs(deleted, voided)}." if deleted or voided else ""
-        certain = "is known to have been" if told.confirmed and told.pending else "was"
-        safe = before or f" Nothing {certain} taken out of Xero."
-        return f"The withdrawal of {told.date} stopped. {_why(told.error)}{safe}"
-    if not told.items:
-        return f"{day}: Xero holds no journals of this day, so there is nothing to withdraw."
-    if not told.pending and not told.left:
-        journals = counted(len(told.items), "journal of this day is", "journals of this day are")
-        return f"{day}: {journals} gone from Xero already, so there is nothing to withdraw."
-    if not told.pending:
+        certain = "is known to have been" if withdrawal.confirmed and withdrawal.pending else "was"
+        safe = before or f" Nothing {certain} removed from Xero."
+        return f"The withdrawal of {withdrawal.date} failed. {_why(withdrawal.error)}{safe}"
+    if not withdrawal.items:
+        return f"{day}: Xero has no journals of this day, so there is nothing to withdraw."
+    if not withdrawal.pending and not withdrawal.left:
+        journals = counted(len(withdrawal.items), "journal of this day is", "journals of this day are")
+        return f"{day}: {journals} already removed from Xero, so there is nothing to withdraw."
+    if not withdrawal.pending:
         return f"{day}: nothing was changed in Xero."
-    if not told.confirmed:
-        actions = Counter(item.action for item in told.pending)
+    if not withdrawal.confirmed:
+        actions = Counter(item.action for item in withdrawal.pending)
         what = _amounts(
             actions[WithdrawalAction.DELETE],
             actions[WithdrawalAction.VOID],
@@ -176,13 +183,13 @@ def _what_happened(told: Withdrawal) -> str:
         return f"{day}: {what} in Xero. Nothing was changed yet."
     if deleted or voided:
         return f"{day}: {_verbs(deleted, voided)} in Xero."
-    return f"{day}: nothing was taken out of Xero now."
+    return f"{day}: nothing was removed from Xero by this run."
 
 
 def _why(error: DaybookError) -> str:
     if isinstance(error, ResumeLater):
         # Its own words are for a run that sends.
-        return f"A limit of Xero's is used up until {error.resume_at:%Y-%m-%d %H:%M} UTC at the latest."
+        return f"A request limit of Xero is used up until {error.resume_at:%Y-%m-%d %H:%M} UTC at the latest."
     return str(error)
 
 
@@ -202,74 +209,70 @@ def _amounts(drafts: int, posted: int, delete: str, void: str) -> str:
     return " and ".join(texts)
 
 
-def _what_stays(told: Withdrawal) -> Iterable[str]:
-    unknown = Counter(told.open)
-    reasons = Counter(reason for _, reason in told.left) - unknown
+def _what_stays(withdrawal: Withdrawal) -> Iterable[str]:
+    unknown = Counter(withdrawal.open)
+    reasons = Counter(reason for _, reason in withdrawal.left) - unknown
     if reasons:
         verb = "are" if reasons.total() > 1 else "is"
-        yield f"{counted(reasons.total(), 'journal')} {verb} left as before ({_each(reasons)})."
+        yield f"{counted(reasons.total(), 'journal')} {verb} left unchanged in Xero ({_each(reasons)})."
     if unknown:
         journals = counted(unknown.total(), "journal")
         yield (
-            f"Of {journals} it is not known yet whether Xero still takes it out ({_each(unknown)}). A run of "
-            "the date waits until that is known."
+            f"For {journals} it is not known yet whether Xero will still remove it ({_each(unknown)}). A "
+            "run of the date waits until that is known."
         )
-    ways = [way for action, way in _WAYS_OUT.items() if any(item.action is action for item in told.items)]
-    if ways:
-        text = "; ".join(ways)
-        yield f"{text[0].upper()}{text[1:]}."
+    actions = {item.action for item in withdrawal.items}
+    if text := "; ".join(way for action, way in _WAYS_OUT.items() if action in actions):
+        yield f"{capital(text)}."
 
 
 def _each(reasons: Counter[str]) -> str:
     return "; ".join(f"{number:,}: {reason}" for reason, number in reasons.items())
 
 
-def _what_next(told: Withdrawal) -> Iterable[str]:
-    if told.error is not None:
-        yield f"Run the command again {_when(told.error)}: it does what remains."
+def _what_next(withdrawal: Withdrawal) -> Iterable[str]:
+    if withdrawal.error is not None:
+        yield f"Run the command again {_when(withdrawal.error)}: it processes the rest."
         return
-    if not told.confirmed and told.pending:
-        command = _command(told, "withdraw", " --yes") or ", give --yes"
-        yield f"To do it{command}; in Prefect, set confirmed."
-    elif told.open:
-        yield "Run the command again in ten minutes: it finds out, and does what remains."
-    elif told.confirmed and any(not item.action.left and reason for item, reason in _reasons(told)):
-        yield "Run the command again for what could not be taken out."
-    if told.done("deleted") or told.done("voided") or (told.items and not told.left and not told.pending):
-        yield f"Next: run the date again to send it afresh{_command(told)}. Only what is missing is sent."
+    if not withdrawal.confirmed and withdrawal.pending:
+        command = _command(withdrawal, "withdraw", " --yes") or ", give --yes"
+        yield f"To carry it out{command}; in Prefect, set confirmed."
+    elif withdrawal.open:
+        yield "Run the command again in ten minutes: it checks the outcome and processes the rest."
+    elif withdrawal.confirmed and withdrawal.not_removed:
+        yield "Run the command again for what could not be removed."
+    nothing_left = withdrawal.items and not withdrawal.left and not withdrawal.pending
+    if withdrawal.done("deleted") or withdrawal.done("voided") or nothing_left:
+        command = _command(withdrawal)
+        yield f"Next: to send the day again, run the date{command}. Only what is missing is sent."
 
 
 def _when(error: DaybookError) -> str:
     if isinstance(error, ResumeLater):
         return "then"
-    return "once Xero answers again" if isinstance(error, Transient) else "when that is put right"
+    return "when Xero is available again" if isinstance(error, Transient) else "once this is corrected"
 
 
-def _reasons(told: Withdrawal) -> list[tuple[WithdrawalCandidate, str]]:
-    reasons = {journal.journal_id: reason for journal, reason in told.left}
-    return [(item, reasons.get(item.journal.journal_id, "")) for item in told.items]
-
-
-def _command(told: Withdrawal, name: str = "", more: str = "") -> str:
+def _command(withdrawal: Withdrawal, name: str = "", more: str = "") -> str:
     """Return the command to run, where it is known how the connection is reached."""
-    if told.connection == "sandbox":
+    if withdrawal.connection == "sandbox":
         return ""
-    words = ["python -m flows.main", name, f"--date {told.date}"]
-    words.append(f"--connection {told.connection}" if told.connection != "default" else "")
-    if told.scope.include_posted and name:
+    words = ["python -m flows.main", name, f"--date {withdrawal.date}"]
+    words.append(f"--connection {withdrawal.connection}" if withdrawal.connection != "default" else "")
+    if withdrawal.scope.include_posted and name:
         words.append("--include-posted")
-    if told.scope.include_edited and name:
+    if withdrawal.scope.include_edited and name:
         words.append("--include-edited")
     return f": {' '.join(word for word in words if word)}{more}"
 
 
-def page(told: Withdrawal) -> str:
+def page(withdrawal: Withdrawal) -> str:
     """Return the date's page: the sentence and every journal of the day."""
-    title = "Withdrawal" if told.confirmed else "Plan of a withdrawal"
-    parts = [f"# {title} of {told.date:%A, %d %B %Y}", cell(told.message)]
-    rows = told.rows()
+    title = "Withdrawal" if withdrawal.confirmed else "Plan of a withdrawal"
+    parts = [f"# {title} of {withdrawal.date:%A, %d %B %Y}", cell(withdrawal.message)]
+    rows = withdrawal.rows()
     if rows:
-        when = ("before", "happened") if told.confirmed else ("now", "would happen")
+        when = ("before", "happened") if withdrawal.confirmed else ("now", "would happen")
         head = [
             "Journal in Xero",
             "No.",
@@ -279,7 +282,7 @@ def page(told: Withdrawal) -> str:
             f"What {when[1]}",
             "Why it stays",
         ]
-        parts.append(table(head, [_cells(row, told.currency) for row in rows[:MOST_ROWS]], "lrrrlll"))
+        parts.append(table(head, [_cells(row, withdrawal.currency) for row in rows[:MOST_ROWS]], "lrrrlll"))
     if len(rows) > MOST_ROWS:
         parts.append(f"and {counted(len(rows) - MOST_ROWS, 'more journal')}")
     return "\n\n".join(parts) + "\n"
@@ -292,6 +295,6 @@ def _cells(row: Row, currency: str) -> list[str]:
 
 
 def lost(outcomes: Mapping[str, Outcome], ids: Iterable[str]) -> dict[str, Outcome]:
-    """Return outcomes in which the journals of some ids turned out to be there still."""
-    still = Outcome(left="Xero said that it is gone, and shows it still", open=True)
+    """Return outcomes in which the journals of some ids are still there."""
+    still = Outcome(left="Xero confirmed the removal but still shows it", open=True)
     return {**outcomes, **dict.fromkeys(ids, still)}

@@ -1,7 +1,7 @@
-"""Intents: withdrawals that Xero was asked for, and of which nobody knows yet what became.
+"""Requests of a withdrawal whose outcome in Xero is not known yet.
 
-Each is written down before its request leaves. Until its end is known, a journal that is gone counts as
-taken out by us, and one that still stands may yet go: no run rests on it.
+Each is recorded before it is sent. Until its outcome is known, a journal that is removed counts as removed
+by us, and one that is still there may yet be removed: no run relies on it.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from flows.runtime.text import counted
 
 T = TypeVar("T")
 
-# How a journal can have stood that nobody had asked to withdraw; anything else is known from Xero alone.
+# The states of a journal compared before its withdrawal; any other state is known from Xero alone.
 _COMPARED = frozenset({JournalState.CONFIRMED, JournalState.DRIFT})
 
 
 async def ask(run: JournalsRun, record: JournalRecord, target: str) -> None:
-    """Write down that Xero is about to be asked for a journal's end; `target` is DELETED or VOIDED.
+    """Record that Xero is about to be asked to remove a journal; `target` is DELETED or VOIDED.
 
     Raises LeaseLost where another run holds the day by now, and StoreError: then nothing may be asked.
     """
     await _move(run, record, JournalState.WITHDRAWING, f"to be {target.lower()} by withdraw")
 
 
-async def seen_gone(run: JournalsRun, record: JournalRecord) -> bool:
-    """Tell whether Xero shows that a journal asked for is gone, and if so record that it was our doing."""
+async def seen_removed(run: JournalsRun, record: JournalRecord) -> bool:
+    """Tell whether Xero shows that a journal is removed, and if so record it as withdrawn by us."""
     try:
         status = (await run.xero.manual_journal(record.manual_journal_id or "")).status
     except NotFound:
@@ -44,9 +44,9 @@ async def seen_gone(run: JournalsRun, record: JournalRecord) -> bool:
 
 
 async def call_off(run: JournalsRun, record: JournalRecord) -> None:
-    """Record that a journal stands, and that no request can take it out any more.
+    """Record that a journal is still there, and that no request can remove it any more.
 
-    `record` is how it stood before, where that is known.
+    `record` is its state before, where that is known.
     """
     if record.state in _COMPARED:
         await _move(run, record, record.state, record.reason)
@@ -55,11 +55,11 @@ async def call_off(run: JournalsRun, record: JournalRecord) -> None:
 
 
 async def resolve_pending_withdrawals(
-    run: JournalsRun, records: Iterable[JournalRecord], dead_after: dt.timedelta
+    run: JournalsRun, records: Iterable[JournalRecord], expires_after: dt.timedelta
 ) -> None:
-    """Bring the withdrawals of a day to a known end: seen in Xero, or surely dead.
+    """Find out how the pending withdrawals of a day ended: seen in Xero, or expired.
 
-    `dead_after` is how long after it was written down a request can no longer be carried out.
+    `expires_after` is how long after it was recorded a request can no longer be carried out.
     """
     records = _open(records)
     if not records:
@@ -67,12 +67,12 @@ async def resolve_pending_withdrawals(
     run.under_way = True
     read_at = run.clock.now()
     standing = await _standing(run, records)
-    dead_at = max((one.changed_at or read_at for one in standing), default=read_at) + dead_after
-    if standing and read_at < dead_at:
+    expired_at = max((one.changed_at or read_at for one in standing), default=read_at) + expires_after
+    if standing and read_at < expired_at:
         # Never longer than that, however far ahead the clock was that wrote it down.
-        wait = max(min(dead_at - run.clock.now(), dead_after).total_seconds(), 0)
+        wait = max(min(expired_at - run.clock.now(), expires_after).total_seconds(), 0)
         what = counted(len(standing), "withdrawal")
-        run.waits(f"Waiting {wait:.0f} s until {what} without an answer can no longer be carried out.")
+        run.waits(f"Waiting {wait:.0f} s until Xero can no longer carry out {what} without an answer.")
         await run.clock.sleep(wait)
         standing = await _standing(run, standing)
     for record in standing:
@@ -80,14 +80,13 @@ async def resolve_pending_withdrawals(
 
 
 def note(records: Iterable[JournalRecord]) -> str:
-    """Return what people should know of withdrawals whose end is open; empty where there are none."""
+    """Return a note on withdrawals whose outcome is not known; empty where there are none."""
     number = len(_open(records))
     if not number:
         return ""
-    journals = counted(number, "journal was", "journals were")
     return (
-        f"{journals} to be withdrawn, and Xero gave no clear answer: the next run of the date or withdrawal "
-        "first finds out what became of that, which can take ten minutes."
+        f"Xero gave no clear answer to the withdrawal of {counted(number, 'journal')}. The next run or "
+        "withdrawal of the date checks the outcome first, which can take ten minutes."
     )
 
 
@@ -99,7 +98,7 @@ async def each(run: JournalsRun, items: Sequence[T], do: Callable[[T], Awaitable
         async with gate:
             await do(item)
 
-    # All come to their end before an error is told, so that nothing goes on behind it.
+    # All end before an error is raised, so that nothing goes on after it.
     ended = await asyncio.gather(*(gated(item) for item in items), return_exceptions=True)
     for error in ended:
         if error is not None:
@@ -110,7 +109,7 @@ async def _standing(run: JournalsRun, records: Sequence[JournalRecord]) -> list[
     standing: list[JournalRecord] = []
 
     async def look(record: JournalRecord) -> None:
-        if not await seen_gone(run, record):
+        if not await seen_removed(run, record):
             standing.append(record)
 
     await each(run, records, look)

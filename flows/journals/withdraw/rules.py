@@ -1,7 +1,7 @@
 """What withdrawing a day means for each of its journals in Xero. Pure.
 
-A journal is the day's if its name says so, or if the record names it: people edit names. It goes if it
-is a draft that nobody has touched; anything else is a person's work or decision, and stays unless asked for.
+A journal is the day's if its name says so, or if the record names it: people edit names. It is removed if
+it is an unedited draft; anything else is a person's work or decision, and stays unless asked for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from flows.journals.prepare import digest_of
 
 
 class Scope(NamedTuple):
-    """What a withdrawal takes out beside drafts that nobody has touched."""
+    """What a withdrawal removes in addition to unedited drafts."""
 
     include_posted: bool = False
     include_edited: bool = False
@@ -30,9 +30,9 @@ class WithdrawalAction(StrEnum):
 
     DELETE = "delete"
     VOID = "void"
-    DELETED_OR_VOIDED = "already gone"
+    DELETED_OR_VOIDED = "already removed"
     POSTED = "left: posted"
-    EDITED = "left: edited by a person"
+    EDITED = "left: edited by a user"
     UNKNOWN = "left: not known whether edited"
     OTHER = "left: neither draft nor posted"
 
@@ -48,10 +48,11 @@ class WithdrawalAction(StrEnum):
 
 
 _LEFT = {
-    WithdrawalAction.POSTED: "it is posted: a person has approved it",
-    WithdrawalAction.EDITED: "it is not as Daybook sent it: a person edited it",
-    WithdrawalAction.UNKNOWN: "whether a person edited it is not known: there is no record of what Daybook sent",
-    WithdrawalAction.OTHER: "it is neither a draft nor posted, such as an archived journal",
+    WithdrawalAction.POSTED: "it is posted, so it has been approved",
+    WithdrawalAction.EDITED: "it was edited after Daybook sent it",
+    WithdrawalAction.UNKNOWN: "it is not known whether it was edited: there is no record of what Daybook "
+    "sent",
+    WithdrawalAction.OTHER: "it is neither a draft nor posted, for example archived",
 }
 
 

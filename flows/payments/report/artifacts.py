@@ -26,7 +26,7 @@ class Report:
     async def begun(cls, summary: PaymentsSummary) -> Report:
         """Show that a run has begun, and start its clock."""
         began = time.perf_counter()
-        return cls(summary, await reports.Progress.begun(STAGES, "How far the run is."), began)
+        return cls(summary, await reports.Progress.begun(STAGES, "Progress of the run."), began)
 
     async def progress(self, stage: str, done: int, total: int) -> None:
         """Show how far a stage is."""
@@ -50,10 +50,10 @@ class Report:
     async def _leave(self, error: DaybookError | None) -> None:
         summary, began = self._summary, time.perf_counter()
         summary.date = summary.date or dt.datetime.now(dt.UTC).date()
-        described = "How the last run of the day went, and what is open."
+        described = "Result of the last run of the day, and what is open."
         await reports.leave_markdown(self._key("payments"), page(summary), described)
         if summary.rows:
-            described = "Every document that the last run had to do with."
+            described = "All documents of the last run."
             await reports.leave_table(self._key("payments-audit"), audit_table(summary.rows), described)
         now = time.perf_counter()
         spent = {"report": round(now - began, 3), "total": round(now - self._began, 3)}

@@ -1,4 +1,4 @@
-"""A failed run of the payments in words: where it failed, what is safe, and what to do next. Pure text."""
+"""A failed payments run in words: where it failed, what is safe, and what to do next. Pure."""
 
 from __future__ import annotations
 
@@ -20,15 +20,23 @@ UNANSWERED = "unanswered"
 LASTING = frozenset({UNANSWERED})
 _WHATEVER_STAGE = frozenset({OUTAGE, UNANSWERED})
 _NOTHING_SENT = (
-    "This run has sent nothing to Infor LN, and the window has not moved on: the next run reads the same "
-    "changes again."
+    "This run sent nothing to Infor LN. The window has not moved on: the next run reads the same changes "
+    "again."
 )
 _ROWS_KNOW = (
-    "Each document that went out has its row in the audit table; what LN took is not sent again. What was "
-    "not reached has not been sent, and the window has not moved on: the next run goes on there."
+    "Each document that was sent has its row in the audit table. What LN accepted is not sent again; what "
+    "was not reached was not sent. The window has not moved on: the next run continues there."
 )
+# What a run does in each of its stages.
+_DOING = {
+    "window": "determining the window",
+    "collect": "reading from Xero",
+    "classify": "deciding what to send",
+    "deliver": "sending to LN",
+    "audit": "recording the results",
+}
 _AGAIN = (
-    "The next scheduled run tries again by itself. To try at once: in Prefect's pages Deployments, "
+    "The next scheduled run tries again automatically. To try at once: in Prefect's pages Deployments, "
     "payments/rerun, Quick run; or: python -m flows.main payments"
 )
 
@@ -48,7 +56,7 @@ def failure_of(connection: str, stage: str, error: Exception, said: str) -> Fail
 
 
 def unanswered(connection: str, rows: Sequence[AuditRow], command: str) -> Failure:
-    """Return what it comes to that LN still has not said what became of some documents, sent again by now.
+    """Return the failure for documents that were sent again, and that LN still gives no clear answer for.
 
     `command` is how the command audit is called for them.
     """
@@ -56,15 +64,15 @@ def unanswered(connection: str, rows: Sequence[AuditRow], command: str) -> Failu
     return Failure(
         "deliver",
         UNANSWERED,
-        f"Payments of {connection}: LN does not answer for {documents}",
-        f"LN was sent the same message more than once and has not said what became of it, for {documents}",
+        f"Payments of {connection}: LN gives no clear answer for {documents}",
+        f"The same message was sent more than once for {documents}, and LN has not said if it was booked",
         tuple(_described(row) for row in rows),
         (
-            "All others are as the audit table says, and the window moves on.",
+            "All other documents are as the audit table says, and the window moves on.",
             "Each run sends these again, unless the connection holds them.",
         ),
-        f"Look for each in LN by its Xero id. Where LN has it: {command} discard KEY --reason R. Where not, "
-        "see with whoever looks after Infor LN why it gives no clear answer for it.",
+        f"Look for each in LN by its Xero id. If LN has it: {command} discard KEY --reason R. If not, ask "
+        "the administrator of Infor LN why it gives no clear answer for it.",
     )
 
 
@@ -81,14 +89,14 @@ def continued(failure: Failure, day: dt.date, open_incidents: Iterable[Incident]
     return failure, day
 
 
-def died(connection: str, lease: Lease) -> Failure:
-    """Return what a run comes to that was not heard of again; its lease knows where it last was."""
+def crashed(connection: str, lease: Lease) -> Failure:
+    """Return the failure for a run that ended without a report; its lease has the stage it was last in."""
     return Failure(
         lease.stage or "window",
         "died",
-        f"Payments of {connection}: a run died",
-        f"The run {lease.owner}, begun at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC and last heard of at "
-        f"{lease.stage or 'its beginning'}, ended without a word: its process was killed, or its machine was "
+        f"Payments of {connection}: a run crashed",
+        f"The run {lease.owner}, started at {lease.taken_at:%Y-%m-%d %H:%M:%S} UTC and last seen at "
+        f"{lease.stage or 'its start'}, ended without a report: its process was killed, or its machine was "
         "lost.",
         (),
         (_ROWS_KNOW,),
@@ -104,7 +112,7 @@ def stopped_sentence(stage: str, error: Exception, since: dt.datetime | None) ->
 
 
 def _stopped(stage: str) -> str:
-    return f"stopped at {stage}" if stage else "stopped before it began"
+    return f"failed while {_DOING.get(stage, stage)}" if stage else "failed before it started"
 
 
 def _step(error: Exception) -> str:
@@ -122,13 +130,15 @@ def _described(row: AuditRow) -> str:
 def _remedy(error: Exception) -> str:
     first = ""
     if isinstance(error, NoTokenNow):
-        first = "See with whoever looks after Infor whether its token service is at work."
+        first = "Ask the administrator of Infor whether its token service is working."
     elif isinstance(error, NotAllowed | LNStops):
-        first = "Correct what is named above: the connection (python -m blocks save NAME), or rights in LN."
+        first = (
+            "Correct what is named above: the connection (python -m blocks save NAME), or the rights in LN."
+        )
     elif isinstance(error, LNSaysNothing):
-        first = "See with whoever looks after Infor LN and its gateway whether they are at work."
+        first = "Ask the administrators of Infor LN and its gateway whether both are working."
     elif isinstance(error, NotConfirmed):
-        first = "See to people's decisions and confirm the beginning, as said above."
+        first = "Review people's decisions and confirm the start, as described above."
     elif isinstance(error, ResumeLater):
         first = f"Wait until {error.resume_at:%Y-%m-%d %H:%M} UTC."
     elif isinstance(error, Transient) and error.retry_after_seconds:

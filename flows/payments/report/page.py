@@ -8,14 +8,14 @@ from decimal import Decimal
 from blocks.store.audit_rows import AuditRow, Entry, Status
 from blocks.store.models import TaskState
 from flows.money import grouped, minor_digits, money_text, to_minor
-from flows.payments.classify import Action
+from flows.payments.models import Action
 from flows.payments.report.summary import OPEN, PaymentsSummary
 from flows.runtime.text import bullets, capital, cell, table
 
 _TITLES = {
     "completed": "Payments from Xero in Infor LN",
-    "dry-run": "Payments that would go to Infor LN",
-    "failed": "Payments to Infor LN: stopped",
+    "dry-run": "Payments that would be sent to Infor LN",
+    "failed": "Payments to Infor LN: failed",
 }
 
 
@@ -35,7 +35,7 @@ def page(summary: PaymentsSummary) -> str:
         parts.append("## What is open\n\n" + _open(left))
     if summary.before_start:
         by_date = [f"{one.day}: {_whom(one)} ({one.key})" for one in summary.before_start]
-        parts.append(f"## From before the start: {len(by_date):,}, by date\n\n{bullets(by_date)}")
+        parts.append(f"## Dated before the start: {len(by_date):,}, by date\n\n{bullets(by_date)}")
     if summary.notes:
         parts.append("## Notes\n\n" + bullets(summary.notes))
     return "\n\n".join(parts) + "\n"
@@ -84,12 +84,12 @@ def _figures(summary: PaymentsSummary) -> str:
     rows = [
         ("Documents", summary.documents),
         (sent, counts[Status.SENT]),
-        ("Already in LN, by LN's word", counts[Status.DUPLICATE]),
-        ("Sent before", summary.already_sent),
-        ("Refused, or not taken", counts[Status.FAILED]),
-        ("Of unknown outcome", counts[Status.UNKNOWN]),
-        ("Exceptions", counts[Status.EXCEPTION]),
-        ("For LN by hand", counts[Status.UNSUPPORTED]),
+        ("Reported by LN as already processed", counts[Status.DUPLICATE]),
+        ("Sent earlier", summary.already_sent),
+        ("Refused, or not accepted", counts[Status.FAILED]),
+        ("Unknown outcome", counts[Status.UNKNOWN]),
+        ("Needs review", counts[Status.EXCEPTION]),
+        ("Enter manually in LN", counts[Status.UNSUPPORTED]),
         ("Closed", counts[Status.DISCARDED]),
         ("Waiting for the next run", summary.waiting),
     ]
@@ -131,8 +131,8 @@ def _recorded(summary: PaymentsSummary) -> list[str]:
     incident = summary.incident
     if incident is None:
         return ["The incident could not be recorded: the store cannot be used"]
-    times = "" if incident.times == 1 else f", {incident.times} times by now"
-    task = "none, for the connection names nobody to tell in Mambu"
+    times = "" if incident.times == 1 else f", {incident.times} times so far"
+    task = "none: the connection names nobody to assign it to"
     if incident.task_state is not TaskState.NONE:
         task = f"number {incident.task_id}" if incident.task_id else "waits until Mambu can be reached"
     return [f"Incident open since {incident.opened:%Y-%m-%d %H:%M} UTC{times}", f"Task in Mambu: {task}"]

@@ -10,23 +10,22 @@ from typing import Any, Literal
 
 from blocks.store.audit_rows import IN_LN, AuditRow, Entry, Key, Status
 from blocks.store.models import Incident
-from flows.payments.classify import Action, Decision
-from flows.payments.deliveries import Deliveries
+from flows.payments.models import Action, Collected, Decision
 from flows.payments.windows import Window
 from flows.runtime.failures import Failure
 from flows.runtime.text import counted
 
 # What is left for somebody to see to; the others are done, or closed, or never LN's.
 OPEN = (Status.FAILED, Status.UNKNOWN, Status.EXCEPTION)
-_MOST_TOLD = 20
+_MOST_NOTES = 20
 _MEANING = {
     Status.SENT: "sent",
     Status.DUPLICATE: "already in LN",
-    Status.FAILED: "refused or not taken by LN",
-    Status.EXCEPTION: "held back for somebody to see to",
-    Status.UNKNOWN: "of unknown outcome",
+    Status.FAILED: "refused or not accepted by LN",
+    Status.EXCEPTION: "to review",
+    Status.UNKNOWN: "with unknown outcome",
     Status.DISCARDED: "closed",
-    Status.UNSUPPORTED: "for LN by hand",
+    Status.UNSUPPORTED: "to enter manually in LN",
 }
 
 
@@ -59,7 +58,7 @@ class PaymentsSummary:
     rows: list[AuditRow] = field(default_factory=list)
     planned: list[Decision] = field(default_factory=list)
     open: list[AuditRow] = field(default_factory=list)
-    # Older than the connection, and waiting for a person's word, from whatever run; told of in one line.
+    # Older than the connection, and waiting for a person's word, from whatever run; reported in one line.
     before_start: list[Entry] = field(default_factory=list)
     # What no end was made of, and Xero shows no more.
     unseen: list[AuditRow] = field(default_factory=list)
@@ -70,15 +69,15 @@ class PaymentsSummary:
         last = max(window.since, window.until - dt.timedelta(microseconds=1))
         self.date = last.astimezone(dt.UTC).date()
 
-    def take(self, deliveries: Deliveries, *, dry_run: bool) -> None:
+    def take(self, collected: Collected, *, dry_run: bool) -> None:
         """Take over how far the run has come with its documents."""
         self.counts, self.already_sent, self.waiting = Counter(), 0, 0
         self.rows, self.planned = [], []
-        self.unseen = list(deliveries.collected.unseen)
-        for decision, row in _shown(deliveries):
-            if row is not None and (row.key in deliveries.posted or row.key in deliveries.overtaken):
+        self.unseen = list(collected.unseen)
+        for decision, row in _shown(collected):
+            if row is not None and (row.key in collected.posted or row.key in collected.overtaken):
                 self.counts[row.status] += 1
-            elif decision.action is Action.SEND and decision.entry.key in deliveries.under_way:
+            elif decision.action is Action.SEND and decision.entry.key in collected.under_way:
                 self.counts[Status.UNKNOWN] += 1
                 self.planned.append(decision)
                 continue
@@ -99,7 +98,7 @@ class PaymentsSummary:
                 self.counts[row.status] += 1
             if row is not None:
                 self.rows.append(row)
-        self.notes += _to_know(deliveries, dry_run=dry_run)
+        self.notes += _to_know(collected, dry_run=dry_run)
 
     @property
     def documents(self) -> int:
@@ -121,22 +120,22 @@ class PaymentsSummary:
 
     @property
     def told_together(self) -> frozenset[Key]:
-        """Return the documents that are told of in one line, and not each for itself."""
+        """Return the documents that are reported in one line, and not each for itself."""
         return frozenset(one.key for one in self.before_start)
 
     def sentence(self) -> str:
         """Return the outcome in a sentence."""
         if self.since is None or self.until is None:
             return ""
-        window = f"Xero's changes from {_instant(self.since)} to {_instant(self.until)}"
+        window = f"Changes in Xero from {_instant(self.since)} to {_instant(self.until)}"
         unseen = f"; Xero no longer shows {counted(len(self.unseen), 'open document')}" if self.unseen else ""
         if not self.documents:
-            return f"{window}: nothing was paid{unseen}."
+            return f"{window}: no payments{unseen}."
         parts = [f"{self.counts[one]:,} {said}" for one, said in _MEANING.items() if self.counts[one]]
         if self.status == "dry-run" and self.counts[Status.SENT]:
             parts[0] = f"{self.counts[Status.SENT]:,} would be sent"
         if self.already_sent:
-            parts.append(f"{self.already_sent:,} sent before")
+            parts.append(f"{self.already_sent:,} sent earlier")
         if self.waiting:
             parts.append(f"{self.waiting:,} waiting for the next run")
         return f"{window}: {counted(self.documents, 'document')}, {', '.join(parts)}{unseen}."
@@ -162,23 +161,25 @@ class PaymentsSummary:
         }
 
 
-def _to_know(deliveries: Deliveries, *, dry_run: bool) -> list[str]:
+def _to_know(collected: Collected, *, dry_run: bool) -> list[str]:
     """Return what people should know of documents that nobody has to see to."""
     said = {
         one.entry.key: one.hint or one.reason
-        for one in deliveries.decisions.values()
+        for one in collected.decisions.values()
         if one.hint or one.status in IN_LN
     }
-    told = [f"{key}: {text.strip()}" for key, text in said.items() if dry_run or key in deliveries.written]
-    more = [f"And {len(told) - _MOST_TOLD:,} more: see the audit table."] if len(told) > _MOST_TOLD else []
-    return told[:_MOST_TOLD] + more
+    notes = [f"{key}: {text.strip()}" for key, text in said.items() if dry_run or key in collected.written]
+    more = (
+        [f"And {len(notes) - _MOST_NOTES:,} more: see the audit table."] if len(notes) > _MOST_NOTES else []
+    )
+    return notes[:_MOST_NOTES] + more
 
 
-def _shown(deliveries: Deliveries) -> Iterator[tuple[Decision, AuditRow | None]]:
+def _shown(collected: Collected) -> Iterator[tuple[Decision, AuditRow | None]]:
     """Yield what the run had to do with; not what, outside the window, was only met again as it was."""
-    for key, decision in deliveries.decisions.items():
-        row = deliveries.rows.get(decision.entry.key)
-        mine = key in deliveries.collected.of_window or decision.entry.key in deliveries.written
+    for key, decision in collected.decisions.items():
+        row = collected.rows.get(decision.entry.key)
+        mine = key in collected.of_window or decision.entry.key in collected.written
         if mine or row is None or row.status in OPEN:
             yield decision, row
 

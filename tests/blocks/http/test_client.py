@@ -39,7 +39,7 @@ from blocks.http.models import KEY_LIFE, Answer, ApiProfile, Call, retry_after
 from blocks.http.rate_limit import Pacer
 from blocks.http.urls import is_loopback
 from tests.helpers.clocks import START, VirtualClock
-from tests.helpers.dripping import dripping
+from tests.helpers.dripping import dripping, serving
 from tests.helpers.scripted import Script, Step, Streamed, answer, failing
 
 BASE = "https://system.example/api"
@@ -627,21 +627,14 @@ async def test_no_secret_leaves(step: Step, caplog: pytest.LogCaptureFixture) ->
 async def listening(reply: bytes) -> AsyncIterator[str]:
     """Serve the same bytes to every request, then close the connection."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            if b"content-length: 11" in head.lower():
-                await reader.readexactly(11)
-            writer.write(reply)
-            await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+    async def answer_with(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if b"content-length: 11" in head.lower():
+            await reader.readexactly(11)
+        writer.write(reply)
+        await writer.drain()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api"
+    async with serving(answer_with) as url:
+        yield f"{url}/api"
 
 
 async def over_a_socket(url: str, call: Call) -> CallFailed:

@@ -11,12 +11,12 @@ import pytest
 from pydantic import SecretStr
 
 from blocks.errors import CallFailed, Unavailable, UnknownOutcome
-from blocks.infor_ln import client as infor_ln
+from blocks.infor_ln import credentials as infor_ln
 from blocks.infor_ln.answers import NoToken
 from blocks.infor_ln.credentials import InforLNCredentials
-from blocks.mambu import client as mambu
+from blocks.mambu import credentials as mambu
 from blocks.mambu.credentials import MambuCredentials
-from blocks.xero import client as xero
+from blocks.xero import credentials as xero
 from blocks.xero.credentials import XeroCredentials
 from blocks.xero.payments import XeroPayments
 from tests.helpers.clocks import START, VirtualClock
@@ -84,11 +84,11 @@ async def test_each_client_gives_up_what_trickles_in(
 ) -> None:
     """A body or a token of a few bytes at a time ends each call; only a write that was sent is unknown."""
     for module, name in (
-        (mambu, "MANNERS"),
-        (xero, "MANNERS"),
-        (xero, "TOKEN_MANNERS"),
-        (infor_ln, "MANNERS"),
-        (infor_ln, "TOKEN_MANNERS"),
+        (mambu, "PROFILE"),
+        (xero, "PROFILE"),
+        (xero, "TOKEN_PROFILE"),
+        (infor_ln, "PROFILE"),
+        (infor_ln, "TOKEN_PROFILE"),
     ):
         profile = getattr(module, name)
         assert profile.total_seconds <= 180

@@ -19,7 +19,7 @@ from tests.helpers.stores import Database
 
 AT = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)
-SENT = Result(Status.SENT, "LN took it.", 201)
+SENT = Result(Status.SENT, "Accepted by LN.", 201)
 
 
 def entry(number: int = 1, kind: Kind = Kind.PAYMENT, **other: object) -> Entry:

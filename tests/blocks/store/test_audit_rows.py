@@ -83,7 +83,7 @@ def test_a_failed_row_is_posted_again_and_overwritten() -> None:
 @pytest.mark.parametrize("row", [posted(), ended(Status.UNKNOWN)], ids=["crashed", "lost"])
 def test_an_unknown_outcome_is_posted_with_the_same_message_only(row: AuditRow) -> None:
     """What LN may have goes out again in the very same words, or not at all."""
-    with pytest.raises(MayNotSend, match="other content"):
+    with pytest.raises(MayNotSend, match="different content"):
         again(row, "{}")
     sent = again(row)
     assert (sent.in_doubt, sent.tries) == (True, 2)

@@ -25,7 +25,7 @@ LEASE = Lease("journals", "default", DAY, "run-1", "here", "day", AT, AT)
 Read = Callable[[Store], Awaitable[object]]
 
 READS: dict[str, list[Read]] = {
-    "runs": [lambda store: store.run_days("default")],
+    "runs": [lambda store: store.runs.days("default")],
     "journals": [lambda store: store.journals("org", "default", DAY)],
     "requests": [lambda store: store.request("key-1")],
     "days": [
@@ -45,7 +45,7 @@ READS: dict[str, list[Read]] = {
         lambda store: store.audit.rows("default"),
         lambda store: store.audit.rows_of([KEY]),
         lambda store: store.audit.find("default", KEY.kind, KEY.xero_id),
-        lambda store: store.audit.settled(KEY, Result(Status.SENT, "LN took it."), AT),
+        lambda store: store.audit.settled(KEY, Result(Status.SENT, "Accepted by LN."), AT),
     ],
     "windows": [
         lambda store: store.audit.collected_until("default"),
@@ -67,7 +67,7 @@ KEYS = {
 
 async def fill(store: Store) -> None:
     """Write a row into each table."""
-    await store.run_started("run-1", "default", DAY, AT, scheduled=True)
+    await store.runs.started("run-1", "default", DAY, AT, scheduled=True)
     await store.prepare([record()], [StoredRequest("key-1", f"{{{CANARY}}}".encode())], AT)
     await store.days.finished(DayRecord("default", DAY, "Europe/London", 2, AT))
     await store.leases.take(LEASE, only_one_here=False)
@@ -183,7 +183,7 @@ async def test_a_first_day_that_is_no_date_is_named(tmp_path: Any) -> None:
         async with store.database.begin() as connection:
             await connection.exec_driver_sql("UPDATE runs SET day = '0000-00-00'")
         with pytest.raises(StoreError, match="'run-1' of its table runs cannot be read"):
-            await store.first_day("default")
+            await store.runs.first_day("default")
 
 
 async def test_whole_rows_beside_a_damaged_one_are_read(database: Database) -> None:
@@ -238,6 +238,6 @@ async def test_a_store_in_memory_is_new_each_time() -> None:
     """A store in memory has no file to look at: it is new, whole, and gone when it is closed."""
     for _ in range(2):
         async with open_store("sqlite:///:memory:") as store:
-            assert await store.first_day("default") is None
+            assert await store.runs.first_day("default") is None
             await fill(store)
-            assert await store.first_day("default") == DAY
+            assert await store.runs.first_day("default") == DAY

@@ -143,8 +143,8 @@ async def test_an_upgraded_store_has_kept_everything(database: Database) -> None
     async with database.store() as store:
         assert await store.journals("org", "default", DAY) == [record()]
         assert await store.request("key-1") == StoredRequest("key-1", b'{"ManualJournals":[]}')
-        assert await store.run_days("default") == {DAY: True}
-        assert await store.first_day("default") == DAY
+        assert await store.runs.days("default") == {DAY: True}
+        assert await store.runs.first_day("default") == DAY
         wanted = Lease("journals", "default", DAY, "r-2", "here", "day", AT, AT)
         assert await store.leases.take(wanted, only_one_here=True) is None
         incident = Incident("i-1", "journals", "default", DAY, "send", "", "error", "remedy", AT)
@@ -190,4 +190,4 @@ async def test_an_upgrade_of_nothing_makes_a_new_store(database: Database) -> No
     for _ in range(2):
         await database.store().upgrade()
         async with database.store() as store:
-            assert await store.first_day("default") is None
+            assert await store.runs.first_day("default") is None

@@ -80,15 +80,15 @@ async def test_the_first_day_is_the_first_scheduled_one(database: Database) -> N
     ]
     found = []
     async with database.store() as store:
-        assert await store.first_day("default") is None
-        await store.run_started("other", "other", DAY, AT, scheduled=True)
+        assert await store.runs.first_day("default") is None
+        await store.runs.started("other", "other", DAY, AT, scheduled=True)
         for run_id, number, scheduled in runs:
-            await store.run_started(run_id, "default", DAY + number * ONE_DAY, AT, scheduled=scheduled)
-            found.append(await store.first_day("default"))
+            await store.runs.started(run_id, "default", DAY + number * ONE_DAY, AT, scheduled=scheduled)
+            found.append(await store.runs.first_day("default"))
         third, fourth = DAY + 2 * ONE_DAY, DAY + 3 * ONE_DAY
         assert found == [None, fourth, fourth, third, third, third]
         days = {DAY: False, DAY + ONE_DAY: False, third: True, fourth: True}
-        assert await store.run_days("default") == days
+        assert await store.runs.days("default") == days
 
 
 @pytest.mark.parametrize(
@@ -105,10 +105,10 @@ async def test_the_first_day_is_the_first_scheduled_one(database: Database) -> N
 async def test_a_run_of_before_it_was_known(database: Database, began: datetime, *, scheduled: bool) -> None:
     """A run of an older Daybook was scheduled if it began on the date after its day, else asked for."""
     async with database.store() as store:
-        await store.run_started("a", "default", DAY, began, scheduled=False)
+        await store.runs.started("a", "default", DAY, began, scheduled=False)
         runs = "runs" if database.schema is None else f"{database.schema}.runs"
         async with store.database.begin() as connection:
             await connection.exec_driver_sql(f"UPDATE {runs} SET scheduled = NULL")  # noqa: S608
-        assert await store.first_day("default") == (DAY if scheduled else None)
-        await store.run_started("b", "default", DAY + 5 * ONE_DAY, AT + 5 * ONE_DAY, scheduled=True)
-        assert await store.first_day("default") == (DAY if scheduled else DAY + 5 * ONE_DAY)
+        assert await store.runs.first_day("default") == (DAY if scheduled else None)
+        await store.runs.started("b", "default", DAY + 5 * ONE_DAY, AT + 5 * ONE_DAY, scheduled=True)
+        assert await store.runs.first_day("default") == (DAY if scheduled else DAY + 5 * ONE_DAY)

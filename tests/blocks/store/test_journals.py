@@ -19,8 +19,9 @@ from sqlalchemy import delete, select, text, update
 from blocks.errors import LeaseLost, StoreError, UsageError
 from blocks.store.block import DaybookStore, open_store
 from blocks.store.database import SCHEMA_VERSION, _meta
-from blocks.store.journals import Store, _runs
+from blocks.store.journals import Store
 from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState, Lease, StoredRequest, latest
+from blocks.store.runs import _runs
 from tests.helpers.stores import AT, DAY, POSTGRES, Database, at_once, record
 
 CANARY = "CANARY-db"
@@ -193,8 +194,8 @@ async def test_runs(database: Database) -> None:
     """A run is one row from its start to its end, also where it starts twice."""
     async with database.store() as store:
         for _ in range(2):
-            await store.run_started("r-1", "default", DAY, AT, scheduled=True)
-        await store.run_ended("r-1", "completed", "done", AT)
+            await store.runs.started("r-1", "default", DAY, AT, scheduled=True)
+        await store.runs.ended("r-1", "completed", "done", AT)
         async with store.database.begin() as connection:
             rows = (await connection.execute(select(_runs.c.status, _runs.c.message))).all()
     assert [tuple(row) for row in rows] == [("completed", "done")]
@@ -242,7 +243,7 @@ def test_runs_that_start_together_make_one_store(database: Database, repeat: int
 
     async def open_and_write() -> None:
         async with database.store() as store:
-            await store.run_started(uuid.uuid4().hex, "default", DAY, AT, scheduled=True)
+            await store.runs.started(uuid.uuid4().hex, "default", DAY, AT, scheduled=True)
 
     assert at_once(*[open_and_write] * 8) == []
 
@@ -417,7 +418,7 @@ async def test_the_block_defaults_to_the_home_folder(tmp_path: Path, monkeypatch
     """Without a URL the store is a file in the home folder of the machine that opens it."""
     monkeypatch.setenv("DAYBOOK_HOME", str(tmp_path / "home"))
     async with DaybookStore().open() as store:
-        await store.run_started("r-1", "default", DAY, AT, scheduled=True)
+        await store.runs.started("r-1", "default", DAY, AT, scheduled=True)
     assert (tmp_path / "home" / "daybook.sqlite3").exists()
 
 

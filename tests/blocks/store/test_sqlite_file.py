@@ -101,7 +101,7 @@ def test_runs_that_start_together_share_one_new_store(tmp_path: Path) -> None:
         def start(run: int, file: Path = file) -> object:
             async def go() -> None:
                 async with open_store(f"sqlite:///{file}") as store:
-                    await store.run_started(f"run-{run}", "default", DAY, AT, scheduled=True)
+                    await store.runs.started(f"run-{run}", "default", DAY, AT, scheduled=True)
 
             return go
 
@@ -169,7 +169,7 @@ async def test_a_store_that_was_moved_without_its_log_is_not_begun_anew(tmp_path
     """SQLite's log without its file is not read into a new one: it is said that its store is gone."""
     file = tmp_path / "daybook.sqlite3"
     async with open_store(f"sqlite:///{file}") as store:
-        await store.run_started("run-1", "default", DAY, AT, scheduled=True)
+        await store.runs.started("run-1", "default", DAY, AT, scheduled=True)
         for name in names(tmp_path):
             shutil.copy(tmp_path / name, tmp_path / f"kept-{name}")
     kept = tmp_path / "kept-daybook.sqlite3"
@@ -180,7 +180,7 @@ async def test_a_store_that_was_moved_without_its_log_is_not_begun_anew(tmp_path
 
     away.rename(kept)
     async with open_store(f"sqlite:///{kept}") as store:
-        assert await store.first_day("default") == DAY
+        assert await store.runs.first_day("default") == DAY
 
 
 async def test_a_store_behind_a_link_is_made_where_the_link_leads(tmp_path: Path) -> None:

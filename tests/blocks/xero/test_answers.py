@@ -167,7 +167,7 @@ async def test_an_unreadable_journal_stands_beside_the_others(odd: bytes, proble
     assert (one.journal_id, one.narration) == ("m-1", "Café")
     assert "EntryID: 7" in one.texts
     assert problem in one.problem
-    assert str(one).startswith("the manual journal «Café» m-1 cannot be read: ")
+    assert str(one).startswith('the manual journal "Café" m-1 cannot be read: ')
 
 
 @pytest.mark.parametrize("element", [b"null", b"5", b'"text"', b"[]", b"{}", b'{"ManualJournalID":null}'])
@@ -182,7 +182,7 @@ async def test_a_single_journal_that_cannot_be_read_is_named() -> None:
     """A journal that is asked for and cannot be read is an error with its name, not one of the base URL."""
     shown = {"ManualJournalID": "m-1", "Narration": "N", "JournalLines": [LINE, {"LineAmount": None}]}
     async with client(xero(answer(200, {"ManualJournals": [shown]}))) as there:
-        with pytest.raises(UnusableAnswer, match=r"«N» m-1 cannot be read: .*LineAmount") as raised:
+        with pytest.raises(UnusableAnswer, match=r'"N" m-1 cannot be read: .*LineAmount') as raised:
             await there.manual_journal("m-1")
     assert "base URL" not in str(raised.value)
 

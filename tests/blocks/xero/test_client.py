@@ -327,7 +327,7 @@ async def test_journals_of_a_date_are_asked_for_in_xeros_words() -> None:
 
 @pytest.mark.parametrize("body", [b"{}", b'{"Status": "ERROR"}', b"[]", b"<html>", b'{"ManualJournals": [{'])
 async def test_an_odd_answer_is_no_empty_list(body: bytes) -> None:
-    """An answer without a list of journals is Unavailable, never «there are none»; a write is unknown."""
+    """An answer without a list of journals is Unavailable, never an empty list; a write is unknown."""
     step = answer(200, body, content_type="application/json")
     async with client(xero(step)) as there:
         with pytest.raises(Unavailable):
@@ -453,7 +453,7 @@ async def test_complaints(verdict: dict[str, object], complaints: tuple[str, ...
 
 
 def test_an_id_that_is_not_given_is_nothing() -> None:
-    """A verdict without an id has the id that means «not created»."""
+    """A verdict without an id has the id that means that nothing was created."""
     assert ManualJournal().manual_journal_id == NOTHING
 
 

@@ -11,32 +11,25 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import httpx
 import pytest
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_API_URL, temporary_settings
 
 from blocks.__main__ import keep_database_private
-from blocks.process import run_command
 from blocks.sandbox.process import SandboxProcess, SandboxSettings
 from blocks.store.block import open_store
+from blocks.store.journals import Store
 from blocks.store.models import ALL_DAYS, Lease
-from flows.main import main
-from tests.helpers.prefect_server import ROOT, environment, run, server, wait_until
+from tests.helpers.prefect_server import ROOT, environment, run, wait_until
 from tests.helpers.sandboxed import DATE
 
+T = TypeVar("T")
 NOISE = ("Traceback", "telemetry", "database is locked", "Warning", "WARNING", "ERROR")
-
-
-@pytest.fixture(scope="module")
-def prefect_env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Share one Prefect server between the commands of this module."""
-    folder = tmp_path_factory.mktemp("commands")
-    env = environment(folder)
-    with server(env, folder / "server.log"):
-        yield env
 
 
 @pytest.fixture
@@ -118,40 +111,32 @@ def test_a_date_that_is_none_is_wrong_use(env: dict[str, str], date: str) -> Non
     ],
 )
 def test_a_date_that_nobody_can_mean_is_wrong_use(
-    words: list[str], home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str], home: Path, command: Callable[..., tuple[object, str, str]]
 ) -> None:
     """Any command says in one line which date cannot be asked for, exits 2, and makes no store for it."""
-    monkeypatch.setattr("sys.argv", ["flows.main", *words, "--sandbox"])
+    code, out, errors = command(*words, "--sandbox")
 
-    with pytest.raises(SystemExit) as ended:
-        run_command(main, "python -m flows.main")
-
-    told = capsys.readouterr()
     option = next(word for word in words if word in {"--date", "--since", "--until"})
-    assert ended.value.code == 2
-    assert len(told.err.splitlines()) == 1
-    assert told.err.startswith(f"{option} ")
-    assert "between 2000-01-01 and 2999-12-31" in told.err
-    assert ("--json" in words) == bool(told.out)
+    assert code == 2
+    assert len(errors.splitlines()) == 1
+    assert errors.startswith(f"{option} ")
+    assert "between 2000-01-01 and 2999-12-31" in errors
+    assert ("--json" in words) == bool(out)
     assert list(home.rglob("*.sqlite3")) == []
 
 
-@pytest.mark.parametrize("command", ["incidents", "audit", "journals", "payments"])
+@pytest.mark.parametrize("name", ["incidents", "audit", "journals", "payments"])
 def test_an_emptied_record_is_told_in_one_line(
-    command: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, home: Path, command: Callable[..., tuple[object, str, str]]
 ) -> None:
     """Whichever command meets a record that was emptied, it says so in one line, and exits 1."""
     home.mkdir()
     file = home / "daybook.sqlite3"
     file.touch()
-    monkeypatch.setattr("sys.argv", ["flows.main", command, "--sandbox-dir", str(home)])
+    code, out, errors = command(name, "--sandbox-dir", str(home))
 
-    with pytest.raises(SystemExit) as ended:
-        run_command(main, "python -m flows.main")
-
-    told = capsys.readouterr()
-    assert (ended.value.code, told.out) == (1, "")
-    (only,) = told.err.splitlines()
+    assert (code, out) == (1, "")
+    (only,) = errors.splitlines()
     assert only.startswith(f"The file {file} is there, and there is no store in it any more.")
     assert file.stat().st_size == 0
 
@@ -228,7 +213,7 @@ def test_a_run_that_is_stopped_at_work_ends_cleanly(
     command: str,
     place: str,
 ) -> None:
-    """Stopped at work, a run of either connector says so in one JSON object, and gives back what it held."""
+    """Stopped at work, a run of either connector says so in one JSON object, and releases its lease."""
     system = "mambu" if command == "journals" else "xero"
     hang = {"system": system, "path": place, "kind": "hang", "times": 0}
     with httpx.Client(base_url=f"{served.url}/control") as control:
@@ -246,12 +231,17 @@ def test_a_run_that_is_stopped_at_work_ends_cleanly(
 
     assert (child.returncode, errors.strip()) == (code, STOPPED)
     assert json.loads(out) == {"status": "failed", "message": STOPPED}
-    assert asyncio.run(_leases(served, command)) == []
+    assert in_store(served, lambda store: store.leases.of(command, "served")) == []
 
 
-async def _leases(served: SandboxProcess, flow: str) -> list[Lease]:
-    async with open_store(served.env["DAYBOOK_STORE_URL"]) as store:
-        return await store.leases.of(flow, "served")
+def in_store(served: SandboxProcess, action: Callable[[Store], Awaitable[T]]) -> T:
+    """Do something with the store of the connections that are saved as `served`."""
+
+    async def run() -> T:
+        async with open_store(served.env["DAYBOOK_STORE_URL"]) as store:
+            return await action(store)
+
+    return asyncio.run(run())
 
 
 @pytest.mark.parametrize("command", ["journals", "payments", "withdraw"])
@@ -262,7 +252,7 @@ def test_what_a_run_waits_for_is_said_beside_its_json(
     flow, day = ("payments", ALL_DAYS) if command == "payments" else ("journals", DATE)
     now = dt.datetime.now(dt.UTC)
     other = Lease(flow, "served", day, "the-other-run", "elsewhere", "send", now, now)
-    asyncio.run(_take(served, other))
+    in_store(served, lambda store: store.leases.take(other, only_one_here=False))
     words = [] if command == "payments" else ["--date", str(DATE)]
     sure = ["--yes"] if command == "withdraw" else []
     child = started([command, "--connection", "served", "--json", *words, *sure], env, signal.SIGINT)
@@ -270,21 +260,11 @@ def test_what_a_run_waits_for_is_said_beside_its_json(
     said = child.stderr.readline()
     child.send_signal(signal.SIGINT)
     out, _ = child.communicate(timeout=60)
-    asyncio.run(_release(served, other))
+    in_store(served, lambda store: store.leases.release(other))
 
-    assert "held by the run the-other-run" in said
-    assert "waiting until that has ended" in said
+    assert "The run the-other-run is working on" in said
+    assert "Waiting until it ends" in said
     assert json.loads(out)["message"] == STOPPED
-
-
-async def _take(served: SandboxProcess, lease: Lease) -> None:
-    async with open_store(served.env["DAYBOOK_STORE_URL"]) as store:
-        await store.leases.take(lease, only_one_here=False)
-
-
-async def _release(served: SandboxProcess, lease: Lease) -> None:
-    async with open_store(served.env["DAYBOOK_STORE_URL"]) as store:
-        await store.leases.release(lease)
 
 
 IN_EXEC = "exec('raise KeyboardInterrupt')"
@@ -323,21 +303,25 @@ def test_an_interrupt_anywhere_ends_with_the_same_exit_code(tmp_path: Path, plac
     assert done.stderr.strip() == "Interrupted. Nothing is lost: run the same command again."
 
 
+@contextmanager
+def sandbox_command(folder: Path, env: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Run the command `sandbox`, yield its first line, and interrupt it: it has to end with 0."""
+    command = [sys.executable, "-m", "flows.main", "sandbox", "--dir", str(folder)]
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        try:
+            yield json.loads(child.stdout.readline())
+        finally:
+            child.send_signal(signal.SIGINT)
+    assert child.returncode == 0
+
+
 def test_the_sandbox_prints_what_a_connection_needs(env: dict[str, str], tmp_path: Path) -> None:
     """The first line of `sandbox` is an object whose `env` saves a connection that works."""
-    command = [sys.executable, "-m", "flows.main", "sandbox", "--dir", str(tmp_path / "served")]
-    child = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
-    try:
-        assert child.stdout is not None
-        told = json.loads(child.stdout.readline())
+    with sandbox_command(tmp_path / "served", env) as told:
         saved = run(["blocks", "save", "from-sandbox"], {**env, **told["env"]})
         assert saved.returncode == 0, saved.stderr
         done = run(["flows.main", "--connection", "from-sandbox", "--json", "--date", str(DATE)], env)
-    finally:
-        child.send_signal(signal.SIGINT)
-        code = child.wait(timeout=30)
-        child.stdout.close()  # type: ignore[union-attr]
-    assert code == 0
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["connection"] == "from-sandbox"
 
@@ -395,16 +379,8 @@ def test_blocks_are_registered(env: dict[str, str]) -> None:
 def test_a_taken_sandbox_is_said_to_be_taken(env: dict[str, str], tmp_path: Path) -> None:
     """A sandbox folder that another run uses is refused with one sentence that names it."""
     folder = tmp_path / "taken"
-    command = [sys.executable, "-m", "flows.main", "sandbox", "--dir", str(folder)]
-    child = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
-    try:
-        assert child.stdout is not None
-        child.stdout.readline()
+    with sandbox_command(folder, env):
         done = run(["flows.main", "--sandbox", "--sandbox-dir", str(folder)], env)
-    finally:
-        child.terminate()
-        child.wait(timeout=30)
-        child.stdout.close()  # type: ignore[union-attr]
     assert done.returncode == 1
     assert os.fspath(folder) in done.stderr
     assert "Traceback" not in done.stderr

@@ -7,21 +7,17 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
-from tests.helpers.prefect_server import ROOT, environment, run, server
+from tests.helpers.prefect_server import ROOT, run
 from tests.helpers.sandboxed import DATE
 
 
-@pytest.fixture(scope="module")
-def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Share one Prefect server and one sandbox folder, into which the day was sent."""
-    folder = tmp_path_factory.mktemp("withdrawing")
-    env = {**environment(folder), "DAYBOOK_HOME": str(folder / "home")}
-    with server(env, folder / "server.log"):
-        yield env
+@pytest.fixture
+def env(prefect_env: dict[str, str]) -> dict[str, str]:
+    """Share one home folder, and the sandbox in it."""
+    return prefect_env
 
 
 @pytest.fixture
@@ -69,9 +65,9 @@ def test_without_a_terminal_it_shows_the_plan_and_asks_for_yes(env: dict[str, st
     """Without a terminal and --yes it shows the plan, does nothing, and exits 2 saying so."""
     shown = run(withdraw(), env)
     assert shown.returncode == 2
-    assert "What happens" in shown.stdout
+    assert "Action" in shown.stdout
     assert shown.stdout.count("delete ") >= sent
-    assert "give --yes" in shown.stderr
+    assert "Add --yes" in shown.stderr
 
     told = run(withdraw("--json"), env)
     assert told.returncode == 2
@@ -91,7 +87,7 @@ def test_with_yes_it_does_it_and_says_so_in_json(env: dict[str, str], sent: int)
 
     again = run(withdraw(), env)
     assert again.returncode == 0, again.stderr
-    assert "gone from Xero already" in " ".join(again.stdout.split())
+    assert "already removed from Xero" in " ".join(again.stdout.split())
 
 
 def test_on_a_terminal_it_asks(env: dict[str, str], sent: int) -> None:

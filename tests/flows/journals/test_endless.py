@@ -12,13 +12,13 @@ import httpx
 import pytest
 
 from blocks.errors import UnusableAnswer
-from blocks.mambu import client as mambu
+from blocks.mambu import credentials as mambu
 from blocks.mambu.client import PAGE_LINES
 from flows.days import whole
 from flows.journals.extract import extract_window
 from tests.helpers.dripping import dripping
 from tests.helpers.failed_runs import MAMBU_LINES, ended, entries, reads, searches, told, units
-from tests.helpers.journals_run import desk
+from tests.helpers.journals_run import scripted_run
 from tests.helpers.sandboxed import Sandboxed, line
 from tests.helpers.scripted import Script, answer
 
@@ -55,11 +55,11 @@ async def test_far_more_lines_than_stated_end_the_reading(tmp_path: Path) -> Non
         return answer(200, lines, items_next_cursor=f"c{next(numbers)}")(request)
 
     script = Script(full)
-    async with desk(tmp_path) as there:
-        credentials = there.night.connection.mambu
-        async with credentials.get_client(clock=there.clock, http=script) as there.night.mambu:
+    async with scripted_run(tmp_path) as there:
+        credentials = there.run.connection.mambu
+        async with credentials.get_client(clock=there.clock, http=script) as there.run.mambu:
             with pytest.raises(UnusableAnswer, match="far more than were stated"):
-                await extract_window.fn(there.night, whole(there.night.day), 3)
+                await extract_window.fn(there.run, whole(there.run.day), 3)
     assert len(script.requests) == 11
 
 
@@ -67,7 +67,7 @@ async def test_an_answer_that_trickles_in_stops_the_run(
     sandbox: Sandboxed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where Mambu answers a few bytes at a time for ever, extract stops after the total time of a call."""
-    monkeypatch.setattr(mambu, "MANNERS", replace(mambu.PROFILE, total_seconds=0.5))
+    monkeypatch.setattr(mambu, "PROFILE", replace(mambu.PROFILE, total_seconds=0.5))
     connection = sandbox.connection(retries=0)
     own = connection.mambu.base_url
     async with dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n[", b" ") as url:

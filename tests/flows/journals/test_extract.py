@@ -13,7 +13,7 @@ from blocks.errors import Refusal
 from flows.journals.extract import ATTEMPTS, extract
 from flows.journals.staging import Staged
 from tests.helpers.journals import line
-from tests.helpers.journals_run import desk
+from tests.helpers.journals_run import scripted_run
 from tests.helpers.scripted import Script, answer
 
 
@@ -42,14 +42,14 @@ def _for_ever(numbers: Sequence[int]) -> Iterator[int]:
 async def extracted(folder: Path, mambu: Mambu) -> Staged:
     """Read a day from a Mambu, as a run does."""
 
-    async with desk(folder) as there:
+    async with scripted_run(folder) as there:
 
         @flow(name="a day is read")
         async def run() -> Staged:
-            return await extract(there.night)
+            return await extract(there.run)
 
-        credentials = there.night.connection.mambu
-        async with credentials.get_client(clock=there.clock, http=Script(mambu)) as there.night.mambu:
+        credentials = there.run.connection.mambu
+        async with credentials.get_client(clock=there.clock, http=Script(mambu)) as there.run.mambu:
             return await run()
 
 
@@ -68,6 +68,6 @@ async def test_a_day_of_which_other_lines_come_than_are_stated_is_refused(
 ) -> None:
     """Where Mambu gives fewer or more lines than it states all the while, nothing is made of the day."""
     mambu = Mambu(stated=[3], given=[given])
-    with pytest.raises(Refusal, match=f"states 3 journal lines .* and gives {given}"):
+    with pytest.raises(Refusal, match=f"reports 3 journal lines .* but returned {given}"):
         await extracted(tmp_path, mambu)
     assert mambu.readings == ATTEMPTS

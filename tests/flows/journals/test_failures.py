@@ -26,6 +26,12 @@ from tests.helpers.failed_runs import (
 from tests.helpers.sandboxed import DATE, Sandboxed, line
 
 START_AGAIN = f"journals --date {DATE}"
+DOING = {
+    "validate": "checking the lines",
+    "map": "matching accounts",
+    "balance": "balancing the transactions",
+    "batch": "dividing the lines into journals",
+}
 
 
 @pytest.mark.parametrize("nth", [1, 2])
@@ -40,13 +46,13 @@ async def test_a_day_that_cannot_be_read(sandbox: Sandboxed, nth: int) -> None:
 
     failed = await sandbox.run(refresh=True, connection=sandbox.connection(retries=2))
 
-    assert "stopped at extract" in failed.message
+    assert "failed while reading the lines from Mambu" in failed.message
     assert len(searches(sandbox)) == nth - 1 + 3
     assert not staged_folder("default", DATE).exists()
     seen = await told(sandbox, failed, "extract", "was answered 500")
     assert "sent nothing to Xero" in seen.task["description"]
     assert START_AGAIN in seen.incident.remedy
-    assert "nothing is left of this day's lines" in seen.page
+    assert "no lines are kept for this day" in seen.page
     assert sandbox.xero_journals() == []
 
     sandbox.http.delete("/control/faults")
@@ -64,19 +70,19 @@ async def test_the_same_failure_twice_is_one_incident_with_one_task(sandbox: San
 
     seen = await told(sandbox, failed, "extract")
     assert seen.incident.times == 2
-    assert "2 times by now" in seen.page
+    assert "2 times so far" in seen.page
 
 
 async def refused(sandbox: Sandboxed, step: str, *offenders: str, **changes: Any) -> str:
     """Run a day that a step refuses, require that all is told and nothing sent; return the remedy."""
     failed = await sandbox.run(connection=sandbox.connection(**changes))
-    assert f"process, step {step}" in failed.message
+    assert f"failed while {DOING[step]}. " in failed.message
     seen = await told(sandbox, failed, f"process/{step}", *offenders)
     assert "sent nothing to Xero" in seen.task["description"]
     assert sandbox.xero_journals() == []
     assert sandbox.requests("xero", "PUT") == []
     # What extract has left can be looked at, and the next run holds it against Mambu.
-    assert "left by extract" in seen.page
+    assert "saved by extract" in seen.page
     return seen.incident.remedy
 
 
@@ -112,7 +118,10 @@ async def test_booking_dates_that_do_not_balance(sandbox: Sandboxed) -> None:
     sandbox.plant([units(1)[0], earlier[1], *units(3)])
 
     remedy = await refused(
-        sandbox, "balance", f"booking date {DATE} is off by +6.", "booking date 2026-11-17 is off by -7."
+        sandbox,
+        "balance",
+        f"booking date {DATE} is out of balance by +6.",
+        "booking date 2026-11-17 is out of balance by -7.",
     )
 
     assert "branches" in remedy
@@ -154,7 +163,7 @@ async def test_process_that_cannot_start(sandbox: Sandboxed) -> None:
     assert "Run the date again" not in seen.task["description"]
     assert f"--date {DATE} --start-from process" in seen.incident.remedy
     assert "4 lines of" in seen.page
-    assert "left by extract" in seen.page
+    assert "saved by extract" in seen.page
     assert sandbox.xero_journals() == []
 
     sandbox.http.delete("/control/faults")
@@ -174,8 +183,8 @@ async def test_send_that_cannot_start(sandbox: Sandboxed) -> None:
     assert len(reads(sandbox, "/ManualJournals")) == 2
     seen = await told(sandbox, failed, "send/hand-over", "was answered 500")
     assert f"--date {DATE} --start-from send" in seen.incident.remedy
-    assert "left by process" in seen.page
-    assert "Nothing of this day is known to be in Xero" in seen.page or "sent nothing" in seen.page
+    assert "saved by process" in seen.page
+    assert "No journal of this day is known to be in Xero" in seen.page or "sent nothing" in seen.page
     assert sandbox.requests("xero", "PUT") == []
 
     sandbox.http.delete("/control/faults")
@@ -189,9 +198,9 @@ async def test_send_that_cannot_start(sandbox: Sandboxed) -> None:
 @pytest.mark.parametrize(
     ("start_from", "lost", "said", "read_again"),
     [
-        ("send", "5-batch-*.parquet", "Nothing whole is left of process", False),
-        ("process", "lines.parquet", "Nothing whole is left of extract", True),
-        ("send", "lines.parquet", "Nothing whole is left of extract", True),
+        ("send", "5-batch-*.parquet", "The saved results of process are missing", False),
+        ("process", "lines.parquet", "The saved lines of extract are missing", True),
+        ("send", "lines.parquet", "The saved lines of extract are missing", True),
     ],
 )
 @pytest.mark.parametrize("how", ["deleted", "corrupted"])

@@ -36,7 +36,7 @@ def both_ways(remedy: str) -> None:
     [
         (
             archived("5400"),
-            ["In Xero: 2 journals", "Declined by Xero: 1 journal", "number 2, 7.00 (", "has been archived"],
+            ["In Xero: 2 journals", "Rejected by Xero: 1 journal", "number 2, 7.00 (", "has been archived"],
             1,
             2,
         ),
@@ -48,13 +48,13 @@ def both_ways(remedy: str) -> None:
         ),
         (
             {**PUT, "nth": 2, "times": 0, "kind": "drop_before"},
-            ["In Xero: 1 journal", "Unknown whether in Xero: 1 journal", "Not sent yet: 1 journal"],
+            ["In Xero: 1 journal", "Not known whether in Xero: 1 journal", "Not sent yet: 1 journal"],
             2,
             1,
         ),
         (
             {**PUT, "nth": 2, "times": 0, "kind": "drop_after"},
-            ["In Xero: 1 journal", "Unknown whether in Xero: 1 journal", "Not sent yet: 1 journal"],
+            ["In Xero: 1 journal", "Not known whether in Xero: 1 journal", "Not sent yet: 1 journal"],
             1,
             2,
         ),
@@ -72,9 +72,9 @@ async def test_sending_stops_in_the_middle(
     failed = await sandbox.run(connection=connection)
 
     seen = await told(sandbox, failed, "send", *listed)
-    assert f"{seen.task['description']}".count("kept, and is not sent again") == 1
+    assert f"{seen.task['description']}".count("kept and not sent again") == 1
     both_ways(seen.incident.remedy)
-    assert "left by process" in seen.page
+    assert "saved by process" in seen.page
     assert len(sandbox.xero_journals()) == in_xero
     before = {journal["ManualJournalID"] for journal in sandbox.xero_journals()}
 
@@ -98,7 +98,7 @@ async def test_a_day_limit_says_when_to_go_on(sandbox: Sandboxed) -> None:
     seen = await told(sandbox, await sandbox.run(), "send", "Not sent yet: 1 journal")
 
     assert re.match(r"Wait until \d{4}-\d\d-\d\d \d\d:\d\d UTC\. Then start the ", seen.incident.remedy)
-    assert "Nothing of this day is known to be in Xero" in seen.task["description"]
+    assert "No journal of this day is known to be in Xero" in seen.task["description"]
 
 
 async def test_one_element_of_a_block_is_declined(sandbox: Sandboxed) -> None:
@@ -114,12 +114,10 @@ async def test_one_element_of_a_block_is_declined(sandbox: Sandboxed) -> None:
     failed = await sandbox.run(connection=connection, start_from="send")
 
     assert len(sandbox.requests("xero", "PUT")) == 2
-    said = ("In Xero: 23 journals", "Declined by Xero: 1 journal", "number 8, 3.00 (", "5100")
+    said = ("In Xero: 23 journals", "Rejected by Xero: 1 journal", "number 8, 3.00 (", "5100")
     seen = await told(sandbox, failed, "send", *said)
     both_ways(seen.incident.remedy)
-    assert seen.incident.remedy.startswith(
-        "Put right what is named above. Then start the journals flow again"
-    )
+    assert seen.incident.remedy.startswith("Correct what is named above. Then start the journals flow again")
     assert len(entries(sandbox)) == 46
     assert not {15, 16} & set(entries(sandbox))
 
@@ -188,7 +186,7 @@ async def test_a_draft_that_a_person_edits(sandbox: Sandboxed) -> None:
     said = ("EntryID 3 ", "Mambu 7.00 on 5400, Xero 14.00 on 5400", "EntryID 4 ")
     seen = await told(sandbox, failed, "send/confirm", *said)
     assert "Nothing in Xero was overwritten" in seen.task["description"]
-    assert "put it right there" in seen.incident.remedy
+    assert "correct it in Xero" in seen.incident.remedy
     assert sandbox.requests("xero", "PUT") == []
     assert journal_with(sandbox, 3)["JournalLines"][0]["LineAmount"].startswith("14")
 

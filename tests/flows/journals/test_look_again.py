@@ -30,7 +30,7 @@ from tests.helpers.failed_runs import (
     units,
 )
 from tests.helpers.journals import DAY, edited, sent, transfers
-from tests.helpers.journals_run import desk, listed
+from tests.helpers.journals_run import listed, scripted_run
 from tests.helpers.sandboxed import DATE, Sandboxed, line
 
 
@@ -44,19 +44,19 @@ async def finished(
     sandbox: Sandboxed, connection: JournalConnection, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[dt.date, dt.date]:
     """Finish the night before last, and return its day and the one that is to come."""
-    done, night = days_ago(2), days_ago(1)
+    done, yesterday = days_ago(2), days_ago(1)
     sandbox.plant(units(1, 2, date=done), done)
-    sandbox.plant(units(11, date=night), night)
+    sandbox.plant(units(11, date=yesterday), yesterday)
     with sandbox.earlier(hours=20):
         await ended(sandbox, await night_of(sandbox, done, connection, monkeypatch), done)
-    return done, night
+    return done, yesterday
 
 
 async def test_a_request_carried_out_after_all_was_finished_is_found(
     sandbox: Sandboxed, connection: JournalConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A journal that comes again after its day was finished is told by the next night, until it is gone."""
-    done, night = await finished(sandbox, connection, monkeypatch)
+    done, yesterday = await finished(sandbox, connection, monkeypatch)
     sandbox.control("xero/copy", {"journal_id": journal_with(sandbox, 3)["ManualJournalID"]})
     sandbox.http.delete("/control/requests")
 
@@ -64,7 +64,7 @@ async def test_a_request_carried_out_after_all_was_finished_is_found(
 
     assert outcome.state.is_failed()
     assert outcome.summary.tied_out is True
-    for word in (str(done), "holds 2 lines that another journal was sent with: EntryID 3, 4"):
+    for word in (str(done), "contains 2 lines that were sent in another journal: EntryID 3, 4"):
         assert word in outcome.message
     (incident,) = await incidents(sandbox, done, only_open=True)
     assert (incident.stage, incident.step) == ("send", "changed later")
@@ -76,7 +76,7 @@ async def test_a_request_carried_out_after_all_was_finished_is_found(
     extra = [one for one in sandbox.xero_journals() if "EntryID: 3," in str(one["JournalLines"])][-1]
     sandbox.control("xero/delete", {"journal_id": extra["ManualJournalID"]})
     await ended(sandbox, await sandbox.run(done, connection=connection), done)
-    await ended(sandbox, await sandbox.run(None, connection=connection), night)
+    await ended(sandbox, await sandbox.run(None, connection=connection), yesterday)
 
 
 async def test_a_reversal_after_all_was_finished_is_told_as_one(
@@ -90,20 +90,20 @@ async def test_a_reversal_after_all_was_finished_is_told_as_one(
 
     assert outcome.state.is_failed()
     assert "reverses 2 lines of it with opposite amounts (EntryID 3, 4)" in outcome.message
-    assert "another journal was sent with" not in outcome.message
+    assert "were sent in another journal" not in outcome.message
 
 
 async def test_approving_a_finished_day_is_no_news(
     sandbox: Sandboxed, connection: JournalConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What people do to the journals that were compared, such as approving them, is not told as come late."""
-    _, night = await finished(sandbox, connection, monkeypatch)
+    _, yesterday = await finished(sandbox, connection, monkeypatch)
     for journal in sandbox.xero_journals():
         sandbox.control("xero/post", {"journal_id": journal["ManualJournalID"]})
 
     outcome = await sandbox.run(None, connection=connection)
 
-    await ended(sandbox, outcome, night)
+    await ended(sandbox, outcome, yesterday)
     assert outcome.summary.looked_back == []
 
 
@@ -147,7 +147,7 @@ def test_a_reversal_has_opposite_amounts_throughout(part: str) -> None:
 def test_a_journal_by_its_name_alone_is_late() -> None:
     """A journal named for a finished day with lines that no record has is told as not compared."""
     (journal,) = sent(transfers(1)).live
-    assert "not among those that were compared" in str(late_or_twice([DAY.date], None, [journal], {}))
+    assert "was not there when the day was compared" in str(late_or_twice([DAY.date], None, [journal], {}))
 
 
 def test_journals_of_others_and_of_other_days_are_not_late() -> None:
@@ -173,7 +173,7 @@ async def test_looking_back_does_not_send_what_a_person_took_out(
     assert outcome.summary.looked_back == [done]
     assert entries(sandbox) == [1, 2, 5, 6, 21, 22]
     (said,) = [note for note in outcome.summary.notes if str(done) in note]
-    assert "but for 2 lines that were taken out of Xero" in said
+    assert "2 lines were removed in Xero by a user" in said
     assert "tie out" not in said
 
     await ended(sandbox, await sandbox.run(done, connection=connection), done)
@@ -204,17 +204,17 @@ async def test_a_line_sent_under_another_day_is_not_sent_again(
     assert entries(sandbox) == [1, 2]
     assert again.summary.tied_out is agrees, again.message
     if not agrees:
-        assert "Mambu's booking date is 2026-11-18, Xero's 2026-11-17" in again.message
+        assert "Mambu's booking date is 2026-11-18, the date in Xero is 2026-11-17" in again.message
 
 
 async def test_what_changed_about_when_a_day_was_compared_is_looked_at_again(tmp_path: Path) -> None:
     """What Xero lists is asked for from a while before a day was last compared, for a list can lag behind."""
-    async with desk(tmp_path, listed()) as there:
+    async with scripted_run(tmp_path, listed()) as there:
         now = there.clock.now()
         for days_back, hours in ((2, 1), (1, 3)):
             day, read_at = DAY.date - dt.timedelta(days=days_back), now - dt.timedelta(hours=hours)
-            await there.night.store.days.finished(DayRecord("default", day, "UTC", 0, now, read_at))
-        assert await changed_since(there.night, []) == {}
+            await there.run.store.days.finished(DayRecord("default", day, "UTC", 0, now, read_at))
+        assert await changed_since(there.run, []) == {}
     (request,) = there.script.requests
     asked_from = dt.datetime.fromisoformat(f"{request.headers['if-modified-since']}Z")
     assert asked_from == now - dt.timedelta(hours=3) - LATE

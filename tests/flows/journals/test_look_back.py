@@ -26,7 +26,7 @@ from tests.helpers.failed_runs import (
     units,
 )
 from tests.helpers.journals import DAY, sent, transfers
-from tests.helpers.journals_run import desk
+from tests.helpers.journals_run import scripted_run
 from tests.helpers.sandboxed import DATE, Outcome, Sandboxed
 from tests.helpers.scripted import Script, answer
 
@@ -47,9 +47,9 @@ async def a_dead_run_was_told(sandbox: Sandboxed, date: dt.date) -> Incident:
     assert (task["status"], task["assignedUserKey"]) == ("COMPLETED", ASSIGNED_USER_KEY)
     assert incident.remedy in task["description"]
     for words in (
-        "last heard of at send, ended without a word",
+        "crashed. Its last known stage was send",
         "In Xero: 1 journal",
-        "Unknown whether in Xero: 1 journal",
+        "Not known whether in Xero: 1 journal",
         "Not sent yet: 1 journal",
     ):
         assert words in incident.error
@@ -77,24 +77,24 @@ async def test_a_run_that_died_is_found_by_the_nightly_one(
     sandbox: Sandboxed, connection: JournalConnection, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The nightly run finds that the one of the night before died, and finishes that day before its own."""
-    died, night = days_ago(2), days_ago(1)
+    died, yesterday = days_ago(2), days_ago(1)
     sandbox.plant(units(1, 2, 3, date=died), died)
-    sandbox.plant(units(11, 12, date=night), night)
+    sandbox.plant(units(11, 12, date=yesterday), yesterday)
     await killed_midway(sandbox, home, monkeypatch, connection, died)
 
     outcome = await sandbox.run(None, connection=connection)
 
-    await ended(sandbox, outcome, night)
-    assert outcome.summary.date == night
+    await ended(sandbox, outcome, yesterday)
+    assert outcome.summary.date == yesterday
     assert outcome.summary.looked_back == [died]
-    assert f"Looked back on {died}" in (
-        await page(f"journals-{night}", run=outcome.summary.flow_run_id) or ""
+    assert f"Earlier day {died}" in (
+        await page(f"journals-{yesterday}", run=outcome.summary.flow_run_id) or ""
     )
     assert entries(sandbox) == [1, 2, 3, 4, 5, 6, 21, 22, 23, 24]
     order = [journal["Narration"] for journal in sandbox.xero_journals()]
     assert [str(died) in name for name in order] == [True, True, True, False, False]
     await a_dead_run_was_told(sandbox, died)
-    assert await incidents(sandbox, night) == []
+    assert await incidents(sandbox, yesterday) == []
 
 
 async def run_nightly(sandbox: Sandboxed, connection: JournalConnection) -> Outcome:
@@ -108,28 +108,28 @@ async def test_three_missed_nights_are_finished_in_order(
     """After three missed nights, one of them half sent, the fourth finishes all days in order, tied out."""
     began = dt.datetime.now(dt.UTC)
     before, *missed = (days_ago(number) for number in (5, 4, 3, 2))
-    night = days_ago(1)
-    for number, date in enumerate((before, *missed, night)):
+    yesterday = days_ago(1)
+    for number, date in enumerate((before, *missed, yesterday)):
         sandbox.plant(units(10 * number + 1, 10 * number + 2, 10 * number + 3, date=date), date)
     await ended(sandbox, await night_of(sandbox, before, connection, monkeypatch), before)
     await killed_midway(sandbox, home, monkeypatch, connection, missed[1])
 
     outcome = await run_nightly(sandbox, connection)
 
-    await ended(sandbox, outcome, night)
+    await ended(sandbox, outcome, yesterday)
     assert outcome.summary.looked_back == missed
     names = [journal["Narration"] for journal in sandbox.xero_journals()]
     after = names[3 + 1 :]
-    days = [next(date for date in (*missed, night) if f"date: {date}" in name) for name in after]
+    days = [next(date for date in (*missed, yesterday) if f"date: {date}" in name) for name in after]
     assert days == sorted(days)
-    assert set(days) == {*missed, night}
+    assert set(days) == {*missed, yesterday}
     assert entries(sandbox) == [20 * day + entry for day in range(5) for entry in range(1, 7)]
     for date in missed:
         (incident,) = await incidents(sandbox, date)
         assert incident.resolved is not None
         assert incident.step == ("died" if date == missed[1] else "never finished")
     assert len(tasks(sandbox)) == 3
-    for date in (*missed, night):
+    for date in (*missed, yesterday):
         text = await page(f"journals-{date}", since=began)
         assert "| yes, to the cent |" in (text or "")
     await a_dead_run_was_told(sandbox, missed[1])
@@ -139,26 +139,26 @@ async def test_a_look_back_that_fails_is_named_and_the_night_goes_on(
     sandbox: Sandboxed, connection: JournalConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A missed day that cannot be finished is named with its reason, and the night's own day is sent."""
-    before, missed, night = days_ago(3), days_ago(2), days_ago(1)
+    before, missed, yesterday = days_ago(3), days_ago(2), days_ago(1)
     sandbox.plant(units(1, date=before), before)
     sandbox.plant(units(11, date=missed)[:1], missed)
-    sandbox.plant(units(21, date=night), night)
+    sandbox.plant(units(21, date=yesterday), yesterday)
     await ended(sandbox, await night_of(sandbox, before, connection, monkeypatch), before)
 
     outcome = await run_nightly(sandbox, connection)
 
     assert outcome.state.is_failed()
-    assert f"Looked back on {missed}, and it is not finished" in outcome.message
-    assert f"booking date {missed} is off by" in outcome.message
+    assert f"The earlier day {missed} is not finished" in outcome.message
+    assert f"booking date {missed} is out of balance by" in outcome.message
     assert entries(sandbox) == [1, 2, 41, 42]
     (incident,) = await incidents(sandbox, missed, only_open=True)
     assert (incident.stage, incident.step) == ("process", "balance")
-    assert await incidents(sandbox, night) == []
+    assert await incidents(sandbox, yesterday) == []
     open_tasks = [one for one in tasks(sandbox) if one["status"] == "OPEN"]
     assert [str(missed) in one["title"] for one in open_tasks] == [True]
 
     sandbox.plant(units(11, date=missed), missed)
-    await ended(sandbox, await run_nightly(sandbox, connection), night)
+    await ended(sandbox, await run_nightly(sandbox, connection), yesterday)
     assert entries(sandbox) == [1, 2, 21, 22, 41, 42]
 
 
@@ -166,24 +166,24 @@ async def test_a_deleted_draft_is_not_sent_again_by_looking_back(
     sandbox: Sandboxed, connection: JournalConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a person deleted is sent again by a run of that date, and by no look back, also on late lines."""
-    earlier, night = days_ago(2), days_ago(1)
+    earlier, yesterday = days_ago(2), days_ago(1)
     sandbox.plant(units(1, 2, date=earlier), earlier)
-    sandbox.plant(units(11, date=night), night)
+    sandbox.plant(units(11, date=yesterday), yesterday)
     await ended(sandbox, await night_of(sandbox, earlier, connection, monkeypatch), earlier)
     sandbox.control("xero/delete", {"journal_id": journal_with(sandbox, 3)["ManualJournalID"]})
 
     first = await run_nightly(sandbox, connection)
-    await ended(sandbox, first, night)
+    await ended(sandbox, first, yesterday)
     assert first.summary.looked_back == []
     assert entries(sandbox) == [1, 2, 21, 22]
 
     sandbox.control("mambu/add_lines", {"date": str(earlier), "lines": units(3, date=earlier)})
     second = await run_nightly(sandbox, connection)
-    await ended(sandbox, second, night)
+    await ended(sandbox, second, yesterday)
     assert second.summary.looked_back == [earlier]
     assert entries(sandbox) == [1, 2, 5, 6, 21, 22]
-    text = await page(f"journals-{night}", run=second.summary.flow_run_id)
-    assert f"Looked back on {earlier}" in (text or "")
+    text = await page(f"journals-{yesterday}", run=second.summary.flow_run_id)
+    assert f"Earlier day {earlier}" in (text or "")
 
     third = await run_nightly(sandbox, connection)
     assert third.summary.looked_back == []
@@ -203,8 +203,8 @@ async def test_a_rerun_of_an_older_date_is_not_the_beginning(
     lost: bool,
 ) -> None:
     """After a run of an older date the first night sends its own day alone, with its record or without."""
-    older, between, night = days_ago(3), days_ago(2), days_ago(1)
-    for number, date in enumerate((older, between, night)):
+    older, between, yesterday = days_ago(3), days_ago(2), days_ago(1)
+    for number, date in enumerate((older, between, yesterday)):
         sandbox.plant(units(10 * number + 1, date=date), date)
     await ended(sandbox, await sandbox.run(older, connection=connection), older)
     if lost:
@@ -212,7 +212,7 @@ async def test_a_rerun_of_an_older_date_is_not_the_beginning(
 
     outcome = await run_nightly(sandbox, connection)
 
-    await ended(sandbox, outcome, night)
+    await ended(sandbox, outcome, yesterday)
     assert outcome.summary.looked_back == []
     assert entries(sandbox) == [1, 2, 41, 42]
     assert await incidents(sandbox, between) == []
@@ -222,8 +222,8 @@ async def test_a_date_of_yesterday_by_hand_is_not_the_beginning(
     sandbox: Sandboxed, connection: JournalConnection
 ) -> None:
     """A date known to be asked for is no beginning either where its drafts came on the date after it."""
-    by_hand, between, night = days_ago(3), days_ago(2), days_ago(1)
-    for number, date in enumerate((by_hand, between, night)):
+    by_hand, between, yesterday = days_ago(3), days_ago(2), days_ago(1)
+    for number, date in enumerate((by_hand, between, yesterday)):
         sandbox.plant(units(10 * number + 1, date=date), date)
     with sandbox.earlier(days=2):
         await ended(sandbox, await sandbox.run(by_hand, connection=connection), by_hand)
@@ -237,8 +237,8 @@ async def test_without_its_record_a_connection_is_known_by_the_drafts_of_its_nig
     sandbox: Sandboxed, connection: JournalConnection, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the record was lost, the first day whose drafts came in the night after it is the beginning."""
-    older, first, missed, night = (days_ago(number) for number in (4, 3, 2, 1))
-    for number, date in enumerate((older, first, missed, night)):
+    older, first, missed, yesterday = (days_ago(number) for number in (4, 3, 2, 1))
+    for number, date in enumerate((older, first, missed, yesterday)):
         sandbox.plant(units(10 * number + 1, date=date), date)
     await ended(sandbox, await sandbox.run(older, connection=connection), older)
     with sandbox.earlier(days=2):
@@ -247,7 +247,7 @@ async def test_without_its_record_a_connection_is_known_by_the_drafts_of_its_nig
 
     outcome = await run_nightly(sandbox, connection)
 
-    await ended(sandbox, outcome, night)
+    await ended(sandbox, outcome, yesterday)
     assert outcome.summary.looked_back == [first, missed]
 
 
@@ -260,8 +260,8 @@ async def test_the_first_day_that_is_set_goes_before_the_record(
     looked_back: list[int],
 ) -> None:
     """Where the connection says its first day, looking back ends there, whatever was scheduled first."""
-    scheduled, night = days_ago(2), days_ago(1)
-    for number, date in enumerate((days_ago(3), scheduled, night)):
+    scheduled, yesterday = days_ago(2), days_ago(1)
+    for number, date in enumerate((days_ago(3), scheduled, yesterday)):
         sandbox.plant(units(10 * number + 1, date=date), date)
     await night_of(sandbox, scheduled, connection, monkeypatch)
     async with connection.store.open() as store:
@@ -269,7 +269,7 @@ async def test_the_first_day_that_is_set_goes_before_the_record(
 
     outcome = await run_nightly(sandbox, connection.model_copy(update={"first_day": days_ago(first_day)}))
 
-    await ended(sandbox, outcome, night)
+    await ended(sandbox, outcome, yesterday)
     assert outcome.summary.looked_back == [days_ago(number) for number in looked_back]
 
 
@@ -307,14 +307,14 @@ async def test_the_days_that_are_run_first(
 ) -> None:
     """Due are the days of the look-back, from the connection's first on, that are not finished, or grew."""
     asked = {"first_day": dt.date(2026, 11, first), "look_back_days": back}
-    async with desk(tmp_path, **asked) as there:
-        credentials = there.night.connection.mambu
+    async with scripted_run(tmp_path, **asked) as there:
+        credentials = there.run.connection.mambu
         for number in finished:
             record = DayRecord("default", dt.date(2026, 11, number), "UTC", 5, there.clock.now())
-            await there.night.store.days.finished(record)
+            await there.run.store.days.finished(record)
         script = Script(six_of_the_18th)
-        async with credentials.get_client(clock=there.clock, http=script) as there.night.mambu:
-            assert await unfinished_days(there.night) == [DAY.date.replace(day=number) for number in due]
+        async with credentials.get_client(clock=there.clock, http=script) as there.run.mambu:
+            assert await unfinished_days(there.run) == [DAY.date.replace(day=number) for number in due]
 
 
 @pytest.mark.parametrize(
@@ -332,10 +332,10 @@ async def test_what_was_finished_in_another_organisation_is_run(
     tmp_path: Path, organisation: str | None, sent_here: int, due: list[int]
 ) -> None:
     """A day that another organisation of Xero's has is not finished in one that was sent days before it."""
-    async with desk(tmp_path, first_day=dt.date(2026, 11, 17), look_back_days=3) as there:
-        store, now = there.night.store, there.clock.now()
+    async with scripted_run(tmp_path, first_day=dt.date(2026, 11, 17), look_back_days=3) as there:
+        store, now = there.run.store, there.clock.now()
         if sent_here:
-            requests = sent(transfers(1)).sealing.requests
+            requests = sent(transfers(1)).prepared.requests
             await there.keep(
                 requests,
                 JournalState.PREPARED,
@@ -345,6 +345,6 @@ async def test_what_was_finished_in_another_organisation_is_run(
         for number, lines in ((18, 6), (19, 5)):
             day = dt.date(2026, 11, number)
             await store.days.finished(DayRecord("default", day, "UTC", lines, now, organisation=organisation))
-        credentials, script = there.night.connection.mambu, Script(six_of_the_18th)
-        async with credentials.get_client(clock=there.clock, http=script) as there.night.mambu:
-            assert await unfinished_days(there.night) == [DAY.date.replace(day=number) for number in due]
+        credentials, script = there.run.connection.mambu, Script(six_of_the_18th)
+        async with credentials.get_client(clock=there.clock, http=script) as there.run.mambu:
+            assert await unfinished_days(there.run) == [DAY.date.replace(day=number) for number in due]

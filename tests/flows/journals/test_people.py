@@ -203,7 +203,7 @@ async def test_a_run_that_lost_every_answer_is_settled_by_the_next(sandbox: Sand
     sandbox.fault({"system": "xero", "method": "PUT", "kind": "504", "times": 0})
     first = await sandbox.run(connection=sandbox.connection(retries=1))
     assert first.state.is_failed()
-    assert "unknown" in first.message
+    assert "not known" in first.message
     sandbox.http.delete("/control/faults")
 
     second = await sandbox.run()
@@ -246,7 +246,7 @@ async def test_an_answer_that_does_not_mention_a_journal_leaves_it_unknown(sandb
     sandbox.fault({**rule, "content_type": "application/json", "body": '{"ManualJournals":[]}'})
     first = await sandbox.run()
     assert first.state.is_failed()
-    assert "unknown" in first.message
+    assert "not known" in first.message
 
     second = await sandbox.run()
 
@@ -263,7 +263,7 @@ async def test_a_refusal_after_a_lost_answer_is_no_refusal(sandbox: Sandboxed) -
     )
     first = await sandbox.run()
     assert first.state.is_failed()
-    assert "unknown" in first.message
+    assert "not known" in first.message
 
     second = await sandbox.run()
 
@@ -294,7 +294,7 @@ async def test_a_draft_whose_lines_cannot_be_told_is_not_sent_a_second_time(
     again = await sandbox.run()
 
     assert again.state.is_failed()
-    assert "cannot be recognised" in again.message
+    assert "can no longer be recognised" in again.message
     assert len(sandbox.xero_journals()) == 1
 
 

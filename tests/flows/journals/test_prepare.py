@@ -41,7 +41,7 @@ from tests.helpers.journals import (
     numbers,
     planned,
     posting,
-    sealed,
+    prepared_for,
     sent,
     taken_by_xero,
     transfers,
@@ -51,14 +51,14 @@ STATES = st.sampled_from(["DRAFT", "POSTED", "ARCHIVED", "DELETED", "VOIDED"])
 caps = st.integers(2, 6)
 
 
-def outcome(sealing: Prepared) -> list[tuple[str, bytes]]:
+def outcome(prepared: Prepared) -> list[tuple[str, bytes]]:
     """Return the keys and bytes of requests."""
-    return [(request.key, request.body) for request in sealing.requests]
+    return [(request.key, request.body) for request in prepared.requests]
 
 
-def journal_numbers(sealing: Prepared) -> list[list[int]]:
+def journal_numbers(prepared: Prepared) -> list[list[int]]:
     """Return the numbers of the journals in each request."""
-    return [numbers(request.journals) for request in sealing.requests]
+    return [numbers(request.journals) for request in prepared.requests]
 
 
 # What a request contains.
@@ -66,7 +66,7 @@ def journal_numbers(sealing: Prepared) -> list[list[int]]:
 
 def test_the_bytes_of_a_request() -> None:
     """A request is exactly the payload that Xero was promised, amounts as bare numbers."""
-    (request,) = sent([line(1, "12.5"), line(2, "-12.50", "1200")], label="acme-uk").sealing.requests
+    (request,) = sent([line(1, "12.5"), line(2, "-12.50", "1200")], label="acme-uk").prepared.requests
     assert request.body.decode() == (
         '{"ManualJournals":[{"Narration":"Mambu journal data with creation date: 2026-11-20 | booking date '
         '2026-11-20 | 1 | acme-uk","Date":"2026-11-20","Status":"DRAFT","LineAmountTypes":"NoTax",'
@@ -88,21 +88,21 @@ def test_cash_basis_is_the_connections_choice() -> None:
 
 def test_a_line_without_a_transaction_names_none() -> None:
     """The text of a line without a transaction id is its entry id alone."""
-    (request,) = sent(posting(1, "5", "-5", transaction=None)).sealing.requests
+    (request,) = sent(posting(1, "5", "-5", transaction=None)).prepared.requests
     assert [one["Description"] for one in body_of(request)[0]["JournalLines"]] == ["EntryID: 1", "EntryID: 2"]
 
 
 def test_quotes_in_ids_stay_inside_their_text() -> None:
     """A transaction id with quotes, backslashes and accents arrives as it is."""
     name = 'a"}],"Status":"POSTED\\ é'
-    (journal,) = body_of(sent(posting(1, "5", "-5", transaction=name)).sealing.requests[0])
+    (journal,) = body_of(sent(posting(1, "5", "-5", transaction=name)).prepared.requests[0])
     assert journal["JournalLines"][0]["Description"] == f"EntryID: 1, TransactionID: {name}"
     assert journal["Status"] == "DRAFT"
 
 
 def test_a_currency_without_decimals_has_none() -> None:
     """Amounts of a currency without minor units are written without a point."""
-    (request,) = sent(posting(1, "500", "-500"), digits=0).sealing.requests
+    (request,) = sent(posting(1, "500", "-500"), digits=0).prepared.requests
     assert b'"LineAmount":500,' in request.body
     assert b'"LineAmount":-500,' in request.body
 
@@ -111,7 +111,7 @@ def test_a_currency_without_decimals_has_none() -> None:
 @examples
 def test_what_is_known_of_a_journal_is_true_of_its_bytes(lines: list[JournalLine]) -> None:
     """A sealed journal's digest, count of lines and debits are those of its bytes."""
-    for request in sent(lines, cap=4).sealing.requests:
+    for request in sent(lines, cap=4).prepared.requests:
         for journal, content in zip(request.journals, body_of(request), strict=True):
             amounts = [one["LineAmount"] for one in content["JournalLines"]]
             assert journal.digest == hashlib.sha256(journal.element).hexdigest()
@@ -131,7 +131,7 @@ def through_files(raw: bytes, digits: int) -> Prepared:
         lines = rested(lines_of_day([staged], DAY.start, DAY.end)[0])
         lines = rested(map_accounts(rested(validate(lines, ZoneInfo("UTC"), digits).lines), {}, CHART, ()))
         lines = rested(batch(rested(balance(rested(group(lines)), digits).lines), 250))
-    return sealed(Plan(DAY.date, lines, digits, None, {}))
+    return prepared_for(Plan(DAY.date, lines, digits, None, {}))
 
 
 @given(
@@ -173,7 +173,7 @@ def test_nothing_is_sent_twice(lines: list[JournalLine], cap: int) -> None:
     day = sent(lines, cap=cap)
     matched = reconcile(day.plan, day.live)
     assert (matched.missing, matched.duplicates, matched.differences) == (frozenset(), [], [])
-    assert sealed(day.plan, day.live, cap=cap).requests == []
+    assert prepared_for(day.plan, day.live, cap=cap).requests == []
 
 
 @given(data=st.data(), lines=days_of_lines(most=20), cap=caps)
@@ -185,7 +185,7 @@ def test_the_rest_of_a_partly_sent_day_is_sent(
     day = sent(lines, cap=cap)
     took = [data.draw(st.booleans()) for _ in day.live]
     live = [one for one, taken in zip(day.live, took, strict=True) if taken]
-    rest = sealed(day.plan, live, cap=cap)
+    rest = prepared_for(day.plan, live, cap=cap)
     assert taken_by_xero(rest.requests) == [
         one for one, taken in zip(day.live, took, strict=True) if not taken
     ]
@@ -201,8 +201,8 @@ def test_the_same_books_give_the_same_requests(
     day = sent(lines, cap=cap)
     live = [one._replace(status=data.draw(STATES)) for one in day.live if data.draw(st.booleans())]
     shuffled_plan = planned(data.draw(st.permutations(lines)), cap=cap)
-    shuffled = sealed(shuffled_plan, data.draw(st.permutations(live)), cap=cap)
-    assert outcome(shuffled) == outcome(sealed(day.plan, live, cap=cap))
+    shuffled = prepared_for(shuffled_plan, data.draw(st.permutations(live)), cap=cap)
+    assert outcome(shuffled) == outcome(prepared_for(day.plan, live, cap=cap))
 
 
 @given(data=st.data(), lines=days_of_lines(), cap=caps)
@@ -213,11 +213,11 @@ def test_journals_heal_whatever_became_of_them(
     """After a rerun every line is live once, save those that only a voided journal holds: never resent."""
     day = sent(lines, cap=cap)
     live = [one._replace(status=data.draw(STATES)) for one in day.live]
-    again = taken_by_xero(sealed(day.plan, live, cap=cap).requests)
+    again = taken_by_xero(prepared_for(day.plan, live, cap=cap).requests)
     voided = entries(one for one in live if one.status == "VOIDED")
     standing = [one for one in (*live, *again) if one.status not in {"DELETED", "VOIDED"}]
     assert Counter([*entries(standing), *voided]) == Counter(one.entry_id for one in lines)
-    assert sealed(day.plan, [*live, *again], cap=cap).requests == []
+    assert prepared_for(day.plan, [*live, *again], cap=cap).requests == []
 
 
 @given(
@@ -235,7 +235,7 @@ def test_a_number_is_never_used_again(
     """No journal gets a number that Xero, in any state, or the record has seen, nor that another one gets."""
     day = sent(lines, cap=cap)
     live = [one._replace(status=data.draw(STATES)) for one in day.live if data.draw(st.booleans())]
-    names = [journal.narration for journal in sealed(day.plan, live, cap=cap, taken=recorded).journals]
+    names = [journal.narration for journal in prepared_for(day.plan, live, cap=cap, taken=recorded).journals]
     assert len(set(names)) == len(names)
     assert not {str(name) for name in names} & {one.narration for one in live}
     assert not any(name.number in recorded.get(name.booking_date, ()) for name in names)
@@ -245,7 +245,7 @@ def test_a_deleted_journal_is_sent_under_the_next_number() -> None:
     """What a deleted draft held goes out again, numbered behind all that were planned."""
     day = sent(transfers(6), cap=4)
     first, *others = day.live
-    again = sealed(day.plan, [first._replace(status="DELETED"), *others], cap=4)
+    again = prepared_for(day.plan, [first._replace(status="DELETED"), *others], cap=4)
     assert journal_numbers(again) == [[4]]
     assert entries(taken_by_xero(again.requests)) == entries([first])
 
@@ -254,9 +254,9 @@ def test_a_deleted_journal_is_sent_under_the_next_number() -> None:
 def test_a_raised_generation_changes_the_key_alone(generation: int, same: bool) -> None:
     """A journal of a later generation has another key and the same bytes."""
     plan = planned(posting(1, "5", "-5"))
-    first = sealed(plan).requests[0]
+    first = prepared_for(plan).requests[0]
     name = str(first.journals[0].narration)
-    (later,) = sealed(plan, generations={name: generation}).requests
+    (later,) = prepared_for(plan, generations={name: generation}).requests
     assert (later.body == first.body, later.key == first.key) == (True, same)
 
 
@@ -267,7 +267,7 @@ def test_late_lines_go_out_as_a_further_journal() -> None:
     """Transactions that came after the day was sent go out alone, with the next number."""
     early = transfers(2)
     plan = planned([*early, *transfers(1, first=5)])
-    late = sealed(plan, sent(early).live)
+    late = prepared_for(plan, sent(early).live)
     assert (journal_numbers(late), entries(taken_by_xero(late.requests))) == ([[2]], [5, 6])
 
 
@@ -275,7 +275,7 @@ def test_late_accruals_go_out_although_their_pool_is_there() -> None:
     """Late lines without a transaction id that balance among themselves go out as a further journal."""
     early = posting(1, "5", "-5", transaction=None)
     plan = planned([*early, *posting(3, "7", "-7", transaction=None)])
-    late = sealed(plan, sent(early).live)
+    late = prepared_for(plan, sent(early).live)
     assert (late.partially_posted, journal_numbers(late), entries(taken_by_xero(late.requests))) == (
         [],
         [[2]],
@@ -288,9 +288,9 @@ def test_small_late_amounts_of_a_pool_arrive_as_their_sum() -> None:
     early = posting(1, "5", "-5", transaction=None)
     late = [one for n in range(300) for one in posting(3 + 2 * n, "0.006", "-0.006", transaction=None)]
     day, plan = sent(early), planned([*early, *late])
-    live = [*day.live, *taken_by_xero(sealed(plan, day.live).requests)]
-    found = confirmed(plan, reconcile(plan, live), sealed(plan, live).partially_posted)
-    assert (found.open, sealed(plan, live).requests) == ([], [])
+    live = [*day.live, *taken_by_xero(prepared_for(plan, day.live).requests)]
+    found = confirmed(plan, reconcile(plan, live), prepared_for(plan, live).partially_posted)
+    assert (found.open, prepared_for(plan, live).requests) == ([], [])
     assert {row.account_code: row.xero for row in found.rows} == {"1100": 680, "1200": -680}
 
 
@@ -298,9 +298,9 @@ def test_a_transaction_of_which_a_part_is_live_is_torn() -> None:
     """What is missing of a transaction that Xero holds in part is not sent, but named."""
     day = sent([*posting(1, "5", "-2", "-3"), *posting(4, "1", "-1")])
     (journal,) = day.live
-    found = sealed(day.plan, [journal._replace(lines=journal.lines[:1])])
+    found = prepared_for(day.plan, [journal._replace(lines=journal.lines[:1])])
     assert found.partially_posted == [
-        "transaction T1, booking date 2026-11-20: Xero holds only a part of it; missing: EntryID 2, 3"
+        "transaction T1, booking date 2026-11-20: Xero has only a part of it. Missing: EntryID 2, 3"
     ]
     assert entries(taken_by_xero(found.requests)) == [4, 5]
     assert not confirmed(day.plan, reconcile(day.plan, [journal]), found.partially_posted).tied_out
@@ -310,7 +310,7 @@ def test_a_balanced_part_of_a_transaction_is_torn() -> None:
     """What is missing of a transaction is not sent either where that part balances by itself."""
     day = sent(posting(1, "5", "-5", "3", "-3"))
     (journal,) = day.live
-    found = sealed(day.plan, [journal._replace(lines=journal.lines[:2])])
+    found = prepared_for(day.plan, [journal._replace(lines=journal.lines[:2])])
     assert (found.requests, len(found.partially_posted)) == ([], 1)
 
 
@@ -318,7 +318,7 @@ def test_a_pool_of_which_the_missing_part_is_off_is_torn() -> None:
     """Missing lines without a transaction id that do not balance among themselves are named, not sent."""
     day = sent(posting(1, "5", "-2", "-3", transaction=None))
     (journal,) = day.live
-    found = sealed(day.plan, [journal._replace(lines=journal.lines[:2])])
+    found = prepared_for(day.plan, [journal._replace(lines=journal.lines[:2])])
     assert (found.requests, len(found.partially_posted)) == ([], 1)
     assert found.partially_posted[0].startswith("the lines without a transaction, booking date 2026-11-20")
 
@@ -329,7 +329,7 @@ def test_units_that_balance_only_together_stay_together() -> None:
     day = sent([*lines, *posting(5, "1", "-1")])
     (journal,) = day.live
     kept = [one for one in journal.lines if "over" in (one.description or "")]
-    found = sealed(day.plan, [journal._replace(lines=kept)])
+    found = prepared_for(day.plan, [journal._replace(lines=kept)])
     assert (len(found.partially_posted), entries(taken_by_xero(found.requests))) == (1, [5, 6])
 
 
@@ -338,7 +338,7 @@ def test_the_rest_of_a_voided_transaction_is_not_sent() -> None:
     day = sent(posting(1, "5", "-5"))
     (journal,) = day.live
     voided = journal._replace(status="VOIDED", lines=journal.lines[:1])
-    found = sealed(day.plan, [voided])
+    found = prepared_for(day.plan, [voided])
     assert (found.requests, len(found.partially_posted)) == ([], 1)
 
 
@@ -353,7 +353,7 @@ def test_whatever_people_take_out_only_balanced_journals_go(
     for journal in day.live:
         kept = [one for one in journal.lines if data.draw(st.booleans())]
         live.append(journal._replace(lines=kept, status=data.draw(STATES)))
-    found = taken_by_xero(sealed(day.plan, live, cap=cap).requests)
+    found = taken_by_xero(prepared_for(day.plan, live, cap=cap).requests)
     assert all(sum(one.amount for one in journal.lines) == 0 for journal in found)
     standing = [one for one in live if one.status != "DELETED"]
     assert not set(entries(found)) & set(entries(standing))
@@ -366,10 +366,12 @@ def test_lines_that_cannot_be_told_stop_their_date(first: int) -> None:
     day = sent([*early, *posting(5, "7", "-7")])
     journal = day.live[0]
     assert str(journal.date) == EARLIER
-    found = sealed(day.plan, [edited(journal, lambda one: replaced(one, description="Accrual"), first=first)])
+    found = prepared_for(
+        day.plan, [edited(journal, lambda one: replaced(one, description="Accrual"), first=first)]
+    )
     (sentence,) = found.partially_posted
     assert sentence == (
-        f"booking date {EARLIER}: a journal of this day has lines that cannot be recognised any more, so "
+        f"booking date {EARLIER}: a journal of this day has lines that can no longer be recognised, so "
         "what seems to be missing was not sent"
     )
     assert entries(taken_by_xero(found.requests)) == [5, 6]
@@ -379,7 +381,7 @@ def test_a_journal_that_cannot_be_told_stops_a_day_of_one_date() -> None:
     """Where no line of a day's one journal can be told, nothing goes, and one sentence says why."""
     day = sent(posting(1, "5", "-5"))
     (journal,) = day.live
-    found = sealed(day.plan, [edited(journal, lambda one: replaced(one, description=None), first=2)])
+    found = prepared_for(day.plan, [edited(journal, lambda one: replaced(one, description=None), first=2)])
     assert (found.requests, len(found.partially_posted)) == ([], 1)
 
 
@@ -389,7 +391,7 @@ def test_a_journal_that_is_gone_stops_nothing(status: str) -> None:
     day = sent(posting(1, "5", "-5"))
     (journal,) = day.live
     gone = edited(journal, lambda one: replaced(one, description=None), first=2)._replace(status=status)
-    found = sealed(day.plan, [gone])
+    found = prepared_for(day.plan, [gone])
     assert (entries(taken_by_xero(found.requests)), found.partially_posted) == ([1, 2], [])
 
 
@@ -404,7 +406,7 @@ def test_a_look_back_sends_nothing_that_was_deleted(
     """Whatever became of journals, a run that looks back sends what was never there, and nothing deleted."""
     day = sent(lines, cap=cap)
     live = [one._replace(status=data.draw(STATES)) for one in day.live if data.draw(st.booleans())]
-    found = sealed(day.plan, live, cap=cap, withhold_deleted=True)
+    found = prepared_for(day.plan, live, cap=cap, withhold_deleted=True)
     once = taken_by_xero(found.requests)
     missing = set(entries(day.live)) - set(entries(live))
     assert sorted(entries(once)) == sorted(missing)
@@ -416,8 +418,8 @@ def test_a_deleted_day_is_left_alone_and_sent_on_request() -> None:
     """Of a day that was deleted whole a look back sends nothing, and a run of its date all, renumbered."""
     day = sent(transfers(4), cap=4)
     gone = [one._replace(status="DELETED") for one in day.live]
-    assert sealed(day.plan, gone, cap=4, withhold_deleted=True).requests == []
-    assert journal_numbers(sealed(day.plan, gone, cap=4)) == [[3], [4]]
+    assert prepared_for(day.plan, gone, cap=4, withhold_deleted=True).requests == []
+    assert journal_numbers(prepared_for(day.plan, gone, cap=4)) == [[3], [4]]
 
 
 def test_late_lines_of_a_withheld_pool_go() -> None:
@@ -425,7 +427,7 @@ def test_late_lines_of_a_withheld_pool_go() -> None:
     early = posting(1, "5", "-5", transaction=None)
     plan = planned([*early, *posting(3, "7", "-7", transaction=None)])
     gone = [one._replace(status="DELETED") for one in sent(early).live]
-    late = sealed(plan, gone, withhold_deleted=True)
+    late = prepared_for(plan, gone, withhold_deleted=True)
     assert (late.partially_posted, journal_numbers(late), entries(taken_by_xero(late.requests))) == (
         [],
         [[2]],
@@ -438,10 +440,10 @@ def test_the_rest_of_a_withheld_transaction_is_not_sent() -> None:
     day = sent([*posting(1, "5", "-5"), *posting(3, "6", "-6")])
     (journal,) = day.live
     part = journal._replace(status="DELETED", lines=journal.lines[:1])
-    found = sealed(day.plan, [part], withhold_deleted=True)
+    found = prepared_for(day.plan, [part], withhold_deleted=True)
     assert (entries(taken_by_xero(found.requests)), len(found.partially_posted)) == ([3, 4], 1)
-    assert found.partially_posted[0].endswith("missing: EntryID 2")
-    assert entries(taken_by_xero(sealed(day.plan, [part]).requests)) == [1, 2, 3, 4]
+    assert found.partially_posted[0].endswith("Missing: EntryID 2")
+    assert entries(taken_by_xero(prepared_for(day.plan, [part]).requests)) == [1, 2, 3, 4]
 
 
 # Requests: one by one, or blocks.
@@ -449,12 +451,12 @@ def test_the_rest_of_a_withheld_transaction_is_not_sent() -> None:
 
 def test_up_to_twenty_journals_go_one_by_one() -> None:
     """On a day of twenty journals each has a request of its own."""
-    assert journal_numbers(sent(transfers(20), cap=2).sealing) == [[number] for number in range(1, 21)]
+    assert journal_numbers(sent(transfers(20), cap=2).prepared) == [[number] for number in range(1, 21)]
 
 
 def test_more_than_twenty_go_in_blocks() -> None:
     """On a day of more journals the numbers 1-20, 21-40 and so on go together."""
-    assert journal_numbers(sent(transfers(45), cap=2).sealing) == [
+    assert journal_numbers(sent(transfers(45), cap=2).prepared) == [
         list(range(1, 21)),
         list(range(21, 41)),
         list(range(41, 46)),
@@ -464,7 +466,7 @@ def test_more_than_twenty_go_in_blocks() -> None:
 def test_blocks_are_of_one_booking_date() -> None:
     """A block holds journals of one booking date only."""
     lines = [*transfers(12), *transfers(12, first=100, booked=EARLIER)]
-    assert journal_numbers(sent(lines, cap=2).sealing) == [list(range(1, 13)), list(range(1, 13))]
+    assert journal_numbers(sent(lines, cap=2).prepared) == [list(range(1, 13)), list(range(1, 13))]
 
 
 @pytest.mark.parametrize("live", [{1}, {7}, {20}, {15, 16, 17, 18, 19, 20}])
@@ -473,7 +475,7 @@ def test_a_block_of_which_a_part_is_live_is_finished_one_by_one(live: set[int]) 
     day = sent(transfers(45), cap=2)
     held = [one for one, number in zip(day.live, range(1, 46), strict=True) if number in live]
     missing = [number for number in range(1, 21) if number not in live]
-    assert journal_numbers(sealed(day.plan, held, cap=2)) == [
+    assert journal_numbers(prepared_for(day.plan, held, cap=2)) == [
         *([number] for number in missing),
         list(range(21, 41)),
         list(range(41, 46)),
@@ -483,27 +485,27 @@ def test_a_block_of_which_a_part_is_live_is_finished_one_by_one(live: set[int]) 
 def test_a_block_keeps_its_key_while_others_arrive() -> None:
     """A block has the same key and bytes however many of the other blocks are in Xero."""
     day = sent(transfers(45), cap=2)
-    held = sealed(day.plan, day.live[:40], cap=2)
-    assert outcome(held) == outcome(day.sealing)[2:]
+    held = prepared_for(day.plan, day.live[:40], cap=2)
+    assert outcome(held) == outcome(day.prepared)[2:]
 
 
 def test_late_journals_of_a_day_of_blocks_go_one_by_one() -> None:
     """What goes out again into a block that has begun is not put into a block."""
     day = sent(transfers(45), cap=2)
     live = [one._replace(status="DELETED") if index < 2 else one for index, one in enumerate(day.live)]
-    assert journal_numbers(sealed(day.plan, live, cap=2)) == [[46], [47]]
+    assert journal_numbers(prepared_for(day.plan, live, cap=2)) == [[46], [47]]
 
 
 def test_a_day_without_lines_sends_nothing() -> None:
     """A day without lines passes through every step, and nothing is sent."""
     day = sent([])
-    assert (day.plan.lines.num_rows, day.sealing.requests, day.sealing.partially_posted) == (0, [], [])
+    assert (day.plan.lines.num_rows, day.prepared.requests, day.prepared.partially_posted) == (0, [], [])
 
 
 def test_an_organisation_has_its_own_keys() -> None:
     """The same journals for another organisation have other keys."""
     plan = planned(posting(1, "5", "-5"))
-    keys = [sealed(plan, organisation=name).requests[0].key for name in ("one", "two")]
+    keys = [prepared_for(plan, organisation=name).requests[0].key for name in ("one", "two")]
     assert keys[0] != keys[1]
 
 
@@ -511,5 +513,5 @@ def test_an_edited_amount_does_not_tear_its_journal() -> None:
     """A transaction whose amount was edited in Xero is there whole: nothing of it is torn or sent."""
     day = sent(posting(1, "5", "-5"))
     changed = edited(day.live[0], lambda one: replaced(one, amount=Decimal(6)))
-    found = sealed(day.plan, [changed])
+    found = prepared_for(day.plan, [changed])
     assert (found.requests, found.partially_posted) == ([], [])

@@ -16,7 +16,7 @@ from flows.journals import read
 from flows.journals.read import list_journals, read_journals
 from tests.helpers.clocks import START
 from tests.helpers.journals import DAY, id_of, sent, transfers
-from tests.helpers.journals_run import desk, drafts_of, listed
+from tests.helpers.journals_run import drafts_of, listed, scripted_run
 from tests.helpers.scripted import Step, answer
 
 SINCE = START - dt.timedelta(days=1)
@@ -52,9 +52,9 @@ def new_each_time(pages: int | None, items: int) -> Step:
 )
 async def test_a_list_without_an_end_is_refused(endless: Step, calls: int, tmp_path: Path) -> None:
     """A list whose pages repeat, bring nothing or never end is read four times at most, and not taken."""
-    async with desk(tmp_path, endless) as there:
+    async with scripted_run(tmp_path, endless) as there:
         with pytest.raises(Refusal, match="repeat or never end"):
-            await list_journals(there.night, SINCE)
+            await list_journals(there.run, SINCE)
     assert len(there.script.requests) == 4 * calls
 
 
@@ -64,18 +64,18 @@ async def test_a_list_of_ever_new_journals_is_too_long(
 ) -> None:
     """A list that brings new journals for ever is told to be too long to take."""
     monkeypatch.setattr(read, "MOST_JOURNALS", 20)
-    async with desk(tmp_path, endless) as there:
-        assert await list_journals(there.night, SINCE) is None
+    async with scripted_run(tmp_path, endless) as there:
+        assert await list_journals(there.run, SINCE) is None
     assert len(there.script.requests) <= 21
 
 
 async def test_a_list_that_stood_still_is_taken(tmp_path: Path) -> None:
     """A list is whole behind its last page, where as many came as were stated, or behind an empty page."""
-    async with desk(tmp_path, page("a", "b", pages=2, items=3), page("c", pages=2, items=3)) as there:
-        found = await list_journals(there.night, SINCE) or []
+    async with scripted_run(tmp_path, page("a", "b", pages=2, items=3), page("c", pages=2, items=3)) as there:
+        found = await list_journals(there.run, SINCE) or []
     assert [one.manual_journal_id for one in found] == ["a", "b", "c"]
-    async with desk(tmp_path / "other", page("a"), page("b"), page()) as there:
-        found = await list_journals(there.night, SINCE) or []
+    async with scripted_run(tmp_path / "other", page("a"), page("b"), page()) as there:
+        found = await list_journals(there.run, SINCE) or []
     assert [one.manual_journal_id for one in found] == ["a", "b"]
 
 
@@ -84,17 +84,17 @@ async def test_a_list_that_moved_is_read_again(tmp_path: Path) -> None:
     fewer = [page("a", pages=2, items=3), page("b", pages=2, items=3)]
     grown = [page("a", pages=2, items=2), page("b", "c", pages=2, items=3)]
     still = [page("a", "b", pages=2, items=3), page("c", pages=2, items=3)]
-    async with desk(tmp_path, *fewer, *grown, *still) as there:
-        found = await list_journals(there.night, SINCE) or []
+    async with scripted_run(tmp_path, *fewer, *grown, *still) as there:
+        found = await list_journals(there.run, SINCE) or []
     assert [one.manual_journal_id for one in found] == ["a", "b", "c"]
     assert len(there.script.requests) == 6
 
 
 async def test_a_list_that_never_stands_still_is_refused(tmp_path: Path) -> None:
     """A list that always brings fewer journals than it states is not taken: what it lacks would be sent."""
-    async with desk(tmp_path, page("a", pages=1, items=2)) as there:
-        with pytest.raises(Refusal, match="coming and going"):
-            await list_journals(there.night, SINCE)
+    async with scripted_run(tmp_path, page("a", pages=1, items=2)) as there:
+        with pytest.raises(Refusal, match="kept changing while it was read"):
+            await list_journals(there.run, SINCE)
     assert len(there.script.requests) == 4
 
 
@@ -105,12 +105,12 @@ async def test_a_withdrawn_journal_that_a_list_shows_alive_is_looked_at(
 ) -> None:
     """Where a list lags behind a withdrawal, the journal itself is read, and its lines count as missing."""
     one = sent(transfers(1))
-    (request,) = one.sealing.requests
+    (request,) = one.prepared.requests
     (draft,) = drafts_of(request)
     gone = answer(200, {"ManualJournals": [{**draft, "Status": status}]})
-    async with desk(tmp_path, listed(draft), gone) as there:
+    async with scripted_run(tmp_path, listed(draft), gone) as there:
         await there.keep([request], state, manual_journal_id=id_of(draft["Narration"]))
-        found = (await read_journals(there.night, one.plan, [])).matched
+        found = (await read_journals(there.run, one.plan, [])).matched
     assert there.methods == ["GET", "GET"]
     assert (found.missing, found.found, found.voided) == ({1, 2}, {}, set())
 
@@ -118,7 +118,7 @@ async def test_a_withdrawn_journal_that_a_list_shows_alive_is_looked_at(
 # What is read of a day of one journal, of two lines.
 
 ONE = sent(transfers(1))
-(REQUEST,) = ONE.sealing.requests
+(REQUEST,) = ONE.prepared.requests
 (DRAFT,) = drafts_of(REQUEST)
 BOTH = {1, 2}
 
@@ -130,32 +130,32 @@ def single(**changed: Any) -> Step:
 
 async def test_a_recorded_journal_that_a_list_does_not_show_is_read_by_its_id(tmp_path: Path) -> None:
     """Where the list lags behind what was sent, the journal itself tells that its lines are there."""
-    async with desk(tmp_path, listed(), single()) as there:
+    async with scripted_run(tmp_path, listed(), single()) as there:
         await there.keep([REQUEST], JournalState.CREATED, manual_journal_id=DRAFT["ManualJournalID"])
-        found = (await read_journals(there.night, ONE.plan, [])).matched
+        found = (await read_journals(there.run, ONE.plan, [])).matched
     assert (found.missing, set(found.found)) == (set(), BOTH)
 
 
 async def test_what_was_sent_under_another_day_is_not_missing(tmp_path: Path) -> None:
     """Lines that the record has under another day are looked for there, and are not sent a second time."""
     eve = DAY.date - dt.timedelta(days=1)
-    async with desk(tmp_path, listed(), single()) as there:
+    async with scripted_run(tmp_path, listed(), single()) as there:
         known = {"manual_journal_id": DRAFT["ManualJournalID"], "day": eve}
         await there.keep([REQUEST], JournalState.CONFIRMED, **known)
-        found = (await read_journals(there.night, ONE.plan, [])).matched
+        found = (await read_journals(there.run, ONE.plan, [])).matched
     assert (found.missing, set(found.found)) == (set(), BOTH)
 
 
 async def test_a_journal_of_another_day_that_holds_more_than_the_lines_counts(tmp_path: Path) -> None:
     """A journal that the record has under another day counts where it also holds lines of this one."""
     two = sent(transfers(2))
-    (request,) = two.sealing.requests
+    (request,) = two.prepared.requests
     (draft,) = drafts_of(request)
     shown = answer(200, {"ManualJournals": [draft]})
-    async with desk(tmp_path, listed(), shown) as there:
+    async with scripted_run(tmp_path, listed(), shown) as there:
         known = {"manual_journal_id": draft["ManualJournalID"], "day": DAY.date - dt.timedelta(days=1)}
         await there.keep([request], JournalState.CONFIRMED, **known)
-        found = (await read_journals(there.night, ONE.plan, [])).matched
+        found = (await read_journals(there.run, ONE.plan, [])).matched
     assert (found.missing, set(found.found)) == (set(), BOTH)
 
 
@@ -164,20 +164,20 @@ async def test_a_deleted_draft_is_missing_unless_a_run_looks_back(
     tmp_path: Path, *, looking_back: bool
 ) -> None:
     """What a person deleted is sent again by a run of its date, and is left alone by one that looks back."""
-    async with desk(tmp_path, listed(), single(Status="DELETED")) as there:
-        there.night.looking_back = looking_back
+    async with scripted_run(tmp_path, listed(), single(Status="DELETED")) as there:
+        there.run.looking_back = looking_back
         await there.keep([REQUEST], JournalState.CONFIRMED, manual_journal_id=DRAFT["ManualJournalID"])
-        found = (await read_journals(there.night, ONE.plan, [])).matched
+        found = (await read_journals(there.run, ONE.plan, [])).matched
     assert found.suppressed == (BOTH if looking_back else set())
     assert found.missing == (set() if looking_back else BOTH)
 
 
 async def test_journals_are_listed_from_before_the_days_end(tmp_path: Path) -> None:
     """Of a day whose eve was sent by the same settings, what changed since just before its end is listed."""
-    async with desk(tmp_path, listed()) as there:
+    async with scripted_run(tmp_path, listed()) as there:
         now, eve = there.clock.now(), DAY.date - dt.timedelta(days=1)
-        await there.night.store.days.finished(DayRecord("default", eve, "UTC", 0, now, now))
-        await read_journals(there.night, ONE.plan, [])
+        await there.run.store.days.finished(DayRecord("default", eve, "UTC", 0, now, now))
+        await read_journals(there.run, ONE.plan, [])
     (request,) = there.script.requests
     assert request.headers["if-modified-since"] == "2026-11-20T23:50:00"
 
@@ -185,6 +185,8 @@ async def test_journals_are_listed_from_before_the_days_end(tmp_path: Path) -> N
 async def test_without_a_record_a_rewritten_journal_is_waited_for(tmp_path: Path) -> None:
     """Where the store was lost, a journal that has the day's sums and none of its texts may be the day's."""
     lines = [{**one, "Description": "rent"} for one in DRAFT["JournalLines"]]
-    async with desk(tmp_path, listed({**DRAFT, "Narration": "November", "JournalLines": lines})) as there:
-        found = (await read_journals(there.night, ONE.plan, [])).matched
+    async with scripted_run(
+        tmp_path, listed({**DRAFT, "Narration": "November", "JournalLines": lines})
+    ) as there:
+        found = (await read_journals(there.run, ONE.plan, [])).matched
     assert (found.missing, found.waiting) == (set(), BOTH)

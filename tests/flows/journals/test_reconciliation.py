@@ -25,7 +25,7 @@ from tests.helpers.journals import (
     examples,
     planned,
     posting,
-    sealed,
+    prepared_for,
     sent,
     transfers,
 )
@@ -93,7 +93,7 @@ def test_a_removed_label_is_forgiven_in_our_journal() -> None:
     ("change", "sentence"),
     [
         (lambda line: replaced(line, amount=Decimal("5.01")), "Mambu 5.00 on 1100, Xero 5.01 on 1100"),
-        (lambda line: replaced(line, amount=Decimal("5.005")), "Xero a fraction on 1100"),
+        (lambda line: replaced(line, amount=Decimal("5.005")), "Xero an amount with more decimals on 1100"),
         (lambda line: replaced(line, account_code="4100"), "Mambu 5.00 on 1100, Xero 5.00 on 4100"),
         (lambda line: replaced(line, account_code=None), "Xero 5.00 on no account"),
     ],
@@ -104,7 +104,7 @@ def test_an_edited_line_is_drift(change: Callable[[LiveLine], LiveLine], sentenc
     live = [edited(day.live[0], change)]
     ((index, text),) = reconcile(day.plan, live).differences
     assert (index, sentence in text, "EntryID 1" in text) == (0, True, True)
-    assert sealed(day.plan, live).requests == []
+    assert prepared_for(day.plan, live).requests == []
 
 
 @pytest.mark.parametrize(
@@ -112,12 +112,12 @@ def test_an_edited_line_is_drift(change: Callable[[LiveLine], LiveLine], sentenc
     [
         (
             lambda journal: journal._replace(date=dt.date(2026, 11, 21)),
-            "Mambu's booking date is 2026-11-20, Xero's 2026-11-21",
+            "Mambu's booking date is 2026-11-20, the date in Xero is 2026-11-21",
         ),
-        (lambda journal: journal._replace(date=None), "Xero's None"),
+        (lambda journal: journal._replace(date=None), "the date in Xero is None"),
         (
             lambda journal: journal._replace(lines=[*journal.lines, LiveLine(Decimal(1), CASH, "Tip")]),
-            "1 of its 3 lines are not this day's",
+            "1 of its 3 lines do not belong to this day",
         ),
     ],
 )
@@ -128,7 +128,7 @@ def test_an_edited_journal_is_drift(change: Callable[[LiveJournal], LiveJournal]
     found = confirmed(day.plan, reconcile(day.plan, live), [])
     assert any(sentence in text for text in found.open)
     assert not found.tied_out
-    assert sealed(day.plan, live).requests == []
+    assert prepared_for(day.plan, live).requests == []
 
 
 def test_no_tax_is_no_difference() -> None:
@@ -145,14 +145,14 @@ def test_a_line_with_tax_is_one_difference(whole: str | None) -> None:
     day = sent(posting(1, "5", "-5"))
     taxed = edited(day.live[0], lambda line: replaced(line, tax_type="INPUT2"))
     ((index, text),) = reconcile(day.plan, [taxed._replace(line_amount_types=whole)]).differences
-    assert (index, "it has tax now" in text) == (0, True)
+    assert (index, "it has tax in Xero" in text) == (0, True)
 
 
 def test_tax_on_the_whole_is_a_difference() -> None:
     """A journal whose amounts are said to have tax differs, also where no line has any."""
     day = sent(posting(1, "5", "-5"))
     ((_, text),) = reconcile(day.plan, [day.live[0]._replace(line_amount_types="Inclusive")]).differences
-    assert "it has tax now" in text
+    assert "it has tax in Xero" in text
 
 
 def test_a_journal_of_two_booking_dates_is_drift() -> None:
@@ -172,8 +172,8 @@ def test_a_line_in_two_live_journals_is_doubled(status: str) -> None:
     matched = reconcile(
         day.plan, [journal, journal._replace(journal_id="copy", status=status, narration="copy")]
     )
-    assert [text.split(" stands in ")[0] for text in matched.duplicates] == ["EntryID 1", "EntryID 2"]
-    assert f"{status.lower()} journal «copy»" in matched.duplicates[0]
+    assert [text.split(" is in ")[0] for text in matched.duplicates] == ["EntryID 1", "EntryID 2"]
+    assert f'{status.lower()} journal "copy"' in matched.duplicates[0]
 
 
 def test_a_line_twice_in_one_journal_is_doubled() -> None:
@@ -242,7 +242,7 @@ def test_voided_lines_are_reported() -> None:
     day = sent(posting(1, "5", "-5"))
     found = confirmed(day.plan, reconcile(day.plan, [day.live[0]._replace(status="VOIDED")]), [])
     assert not found.tied_out
-    assert "voided in Xero, and are not sent again: EntryID 1, 2" in found.open[0]
+    assert "voided in Xero, so they are not sent again: EntryID 1, 2" in found.open[0]
 
 
 def test_missing_lines_are_reported() -> None:
@@ -262,7 +262,7 @@ def test_two_journals_of_one_name_are_reported() -> None:
     day = sent(transfers(4), cap=4)
     first, second = day.live
     found = confirmed(day.plan, reconcile(day.plan, [first, second._replace(narration=first.narration)]), [])
-    assert found.open == [f"2 journals are named «{first.narration}»"]
+    assert found.open == [f'2 journals are named "{first.narration}"']
 
 
 @pytest.mark.parametrize("status", ["DRAFT", "POSTED", "ARCHIVED"])
@@ -276,7 +276,7 @@ def test_what_a_rewritten_journal_was_sent_with_is_not_missing(status: str) -> N
     matched = reconcile(
         day.plan, [rewritten], {journal.journal_id: Known(DAY.date, DAY.date, frozenset({1, 2}))}
     )
-    assert (matched.missing, matched.found, matched.held) == (set(), {}, {1: 0, 2: 0})
+    assert (matched.missing, matched.found, matched.by_record) == (set(), {}, {1: 0, 2: 0})
 
 
 @pytest.mark.parametrize("looking_back", [True, False])

@@ -85,7 +85,7 @@ async def test_a_date_beyond_all_books_is_refused_and_leaves_nothing(
     ]
     async with sandbox.connection().store.open() as store:
         assert await store.incidents.all("default") == []
-        assert await store.first_day("default") is None
+        assert await store.runs.first_day("default") is None
 
 
 async def test_lines_booked_on_the_last_of_all_dates_arrive(sandbox: Sandboxed) -> None:
@@ -104,7 +104,7 @@ async def test_lines_booked_on_no_date_are_named(sandbox: Sandboxed) -> None:
     booked = "0001-01-01T00:00:00+14:00"
     sandbox.plant([line(7, "5.00", booked=booked), line(8, "5.00", "CREDIT", booked=booked)])
     stopped(
-        await sandbox.run(), sandbox, Refusal, "EntryID 7", "EntryID 8", "bookingDate is beyond the years"
+        await sandbox.run(), sandbox, Refusal, "EntryID 7", "EntryID 8", "bookingDate is outside the years"
     )
 
 
@@ -248,14 +248,14 @@ async def test_an_unmapped_account_is_named_with_all_others(sandbox: Sandboxed) 
     lines = [line(number, 1, gl_code=code) for number, code in enumerate(codes, start=1)]
     sandbox.plant([*lines, line(9, len(codes), "CREDIT")])
     outcome = await sandbox.run()
-    stopped(outcome, sandbox, Refusal, "process, step map", "This run sent nothing", *codes)
+    stopped(outcome, sandbox, Refusal, "failed while matching accounts", "This run sent nothing", *codes)
 
 
 async def test_an_unbalanced_booking_date_names_its_transaction(sandbox: Sandboxed) -> None:
     """Lines that do not balance stop the run at the step balance, with the transaction and the difference."""
     sandbox.plant([line(1, 5, transaction="T-odd"), line(2, 4, "CREDIT", transaction="T-odd")])
     outcome = await sandbox.run()
-    stopped(outcome, sandbox, Refusal, "step balance", "T-odd", "1.00", str(DATE))
+    stopped(outcome, sandbox, Refusal, "failed while balancing the transactions", "T-odd", "1.00", str(DATE))
 
 
 async def test_malformed_lines_are_all_named(sandbox: Sandboxed) -> None:
@@ -270,7 +270,13 @@ async def test_malformed_lines_are_all_named(sandbox: Sandboxed) -> None:
     ]
     sandbox.plant([*good, *odd])
     outcome = await sandbox.run()
-    stopped(outcome, sandbox, Refusal, "step validate", *(f"EntryID {number}" for number in range(3, 8)))
+    stopped(
+        outcome,
+        sandbox,
+        Refusal,
+        "failed while checking the lines",
+        *(f"EntryID {number}" for number in range(3, 8)),
+    )
     assert "EntryID 1 " not in outcome.message
 
 
@@ -303,7 +309,7 @@ async def test_what_json_leaves_open_is_refused_by_line(sandbox: Sandboxed) -> N
         outcome,
         sandbox,
         Refusal,
-        "step validate",
+        "failed while checking the lines",
         "7 journal lines",
         *(f"EntryID {n} " for n in range(3, 10)),
     )
@@ -328,7 +334,7 @@ async def test_a_code_with_a_blank_is_shown_in_quotes(sandbox: Sandboxed) -> Non
     """A GL code that ends in a blank is refused in quotes, so that the blank can be seen."""
     sandbox.plant([line(1, 5, gl_code="1010 "), line(2, 5, "CREDIT")])
     outcome = await sandbox.run()
-    stopped(outcome, sandbox, Refusal, "step map", 'GL account "1010 " (1 line)')
+    stopped(outcome, sandbox, Refusal, "failed while matching accounts", 'GL account "1010 " (1 line)')
 
 
 async def test_a_count_that_mambu_does_not_keep_stops_the_run(sandbox: Sandboxed) -> None:
@@ -336,7 +342,7 @@ async def test_a_count_that_mambu_does_not_keep_stops_the_run(sandbox: Sandboxed
     sandbox.control("mambu/options", {"live_lines": 2, "live_date": str(DATE)})
     outcome = await sandbox.run()
     assert outcome.state.is_failed()
-    assert "Mambu states" in outcome.message
+    assert "Mambu reports" in outcome.message
     assert sandbox.xero_journals() == []
 
 

@@ -14,28 +14,27 @@ import pytest
 from blocks.errors import LeaseLost, NotAllowed, Refusal, Terminal, Unavailable, UnknownOutcome
 from blocks.store.models import JournalRecord, JournalState, Lease, StoredRequest
 from blocks.xero.models import NOTHING
+from flows.journals.pending import FRESH, KEY_EXPIRED, LookupResult, lookup_by_plan, resolve_pending_requests
 from flows.journals.prepare import Prepared
 from flows.journals.reconciliation import reconcile
 from flows.journals.record import recorded
 from flows.journals.report.failures import failure_of
 from flows.journals.report.summary import Summary
-from flows.journals.send import (
-    FRESH,
-    KEY_DEAD,
-    LookupResult,
-    lookup_by_plan,
-    prepare,
-    prepare_missing,
-    put_journals,
-    resolve_pending_requests,
-    send,
-)
+from flows.journals.send import prepare, prepare_missing, put_journals, send
 from tests.helpers.journals import DAY, id_of, planned, posting, sent, taken_by_xero, transfers
-from tests.helpers.journals_run import MORNING, IncidentService, books, desk, drafts_of, listed, records
+from tests.helpers.journals_run import (
+    MORNING,
+    ScriptedRun,
+    drafts_of,
+    listed,
+    records,
+    scripted_run,
+    snapshot_of,
+)
 from tests.helpers.scripted import Step, answer, failing
 
 ONE = sent(transfers(1))
-REQUEST = ONE.sealing.requests[0]
+REQUEST = ONE.prepared.requests[0]
 NAME = str(REQUEST.journals[0].narration)
 TWO = sent(transfers(2))
 DIFFERENT = answer(
@@ -67,10 +66,10 @@ def taken() -> Step:
 
 async def test_what_xero_does_not_show_is_asked_again_while_its_key_lives(tmp_path: Path) -> None:
     """Of a request that left nothing in Xero the same bytes go once more under the same key, at once."""
-    async with desk(tmp_path, listed(), taken()) as at:
+    async with scripted_run(tmp_path, listed(), taken()) as at:
         await at.left(REQUEST)
         at.clock.advance(60)
-        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.run, lookup_by_plan(at.run, ONE.plan))
         record = await at.record()
     assert at.methods == ["GET", "PUT"]
     put = at.script.requests[1]
@@ -81,9 +80,9 @@ async def test_what_xero_does_not_show_is_asked_again_while_its_key_lives(tmp_pa
 
 async def test_what_xero_shows_whole_is_neither_asked_again_nor_waited_for(tmp_path: Path) -> None:
     """A request all of which is in Xero is known to have been carried out, and settled at once."""
-    async with desk(tmp_path, listed(*drafts_of(REQUEST))) as at:
+    async with scripted_run(tmp_path, listed(*drafts_of(REQUEST))) as at:
         await at.left(REQUEST)
-        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.run, lookup_by_plan(at.run, ONE.plan))
     assert at.methods == ["GET"]
     assert at.clock.slept == []
 
@@ -91,54 +90,56 @@ async def test_what_xero_shows_whole_is_neither_asked_again_nor_waited_for(tmp_p
 @pytest.mark.parametrize("what", ["some of its lines", "some under a new name", "its name over other lines"])
 async def test_what_xero_shows_in_part_is_waited_for(tmp_path: Path, what: str) -> None:
     """A request of which Xero shows a part is not sent again, and is waited for until its key has died."""
-    (request,) = TWO.sealing.requests
+    (request,) = TWO.prepared.requests
     (draft,) = drafts_of(request)
     draft["JournalLines"] = draft["JournalLines"][:2]
     if what == "some under a new name":
         draft["Narration"] = "November"
     if what == "its name over other lines":
         draft["JournalLines"] = [{**one, "Description": "a note"} for one in draft["JournalLines"]]
-    async with desk(tmp_path, listed(draft)) as at:
+    async with scripted_run(tmp_path, listed(draft)) as at:
         await at.left(request)
         at.clock.advance(60)
-        await resolve_pending_requests(at.night, lookup_by_plan(at.night, TWO.plan))
+        await resolve_pending_requests(at.run, lookup_by_plan(at.run, TWO.plan))
     assert at.methods == ["GET"]
-    assert at.clock.now() == MORNING + KEY_DEAD
+    assert at.clock.now() == MORNING + KEY_EXPIRED
 
 
 async def test_what_may_be_left_out_may_still_be_on_its_way(tmp_path: Path) -> None:
     """Where late lines leave it open whether a request's lines go at all, it is not taken as carried out."""
     early = [one for n in range(4) for one in posting(1 + 2 * n, "0.006", "-0.006")]
-    *carried_out, open_ended = sent(early, cap=2).sealing.requests
+    *carried_out, open_ended = sent(early, cap=2).prepared.requests
     drafts = [draft for request in carried_out for draft in drafts_of(request)]
     plans = (planned([*early, *posting(9, f"0.00{n}", f"-0.00{n}")], cap=2) for n in range(1, 10))
     plan = next(one for one in plans if reconcile(one, taken_by_xero(carried_out)).optional)
-    async with desk(tmp_path, listed(*drafts), answer(200, {"ManualJournals": drafts_of(open_ended)})) as at:
+    async with scripted_run(
+        tmp_path, listed(*drafts), answer(200, {"ManualJournals": drafts_of(open_ended)})
+    ) as at:
         await at.left(open_ended)
-        await resolve_pending_requests(at.night, lookup_by_plan(at.night, plan))
+        await resolve_pending_requests(at.run, lookup_by_plan(at.run, plan))
     assert at.methods == ["GET", "PUT"]
 
 
 @pytest.mark.parametrize("end", [failing(httpx.ReadTimeout), answer(500), DECLINED, DIFFERENT])
 async def test_a_repeat_without_a_known_end_is_waited_for(tmp_path: Path, end: Step) -> None:
     """Where asking again brings no verdict, settling returns only when the key has surely died."""
-    async with desk(tmp_path, listed(), end) as at:
+    async with scripted_run(tmp_path, listed(), end) as at:
         await at.left(REQUEST)
         at.clock.advance(60)
-        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.run, lookup_by_plan(at.run, ONE.plan))
         assert await at.states() == [JournalState.SENDING]
     assert at.methods == ["GET", "PUT"]
-    assert at.clock.now() == MORNING + KEY_DEAD
+    assert at.clock.now() == MORNING + KEY_EXPIRED
 
 
 @pytest.mark.parametrize("before", [False, True])
 async def test_what_is_settled_is_under_way_no_longer(tmp_path: Path, *, before: bool) -> None:
     """A repeat without an answer keeps no later call from waiting; what was open before still does."""
-    async with desk(tmp_path, listed(), failing(httpx.ReadTimeout)) as at:
+    async with scripted_run(tmp_path, listed(), failing(httpx.ReadTimeout)) as at:
         await at.left(REQUEST)
-        under_way = at.night.xero.transport.patience.under_way
+        under_way = at.run.xero.transport.patience.under_way
         under_way.any = before
-        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.run, lookup_by_plan(at.run, ONE.plan))
         assert at.methods == ["GET", "PUT"]
         assert under_way.any is before
 
@@ -149,27 +150,27 @@ async def test_what_could_not_be_settled_stays_under_way(tmp_path: Path) -> None
     async def broken_off(_: float) -> None:
         raise Terminal("broken off")
 
-    async with desk(tmp_path, listed(), failing(httpx.ReadTimeout)) as at:
+    async with scripted_run(tmp_path, listed(), failing(httpx.ReadTimeout)) as at:
         await at.left(REQUEST)
         at.clock.sleep = broken_off  # type: ignore[method-assign]
         with pytest.raises(Terminal, match="broken off"):
-            await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
-        assert at.night.xero.transport.patience.under_way.any
+            await resolve_pending_requests(at.run, lookup_by_plan(at.run, ONE.plan))
+        assert at.run.xero.transport.patience.under_way.any
 
 
 async def test_each_request_is_settled_for_itself(tmp_path: Path) -> None:
     """Where one request is found in Xero, and the bytes of one are lost, the next is still asked again."""
     three = sent(transfers(3), cap=2)
-    lost, there, absent = three.sealing.requests
+    lost, there, absent = three.prepared.requests
     steps = [listed(*drafts_of(there)), listed(*drafts_of(there))]
-    async with desk(tmp_path, *steps, answer(200, {"ManualJournals": drafts_of(absent)})) as at:
+    async with scripted_run(tmp_path, *steps, answer(200, {"ManualJournals": drafts_of(absent)})) as at:
         await at.keep([lost], JournalState.PREPARED)
         # Bytes go once no journal needs them; an old copy of the store can still have the journal.
-        await at.night.store.move(records([lost]), JournalState.CREATED, at.clock.now())
-        await at.night.store.move(records([lost]), JournalState.UNKNOWN, at.clock.now())
+        await at.run.store.move(records([lost]), JournalState.CREATED, at.clock.now())
+        await at.run.store.move(records([lost]), JournalState.UNKNOWN, at.clock.now())
         await at.left(there)
         await at.left(absent)
-        await resolve_pending_requests(at.night, lookup_by_plan(at.night, three.plan))
+        await resolve_pending_requests(at.run, lookup_by_plan(at.run, three.plan))
     assert at.methods == ["GET", "GET", "PUT"]
     assert at.script.requests[-1].content == absent.body
     assert at.clock.slept == []
@@ -178,22 +179,22 @@ async def test_each_request_is_settled_for_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("age", "wait"), [(300, 360), (659, 1), (660, 0), (5000, 0)])
 async def test_under_a_key_that_may_be_dead_nothing_is_asked(tmp_path: Path, age: float, wait: float) -> None:
     """Once a key may have died nothing goes under it again, and only what is left of its time is waited."""
-    async with desk(tmp_path) as at:
+    async with scripted_run(tmp_path) as at:
         await at.left(REQUEST)
         at.clock.advance(age)
-        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.run, lookup_by_plan(at.run, ONE.plan))
     assert at.methods == []
     assert at.clock.now() == MORNING + timedelta(seconds=age + wait)
 
 
 async def test_a_failure_of_settling_is_one_of_sending(tmp_path: Path) -> None:
     """Where a look at what was left without an answer fails, it is told that sending was under way."""
-    async with desk(tmp_path, answer(403)) as at:
+    async with scripted_run(tmp_path, answer(403)) as at:
         await at.left(REQUEST)
-        with pytest.raises(NotAllowed) as raised, at.night.in_stage("send"):
-            await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
+        with pytest.raises(NotAllowed) as raised, at.run.in_stage("send"):
+            await resolve_pending_requests(at.run, lookup_by_plan(at.run, ONE.plan))
         held = await at.records()
-    told = failure_of(DAY.date, at.night.stage, raised.value, "", held, under_way=at.night.under_way)
+    told = failure_of(DAY.date, at.run.stage, raised.value, "", held, under_way=at.run.under_way)
     assert (told.stage, told.step) == ("send", "")
 
 
@@ -220,9 +221,9 @@ async def test_the_record_decides_on_name_and_key_of_what_is_missing(
 ) -> None:
     """What surely or perhaps never was in Xero goes under its own name, with a new key if it was refused."""
     held = [replace(one, state=state, generation=3) for one in records([REQUEST])]
-    async with desk(tmp_path) as at:
-        sealing = await prepare_missing(at.night, ONE.plan, books(ONE.plan, []), held)
-    (journal,) = sealing.journals
+    async with scripted_run(tmp_path) as at:
+        prepared = await prepare_missing(at.run, ONE.plan, snapshot_of(ONE.plan, [], held))
+    (journal,) = prepared.journals
     assert (journal.generation, journal.narration.number) == (generation, number)
 
 
@@ -248,47 +249,47 @@ async def test_a_name_that_stands_in_xero_is_not_used_again(tmp_path: Path, stat
     two = sent(transfers(2), cap=2)
     first, second = two.live
     live = [first._replace(lines=second.lines)]
-    held = [replace(one, state=state) for one in records(two.sealing.requests[:1])]
-    async with desk(tmp_path, lines_per_journal=2) as at:
-        sealing = await prepare_missing(at.night, two.plan, books(two.plan, live), held)
-    assert [journal.narration.number for journal in sealing.journals] == [3]
+    held = [replace(one, state=state) for one in records(two.prepared.requests[:1])]
+    async with scripted_run(tmp_path, lines_per_journal=2) as at:
+        prepared = await prepare_missing(at.run, two.plan, snapshot_of(two.plan, live, held))
+    assert [journal.narration.number for journal in prepared.journals] == [3]
 
 
 # What a 400 to a request says of its journals.
 
 
-async def put(at: IncidentService, sealing: Prepared) -> None:
+async def put(at: ScriptedRun, prepared: Prepared) -> None:
     """Send requests of the day of 22 journals, or of its own."""
-    await put_journals(at.night, ONE.plan, sealing, at.clock.now(), 0)
+    await put_journals(at.run, ONE.plan, prepared, at.clock.now(), 0)
 
 
 async def test_a_key_that_another_run_uses_refuses_nothing(tmp_path: Path) -> None:
     """Where Xero says that the key was used with another request, nobody knows what became of the journal."""
-    async with desk(tmp_path, DIFFERENT) as at:
+    async with scripted_run(tmp_path, DIFFERENT) as at:
         with pytest.raises(Terminal, match="Another run is sending the same journals") as raised:
-            await put(at, ONE.sealing)
+            await put(at, ONE.prepared)
         assert type(raised.value) is Terminal
         assert await at.states() == [JournalState.UNKNOWN]
-        assert await at.night.store.request(REQUEST.key) is not None
+        assert await at.run.store.request(REQUEST.key) is not None
     assert at.methods == ["PUT"]
 
 
 async def test_a_400_does_not_tell_two_journals_apart(tmp_path: Path) -> None:
     """Where Xero answers 400 to a block of two journals, nobody knows what became of either."""
-    block = sent(transfers(22), cap=2).sealing.requests[1]
+    block = sent(transfers(22), cap=2).prepared.requests[1]
     assert len(block.journals) == 2
-    async with desk(tmp_path, DECLINED) as at:
+    async with scripted_run(tmp_path, DECLINED) as at:
         with pytest.raises(UnknownOutcome, match="Account code has been archived"):
             await put(at, Prepared([block], []))
         assert await at.states() == [JournalState.UNKNOWN, JournalState.UNKNOWN]
-        assert await at.night.store.request(block.key) is not None
+        assert await at.run.store.request(block.key) is not None
 
 
 async def test_a_400_to_one_journal_refuses_it(tmp_path: Path) -> None:
     """Where Xero answers 400 to a single journal, that one is refused, with Xero's own words."""
-    async with desk(tmp_path, DECLINED) as at:
+    async with scripted_run(tmp_path, DECLINED) as at:
         with pytest.raises(Refusal, match="Account code has been archived"):
-            await put(at, ONE.sealing)
+            await put(at, ONE.prepared)
         record = await at.record()
     assert (record.state, record.reason) == (JournalState.REFUSED, "Account code has been archived")
 
@@ -302,17 +303,17 @@ async def test_a_success_says_nothing_of_a_journal_that_was_not_taken(tmp_path: 
         "StatusAttributeString": "ERROR",
         "ValidationErrors": [{"Message": "Account code has been archived"}],
     }
-    async with desk(tmp_path, answer(200, {"ManualJournals": [declined]})) as at:
+    async with scripted_run(tmp_path, answer(200, {"ManualJournals": [declined]})) as at:
         with pytest.raises(Refusal, match="Account code has been archived"):
-            await put(at, ONE.sealing)
+            await put(at, ONE.prepared)
         record = await at.record()
     assert (record.state, record.manual_journal_id) == (JournalState.REFUSED, None)
 
 
 async def test_a_journal_that_the_answer_leaves_out_is_unknown(tmp_path: Path) -> None:
     """Where an answer names one journal of a block of two, nobody knows what became of the other."""
-    block = sent(transfers(22), cap=2).sealing.requests[1]
-    async with desk(tmp_path, answer(200, {"ManualJournals": drafts_of(block)[:1]})) as at:
+    block = sent(transfers(22), cap=2).prepared.requests[1]
+    async with scripted_run(tmp_path, answer(200, {"ManualJournals": drafts_of(block)[:1]})) as at:
         with pytest.raises(UnknownOutcome, match="does not mention"):
             await put(at, Prepared([block], []))
         assert await at.states() == [JournalState.CREATED, JournalState.UNKNOWN]
@@ -322,17 +323,20 @@ async def test_lines_that_stand_in_xero_twice_stop_the_day(tmp_path: Path) -> No
     """Where a line is in two live journals, nothing is prepared, although others are missing."""
     two = sent(transfers(2), cap=2)
     first = two.live[0]
-    async with desk(tmp_path) as at:
+    async with scripted_run(tmp_path) as at:
+        twice = [first, first._replace(journal_id="copy")]
         with pytest.raises(Refusal, match="more than once"):
-            await prepare(at.night, two.plan, books(two.plan, [first, first._replace(journal_id="copy")]), [])
+            await prepare(at.run, two.plan, snapshot_of(two.plan, twice))
 
 
 async def test_an_unknown_outcome_ends_the_sending(tmp_path: Path) -> None:
     """Where no answer came, the error is raised, the journal is unknown, and no other request is begun."""
     two = sent(transfers(2), cap=2)
-    async with desk(tmp_path, failing(httpx.ReadTimeout), lines_per_journal=2, xero_concurrency=1) as at:
+    async with scripted_run(
+        tmp_path, failing(httpx.ReadTimeout), lines_per_journal=2, xero_concurrency=1
+    ) as at:
         with pytest.raises(UnknownOutcome):
-            await put_journals(at.night, two.plan, two.sealing, at.clock.now(), 0)
+            await put_journals(at.run, two.plan, two.prepared, at.clock.now(), 0)
         assert await at.states() == [JournalState.UNKNOWN, JournalState.PREPARED]
     assert at.methods == ["PUT"]
 
@@ -340,8 +344,8 @@ async def test_an_unknown_outcome_ends_the_sending(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("age", "methods"), [(FRESH, ["PUT"]), (FRESH + timedelta(seconds=1), [])])
 async def test_nothing_is_sent_on_an_old_look(tmp_path: Path, age: timedelta, methods: list[str]) -> None:
     """Journals leave while what they rest on is fresh, and stay here sealed once it is not."""
-    async with desk(tmp_path, taken()) as at:
-        await put_journals(at.night, ONE.plan, ONE.sealing, at.clock.now() - age, 0)
+    async with scripted_run(tmp_path, taken()) as at:
+        await put_journals(at.run, ONE.plan, ONE.prepared, at.clock.now() - age, 0)
         assert await at.states() == [JournalState.CREATED if methods else JournalState.PREPARED]
     assert at.methods == methods
 
@@ -349,20 +353,20 @@ async def test_nothing_is_sent_on_an_old_look(tmp_path: Path, age: timedelta, me
 @pytest.mark.parametrize(("age", "methods"), [(FRESH, ["PUT"]), (FRESH + timedelta(seconds=1), [])])
 async def test_nothing_is_repeated_on_an_old_look(tmp_path: Path, age: timedelta, methods: list[str]) -> None:
     """A request without an answer is repeated only on a fresh look that shows nothing of it."""
-    async with desk(tmp_path, taken()) as at:
+    async with scripted_run(tmp_path, taken()) as at:
 
         async def look(request: StoredRequest, its: Sequence[JournalRecord]) -> LookupResult:
             return LookupResult(at.clock.now() - age, there=False, absent=True)
 
         await at.left(REQUEST)
-        await resolve_pending_requests(at.night, look)
+        await resolve_pending_requests(at.run, look)
     assert at.methods == methods
 
 
 # A day that another run has taken over.
 
 
-def lease(at: IncidentService, owner: str) -> Lease:
+def lease(at: ScriptedRun, owner: str) -> Lease:
     """Return a lease of the day for a run."""
     now = at.clock.now()
     return Lease("journals", "default", DAY.date, owner, owner, "send", now, now)
@@ -370,11 +374,11 @@ def lease(at: IncidentService, owner: str) -> Lease:
 
 async def test_a_run_whose_day_was_taken_over_seals_and_sends_nothing(tmp_path: Path) -> None:
     """Where another run holds the day by now, nothing is written down, and nothing leaves."""
-    async with desk(tmp_path, taken()) as at:
-        await at.night.store.leases.take(lease(at, "the other"), only_one_here=False)
-        at.night.lease = lease(at, "this one")
+    async with scripted_run(tmp_path, taken()) as at:
+        await at.run.store.leases.take(lease(at, "the other"), only_one_here=False)
+        at.run.lease = lease(at, "this one")
         with pytest.raises(LeaseLost):
-            await put(at, ONE.sealing)
+            await put(at, ONE.prepared)
         assert await at.records() == []
     assert at.methods == []
 
@@ -382,19 +386,19 @@ async def test_a_run_whose_day_was_taken_over_seals_and_sends_nothing(tmp_path: 
 async def test_a_run_whose_day_is_taken_over_sends_nothing_further(tmp_path: Path) -> None:
     """Where another run takes the day over while journals are sent, those that are left do not leave."""
     two = sent(transfers(2), cap=2)
-    first = answer(200, {"ManualJournals": drafts_of(two.sealing.requests[0])})
-    async with desk(tmp_path, first, lines_per_journal=2, xero_concurrency=1) as at:
-        leases, ours = at.night.store.leases, lease(at, "this one")
+    first = answer(200, {"ManualJournals": drafts_of(two.prepared.requests[0])})
+    async with scripted_run(tmp_path, first, lines_per_journal=2, xero_concurrency=1) as at:
+        leases, ours = at.run.store.leases, lease(at, "this one")
         await leases.take(ours, only_one_here=False)
-        at.night.lease = ours
+        at.run.lease = ours
 
         async def taken_over(stage: str, done: int, of: int) -> None:
             await leases.release(ours)
             await leases.take(lease(at, "the other"), only_one_here=False)
 
-        at.night.progress = taken_over
+        at.run.progress = taken_over
         with pytest.raises(LeaseLost):
-            await put_journals(at.night, two.plan, two.sealing, at.clock.now(), 0)
+            await put_journals(at.run, two.plan, two.prepared, at.clock.now(), 0)
         assert await at.states() == [JournalState.CREATED, JournalState.PREPARED]
     assert at.methods == ["PUT"]
 
@@ -406,15 +410,15 @@ async def test_a_run_whose_day_is_taken_over_sends_nothing_further(tmp_path: Pat
 async def test_a_run_with_another_store_is_waited_for(tmp_path: Path, *, goes_on: bool) -> None:
     """Where journals just came from elsewhere, a run waits for what may still come, then sends the rest."""
     two = sent(transfers(2), cap=2)
-    drafts = [draft for request in two.sealing.requests for draft in drafts_of(request)]
+    drafts = [draft for request in two.prepared.requests for draft in drafts_of(request)]
     drafts = [{**one, "UpdatedDateUTC": f"/Date({MORNING.timestamp() * 1000:.0f})/"} for one in drafts]
     second = answer(200, {"ManualJournals": drafts[1:]})
     later = [listed(*drafts)] if goes_on else [listed(*drafts[:1]), second, listed(*drafts)]
-    async with desk(tmp_path, listed(*drafts[:1]), *later, lines_per_journal=2) as at:
-        result = await send(at.night, two.plan)
+    async with scripted_run(tmp_path, listed(*drafts[:1]), *later, lines_per_journal=2) as at:
+        result = await send(at.run, two.plan)
         waited = at.clock.now() - MORNING
     assert at.methods == (["GET", "GET"] if goes_on else ["GET", "GET", "PUT"])
-    assert waited == KEY_DEAD
+    assert waited == KEY_EXPIRED
     assert len(result.ids) == (0 if goes_on else 1)
 
 
@@ -439,12 +443,12 @@ async def test_what_is_in_xero_under_another_label_stops_the_day(
     tmp_path: Path, state: JournalState, before: str | None, now: str | None
 ) -> None:
     """A day of which journals are or may be in Xero under another label is refused, naming both labels."""
-    held = [replace(one, state=state) for one in records(sent(transfers(1), label=before).sealing.requests)]
+    held = [replace(one, state=state) for one in records(sent(transfers(1), label=before).prepared.requests)]
     plan = planned(transfers(1), label=now)
-    async with desk(tmp_path, label=now) as at:
+    async with scripted_run(tmp_path, label=now) as at:
         with pytest.raises(Refusal) as raised:
-            await prepare(at.night, plan, books(plan, []), held)
-    assert f"under the label {before or '(none)'}, and the connection's is {now or '(none)'} now" in str(
+            await prepare(at.run, plan, snapshot_of(plan, [], held))
+    assert f"with the label {before or '(none)'}, but the connection's label is now {now or '(none)'}" in str(
         raised.value
     )
 
@@ -452,11 +456,11 @@ async def test_what_is_in_xero_under_another_label_stops_the_day(
 async def test_a_lost_answer_and_a_new_label_send_nothing_twice(tmp_path: Path) -> None:
     """What Xero took without our knowing, under a label that was changed since, is not sent once more."""
     plan = planned(transfers(1), label="acme")
-    async with desk(tmp_path, listed(*drafts_of(REQUEST)), label="acme") as at:
+    async with scripted_run(tmp_path, listed(*drafts_of(REQUEST)), label="acme") as at:
         await at.left(REQUEST)
         at.clock.advance(24 * 3600)
-        with pytest.raises(Refusal, match="Set the label back"):
-            await send(at.night, plan)
+        with pytest.raises(Refusal, match="Restore the label"):
+            await send(at.run, plan)
     assert "PUT" not in at.methods
 
 
@@ -466,21 +470,21 @@ async def test_what_is_not_in_xero_under_another_label_stops_nothing(
     tmp_path: Path, state: JournalState, before: str | None, now: str | None
 ) -> None:
     """A day whose journals were withdrawn, refused or never sent goes under a label that is new."""
-    held = [replace(one, state=state) for one in records(sent(transfers(1), label=before).sealing.requests)]
+    held = [replace(one, state=state) for one in records(sent(transfers(1), label=before).prepared.requests)]
     plan = planned(transfers(1), label=now)
-    async with desk(tmp_path, label=now) as at:
-        sealing = await prepare(at.night, plan, books(plan, []), held)
-    assert [journal.narration.label for journal in sealing.journals] == [now]
+    async with scripted_run(tmp_path, label=now) as at:
+        prepared = await prepare(at.run, plan, snapshot_of(plan, [], held))
+    assert [journal.narration.label for journal in prepared.journals] == [now]
 
 
 @pytest.mark.parametrize("state", list(JournalState))
 async def test_the_same_label_stops_nothing(tmp_path: Path, state: JournalState) -> None:
     """Journals under the connection's own label never count as those of another."""
     labelled = sent(transfers(1), label="acme")
-    held = [replace(one, state=state) for one in records(labelled.sealing.requests)]
-    async with desk(tmp_path, label="acme") as at:
-        sealing = await prepare(at.night, labelled.plan, books(labelled.plan, labelled.live), held)
-    assert sealing.requests == []
+    held = [replace(one, state=state) for one in records(labelled.prepared.requests)]
+    async with scripted_run(tmp_path, label="acme") as at:
+        prepared = await prepare(at.run, labelled.plan, snapshot_of(labelled.plan, labelled.live, held))
+    assert prepared.requests == []
 
 
 # What a run that stops leaves, and the figures of one that stops once it has looked at Xero.
@@ -491,25 +495,25 @@ async def test_a_run_whose_day_was_taken_over_opens_no_incident(
     tmp_path: Path, home: Path, error: Exception, told: int
 ) -> None:
     """That another run finishes the day is nothing for people to see to; whatever else stops a run is."""
-    async with desk(tmp_path, *[listed(*drafts_of(REQUEST))] * 3) as at:
+    async with scripted_run(tmp_path, *[listed(*drafts_of(REQUEST))] * 3) as at:
         await figures(at, error)
-        assert len(await at.night.store.incidents.all("default")) == told
+        assert len(await at.run.store.incidents.all("default")) == told
 
 
-async def figures(at: IncidentService, error: Exception) -> dict[str, int]:
+async def figures(at: ScriptedRun, error: Exception) -> dict[str, int]:
     """Return what a run that sends, and then stops, says of journals."""
     summary = Summary(DAY.date, "default")
     with suppress(type(error)):
-        async with recorded(at.night, summary, DAY.date, dry_run=False):
-            with at.night.in_stage("send"):
-                await send(at.night, ONE.plan)
+        async with recorded(at.run, summary, DAY.date, dry_run=False):
+            with at.run.in_stage("send"):
+                await send(at.run, ONE.plan)
             raise error
     return {name: count for name, count in summary.as_json().items() if name.startswith("journals_")}
 
 
 async def test_a_journal_whose_answer_was_lost_is_counted_once(tmp_path: Path) -> None:
     """What an earlier run sent without an answer, and stands in Xero, is there already and not to be sent."""
-    async with desk(tmp_path, *[listed(*drafts_of(REQUEST))] * 3) as at:
+    async with scripted_run(tmp_path, *[listed(*drafts_of(REQUEST))] * 3) as at:
         await at.left(REQUEST)
         assert await figures(at, Refusal("It stopped.")) == {
             "journals_planned": 1,
@@ -521,9 +525,9 @@ async def test_a_journal_whose_answer_was_lost_is_counted_once(tmp_path: Path) -
 
 async def test_a_journal_that_a_run_sent_is_not_one_that_was_there(tmp_path: Path) -> None:
     """What a run sent itself is counted as that, also where it looks at Xero again for what is missing."""
-    async with desk(tmp_path, *[listed(*drafts_of(REQUEST))] * 3) as at:
+    async with scripted_run(tmp_path, *[listed(*drafts_of(REQUEST))] * 3) as at:
         await at.keep([REQUEST], JournalState.CREATED)
-        at.night.created[NAME] = id_of(NAME)
+        at.run.created[NAME] = id_of(NAME)
         assert await figures(at, Refusal("It stopped.")) == {
             "journals_planned": 1,
             "journals_created": 1,
@@ -533,6 +537,6 @@ async def test_a_journal_that_a_run_sent_is_not_one_that_was_there(tmp_path: Pat
 
 async def test_journals_of_another_organisation_are_not_counted(tmp_path: Path) -> None:
     """Once a run knows its organisation, what another one has of the day is not in its figures."""
-    async with desk(tmp_path) as at:
+    async with scripted_run(tmp_path) as at:
         await at.keep([REQUEST], JournalState.CREATED, organisation="another")
         assert set((await figures(at, Unavailable("Xero is away."))).values()) == {0}

@@ -23,8 +23,8 @@ from tests.helpers.journals import staged as lines_of
 from tests.helpers.journals import transfers
 
 LIST = "handed-on.json"
-NO_PROCESS = "Nothing whole is left of process, so this run starts from there."
-NO_EXTRACT = "Nothing whole is left of extract, so this run starts from the beginning."
+NO_PROCESS = "The saved results of process are missing or damaged, so this run starts from process."
+NO_EXTRACT = "The saved lines of extract are missing or damaged, so this run starts from the beginning."
 BROKEN_LISTS = [b"", b"{", b"[]", b'{"stages": {"extract": [{"path": 7}]}}', b"\xff\xfe", b'{"stages": null}']
 
 
@@ -197,4 +197,4 @@ def test_a_staged_day_in_words() -> None:
     day = StagedDay(
         connection="default", date=dt.date(2026, 11, 20), stage="process", lines=1200, since=since
     )
-    assert str(day) == "1,200 lines of 2026-11-20, left by process at 2026-11-21 03:05 UTC"
+    assert str(day) == "1,200 lines of 2026-11-20, saved by process at 2026-11-21 03:05 UTC"

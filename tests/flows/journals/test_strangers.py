@@ -106,7 +106,7 @@ async def test_a_journal_that_may_hold_our_lines_stops_the_run(sandbox: Sandboxe
     outcome = await sandbox.run()
 
     assert outcome.state.is_failed()
-    assert f"the manual journal «Rent» {ID} cannot be read" in outcome.message
+    assert f'the manual journal "Rent" {ID} cannot be read' in outcome.message
     assert sandbox.requests("xero", "PUT") == []
     assert sandbox.xero_journals() == []
 
@@ -123,7 +123,7 @@ async def test_a_recorded_journal_is_never_passed_over(sandbox: Sandboxed, way: 
     outcome: Any = await (sandbox.run() if way == "run" else withdraw(sandbox))
 
     assert outcome.state.is_failed()
-    assert f"the manual journal «Rent» {journal_id} cannot be read" in outcome.message
+    assert f'the manual journal "Rent" {journal_id} cannot be read' in outcome.message
     assert sandbox.requests("xero", "PUT") == []
     assert [one["Status"] for one in sandbox.xero_journals()] == ["DRAFT"]
 
@@ -136,7 +136,7 @@ async def test_a_refusal_beside_nulls_stays_a_refusal_in_xeros_words(sandbox: Sa
     sandbox.fault({**rule, "content_type": "application/json", "body": json.dumps(body)})
     outcome = await sandbox.run()
     assert outcome.state.is_failed()
-    assert "Xero objects to 1 of 1 journals" in outcome.message
+    assert "Xero reported problems with 1 of 1 journals" in outcome.message
     assert outcome.message.count("locked") == 1
     assert len(sandbox.requests("xero", "PUT")) == 1
 
@@ -168,7 +168,7 @@ async def test_a_refusal_inside_a_success_is_one(sandbox: Sandboxed) -> None:
     sandbox.fault(*rules)
     outcome = await sandbox.run(connection=two_lines_each(sandbox))
     assert outcome.state.is_failed()
-    assert "Xero objects to 2 of 2 journals" in outcome.message
+    assert "Xero reported problems with 2 of 2 journals" in outcome.message
     assert outcome.message.count("locked") == 2
 
 

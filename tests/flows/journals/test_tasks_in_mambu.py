@@ -43,7 +43,7 @@ async def test_a_task_waits_and_is_logged_once(
     assert len(tasks(sandbox)) == standing
     text = await page(f"journals-failures-{DATE}", run=first.summary.flow_run_id)
     assert text is not None
-    assert "waits until Mambu can be reached; the next run logs it" in text
+    assert "not created yet. The next run creates it when Mambu can be reached" in text
 
     await told(sandbox, await failing(sandbox), "extract")
     await ended(sandbox, await sandbox.run())

@@ -81,8 +81,8 @@ async def test_real_tax_stays_reported(sandbox: Sandboxed) -> None:
     withdrawn = await withdraw(sandbox)
 
     assert again.state.is_failed()
-    assert "it has tax now" in again.message
-    assert "not as Daybook sent it" in withdrawn.message
+    assert "lines have none" in again.message
+    assert "edited after Daybook sent it" in withdrawn.message
     assert statuses(sandbox) == {1: "DRAFT"}
 
 

@@ -23,7 +23,7 @@ from tests.helpers.journals import (
     examples,
     planned,
     posting,
-    sealed,
+    prepared_for,
     sent,
     staged,
     taken_by_xero,
@@ -102,7 +102,7 @@ def test_what_was_sent_at_one_time_is_within_one_unit(lines: list[JournalLine]) 
     found = confirmed(day.plan, reconcile(day.plan, day.live), [])
     assert found.tied_out, found.open
     assert all(abs(row.rounding) < 1 for row in found.rows)
-    assert sealed(day.plan, day.live, cap=4).requests == []
+    assert prepared_for(day.plan, day.live, cap=4).requests == []
 
 
 @given(lines=days_of_lines(decimals=4), cut=st.integers(0, 40))
@@ -112,11 +112,11 @@ def test_what_comes_late_adds_less_than_one_unit(lines: list[JournalLine], cut: 
     early = {one.transaction_id for one in lines[:cut]}
     first = sent([one for one in lines if one.transaction_id in early], cap=4)
     plan = planned(lines, cap=4)
-    live = [*first.live, *taken_by_xero(sealed(plan, first.live, cap=4).requests)]
+    live = [*first.live, *taken_by_xero(prepared_for(plan, first.live, cap=4).requests)]
     found = confirmed(plan, reconcile(plan, live), [])
     assert found.tied_out, (found.open, found.rows)
     assert all(abs(row.rounding) < 2 for row in found.rows)
-    assert sealed(plan, live, cap=4).requests == []
+    assert prepared_for(plan, live, cap=4).requests == []
 
 
 def test_late_small_amounts_start_from_what_is_live() -> None:
@@ -126,7 +126,7 @@ def test_late_small_amounts_start_from_what_is_live() -> None:
         for amount in (f"0.00{number}", f"1.1{number}4", "0.0033"):
             lines += posting(len(lines) + 1, amount, f"-{amount}")
         plan = planned(lines)
-        live += taken_by_xero(sealed(plan, live).requests)
+        live += taken_by_xero(prepared_for(plan, live).requests)
         assert all(abs(row.rounding) < 1 for row in tie_out(plan, reconcile(plan, live)))
 
 
@@ -154,7 +154,7 @@ def test_lines_that_mambu_shows_no_more_are_left_over(known: bool) -> None:
     renamed = gone._replace(narration="November") if known else gone
     found = confirmed(plan, reconcile(plan, [day.live[0], renamed], record), [])
     assert not found.tied_out
-    assert "Mambu shows EntryID 3, 4 no more" in found.open[0]
+    assert "Mambu no longer shows EntryID 3, 4" in found.open[0]
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -202,7 +202,7 @@ def test_a_lookalike_holds_its_batch_where_the_record_may_be_new(
     matched = reconcile(day.plan, live, record_may_be_new=may_be_new)
     assert matched.waiting == ({1, 2} if waits else set())
     assert matched.missing == ({3, 4} if waits else {1, 2, 3, 4})
-    assert confirmed(day.plan, matched, []).held == (1 if waits else 0)
+    assert confirmed(day.plan, matched, []).in_review == (1 if waits else 0)
     assert second.lines[0].description == "EntryID: 3, TransactionID: T3"
 
 
@@ -211,7 +211,7 @@ def test_a_lookalike_is_known_although_lines_came_late(rewritten: str) -> None:
     """Where lines came late, an unknown journal with the sums of what is missing holds that."""
     early = transfers(2)
     day, plan = sent(early), planned([*early, *transfers(1, first=7)])
-    live = [*day.live, *taken_by_xero(sealed(plan, day.live).requests)]
+    live = [*day.live, *taken_by_xero(prepared_for(plan, day.live).requests)]
     changed = live[0 if rewritten == "what was sent first" else 1]
     unknown = edited(changed, lambda line: replaced(line, description="see file"), first=9)
     kept = [one for one in live if one is not changed]
@@ -236,7 +236,7 @@ def test_a_reversal_is_no_sending() -> None:
     """What rounding may come to grows with each sending, not with a journal that takes lines back."""
     early = posting(1, "0.006", "-0.006")
     day, plan = sent(early), planned([*early, *posting(3, "0.006", "-0.006")])
-    live = [*day.live, *taken_by_xero(sealed(plan, day.live).requests)]
+    live = [*day.live, *taken_by_xero(prepared_for(plan, day.live).requests)]
     matched = reconcile(plan, live)
     back = edited(live[0], lambda line: replaced(line, amount=-line.amount), first=2)
     again = reconcile(plan, [*live, back._replace(journal_id="back", narration="Reversal")])

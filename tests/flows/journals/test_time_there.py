@@ -10,10 +10,11 @@ import pytest
 
 from blocks.store.models import DayRecord
 from flows.journals.look_again import LATE, _compared_at
-from flows.journals.send import KEY_DEAD, _wait_for_others
+from flows.journals.pending import KEY_EXPIRED
+from flows.journals.send import _wait_for_others
 from tests.helpers.failed_runs import LONDON, days_ago, searches, units
 from tests.helpers.journals import DAY, sent, transfers
-from tests.helpers.journals_run import MORNING, books, desk
+from tests.helpers.journals_run import MORNING, scripted_run, snapshot_of
 from tests.helpers.sandboxed import Sandboxed
 
 BEHIND = dt.timedelta(minutes=20)
@@ -59,11 +60,11 @@ async def test_journals_that_have_just_come_are_waited_for_by_xeros_clock(
 ) -> None:
     """Journals from another run are waited for as long, however far Xero's clock is from ours."""
     one = sent(transfers(1))
-    async with desk(tmp_path) as at:
-        at.night.xero.transport.there.note(MORNING + ahead, MORNING, MORNING)
+    async with scripted_run(tmp_path) as at:
+        at.run.xero.transport.there.note(MORNING + ahead, MORNING, MORNING)
         shown = [each._replace(updated=MORNING + ahead) for each in one.live]
-        assert await _wait_for_others(at.night, books(one.plan, shown).matched, [])
-    assert at.clock.slept == [KEY_DEAD.total_seconds()]
+        assert await _wait_for_others(at.run, snapshot_of(one.plan, shown))
+    assert at.clock.slept == [KEY_EXPIRED.total_seconds()]
 
 
 def test_what_was_compared_by_another_clock_is_looked_at_a_day_further_back() -> None:

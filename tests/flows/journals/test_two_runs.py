@@ -21,7 +21,7 @@ async def test_two_runs_that_share_a_store(sandbox: Sandboxed, caplog: pytest.Lo
     sandbox.fault({"system": "xero", "path": "Accounts", "kind": "503", "retry_after": 1, "times": 0})
 
     running = [asyncio.create_task(sandbox.run(connection=connection)) for _ in range(2)]
-    while len(reads(sandbox, "/Organisation")) < 2 or "is held by the run" not in caplog.text:
+    while len(reads(sandbox, "/Organisation")) < 2 or "Waiting until it ends" not in caplog.text:
         await asyncio.sleep(0.1)
         assert not any(one.done() for one in running)
     sandbox.http.delete("/control/faults")

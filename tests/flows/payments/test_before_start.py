@@ -48,7 +48,7 @@ async def test_they_are_one_incident_and_one_line_until_a_person_closes_them(
     assert [one["status"] for one in tasks(quiet)] == ["OPEN"]
     text = await page(f"payments-{first.summary.date}", run=first.summary.flow_run_id)
     assert text is not None
-    assert "From before the start: 3, by date" in text
+    assert "Dated before the start: 3, by date" in text
     assert text.index("2026-10-29: ABC") < text.index("2026-10-30: ABC")
 
     told = await audit("discard", "--before-start", "--reason", "booked by hand until November")

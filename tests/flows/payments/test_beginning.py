@@ -1,4 +1,4 @@
-"""A store that may be new or set back sends nothing before a person has confirmed it."""
+"""A store that may be new or restored from an older copy sends nothing before a person has confirmed it."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ async def test_a_store_that_was_set_back_is_known_where_it_was_used(
     shutil.move(copy, home / "daybook.sqlite3")
     posts = len(quiet.ln_posts())
 
-    refused(await quiet.pay_run(**young), "set back")
+    refused(await quiet.pay_run(**young), "older copy")
 
     assert len(quiet.ln_posts()) == posts
     assert of_ln(quiet, by_hand) == []
@@ -155,10 +155,10 @@ async def test_a_store_that_was_set_back_stops_at_the_first_sign(
     shutil.move(copy, home / "daybook.sqlite3")
 
     known = f"The last window it knows: ended {last:%Y-%m-%d %H:%M:%S} UTC"
-    refused(await quiet.pay_run(**young), "set back", known)
+    refused(await quiet.pay_run(**young), "older copy", known)
     assert await statuses(quiet) == {sent: "duplicate"}
     posts = len(quiet.ln_posts())
-    refused(await quiet.pay_run(**young), "set back", known)
+    refused(await quiet.pay_run(**young), "older copy", known)
     assert len(quiet.ln_posts()) == posts
     assert of_ln(quiet, by_hand) == []
     assert await collected_until(quiet) == last

@@ -33,5 +33,5 @@ HOUR = dt.timedelta(hours=1)
 def test_what_a_window_covers(changed_at: dt.datetime | None, ours: bool) -> None:
     """A window covers what is read a second time before it, and what changed in it, but not at its end."""
     (document,) = documents(shown(payment()))
-    exchange = cast("Any", SimpleNamespace(window=Window(AT, AT + HOUR, AT - HOUR)))
-    assert _in_window(exchange, replace(document, changed_at=changed_at)) is ours
+    run = cast("Any", SimpleNamespace(window=Window(AT, AT + HOUR, AT - HOUR)))
+    assert _in_window(run, replace(document, changed_at=changed_at)) is ours

@@ -65,7 +65,7 @@ def test_another_file_is_refused(tmp_path: Path, content: str) -> None:
     """A file that audit export did not write is wrong use, in one sentence, and nothing of it is taken."""
     file = tmp_path / "decisions.json"
     file.write_text(content)
-    with pytest.raises(UsageError, match="is not what audit export writes"):
+    with pytest.raises(UsageError, match="is not a file that audit export wrote"):
         decisions.read(file)
 
 

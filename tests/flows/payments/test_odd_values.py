@@ -17,7 +17,7 @@ from blocks.store.audit_rows import AuditRow, Entry, Key, Kind, Status
 from blocks.xero.payment_models import XeroBankAccount, XeroContact, XeroPayment, XeroPrepayment
 from flows.payments.documents import Shown, documents, removed
 from tests.blocks.xero.test_payments import page, raw, reading
-from tests.flows.payments.test_deliver import LN, run
+from tests.flows.payments.test_delivery import LN, run
 from tests.helpers.payments import ACCOUNTS, CLIENT, CONTACTS, DATE, SALE, decided, payment, row, shown
 from tests.helpers.sandboxed import Sandboxed
 from tests.helpers.scripted import answer
@@ -87,8 +87,8 @@ def other(item: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
         ({"Amount": "<1E-99999999>"}, "amount is no number"),
         ({"Amount": "<0E+99999999>"}, "amount is no number"),
         ({"CurrencyRate": "<1E+99999999>"}, "currency rate is no number"),
-        ({"Account": None}, "bank account is not known"),
-        ({"Account": {"AccountID": None}}, "bank account is not known"),
+        ({"Account": None}, "bank account is unknown"),
+        ({"Account": {"AccountID": None}}, "bank account is unknown"),
         ({"Account": []}, "for Account"),
         ({"Invoice": None}, "no number in Xero"),
         ({"Invoice": {"InvoiceID": None}}, "null for InvoiceID"),
@@ -233,7 +233,7 @@ async def test_what_ln_has_and_cannot_be_read_any_more_is_told() -> None:
     entry = decided(await read((), (PREPAID,)), Kind.PREPAYMENT).entry
     decision = decided(everything, Kind.PREPAYMENT, row(Status.SENT, entry))
     assert decision.status is Status.EXCEPTION
-    assert "whether it has changed cannot be told" in decision.reason
+    assert "it is unknown whether it has changed" in decision.reason
     unknown = decided(everything, Kind.PREPAYMENT, row(None, entry, b"{}"))
     assert unknown.message == b"{}"
 

@@ -62,10 +62,10 @@ def test_every_way_of_writing_an_account_gives_its_number(number: str, sort_code
 @pytest.mark.parametrize(
     ("account", "said"),
     [
-        (XeroBankAccount("a", "CURRENT", "Till"), "«Till», which is no bank account"),
-        (XeroBankAccount("a", "BANK", "Main"), "«Main» has no number"),
-        (XeroBankAccount("a", "BANK", "Main", "DE89370400440532013000"), "no known shape"),
-        (None, "not known"),
+        (XeroBankAccount("a", "CURRENT", "Till"), '"Till", which is not a bank account'),
+        (XeroBankAccount("a", "BANK", "Main"), '"Main" has no number'),
+        (XeroBankAccount("a", "BANK", "Main", "DE89370400440532013000"), "an unknown format"),
+        (None, "unknown"),
     ],
 )
 def test_what_is_wrong_with_an_account_is_said(account: XeroBankAccount | None, said: str) -> None:

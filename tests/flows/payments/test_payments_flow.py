@@ -17,7 +17,7 @@ from blocks.sandbox.mambu.app import ASSIGNED_USER_KEY
 from blocks.store.audit import Audit
 from blocks.store.audit_rows import AuditRow, Entry, Status
 from blocks.store.models import CollectedWindow, Incident
-from flows.payments.deliveries import SILENT_FRESH
+from flows.payments.deliver import SILENT_FRESH
 from tests.helpers.failed_runs import page, tasks
 from tests.helpers.sandboxed import Outcome, Sandboxed
 from tests.helpers.trading import (
@@ -127,7 +127,7 @@ async def test_a_second_run_does_not_call_ln(quiet: Sandboxed) -> None:
     assert await quiet.audit() == before
     assert before.keys() == keys
     assert (again.summary.counts[Status.SENT], again.summary.already_sent) == (0, 3)
-    assert "3 sent before" in again.message
+    assert "3 sent earlier" in again.message
 
 
 async def test_ln_is_down_for_three_runs(quiet: Sandboxed) -> None:
@@ -336,7 +336,7 @@ async def test_the_store_is_lost(quiet: Sandboxed, home: Path) -> None:
 
 async def test_two_runs_at_the_same_time(quiet: Sandboxed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two runs of one connection at the same time one sends all, and the other nothing again."""
-    monkeypatch.setattr("flows.runtime.lease._ASKED_EVERY", 0.05)
+    monkeypatch.setattr("flows.runtime.lease._RETRY_SECONDS", 0.05)
     for _ in range(4):
         pay(quiet)
     quiet.fault({**LN_CALL, "kind": "delay", "seconds": 2})
@@ -467,7 +467,7 @@ async def test_a_window_that_leaves_a_gap_moves_nothing(quiet: Sandboxed) -> Non
     ahead = await quiet.pay_run(connection=exact, since=now - dt.timedelta(minutes=30))
 
     assert await statuses(quiet) == {after: "sent"}
-    assert any("begins later" in note for note in ahead.summary.notes)
+    assert any("starts after the last completed one" in note for note in ahead.summary.notes)
     assert await collected_until(quiet) == first.summary.until
 
     last = await quiet.pay_run(connection=exact)

@@ -84,14 +84,14 @@ async def test_allocation_that_gets_its_id_later_is_not_sent_again(quiet: Sandbo
 
 
 async def test_allocation_of_a_prepayment_that_ln_refuses_waits(quiet: Sandboxed) -> None:
-    """An allocation is an exception while LN refuses its prepayment, and follows it once LN takes it."""
+    """An allocation is an exception while LN refuses its prepayment, and follows it once LN accepts it."""
     prepayment = prepay(quiet)
     allocation = allocate(quiet, prepayment)
     quiet.fault({**REFUSED, "times": 1})
     await quiet.pay_run()
     rows = await quiet.audit()
     assert (rows[prepayment].status, rows[allocation].status) == (Status.FAILED, Status.EXCEPTION)
-    assert "prepayment not in LN" in rows[allocation].reason
+    assert "prepayment is not in LN" in rows[allocation].reason
     assert len(quiet.ln_posts()) == 1
 
     await quiet.pay_run()
@@ -114,7 +114,7 @@ async def test_allocation_of_a_discarded_prepayment_waits(quiet: Sandboxed) -> N
 
     row = (await quiet.audit())[allocation]
     assert (row.status, row.tries) == (Status.EXCEPTION, 0)
-    assert "prepayment not in LN" in row.reason
+    assert "prepayment is not in LN" in row.reason
 
 
 async def test_allocation_of_a_prepayment_from_before_the_connection(quiet: Sandboxed) -> None:
@@ -145,7 +145,7 @@ async def test_a_prepayment_from_before_the_connection_is_not_sent_by_itself(qui
     assert {key: rows[key].tries for key in (prepayment, old, new)} == {prepayment: 0, old: 0, new: 1}
     for key in (prepayment, old):
         assert rows[key].status is Status.EXCEPTION
-        assert "booked in LN by hand" in rows[key].reason
+        assert "entered manually in LN" in rows[key].reason
     assert quiet.ln_books() == []
 
     connection = quiet.payment_connection()
@@ -205,7 +205,7 @@ async def test_invoice_that_ln_does_not_know(quiet: Sandboxed) -> None:
     assert message(row)["InvoiceNumber"] == "INV-00049"
     assert row.result.ln_message in row.reason
     assert "INV-00049" in row.reason
-    assert "no number of LN's" in row.reason
+    assert "not an LN invoice number" in row.reason
 
 
 async def test_number_of_a_service_bill(quiet: Sandboxed) -> None:
@@ -248,7 +248,7 @@ async def test_deleted_before_it_was_sent(quiet: Sandboxed) -> None:
 
 
 async def test_deleted_after_it_was_sent(quiet: Sandboxed) -> None:
-    """What is undone in Xero after LN took it is an exception to reverse by hand, however often it is run."""
+    """What is undone in Xero after LN accepted it is an exception, however often it is run."""
     payment, prepayment, whole = pay(quiet), prepay(quiet), prepay(quiet)
     allocation = allocate(quiet, whole)
     await quiet.pay_run()
@@ -261,7 +261,7 @@ async def test_deleted_after_it_was_sent(quiet: Sandboxed) -> None:
         rows = await quiet.audit()
         for key in (payment, prepayment, allocation):
             assert rows[key].status is Status.EXCEPTION, key
-            assert "reverse by hand in LN" in rows[key].reason
+            assert "reverse it manually in LN" in rows[key].reason
             assert rows[key].sent_at is not None
         assert rows[whole].status is Status.SENT
         assert len(quiet.ln_posts()) == posts
@@ -281,7 +281,7 @@ async def test_deleted_while_its_outcome_was_unknown(quiet: Sandboxed) -> None:
     rows = await quiet.audit()
     for key in (payment, prepayment, allocation):
         assert rows[key].status is Status.EXCEPTION, key
-        assert "check LN, reverse by hand if booked" in rows[key].reason
+        assert "check LN, and if it was booked, reverse it manually" in rows[key].reason
     assert [bare(whole)] == [one["prepayment_id"] for one in quiet.ln_books()]
 
 
@@ -304,7 +304,7 @@ async def test_refunds_and_credit_note_payments(quiet: Sandboxed) -> None:
     for kind, key in keys.items():
         assert rows[key].status is Status.UNSUPPORTED
         assert kind in rows[key].reason
-        assert "by hand in LN" in rows[key].reason
+        assert "manually in LN" in rows[key].reason
     assert quiet.ln_posts() == []
 
 
@@ -391,7 +391,7 @@ async def test_no_exchange_rate(quiet: Sandboxed) -> None:
 
 
 async def test_prepayment_that_was_edited_after_sending(quiet: Sandboxed) -> None:
-    """A prepayment whose amount changed after LN took it is an exception, and is never sent anew."""
+    """A prepayment whose amount changed after LN accepted it is an exception, and is never sent anew."""
     prepayment = prepay(quiet)
     await quiet.pay_run()
     quiet.control("xero/edit_prepayment", {"prepayment_id": bare(prepayment), "amount": "130.00"})

@@ -14,9 +14,10 @@ import pytest
 from blocks.store import audit_rows as rules
 from blocks.store.audit_rows import AuditRow, Kind, Status
 from blocks.xero.payment_models import XeroAccountRef, XeroContact, XeroInvoice, XeroOverpayment
-from flows.payments.classify import Action, Decision, classify
+from flows.payments.classify import classify
 from flows.payments.documents import OVERPAYMENT_ALLOCATION, Shown, documents, removed
-from flows.payments.verdict import CHECK_LN
+from flows.payments.models import Action, Decision
+from flows.payments.post_outcome import CHECK_LN
 from tests.helpers.payments import (
     ACCOUNTS,
     AT,
@@ -175,7 +176,7 @@ def test_allocation_whose_prepayment_is_held_back(status: Status) -> None:
     """An allocation waits for its prepayment where that was not sent."""
     decision = decided(shown(prepayment("c-client", allocation())), Kind.ALLOCATION, None, prepaid(status))
     assert noted(decision) is Status.EXCEPTION
-    assert "prepayment not in LN" in decision.reason
+    assert "prepayment is not in LN" in decision.reason
 
 
 @pytest.mark.parametrize("status", [Status.SENT, Status.DUPLICATE, Status.UNKNOWN, "none"])
@@ -271,7 +272,7 @@ def test_deleted_and_sent(status: Status, which: str) -> None:
     held = row_at(status, which)
     decision = decided(*gone(which), held)
     assert noted(decision) is Status.EXCEPTION
-    assert "reverse by hand in LN" in decision.reason
+    assert "reverse it manually in LN" in decision.reason
     later = rules.noted(held, decision.entry, Status.EXCEPTION, decision.reason, "run-2", AT)
     assert decided(*gone(which), later) == decision
     closed = rules.discarded(later, "ann", "done", AT)
@@ -330,7 +331,7 @@ def test_refunds_and_what_is_not_known(kind: str) -> None:
     """A refund, or a type nobody has heard of, is for a person, even where it carries an invoice."""
     decision = decided(shown(payment(payment_type=kind)))
     assert noted(decision) is Status.UNSUPPORTED
-    assert "by hand in LN" in decision.reason
+    assert "manually in LN" in decision.reason
     assert kind in decision.reason
 
 
@@ -389,7 +390,7 @@ def test_a_bank_number_of_the_connection() -> None:
         ({"currency_rate": None}, "no exchange rate"),
         ({"currency_rate": Decimal(0)}, "no exchange rate"),
         ({"invoice": None}, "no contact"),
-        ({"account": None}, "bank account is not known"),
+        ({"account": None}, "bank account is unknown"),
     ],
 )
 def test_what_is_missing_is_named(other: dict[str, Any], said: str) -> None:

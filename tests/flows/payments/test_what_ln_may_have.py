@@ -21,8 +21,9 @@ from blocks.xero.payment_models import (
     XeroInvoice,
     XeroOverpayment,
 )
-from flows.payments.classify import Action, Decision, classify, row_of
+from flows.payments.classify import classify, row_of
 from flows.payments.documents import Shown, days_to_read, documents, removed
+from flows.payments.models import Action, Decision
 from flows.payments.report.summary import PaymentsSummary
 from tests.helpers.payments import (
     ACCOUNTS,
@@ -262,9 +263,9 @@ def test_what_goes_after_it_was_closed_is_open_again(kind: Kind, which: str) -> 
         closed(every_row(kind)[which]),
         exception(
             decided(GONE[kind], kind, closed(every_row(kind)[which])),
-            "gone in Xero",
+            "deleted in Xero after",
             "ann",
-            "reverse it in LN",
+            "reverse it there",
         ),
     )
     assert held.status is Status.EXCEPTION
@@ -310,7 +311,7 @@ def test_a_closing_of_an_older_daybook_covers_what_its_row_says() -> None:
     held = replace(closed(replace(held, entry=replace(held.entry, **old))), closing=None)
     assert decided(prepaid_of(120), Kind.PREPAYMENT, held).action is Action.LEAVE
     exception(decided(prepaid_of(130), Kind.PREPAYMENT, held), "amount 120.0 -> 130.0")
-    exception(decided(GONE[Kind.PREPAYMENT], Kind.PREPAYMENT, held), "gone in Xero")
+    exception(decided(GONE[Kind.PREPAYMENT], Kind.PREPAYMENT, held), "deleted in Xero after")
 
 
 def test_a_code_for_a_customer_opens_no_closing() -> None:
@@ -329,9 +330,9 @@ OLD = replace(POLICY, starts_on=dt.date(2020, 7, 1))
 @pytest.mark.parametrize("kind", GONE)
 def test_what_is_from_before_the_start_and_gone_is_for_a_person(kind: Kind) -> None:
     """What is older than the connection and goes is never closed by itself: LN may have it by hand."""
-    first = exception(decided(GONE[kind], kind, policy=OLD), "reverse it in LN if it was booked there")
+    first = exception(decided(GONE[kind], kind, policy=OLD), "if it was booked in LN (manually")
     held = row(Status.EXCEPTION, first.entry)
-    exception(decided(GONE[kind], kind, held, policy=OLD), "reverse it in LN if it was booked there")
+    exception(decided(GONE[kind], kind, held, policy=OLD), "if it was booked in LN (manually")
     released = rules.undiscarded(held, "ann", LATER)
     assert decided(GONE[kind], kind, released, policy=OLD).status is Status.DISCARDED
     assert decided(GONE[kind], kind).status is Status.DISCARDED
@@ -343,9 +344,9 @@ def test_what_a_lost_record_may_have_sent_is_not_closed_quietly(kind: Kind) -> N
     day = decided(GONE[kind], kind).entry.day
     assert day is not None
     later, earlier = (replace(POLICY, confirmed_on=day + dt.timedelta(days=days)) for days in (0, -1))
-    first = exception(decided(GONE[kind], kind, policy=later), "reverse it in LN if it was booked there")
+    first = exception(decided(GONE[kind], kind, policy=later), "if it was booked in LN (manually")
     held = row(Status.EXCEPTION, first.entry)
-    exception(decided(GONE[kind], kind, held, policy=later), "reverse it in LN if it was booked there")
+    exception(decided(GONE[kind], kind, held, policy=later), "if it was booked in LN (manually")
     dated = {"updated_date_utc": DATE}
     newer = {
         Kind.PAYMENT: shown(payment(status="DELETED", **dated)),
@@ -360,7 +361,7 @@ def test_what_is_gone_and_dated_ahead_or_not_at_all_is_for_a_person(date: str | 
     """Where no date tells that what went is newer than the start and the record, it is not closed quietly."""
     gone = shown(payment(status="DELETED", date=date, updated_date_utc=DATE))
     confirmed = replace(POLICY, confirmed_on=dt.date(2020, 6, 1))
-    exception(decided(gone, policy=confirmed), "reverse it in LN if it was booked there")
+    exception(decided(gone, policy=confirmed), "if it was booked in LN (manually")
     from_start = decided(gone, policy=replace(POLICY, starts_on=dt.date(2020, 6, 1)))
     assert from_start.status is (Status.DISCARDED if date == "2020-12-31" else Status.EXCEPTION)
     assert decided(gone).status is Status.DISCARDED
@@ -371,7 +372,7 @@ def test_what_was_for_people_and_goes_is_an_exception_until_one_closes_it(kind: 
     """What was to be booked in LN by hand and goes in Xero is told again in each run, until it is closed."""
     held = row(Status.UNSUPPORTED, decided(CASES[kind], kind).entry)
     for _ in range(2):
-        told = exception(decided(GONE[kind], kind, held), "reverse it in LN if it was booked there")
+        told = exception(decided(GONE[kind], kind, held), "if it was booked in LN (manually")
         held = after(held, told)
     assert decided(GONE[kind], kind, closed(held)).action is Action.LEAVE
     reopened = rules.undiscarded(held, "ann", LATER)
@@ -381,7 +382,7 @@ def test_what_was_for_people_and_goes_is_an_exception_until_one_closes_it(kind: 
 def test_what_no_end_was_made_of_and_xero_no_longer_shows_is_left_open() -> None:
     """A run that only leaves something that Xero no longer shows does not say that all is done."""
     summary = PaymentsSummary("default", "run-1", since=AT, until=LATER)
-    assert (summary.left_open, "nothing was paid." in summary.sentence()) == (0, True)
+    assert (summary.left_open, "no payments." in summary.sentence()) == (0, True)
     summary.unseen = [row(Status.EXCEPTION, decided(CASES[Kind.PAYMENT]).entry)]
     assert (summary.left_open, "no longer shows 1 open document" in summary.sentence()) == (1, True)
 
@@ -400,7 +401,7 @@ def test_an_allocation_held_for_a_person_that_vanishes() -> None:
     held = row(Status.EXCEPTION, decided(everything, Kind.ALLOCATION).entry)
     without = shown(prepayment())
     (deleted_since_post,) = removed(documents(without), [held])
-    exception(classify(deleted_since_post, held, None, without, OLD), "reverse it in LN")
+    exception(classify(deleted_since_post, held, None, without, OLD), "reverse it there")
 
 
 # --- Removed, and made again alike --------------------------------------------------------------
@@ -425,7 +426,7 @@ def test_an_allocation_made_again_alike_is_told(status: Status | None, by_hand: 
         held = closed(held)
     for _ in range(2):
         again = decided(UNNAMED, Kind.ALLOCATION, held)
-        exception(again, "removed in Xero and made again alike", *(["ann"] if by_hand else []))
+        exception(again, "deleted in Xero and an identical one created", *(["ann"] if by_hand else []))
         held = after(held, again)
     assert held.status is Status.EXCEPTION
     assert decided(UNNAMED, Kind.ALLOCATION, closed(held)).action is Action.LEAVE
@@ -437,7 +438,7 @@ def test_what_is_made_again_while_in_doubt_is_not_sent_for_an_odd_value(status: 
     sent = decided(shown(payment()))
     held = row(status, sent.entry, sent.message)
     gone = after(held, decided(shown(payment(status="DELETED")), row=held))
-    exception(decided(shown(payment(problem="Xero gives null for X")), row=gone), "made again")
+    exception(decided(shown(payment(problem="Xero gives null for X")), row=gone), "identical one created")
 
 
 def test_an_allocation_that_was_never_sent_is_sent_when_it_is_made_again() -> None:
@@ -538,7 +539,7 @@ def test_what_is_applied_of_a_credit_note_is_for_people(allocation_id: str | Non
     held = row(Status.UNSUPPORTED, decision.entry)
     (deleted_since_post,) = removed(documents(note()), [held])
     gone = classify(deleted_since_post, row_of(deleted_since_post, {held.key: held}), None, note(), POLICY)
-    assert (gone.status, "reverse it in LN" in gone.reason) == (Status.EXCEPTION, True)
+    assert (gone.status, "reverse it there" in gone.reason) == (Status.EXCEPTION, True)
 
 
 def wholes(*allocations: XeroAllocation, problem: str = "", status: str = "AUTHORISED") -> dict[str, Shown]:
@@ -617,4 +618,4 @@ def test_a_foreign_document_at_rate_one_is_hinted_at(base: str, rate: str, hinte
     """A document in a foreign currency at the rate 1 goes out, with a hint; in the base currency without."""
     decision = decided(shown(payment(currency_rate=Decimal(rate)), base_currency=base))
     assert decision.action is Action.SEND
-    assert ("EUR at the exchange rate 1" in decision.hint) is hinted
+    assert ("EUR at exchange rate 1" in decision.hint) is hinted

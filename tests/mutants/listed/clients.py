@@ -16,7 +16,7 @@ _PAID = Place(CLIENTS, "blocks/xero/payments.py", ("tests/blocks/xero/test_payme
 _MAMBU = Place(CLIENTS, "blocks/mambu/client.py", ("tests/blocks/mambu/test_client.py",))
 _TASKS = Place(CLIENTS, "blocks/mambu/client.py", ("tests/blocks/mambu/test_tasks.py",))
 _LN = Place(CLIENTS, "blocks/infor_ln/client.py", ("tests/blocks/infor_ln/test_client.py",))
-_ION = Place(CLIENTS, "blocks/infor_ln/token.py", ("tests/blocks/infor_ln/test_client.py",))
+_TOKEN = Place(CLIENTS, "blocks/http/auth.py", ("tests/blocks/infor_ln/test_client.py",))
 _ANSWERS = Place(
     CLIENTS, "blocks/infor_ln/answers.py", ("tests/blocks/infor_ln/test_answers.py",), "payments"
 )
@@ -26,7 +26,7 @@ _CLOCK = Place(CLIENTS, "blocks/clock.py", ("tests/blocks/http/test_client.py",)
 _HTTP_MODELS = _TRANSPORT._replace(file="blocks/http/models.py")
 _HTTP_RETRY = _TRANSPORT._replace(file="blocks/http/retry.py")
 _XERO_MODELS = _XERO._replace(file="blocks/xero/models.py")
-_XERO_TOKEN = _XERO._replace(file="blocks/xero/token.py")
+_XERO_TOKEN = _XERO._replace(file="blocks/http/auth.py")
 _MAMBU_ANSWERS = _MAMBU._replace(file="blocks/mambu/answers.py")
 _INFOR_LN_CREDENTIALS = _LN._replace(file="blocks/infor_ln/credentials.py")
 
@@ -124,8 +124,8 @@ MUTANTS = (
     ),
     _XERO_TOKEN.broken(
         "a token is used until it is refused",
-        "if self._held is None or self._clock.now() >= self._renew_at:",
-        "if self._held is None:",
+        "if self._current is None or self.clock.now() >= self._renew_at:",
+        "if self._current is None:",
     ),
     _XERO.broken(
         "a missing scope is not noticed where another one is there",
@@ -173,11 +173,11 @@ MUTANTS = (
         '"X-Infor-LnCompany": str(self.company)',
         '"X-Infor-Company": str(self.company)',
     ),
-    _ION.broken(
+    _TOKEN.broken(
         "a refused token is not dropped",
-        '        if self._held and used["Authorization"] == f"Bearer {self._held.access_token}":\n'
-        "            self.forget()\n        return True",
-        "        return True",
+        '        if self._current and used["Authorization"] == f"Bearer {self._current.access_token}":\n'
+        "            self.forget()\n        return",
+        "        return",
     ),
     _ANSWERS.broken(
         "a no under a success is a yes",

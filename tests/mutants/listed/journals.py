@@ -45,6 +45,8 @@ _WITHDRAW = Place(
     ("tests/flows/journals/withdraw/test_requests.py",),
     "journals",
 )
+_PENDING = _SEND._replace(file="flows/journals/pending.py")
+_RECORDS = _SEND._replace(file="flows/journals/records.py")
 
 MUTANTS = (
     _EXTRACT.broken(
@@ -113,7 +115,7 @@ MUTANTS = (
     ),
     _SEND.broken(
         "journals that come from elsewhere are not waited for",
-        "        if await _wait_for_others(run, snapshot.matched, records):\n            continue\n",
+        "        if await _wait_for_others(run, snapshot):\n            continue\n",
         "",
         fault="no waiting for journals that come from elsewhere",
     ),
@@ -127,17 +129,17 @@ MUTANTS = (
         'if "different request" in " ".join(error.reasons):',
         'if "different request" in error.reasons:',
     ),
-    _SEND.broken(
+    _PENDING.broken(
         "a request is taken for dead as soon as its key may be",
-        "wait = (request.first_sent_at + KEY_DEAD - run.clock.now()).total_seconds()",
+        "wait = (request.first_sent_at + KEY_EXPIRED - run.clock.now()).total_seconds()",
         "wait = (request.first_sent_at + KEY_LIFE - run.clock.now()).total_seconds()",
     ),
-    _SEND.broken(
+    _PENDING.broken(
         "a request is asked for again although a part of it is in Xero",
         "    if seen.there or not seen.absent:\n        return seen.there",
         "    if seen.there:\n        return True",
     ),
-    _SEND.broken(
+    _PENDING.broken(
         "a repeat rests on a read of any age",
         "            not_after=seen.read_at + FRESH,\n",
         "            not_after=None,\n",
@@ -162,12 +164,12 @@ MUTANTS = (
         "taken.setdefault(record.booking_date, set()).add(record.number)",
         "taken.setdefault(record.booking_date, set())",
     ),
-    _SEND.broken(
+    _RECORDS.broken(
         "every journal of a success is taken",
-        "        if verdict and _is_there(verdict):\n",
+        "        if verdict and is_in_xero(verdict):\n",
         "        if verdict:\n",
     ),
-    _SEND.broken(
+    _RECORDS.broken(
         "a journal that the answer does not mention is sent, for others are",
         "    if silent:\n        await move",
         "    if silent and not ids:\n        await move",
@@ -307,8 +309,8 @@ MUTANTS = (
     ),
     _INTENTS.broken(
         "a withdrawal without an answer is not waited for",
-        "if standing and read_at < dead_at:",
-        "if standing and read_at > dead_at:",
+        "if standing and read_at < expired_at:",
+        "if standing and read_at > expired_at:",
     ),
     _INTENTS.broken(
         "a withdrawal is asked for without its lease being looked at",
@@ -330,8 +332,8 @@ MUTANTS = (
     ),
     _REMOVE.broken(
         "a withdrawal without an answer has come to nothing",
-        'shows it still, so it may yet go", open=True)',
-        'shows it still, so it may yet go")',
+        'still shows it, so it may yet be removed", open=True)',
+        'still shows it, so it may yet be removed")',
     ),
     _WITHDRAW.broken(
         "a withdrawal does not settle what was sent without an answer",

@@ -28,12 +28,16 @@ _DOCUMENTS = Place(
 )
 _CLASSIFY = Place(PAYMENTS, "flows/payments/classify.py", _CASES, "payments")
 _POLICY = Place(PAYMENTS, "flows/payments/classify.py", ("tests/flows/payments/test_policy.py",))
-_VERDICT = Place(PAYMENTS, "flows/payments/verdict.py", ("tests/flows/payments/test_verdict.py",), "payments")
+_POST_OUTCOME = Place(
+    PAYMENTS, "flows/payments/post_outcome.py", ("tests/flows/payments/test_post_outcome.py",), "payments"
+)
 _POSTING = Place(PAYMENTS, "flows/payments/posting.py", ("tests/flows/payments/test_posting.py",), "payments")
-_DELIVER = Place(PAYMENTS, "flows/payments/deliver.py", ("tests/flows/payments/test_deliver.py",), "payments")
-_DELIVERIES = Place(
+_DELIVERY = Place(
+    PAYMENTS, "flows/payments/delivery.py", ("tests/flows/payments/test_delivery.py",), "payments"
+)
+_DELIVER = Place(
     PAYMENTS,
-    "flows/payments/deliveries.py",
+    "flows/payments/deliver.py",
     (f"{_FLOW_TESTS}::test_prepayments_that_ln_cannot_take_hold_no_payments_up",),
     "payments",
 )
@@ -172,8 +176,8 @@ MUTANTS = (
     ),
     _CLASSIFY.broken(
         "what is in doubt goes out as Xero shows it now",
-        "row.entry, message=row.message.encode()",
-        "case.entry, message=_message(case)",
+        "row.entry,\n        message=row.message.encode(),",
+        "case.entry,\n        message=_message(case),",
     ),
     _CLASSIFY.broken(
         "what is to be held for a person is sent again",
@@ -208,29 +212,29 @@ MUTANTS = (
         "Role.SALES_PAYMENT: connection.type_purchase_payment,",
         tests=("tests/flows/payments/test_policy.py", "tests/flows/payments/test_seed_use_cases.py"),
     ),
-    _VERDICT.broken(
+    _POST_OUTCOME.broken(
         "a gateway's fault is a refusal of LN's",
         "    if answer.status >= 500 or answer.status == 408:\n",
         "    if answer.status == 500 or answer.status == 408:\n",
     ),
-    _VERDICT.broken(
+    _POST_OUTCOME.broken(
         "a post without an answer is made again",
-        'return Verdict(PostOutcome.UNKNOWN, f"{error} Whether LN booked it is unknown.")',
-        'return Verdict(PostOutcome.RETRY, f"{error} Whether LN booked it is unknown.")',
+        'return Interpretation(PostOutcome.UNKNOWN, f"{error} It is unknown whether LN booked it.")',
+        'return Interpretation(PostOutcome.RETRY, f"{error} It is unknown whether LN booked it.")',
     ),
-    _VERDICT.broken(
+    _POST_OUTCOME.broken(
         "anything that is already in LN is this document",
-        "    if _SOMETHING_THERE.search(answer.message):\n        return Verdict(\n"
+        "    if _SOMETHING_THERE.search(answer.message):\n        return Interpretation(\n"
         "            PostOutcome.UNKNOWN,",
-        "    if _SOMETHING_THERE.search(answer.message):\n        return Verdict(\n"
+        "    if _SOMETHING_THERE.search(answer.message):\n        return Interpretation(\n"
         "            PostOutcome.DUPLICATE,",
     ),
-    _VERDICT.broken(
+    _POST_OUTCOME.broken(
         "a success that says no is a success",
         "if answer.denies or answer.from_ln or answer.status == 207:",
         "if answer.from_ln or answer.status == 207:",
     ),
-    _VERDICT.broken(
+    _POST_OUTCOME.broken(
         "a web page under a success is LN's yes",
         "    if answer.page:\n",
         "    if answer.page and answer.message:\n",
@@ -245,30 +249,30 @@ MUTANTS = (
         "if again is not None and await _is_closed(again):",
         "if again is not None and not await _is_closed(again):",
     ),
-    _DELIVER.broken(
+    _DELIVERY.broken(
         "a document is posted without its lease being looked at",
         "decision.entry, decision.message.decode(), run_id, clock.now(), delivery.lease\n",
         "decision.entry, decision.message.decode(), run_id, clock.now()\n",
         fault="no lease handed to the store",
     ),
-    _DELIVER.broken(
+    _DELIVERY.broken(
         "a document is posted again without its lease being looked at",
         "await audit.posted_again(key, clock.now(), delivery.lease)",
         "await audit.posted_again(key, clock.now())",
         fault="no lease handed to the store",
     ),
-    _DELIVER.broken(
+    _DELIVERY.broken(
         "an unknown outcome is written down as a refusal",
         "    PostOutcome.UNKNOWN: Status.UNKNOWN,\n",
         "    PostOutcome.UNKNOWN: Status.FAILED,\n",
     ),
-    _DELIVER.broken(
+    _DELIVERY.broken(
         "that LN has what the record never sent is no reason to doubt the record",
         "doubtful = never_posted and delivery.doubt is not None and await delivery.doubt(key)",
         "doubtful = False",
         fault="a set-back store that sends again",
     ),
-    _DELIVERIES.broken(
+    _DELIVER.broken(
         "what is applied of prepayments goes out before they do",
         '    "prepayments": (Kind.PREPAYMENT, Kind.OVERPAYMENT),\n'
         '    "payments": (Kind.PAYMENT,),\n'
@@ -277,7 +281,7 @@ MUTANTS = (
         '    "allocations": (Kind.ALLOCATION,),\n'
         '    "prepayments": (Kind.PREPAYMENT, Kind.OVERPAYMENT),\n',
     ),
-    _DELIVERIES.broken(
+    _DELIVER.broken(
         "what is applied is not decided on again once its prepayment was sent",
         "                self._decide(kinds)\n",
         "                pass\n",
@@ -285,17 +289,17 @@ MUTANTS = (
             "tests/flows/payments/test_use_case_table.py::test_allocation_of_a_prepayment_that_ln_refuses_waits",
         ),
     ),
-    _DELIVERIES.broken(
+    _DELIVER.broken(
         "the oldest document does not go out alone, before all others",
         "        await self._deliver_the_oldest()\n",
         "",
         tests=(f"{_BEGINNINGS}::test_a_store_that_was_set_back_stops_at_the_first_sign",),
     ),
-    _DELIVERIES.broken(
+    _DELIVER.broken(
         "a system that says nothing is asked about every document",
         "return self.fresh >= SILENT_FRESH or self.in_a_row >= SILENT",
         "return self.fresh >= 100 * SILENT_FRESH",
-        tests=("tests/flows/payments/test_silence.py",),
+        tests=("tests/flows/payments/test_deliver.py",),
     ),
     _FLOW.broken(
         "a store that may be set back sends",

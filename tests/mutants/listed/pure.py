@@ -232,8 +232,8 @@ MUTANTS = (
     ),
     _BOOKS.broken(
         "a draft whose texts were edited holds nothing by the record",
-        "held = _held(live, planned, found, record)",
-        "held: dict[int, int] = {}",
+        "by_record = _by_record(live, planned, found, record)",
+        "by_record: dict[int, int] = {}",
         fault="an edited draft sent again",
         tests=("tests/flows/journals/test_reconciliation.py", "tests/flows/journals/test_prepare.py"),
     ),
@@ -260,7 +260,7 @@ MUTANTS = (
     ),
     _BOOKS.broken(
         "only what is recognised in the day's journals is compared and summed up",
-        "differences=[*unequal_lines(plan, rows, live), *texts, *unequal_journals(plan, live, held)],",
+        "differences=[*unequal_lines(plan, rows, live), *texts, *unequal_journals(plan, live, by_record)],",
         "differences=[*unequal_lines(plan, rows, live), *texts],",
         also=(("            if view.elsewhere:\n", "            if True:\n"),),
         fault="the one-sided tie-out",

@@ -8,7 +8,7 @@ _LEASE = Place(RUN, "flows/runtime/lease.py", ("tests/flows/runtime/test_lease.p
 _LEASES = Place(
     RUN, "blocks/store/leases.py", ("tests/flows/runtime/test_lease.py", "tests/blocks/store/test_leases.py")
 )
-_DESK = Place(RUN, "flows/runtime/incidents.py", ("tests/flows/runtime/test_incidents.py",))
+_INCIDENTS = Place(RUN, "flows/runtime/incidents.py", ("tests/flows/runtime/test_incidents.py",))
 _RECORD = Place(
     RUN,
     "flows/journals/record.py",
@@ -21,7 +21,7 @@ _STAGING = Place(RUN, "flows/journals/staging.py", ("tests/flows/journals/test_s
 _FAILURE = Place(RUN, "flows/journals/report/failures.py", ("tests/flows/journals/report/test_failures.py",))
 _RUN_COUNTS = Place(RUN, "flows/payments/run_counts.py", ("tests/flows/payments/test_run_counts.py",))
 _STORE_MODELS = _LEASES._replace(file="blocks/store/models.py")
-_RUNTIME_FAILURES = _DESK._replace(file="flows/runtime/failures.py")
+_RUNTIME_FAILURES = _INCIDENTS._replace(file="flows/runtime/failures.py")
 
 MUTANTS = (
     _STORE_MODELS.broken(
@@ -44,27 +44,27 @@ MUTANTS = (
         'place, now = _place(lock) if alone else "", run.clock.now()',
         "place, now = _place(lock), run.clock.now()",
     ),
-    _DESK.broken(
+    _INCIDENTS.broken(
         "a task whose answer was lost is logged a second time",
-        "            mine = await self._found(incident, mambu)\n",
+        "            mine = await self._own_tasks(incident, mambu)\n",
         "            mine: list[MambuTask] = []\n",
     ),
-    _DESK.broken(
+    _INCIDENTS.broken(
         "a failure that cannot be recorded is told to nobody",
-        "            told = await self._try(incident, zone)\n            with suppress",
-        "            told = incident\n            with suppress",
+        "            sent = await self._send(incident, zone)\n            with suppress",
+        "            sent = incident\n            with suppress",
     ),
-    _DESK.broken(
+    _INCIDENTS.broken(
         "the title of a task is cut without its marker",
         "visible(failure.title)[: LONGEST_TITLE - len(marker) - 1]",
         "visible(failure.title)[:LONGEST_TITLE]",
     ),
-    _DESK.broken(
+    _INCIDENTS.broken(
         "a person's own task that quotes a title is completed",
-        'return marker.startswith(marked) and marker.endswith("]") and HAPPENED in text',
-        "return marked in task.title and HAPPENED in text",
+        'return marker.startswith(start) and marker.endswith("]") and HAPPENED in text',
+        "return start in task.title and HAPPENED in text",
     ),
-    _DESK.broken(
+    _INCIDENTS.broken(
         "an incident's end completes the task of another one of its place",
         "            and str(task.id) not in others\n",
         "",
@@ -98,8 +98,8 @@ MUTANTS = (
     ),
     _RECORD.broken(
         "a run that died leaves no trace",
-        "    if dead is not None:\n",
-        "    if dead is not None and dead.expired(night.clock.now()) is None:\n",
+        "    if crashed_run is not None:\n",
+        "    if crashed_run is not None and crashed_run.expired(run.clock.now()) is None:\n",
         tests=(
             "tests/flows/journals/test_look_back.py::test_a_run_that_died_is_found_by_the_next_of_its_date",
         ),

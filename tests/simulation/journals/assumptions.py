@@ -35,7 +35,7 @@ What else is assumed, and why:
 - A copy of a journal whose run died before it learnt the id is taken for the journal, and so withdrawn; the
   journal itself, once renamed, is not found by a withdrawal.
 - A draft whose name, texts and amounts were all rewritten cannot be told once the store that sent it is lost,
-  or never learnt its id since no answer came: the one stated limit of «once». A word added to the name is
+  or never learnt its id since no answer came: the one stated limit of "once". A word added to the name is
   another name to a record that is new, and another date is as much as other amounts.
 - A day of more than twenty journals goes out in requests of several, under keys that name them all. Where
   its lines come to another number of journals while two runs with stores of their own send it, one sends

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from blocks.sandbox.xero.wire import ms_of
+from blocks.sandbox.clock import ms_of
 from tests.simulation.journals.assumptions import KEY_ANSWERS, PATIENCE
 from tests.simulation.journals.faults import (
     CHANGE,

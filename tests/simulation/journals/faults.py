@@ -15,7 +15,7 @@ LINES, MAMBU, TASK = "lines", "mambu", "task"
 
 
 class Fault(StrEnum):
-    """A fault. «Carried out» is said of the request where it has an effect."""
+    """A fault. "Carried out" is said of the request where it has an effect."""
 
     NO_CONNECTION = "no connection comes about"
     TIMEOUT = "time-out, never carried out"

@@ -18,7 +18,14 @@ _NAME = re.compile(r"Mambu journal data with creation date: (\d{4}-\d\d-\d\d) \|
 _JUST_NOW = 1.0
 # What a command says where its use or its configuration is wrong, and words of which none is of a success.
 _WRONG = "wrong organisation"
-_NOT_DONE = ("stopped at", "do not agree", "is not finished", "did not start", "is not known yet")
+_NOT_DONE = (
+    "failed while",
+    "failed before",
+    "do not agree",
+    "is not finished",
+    "did not start",
+    "is not known yet",
+)
 # The stages of withdrawals, whose incidents a run of the date does not end.
 _OF_WITHDRAWALS = ("read", "remove", "verify")
 # A key is relied on for so long after its first use, and used anew once whatever it carried has surely ended:
@@ -258,7 +265,7 @@ class Judge:
     def _change(self, change: Change) -> None:
         journal = change.now
         if sum(row.pence for row in journal.rows):
-            self._break(f"«{journal.name}» does not sum to zero")
+            self._break(f"'{journal.name}' does not sum to zero")
         held = self._held.get(journal.journal_id)
         before = held.now if held else None
         if held is None:
@@ -328,13 +335,13 @@ class Judge:
         journal = change.now
         # A withdrawal repeats requests that got no answer, so as to know their end.
         if run.refused:
-            self._break(f"a run sends «{journal.name}» into an organisation that its connection is not for")
+            self._break(f"a run sends '{journal.name}' into an organisation that its connection is not for")
         if run.kind not in {JOURNALS, WITHDRAWAL} or run.dry:
-            self._break(f"a run that sends nothing sends «{journal.name}»")
+            self._break(f"a run that sends nothing sends '{journal.name}'")
         done_at, store = self._withdrawn.get(held.day or "", (0.0, -1))
         if run.store == store and (run.listed or 0.0) < done_at and not change.late:
             self._break(
-                f"«{journal.name}» comes behind a withdrawal that was done, from a run that looked before"
+                f"'{journal.name}' comes behind a withdrawal that was done, from a run that looked before"
             )
         self._content(change, held, run)
         for entry in sorted(journal.sums()):
@@ -344,18 +351,18 @@ class Judge:
         for row in change.now.rows:
             line = self._known.get(row.entry or 0)
             if line is None:
-                self._break(f"«{change.now.name}» has a line that Mambu never had")
+                self._break(f"'{change.now.name}' has a line that Mambu never had")
             elif (row.pence, change.now.date) != (line.pence, line.booked):
-                self._break(f"«{change.now.name}» has entry {line.entry} with another amount or date")
+                self._break(f"'{change.now.name}' has entry {line.entry} with another amount or date")
             elif row.account != run.account(line) and not change.warned:
-                self._break(f"«{change.now.name}» has entry {line.entry} on another account")
+                self._break(f"'{change.now.name}' has entry {line.entry} on another account")
 
     def _again(self, entry: int, change: Change, held: _Held, run: Run) -> None:
         seen = run.listed - self._stale if run.listed is not None else run.began
         others = [self._held[one] for one in sorted(self._holding[entry])]
         if len(others) + 1 - len(self._reversing[entry]) > 1:
-            places = ", ".join(f"«{one.now.name}» {one.now.status}" for one in others)
-            text = f"entry {entry} stands in two live journals: «{change.now.name}» and {places}"
+            places = ", ".join(f"'{one.now.name}' {one.now.status}" for one in others)
+            text = f"entry {entry} stands in two live journals: '{change.now.name}' and {places}"
             if change.late or any(one.late for one in others):
                 self.to_be_said[entry] = text
             elif all(one.unrecognisable() and self._forgotten(one, run) for one in others):
@@ -369,11 +376,11 @@ class Judge:
         if entry in self._doubled_by_people or change.late:
             return
         if self._shows_deleted and self._voided.get(entry, seen) < seen and self._is_voided(entry):
-            self._break(f"«{change.now.name}» sends entry {entry} again, which a person voided")
+            self._break(f"'{change.now.name}' sends entry {entry} again, which a person voided")
         own = run.day is None or held.day == run.day
         if not own and self._taken_out.get(entry, seen) < seen and self._knows(entry, run, held):
             self._break(
-                f"a look back sends entry {entry} again, which a person took out: «{change.now.name}»"
+                f"a look back sends entry {entry} again, which a person took out: '{change.now.name}'"
             )
 
     def _is_voided(self, entry: int) -> bool:
@@ -405,23 +412,23 @@ class Judge:
     def _changed_by_run(self, change: Change, held: _Held, before: Journal, run: Run) -> None:
         now = change.now
         if run.refused:
-            self._break(f"a run changes «{now.name}» in an organisation that its connection is not for")
+            self._break(f"a run changes '{now.name}' in an organisation that its connection is not for")
         if now._replace(status=before.status, rows=before.rows) != before or [
             row[1:3] for row in now.rows
         ] != [row[1:3] for row in before.rows]:
-            self._break(f"a run overwrites «{before.name}»")
+            self._break(f"a run overwrites '{before.name}'")
         if run.kind != WITHDRAWAL or run.dry:
-            self._break(f"a run that takes nothing out makes «{before.name}» {now.status}")
+            self._break(f"a run that takes nothing out makes '{before.name}' {now.status}")
         self._withdrawn_entries.update(before.sums())
         self._taken_from_under(change, before, held.day, run)
         read = run.read_before.get(now.journal_id, run.began)
         acts = [one for one in held.by_people() if one.at < read]
         posted = before.status == "POSTED" and any(one.now.status == "POSTED" for one in acts)
         if posted and not run.include_posted:
-            self._break(f"a withdrawal takes out «{before.name}», which a person posted")
+            self._break(f"a withdrawal takes out '{before.name}', which a person posted")
         edited = any(one.now.status == "DRAFT" for one in acts) and not self._may_be_ours(held)
         if edited and not run.include_edited:
-            self._break(f"a withdrawal takes out «{before.name}», which a person edited")
+            self._break(f"a withdrawal takes out '{before.name}', which a person edited")
 
     def _taken_from_under(self, change: Change, before: Journal, day: str | None, run: Run) -> None:
         """Check that no run has called a day completed on a journal that was on its way out."""
@@ -432,7 +439,7 @@ class Judge:
             same = by.kind == JOURNALS and by.store == run.store and not self._was_lost(run.store, left)
             if rests and same and not change.late:
                 name = before.name
-                self._break(f"a run calls {day} completed, and a withdrawal asked before takes «{name}» out")
+                self._break(f"a run calls {day} completed, and a withdrawal asked before takes '{name}' out")
 
     def _may_be_ours(self, held: _Held) -> bool:
         """Tell whether a journal is a copy, untouched, of one whose run died before it learnt its id."""
@@ -469,7 +476,7 @@ class Judge:
                 if not always:
                     return
         what = next(iter(always or {"": None}))
-        self._break(f"a run says of {word.day} «{word.text[:160]}», and {what}")
+        self._break(f"a run says of {word.day} '{word.text[:160]}', and {what}")
 
     def died(self, number: int) -> None:
         """Know that a run ended without a word: what was all there it may have recorded as finished."""
@@ -544,11 +551,11 @@ class Judge:
             if not standing:
                 self._withdrawn[word.day] = word.at, run.store
                 return
-        self._break(f"a withdrawal of {word.day} says that all is done, and «{standing[0]}» stands")
+        self._break(f"a withdrawal of {word.day} says that all is done, and '{standing[0]}' stands")
 
     def _unsaid(self, word: Word, problems: Iterable[Problem]) -> list[Problem]:
         """Return the problems that a run which calls a day completed has not told of."""
-        left = "taken out" in word.text or "took them out" in word.text
+        left = "removed in Xero by a user" in word.text
         out = self._taken_out.keys() | self._withdrawn_entries
         return [
             one
@@ -624,16 +631,16 @@ class Judge:
     ) -> Iterator[Problem]:
         for row in now.rows:
             if row.entry is None:
-                yield Problem(f"«{now.name}» has a line that is not Mambu's", None, (now.name,))
+                yield Problem(f"'{now.name}' has a line that is not Mambu's", None, (now.name,))
             elif row.entry not in everywhere:
                 words = (now.name, str(row.entry))
-                yield Problem(f"«{now.name}» has entry {row.entry}, which Mambu has no more", None, words)
+                yield Problem(f"'{now.name}' has entry {row.entry}, which Mambu has no more", None, words)
             elif row.entry not in lines:
                 words = (now.name, str(row.entry))
-                yield Problem(f"«{now.name}» has entry {row.entry} of another day", None, words, grave=False)
+                yield Problem(f"'{now.name}' has entry {row.entry} of another day", None, words, grave=False)
             elif not row.told:
                 words = (now.name, str(row.entry))
-                yield Problem(f"«{now.name}» does not tell entry {row.entry}", None, words, grave=False)
+                yield Problem(f"'{now.name}' does not tell entry {row.entry}", None, words, grave=False)
 
     # What must be true in the end
 

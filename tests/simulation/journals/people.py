@@ -58,7 +58,7 @@ class Accountant:
         for journal in chosen:
             with suppress(ValueError):  # Xero refuses what a lock date or an archived account forbids
                 if act(self, journal, rng):
-                    return f"{name}: «{journal.narration}»"
+                    return f"{name}: '{journal.narration}'"
         return None
 
     def put_right(self) -> list[str]:
@@ -77,7 +77,7 @@ class Accountant:
         if status is None:
             return []
         self.stand_in.people.change_status(journal_id, status)
-        return [f"{status}: «{journal.narration}»"]
+        return [f"{status}: '{journal.narration}'"]
 
     # What can be done to a journal
 

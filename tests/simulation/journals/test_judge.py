@@ -319,8 +319,8 @@ def test_a_request_under_a_key_that_may_be_forgotten(history: History) -> None:
     assert "when its key may be forgotten" in history.broken
 
 
-STOPPED = "The journals of 2026-11-20 stopped at send: Xero does not answer."
-WRONG = "The journals stopped at day: This is the wrong organisation: the credentials lead to another."
+STOPPED = "The journals of 2026-11-20 failed while sending to Xero. Xero does not answer."
+WRONG = "The run failed before reading. This is the wrong organisation: the credentials lead to another."
 
 
 @pytest.mark.parametrize(

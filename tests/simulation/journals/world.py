@@ -29,8 +29,8 @@ from blocks.sandbox.xero.state import Journal as HeldJournal
 from blocks.store.database import metadata
 from blocks.xero.credentials import XeroCredentials
 from flows import watch as watching
-from flows.cli import session as local
-from flows.cli import withdraw as withdrawing
+from flows.cli import journals as journals_command
+from flows.cli import withdraw as withdraw_command
 from flows.journals import extract as extracting
 from flows.journals import prepare as sealing
 from flows.journals import read as reading
@@ -549,9 +549,9 @@ class World(Play):
             return
         told, error = run.process.said[-1]
         if run.facts.kind == WITHDRAWAL:
-            code, open_, differs = withdrawing.exit_code(told), tuple(why for _, why in told.left), False
+            code, open_, differs = withdraw_command.exit_code(told), tuple(why for _, why in told.left), False
         else:
-            code, differs = local.exit_code(told, error), told.tied_out is False
+            code, differs = journals_command.exit_code(told, error), told.tied_out is False
             open_ = _named_open(run.process.artifacts, f"journals-{told.date}")
         self.note(f"run {run.number}: exit code {code}")
         self.ends(run, f"exit code {code}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # How the connections are called, by the numbers of their stores.
 NAMES = ("default", "second")
 _WHO = "A person"
-_LOOK_INTO_LN = ("look for it in LN", "check in LN")
+_LOOK_INTO_LN = ("look for it in ln", "check in ln")
 _LONGEST_WAIT = 50
 
 
@@ -95,7 +95,7 @@ class Administrator:
     async def answer_for_all(self) -> None:
         """Look into LN for all whose reasons ask for it."""
         for row in await self.rows():
-            if not row.discarded and any(asked in row.reason for asked in _LOOK_INTO_LN):
+            if not row.discarded and any(asked in row.reason.lower() for asked in _LOOK_INTO_LN):
                 await self._answer(row)
 
     async def confirm(self, ahead: float) -> None:

@@ -12,7 +12,7 @@ POST, LN_TOKEN, READ, XERO_TOKEN, MAMBU = "post", "LN token", "read", "Xero toke
 
 
 class Fault(StrEnum):
-    """A fault. «Booked» is said of a document that is posted, «carried out» of any request."""
+    """A fault. "Booked" is said of a document that is posted, "carried out" of any request."""
 
     NO_CONNECTION = "no connection comes about"
     TIMEOUT = "time-out, never carried out"

@@ -19,7 +19,7 @@ from tests.simulation.play import Violation
 
 SALES, PURCHASE, MADE, RECEIVED = 1, 2, 3, 4
 PAYMENT, PREPAYMENT, ALLOCATION, OVERPAYMENT = "payment", "prepayment", "allocation", "overpayment"
-_OLD = "From before the start"
+_OLD = "Dated before the start"
 _OPEN_SECTIONS = ("What is open", _OLD)
 # The exit code of a run that was asked for what it cannot do.
 _WRONG_USE = 2
@@ -485,7 +485,7 @@ class Judge:
             raise Violation(f"run {told.run} came through, and tasks are still open: {', '.join(left)}")
 
     def _require_nothing_hidden(self, told: Told) -> None:
-        """Require of a run that says «completed» that nothing of its window, or earlier, is left unsaid."""
+        """Require of a run that says "completed" that nothing of its window, or earlier, is left unsaid."""
         if told.until is None:
             return
         before, still = told.until - self._lag, told.began - self._lag

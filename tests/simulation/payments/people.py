@@ -331,7 +331,7 @@ class Bookkeeper:
     # Small things
 
     def _do(self, verb: str, **said: object) -> dict[str, Any]:
-        done: dict[str, Any] = self._xero._control.act(verb, said)  # type: ignore[assignment]
+        done: dict[str, Any] = self._xero.act(verb, said)  # type: ignore[assignment]
         return done
 
     def _invoice(self, who: Who, number: str, currency: str, amount: Decimal) -> None:

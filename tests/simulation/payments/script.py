@@ -104,6 +104,28 @@ SMALL_DAY = (
     "apply a part",
 )
 NO_FAULTS = Rates(0.0, 0, 0.0, frozenset())
+# Two post side by side. No list is behind, and the clocks are the same: those come with the random schedules.
+SMALL = Script(
+    seed=1,
+    theme="a small day",
+    visits=(Visit(0, 0.0),),
+    rest=0.0,
+    opening=SMALL_DAY,
+    separate=False,
+    duplicate_status=409,
+    check=CHECK_FIRST,
+    holds=False,
+    retries=4,
+    parallel=2,
+    page_size=1000,
+    overlap=10,
+    lag=0.0,
+    ahead=(0.0, 0.0),
+    touches=True,
+    ids="shown",
+    decides=0.0,
+    rates=NO_FAULTS,
+)
 _GAPS = (0.0, 5.0, 60.0, 200.0, 700.0, 4000.0, 100_000.0)
 # The share of schedules in which LN does not check for what it has.
 UNCHECKED = 0.12

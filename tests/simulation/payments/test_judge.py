@@ -228,7 +228,7 @@ def test_posting_after_others_took_over() -> None:
 
 
 def test_completed_without_a_document() -> None:
-    """A run that says «completed» though LN does not have a document, and names it nowhere, is seen."""
+    """A run that says "completed" though LN does not have a document, and names it nowhere, is seen."""
     books = judge()
     item = paid(books)
     broken(lambda: books.ended(told()), "hides that LN does not have")
@@ -414,7 +414,7 @@ def test_a_window_from_before_the_start_that_holds_back_what_is_dated_in_it() ->
     """What is dated in a window from before the start, and nobody was told of, is to be sent."""
     books = judge()
     item = paid(books, old=True)
-    page = f"# Payments\n\n## From before the start: 1\n\n- {item.xero_id}\n"
+    page = f"# Payments\n\n## Dated before the start: 1\n\n- {item.xero_id}\n"
     since = START - dt.timedelta(days=3)
     asked = told(by_hand=True, since=since, page=page, exit_code=1)
     broken(lambda: books.ended(asked), "by its date, and leaves it")
@@ -437,7 +437,7 @@ def test_tasks_of_what_has_passed() -> None:
     books.mambu_has([task(1, "Payments [Daybook payments default 2026-11-19 exceptions/before start]")])
     broken(lambda: books.all_is_well([0]), "tasks are open of what has passed")
     books.mambu_has([])
-    books.ended(told(page="# Payments\n\n## From before the start: 1\n\n- one\n", exit_code=1))
+    books.ended(told(page="# Payments\n\n## Dated before the start: 1\n\n- one\n", exit_code=1))
     broken(lambda: books.all_is_well([0]), "no task tells of what waits")
 
 

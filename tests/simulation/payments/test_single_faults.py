@@ -10,7 +10,7 @@ import pytest
 
 from tests.simulation.chance import STORE, Point
 from tests.simulation.exhaustive import points_of, struck
-from tests.simulation.payments.assumptions import CHECK_FIRST, CHECK_LAST, CHECK_OFF
+from tests.simulation.payments.assumptions import CHECK_LAST, CHECK_OFF
 from tests.simulation.payments.faults import (
     FAULTS,
     LN_TOKEN,
@@ -21,32 +21,9 @@ from tests.simulation.payments.faults import (
     XERO_TOKEN,
     Fault,
 )
-from tests.simulation.payments.script import NO_FAULTS, SMALL_DAY, Script, Visit
+from tests.simulation.payments.script import SMALL, SMALL_DAY, Script, Visit
 from tests.simulation.simulator import Simulator, simulator
 from tests.simulation.subjects import PAYMENTS
-
-# Two post side by side. No list is behind, and the clocks are the same: those come with the random schedules.
-SCRIPT = Script(
-    seed=1,
-    theme="a small day",
-    visits=(Visit(0, 0.0),),
-    rest=0.0,
-    opening=SMALL_DAY,
-    separate=False,
-    duplicate_status=409,
-    check=CHECK_FIRST,
-    holds=False,
-    retries=4,
-    parallel=2,
-    page_size=1000,
-    overlap=10,
-    lag=0.0,
-    ahead=(0.0, 0.0),
-    touches=True,
-    ids="shown",
-    decides=0.0,
-    rates=NO_FAULTS,
-)
 
 
 @pytest.fixture(scope="module")
@@ -76,28 +53,28 @@ def healed(
 
 def test_the_points_of_a_small_day(place: Simulator) -> None:
     """A small day posts four documents, and touches each system, and its store."""
-    found = points(place, SCRIPT)
+    found = points(place, SMALL)
     assert {point.place for point in found} == {POST, LN_TOKEN, READ, XERO_TOKEN, MAMBU, STORE}
     assert [point.place for point in found].count(POST) == 4
 
 
 def test_each_fault_strikes_somewhere_and_heals_at_once(place: Simulator) -> None:
     """Each kind of fault, at one point of each kind, is put right by a run right after."""
-    by_place = {point.place: point for point in points(place, SCRIPT)}  # the last of each
-    healed(place, SCRIPT, by_place.values(), FAULTS)
+    by_place = {point.place: point for point in points(place, SMALL)}  # the last of each
+    healed(place, SMALL, by_place.values(), FAULTS)
 
 
 def test_each_post_heals_after_what_leaves_its_end_in_doubt(place: Simulator) -> None:
     """Each of the day's documents is in LN once after an answer was lost, before it was booked or after."""
     doubtful = (Fault.TIMEOUT, Fault.EMPTY_504_DONE, Fault.TIMEOUT_LATE, Fault.CRASH_DONE, Fault.CRASH_LATE)
-    posts = [point for point in points(place, SCRIPT) if point.place == POST]
-    healed(place, SCRIPT, posts, {POST: doubtful})
+    posts = [point for point in points(place, SMALL) if point.place == POST]
+    healed(place, SMALL, posts, {POST: doubtful})
 
 
 @pytest.mark.slow
 def test_any_fault_at_any_point_of_a_small_day_heals_at_once(place: Simulator) -> None:
     """Whatever fails at whatever step of a small day, a run right after puts it right."""
-    healed(place, SCRIPT, points(place, SCRIPT), FAULTS)
+    healed(place, SMALL, points(place, SMALL), FAULTS)
 
 
 @pytest.mark.slow
@@ -112,7 +89,7 @@ def test_any_fault_at_any_point_of_a_small_day_heals_at_once(place: Simulator) -
 )
 def test_faults_heal_however_xero_and_ln_behave(place: Simulator, other: dict[str, Any]) -> None:
     """Whatever fails around a post, a run puts it right in other worlds too."""
-    script = SCRIPT._replace(**other)
+    script = SMALL._replace(**other)
     barred = ONLY_WITH_CHECK if script.check == CHECK_OFF else frozenset()
     faults = {name: tuple(one for one in kinds if one not in barred) for name, kinds in FAULTS.items()}
     healed(place, script, of_posting(points(place, script)), faults)
@@ -121,7 +98,7 @@ def test_faults_heal_however_xero_and_ln_behave(place: Simulator, other: dict[st
 @pytest.mark.slow
 def test_any_fault_of_mambu_heals(place: Simulator) -> None:
     """Whatever fails while people are told of a failure, they have one task of it, and none in the end."""
-    failing = SCRIPT._replace(visits=(Visit(0, 0.0), Visit(0, 60.0)), retries=0)
+    failing = SMALL._replace(visits=(Visit(0, 0.0), Visit(0, 60.0)), retries=0)
     script = failing._replace(opening=(*SMALL_DAY, "an old payment"))
     found = [point for point in points_of(place, script) if point.place == MAMBU]
     assert found

@@ -132,8 +132,8 @@ def test_sums_beyond_64_bits_are_exact(fraction: str) -> None:
 
 
 def test_one_minor_unit_off_is_an_error() -> None:
-    """A booking date that is off by the smallest decimal is refused."""
-    with pytest.raises(StepRefusal, match=r"off by \+0\.000000000000000001"):
+    """A booking date that is out of balance by the smallest decimal is refused."""
+    with pytest.raises(StepRefusal, match=r"out of balance by \+0\.000000000000000001"):
         balanced(posting(1, "1.000000000000000001", "-1"))
 
 
@@ -149,8 +149,8 @@ def test_an_unbalanced_booking_date_names_all_its_units() -> None:
         balanced(lines)
     assert caught.value.offenders == (
         (
-            "booking date 2026-11-20 is off by +0.50: transaction over (2 lines, +1.00), transaction under "
-            "(3 lines, -1.00), the lines without a transaction (1 line, +0.50)"
+            "booking date 2026-11-20 is out of balance by +0.50: transaction over (2 lines, +1.00), "
+            "transaction under (3 lines, -1.00), the lines without a transaction (1 line, +0.50)"
         ),
     )
 
@@ -190,7 +190,7 @@ def test_a_transaction_over_two_booking_dates_is_named_as_that() -> None:
     assert refused.summary == "2 booking dates do not balance"
     assert refused.offenders == (
         (
-            "transaction T1 spans booking dates 2026-11-18 (1 line, -1.50) and 2026-11-20 (2 lines, +1.50), "
+            "transaction T1 spans booking dates 2026-11-18 (1 line, -1.50) and 2026-11-20 (2 lines, +1.50) "
             "and balances only as a whole"
         ),
     )
@@ -208,7 +208,7 @@ def test_lines_without_a_transaction_over_three_booking_dates_are_named_as_that(
     assert refused.offenders == (
         (
             "the lines without a transaction span booking dates 2026-11-18 (1 line, -2.00), 2026-11-19 "
-            "(1 line, -1.00) and 2026-11-20 (1 line, +3.00), and balance only as a whole"
+            "(1 line, -1.00) and 2026-11-20 (1 line, +3.00) and balance only as a whole"
         ),
     )
     assert "branches" not in refused.remedy
@@ -228,10 +228,10 @@ def test_each_cause_of_an_unbalanced_booking_date_is_named() -> None:
     assert refused.offenders == (
         (
             "transaction apart spans booking dates 2026-11-18 (1 line, -5.00) and 2026-11-20 "
-            "(1 line, +5.00), and balances only as a whole"
+            "(1 line, +5.00) and balances only as a whole"
         ),
-        "booking date 2026-11-17 is off by +4.00: transaction elsewhere (1 line, +4.00)",
-        "booking date 2026-11-20 is also off by +1.00: transaction lacking (2 lines, +1.00)",
+        "booking date 2026-11-17 is out of balance by +4.00: transaction elsewhere (1 line, +4.00)",
+        "booking date 2026-11-20 is also out of balance by +1.00: transaction lacking (2 lines, +1.00)",
     )
     assert "correct the booking date in Mambu" in refused.remedy
     assert "For the rest, either the Mambu user sees only some branches" in refused.remedy
@@ -246,7 +246,7 @@ def test_what_a_transaction_over_two_booking_dates_evens_out_is_named_too() -> N
     )
     assert refused.summary == "1 booking date does not balance"
     assert refused.offenders[1:] == (
-        "booking date 2026-11-20 is also off by -5.00: transaction lacking (1 line, -5.00)",
+        "booking date 2026-11-20 is also out of balance by -5.00: transaction lacking (1 line, -5.00)",
     )
 
 

@@ -18,7 +18,7 @@ from tests.helpers.journals import (
     examples,
     planned,
     posting,
-    sealed,
+    prepared_for,
     sent,
     transfers,
 )
@@ -139,9 +139,9 @@ def test_no_request_is_larger_than_xero_takes(letter: str) -> None:
         for one in posting(entry, "9" * 16, f"-{'9' * 16}", transaction=f"{letter * 390}{entry}")
     ]
     first = sent(lines, cap=5000)
-    again = sealed(first.plan, [one._replace(status="DELETED") for one in first.live], cap=5000)
-    assert len(first.sealing.requests) == len(again.requests) > 1
-    assert max(len(request.body) for request in (*first.sealing.requests, *again.requests)) < 3_500_000
+    again = prepared_for(first.plan, [one._replace(status="DELETED") for one in first.live], cap=5000)
+    assert len(first.prepared.requests) == len(again.requests) > 1
+    assert max(len(request.body) for request in (*first.prepared.requests, *again.requests)) < 3_500_000
 
 
 def test_no_lines_have_no_batches() -> None:

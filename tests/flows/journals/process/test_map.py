@@ -36,9 +36,9 @@ def test_the_account_map_decides() -> None:
     ("account", "problem"),
     [
         (Account("200", "Sales", "ARCHIVED", "REVENUE"), "is archived in Xero"),
-        (Account("200", "Current", "ACTIVE", "BANK"), "closed to manual journals"),
-        (Account("200", "Stock", "ACTIVE", "INVENTORY"), "closed to manual journals"),
-        (Account("200", "Owed", "ACTIVE", "CURRENT", "DEBTORS"), "Xero's own DEBTORS account"),
+        (Account("200", "Current", "ACTIVE", "BANK"), "which takes no manual journals"),
+        (Account("200", "Stock", "ACTIVE", "INVENTORY"), "which takes no manual journals"),
+        (Account("200", "Owed", "ACTIVE", "CURRENT", "DEBTORS"), "Xero's system account DEBTORS"),
         (Account("201", "Other", "ACTIVE", "REVENUE"), "Xero has no account 200"),
     ],
 )

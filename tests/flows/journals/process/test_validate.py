@@ -189,7 +189,7 @@ def test_contradictions_and_malformed_lines_are_told_together() -> None:
 def test_a_booking_date_beyond_the_calendar_is_named(booked: str) -> None:
     """A line booked before the year 1 or after 9999 is refused by name."""
     (offender,) = refusal([line(1, "1", booked=booked)]).offenders
-    assert "bookingDate is beyond the years 1 to 9999" in offender
+    assert "bookingDate is outside the years 1 to 9999" in offender
 
 
 @pytest.mark.parametrize("transaction", ["a  b", "a   b c", "a\u00a0b"])
@@ -209,9 +209,9 @@ def test_blanks_inside_a_transaction_id_are_kept(transaction: str) -> None:
         ({"transaction_id": "a\tb"}, "control characters"),
         ({"transaction_id": "a\x85b"}, "control characters"),
         ({"transaction_id": "a\x7fb"}, "control characters"),
-        ({"transaction_id": " a"}, "blanks that Xero would not keep"),
-        ({"transaction_id": "a "}, "blanks that Xero would not keep"),
-        ({"transaction_id": "a\u00a0"}, "blanks that Xero would not keep"),
+        ({"transaction_id": " a"}, "spaces that Xero would not keep"),
+        ({"transaction_id": "a "}, "spaces that Xero would not keep"),
+        ({"transaction_id": "a\u00a0"}, "spaces that Xero would not keep"),
         ({"booking_date": "soon"}, "bookingDate is not a date"),
         ({"entry_id": 2**63}, "entryID is not a 64-bit number"),
     ],
@@ -260,7 +260,7 @@ def test_all_malformed_lines_are_named_at_once() -> None:
         validate(table, UTC, 2)
     assert len(caught.value.offenders) == 4
     assert "type is neither" in caught.value.offenders[0]
-    assert "blanks" in caught.value.offenders[0]
+    assert "spaces" in caught.value.offenders[0]
 
 
 def test_lines_that_share_an_entry_id_are_all_named() -> None:

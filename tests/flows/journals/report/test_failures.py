@@ -20,7 +20,7 @@ from blocks.errors import (
 )
 from blocks.store.models import JournalRecord, JournalState, Lease
 from flows.journals.process.errors import StepRefusal
-from flows.journals.report.failures import died, differences, failure_of, never_finished
+from flows.journals.report.failures import crashed, differences, failure_of, never_finished
 from flows.runtime.failures import Failure
 
 DATE = dt.date(2026, 11, 20)
@@ -28,15 +28,15 @@ RESUME_AT = dt.datetime(2026, 11, 22, 0, 5, tzinfo=dt.UTC)
 ERROR = Unavailable("Mambu is out of order.")
 OFFENDERS = tuple(f"GL {code}" for code in range(4700, 4730))
 REFUSAL = StepRefusal("map", "2 lines have no account in Xero", OFFENDERS, "Add them in Xero.")
-SENT_NOTHING = ("This run has sent nothing to Xero. What was there before is untouched.",)
+SENT_NOTHING = ("This run sent nothing to Xero. What was there before is unchanged.",)
 AGAIN = (
     "start the journals flow again with the date 2026-11-20 (in Prefect's pages: Deployments, rerun, Custom "
     "run; or: python -m flows.main journals --date 2026-11-20)"
 )
 WAYS_ON = (
     f"{AGAIN}: only what is missing is sent. Or withdraw the day's drafts first (Deployments, by-date, date "
-    "2026-11-20; or: python -m flows.main withdraw --date 2026-11-20), and then start it again: the day is "
-    "sent afresh."
+    "2026-11-20; or: python -m flows.main withdraw --date 2026-11-20), then start it again: the whole day is "
+    "sent again."
 )
 CORRECT = "Correct the connection (python -m blocks save NAME). Then "
 ASKED = "Wait 2 minutes, as the system asks. Then "
@@ -76,18 +76,18 @@ def capital(text: str) -> str:
 @pytest.mark.parametrize(
     ("stage", "under_way", "error", "place", "title"),
     [
-        ("", False, ERROR, ("extract", ""), "extract"),
-        ("day", False, ERROR, ("extract", ""), "extract"),
-        ("extract", False, ERROR, ("extract", ""), "extract"),
-        ("extract", True, ERROR, ("extract", ""), "extract"),
-        ("process", False, ERROR, ("process", "hand-over"), "process (hand-over)"),
-        ("process", True, ERROR, ("process", ""), "process"),
-        ("process", True, REFUSAL, ("process", "map"), "process (map)"),
-        ("process", False, REFUSAL, ("process", "map"), "process (map)"),
-        ("send", False, ERROR, ("send", "hand-over"), "send (hand-over)"),
-        ("send", True, ERROR, ("send", ""), "send"),
-        ("confirm", False, ERROR, ("send", "confirm"), "send (confirm)"),
-        ("confirm", True, ERROR, ("send", "confirm"), "send (confirm)"),
+        ("", False, ERROR, ("extract", ""), "before reading the lines from Mambu"),
+        ("day", False, ERROR, ("extract", ""), "before reading the lines from Mambu"),
+        ("extract", False, ERROR, ("extract", ""), "while reading the lines from Mambu"),
+        ("extract", True, ERROR, ("extract", ""), "while reading the lines from Mambu"),
+        ("process", False, ERROR, ("process", "hand-over"), "before processing the lines"),
+        ("process", True, ERROR, ("process", ""), "while processing the lines"),
+        ("process", True, REFUSAL, ("process", "map"), "while matching accounts"),
+        ("process", False, REFUSAL, ("process", "map"), "while matching accounts"),
+        ("send", False, ERROR, ("send", "hand-over"), "before sending to Xero"),
+        ("send", True, ERROR, ("send", ""), "while sending to Xero"),
+        ("confirm", False, ERROR, ("send", "confirm"), "while comparing Mambu with Xero"),
+        ("confirm", True, ERROR, ("send", "confirm"), "while comparing Mambu with Xero"),
     ],
 )
 def test_where_it_is_recorded(
@@ -96,7 +96,7 @@ def test_where_it_is_recorded(
     """A failure is recorded under the stage that failed or did not start, and a step's under that step."""
     found = failure(stage, error, under_way=under_way)
     assert (found.stage, found.step) == place
-    assert found.title == f"Journals of 2026-11-20: stopped at {title}"
+    assert found.title == f"Journals of 2026-11-20: failed {title}"
 
 
 def test_a_steps_refusal_names_every_offender() -> None:
@@ -120,14 +120,14 @@ def test_a_steps_refusal_names_every_offender() -> None:
         ("confirm", Unavailable("No.", retry_after_seconds=61), f"{ASKED}{WAYS_ON}"),
         ("process", StoreError("No."), f"{capital(AGAIN)}."),
         ("process", NotAllowed("No."), f"{CORRECT}{AGAIN}."),
-        ("send", Refusal("Declined."), f"Put right what is named above. Then {WAYS_ON}"),
+        ("send", Refusal("Declined."), f"Correct what is named above. Then {WAYS_ON}"),
         ("send", Rejected("Declined."), capital(WAYS_ON)),
         ("send", NotAllowed("No."), f"{CORRECT}{WAYS_ON}"),
         ("send", ResumeLater("Later.", resume_at=RESUME_AT), f"{WAIT}{WAYS_ON}"),
         (
             "send",
             UnknownOutcome("No answer."),
-            f"Whether Xero took the last request is found out by the next run. {capital(WAYS_ON)}",
+            f"The next run checks whether Xero accepted the last request. {capital(WAYS_ON)}",
         ),
         ("confirm", ERROR, capital(WAYS_ON)),
         ("confirm", NotAllowed("No."), f"{CORRECT}{WAYS_ON}"),
@@ -174,18 +174,18 @@ def test_journals_are_listed_by_what_is_known_of_them() -> None:
         journal(9, JournalState.CREATED, booking_date=dt.date(2026, 11, 17)),
     ]
     found = failure("send", records=records)
-    assert found.safe == ("What is in Xero (4 journals) is kept, and is not sent again.",)
+    assert found.safe == ("What is in Xero (4 journals) is kept and not sent again.",)
     assert found.details == (
         "In Xero: 4 journals",
         "In Xero: booking date 2026-11-17, number 9, 900.00",
         "In Xero: booking date 2026-11-18, number 1, 100.00",
         "In Xero: booking date 2026-11-18, number 2, 200.00",
         "In Xero: booking date 2026-11-18, number 3, 300.00",
-        "Unknown whether in Xero: 2 journals",
-        "Unknown whether in Xero: booking date 2026-11-18, number 4, 400.00",
-        "Unknown whether in Xero: booking date 2026-11-18, number 5, 500.00",
-        "Declined by Xero: 1 journal",
-        "Declined by Xero: booking date 2026-11-18, number 6, 600.00 (Account code 9999 is not valid)",
+        "Not known whether in Xero: 2 journals",
+        "Not known whether in Xero: booking date 2026-11-18, number 4, 400.00",
+        "Not known whether in Xero: booking date 2026-11-18, number 5, 500.00",
+        "Rejected by Xero: 1 journal",
+        "Rejected by Xero: booking date 2026-11-18, number 6, 600.00 (Account code 9999 is not valid)",
         "Not sent yet: 1 journal",
         "Not sent yet: booking date 2026-11-18, number 7, 700.00",
     )
@@ -205,7 +205,7 @@ def test_only_the_newest_generation_is_listed() -> None:
 
 def test_without_the_record_nothing_is_promised() -> None:
     """Where the store cannot be asked after sending began, the task does not say that nothing was sent."""
-    said = "What was sent cannot be told, for the record of it cannot be read now."
+    said = "It is not known what was sent, because the record cannot be read at the moment."
     for stage, under_way in (("send", True), ("confirm", True), ("send", False)):
         found = failure_of(DATE, stage, StoreError("No."), "It went wrong.", None, under_way=under_way)
         assert (found.safe[0].startswith(said), found.details) == (True, ())
@@ -216,23 +216,23 @@ def test_without_the_record_nothing_is_promised() -> None:
 def test_where_nothing_is_known_to_be_in_xero() -> None:
     """Where no journal is known to be in Xero, the task says so, and does not claim that none is."""
     found = failure("send", records=[journal(1, JournalState.UNKNOWN)])
-    assert found.safe == ("Nothing of this day is known to be in Xero.",)
+    assert found.safe == ("No journal of this day is known to be in Xero.",)
 
 
 def test_a_day_that_does_not_agree() -> None:
     """Differences are told point by point, with what is safe, and left to a person to decide."""
-    points = ["EntryID 1 in draft journal «N | 1»: Mambu 5.00 on 1100, Xero 5.01 on 1100"]
+    points = ['EntryID 1 in draft journal "N | 1": Mambu 5.00 on 1100, Xero 5.01 on 1100']
     found = differences(DATE, "Mambu and Xero do not agree.", points, [journal(1, JournalState.DRIFT)])
     assert (found.stage, found.step) == ("send", "confirm")
     assert found.title == "Journals of 2026-11-20: Mambu and Xero do not agree"
     assert (found.happened, list(found.details)) == ("Mambu and Xero do not agree.", points)
     assert found.safe == (
         "Nothing in Xero was overwritten.",
-        "What is in Xero (1 journal) is kept, and is not sent again.",
+        "What is in Xero (1 journal) is kept and not sent again.",
     )
     assert found.remedy == (
-        "Decide for each of these points in Xero which side is right, and put it right there. Then "
-        f"{AGAIN}: it compares again, and sends only what is missing."
+        "Decide for each point whether Mambu or Xero is right, and correct it in Xero. Then "
+        f"{AGAIN}: the run compares again and sends only what is missing."
     )
 
 
@@ -251,12 +251,12 @@ def test_a_run_that_died(at: str, stage: str) -> None:
     """A run that died is told under the stage at which it was last heard of, with both ways on."""
     begun = dt.datetime(2026, 11, 21, 3, tzinfo=dt.UTC)
     lease = Lease("journals", "default", DATE, "run-1", "here", at, begun, begun)
-    found = died(lease, [])
+    found = crashed(lease, [])
     assert (found.stage, found.step) == (stage, "died")
-    assert found.title == "Journals of 2026-11-20: a run died"
+    assert found.title == "Journals of 2026-11-20: a run crashed"
     assert found.happened == (
-        "The run run-1, begun at 2026-11-21 03:00:00 UTC and last heard of at "
-        f"{stage}, ended without a word: its process was killed, or its machine was lost."
+        "The run run-1, started at 2026-11-21 03:00:00 UTC, crashed. Its last known stage was "
+        f"{stage}. Its process was killed, or its machine failed."
     )
     assert found.remedy == capital(WAYS_ON)
 
@@ -266,31 +266,31 @@ def test_a_run_that_died_while_it_was_sending(at: str) -> None:
     """Where the record shows a journal under way, the run died at send, whatever its lease says."""
     begun = dt.datetime(2026, 11, 21, 3, tzinfo=dt.UTC)
     lease = Lease("journals", "default", DATE, "run-1", "here", at, begun, begun)
-    found = died(lease, [journal(1, JournalState.SENDING)])
+    found = crashed(lease, [journal(1, JournalState.SENDING)])
     assert found.stage == "send"
-    assert found.safe == ("Nothing of this day is known to be in Xero.",)
-    assert found.details[0] == "Unknown whether in Xero: 1 journal"
+    assert found.safe == ("No journal of this day is known to be in Xero.",)
+    assert found.details[0] == "Not known whether in Xero: 1 journal"
 
 
 @pytest.mark.parametrize(
     ("at", "words"),
     [
-        ("read", "while it read the day's journals, before it took any out"),
-        ("remove", "while it took them out"),
-        ("verify", "while it read again what it had taken out"),
+        ("read", "while reading the day's journals and before removing any"),
+        ("remove", "while removing the journals"),
+        ("verify", "while checking that the journals were removed"),
     ],
 )
 def test_a_withdrawal_that_died(at: str, words: str) -> None:
     """A withdrawal that died is told as one, at the very stage, with what was asked for and the way on."""
     begun = dt.datetime(2026, 11, 21, 3, tzinfo=dt.UTC)
     lease = Lease("journals", "default", DATE, "run-1", "here", at, begun, begun)
-    found = died(lease, [journal(1, JournalState.WITHDRAWING), journal(2, JournalState.SENDING)])
+    found = crashed(lease, [journal(1, JournalState.WITHDRAWING), journal(2, JournalState.SENDING)])
     assert (found.stage, found.step) == (at, "died")
-    assert found.title == "Withdrawal of 2026-11-20: the run died"
-    assert f"was withdrawing the day from Xero and was last heard of {words}." in found.happened
-    assert "Withdrawal asked for, unknown whether gone: 1 journal" in found.details
+    assert found.title == "Withdrawal of 2026-11-20: the run crashed"
+    assert f"crashed during the withdrawal of the day from Xero, {words}." in found.happened
+    assert "Withdrawal requested, not known whether removed: 1 journal" in found.details
     assert "python -m flows.main withdraw --date 2026-11-20" in found.remedy
-    assert died(lease, []).safe == ("Nothing was taken out of Xero.",)
+    assert crashed(lease, []).safe == ("Nothing was removed from Xero.",)
 
 
 def test_a_day_that_no_run_finished() -> None:
@@ -299,23 +299,22 @@ def test_a_day_that_no_run_finished() -> None:
     assert (found.stage, found.step) == ("extract", "never finished")
     assert found.title == "Journals of 2026-11-20: no run has finished this day"
     assert found.happened == "No run has finished 2026-11-20: none was started, or it was stopped."
-    assert found.safe == ("What is in Xero is found there and left alone.",)
+    assert found.safe == ("What is already in Xero is recognised and not sent again.",)
     assert found.remedy == (
-        f"The run that found this goes on to finish the day. If this task stays open, {AGAIN}."
+        f"The run that found this now finishes the day. If this task stays open, {AGAIN}."
     )
 
 
 def test_a_day_that_the_watch_finds_unfinished() -> None:
     """The watch runs nothing, and says so: a nightly run to come finishes the day, or a person has to."""
-    coming, never = (never_finished(DATE, "next night"), never_finished(DATE, "nobody"))
+    coming, never = (never_finished(DATE, "next run"), never_finished(DATE, "nobody"))
     assert coming._replace(remedy="") == never._replace(remedy="") == never_finished(DATE)._replace(remedy="")
     assert coming.remedy == (
-        "The watch that found this sends nothing. The next nightly run finishes the day before its own. "
-        f"So as not to wait for it, or if this task stays open after it, {AGAIN}."
+        "This check sends nothing. The next nightly run finishes this day before its own. "
+        f"If that is too late, or if this task is still open after it, {AGAIN}."
     )
     assert never.remedy == (
-        "The watch that found this sends nothing, and no nightly run to come sees to this day. "
-        f"{capital(AGAIN)}."
+        f"This check sends nothing, and no future nightly run will process this day. {capital(AGAIN)}."
     )
 
 
@@ -327,9 +326,9 @@ def test_a_text_has_its_three_parts() -> None:
         failure("process", REFUSAL),
         failure("send", records=[journal(1, JournalState.CREATED)]),
         differences(DATE, "They differ.", ["Here."], []),
-        died(lease, []),
+        crashed(lease, []),
         never_finished(DATE),
-        never_finished(DATE, "next night"),
+        never_finished(DATE, "next run"),
         never_finished(DATE, "nobody"),
     ):
         heads = ("What happened\n", "\n\nWhat is safe\n", "\n\nWhat to do next\n")

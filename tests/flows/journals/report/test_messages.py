@@ -22,7 +22,17 @@ from flows.journals.report.messages import (
 )
 from flows.journals.report.summary import BatchRow, Summary
 from flows.journals.tie_out import confirmed
-from tests.helpers.journals import EARLIER, Sending, edited, id_of, planned, posting, sealed, sent, transfers
+from tests.helpers.journals import (
+    EARLIER,
+    Sending,
+    edited,
+    id_of,
+    planned,
+    posting,
+    prepared_for,
+    sent,
+    transfers,
+)
 
 AT = dt.datetime(2026, 11, 22, 0, 5, tzinfo=dt.UTC)
 
@@ -48,8 +58,8 @@ def outcome(day: Sending, created: int) -> Summary:
 @pytest.mark.parametrize(
     ("created", "sentence"),
     [
-        (2, "6 lines from Mambu are in Xero as 2 manual journals (2 sent now, 0 there before)"),
-        (1, "6 lines from Mambu are in Xero as 2 manual journals (1 sent now, 1 there before)"),
+        (2, "6 lines from Mambu are in Xero as 2 manual journals (2 sent now, 0 already there)"),
+        (1, "6 lines from Mambu are in Xero as 2 manual journals (1 sent now, 1 already there)"),
         (0, "nothing to send: 2 manual journals with 6 lines from Mambu are already in Xero"),
     ],
 )
@@ -61,7 +71,7 @@ def test_a_completed_run_says_what_is_in_xero(created: int, sentence: str) -> No
 
 @pytest.mark.parametrize(
     ("lines", "sentence"),
-    [(0, "Mambu has no journal lines for this day"), (3, "all 3 lines from Mambu are zero")],
+    [(0, "Mambu has no journal lines for this day"), (3, "all 3 lines from Mambu have a zero amount")],
 )
 def test_nothing_to_send_has_its_reason(lines: int, sentence: str) -> None:
     """Where there is nothing to send, the sentence says whether there were no lines or only zero ones."""
@@ -74,7 +84,9 @@ def test_a_dry_run_says_that_nothing_was_written() -> None:
     """A dry run counts what it would send and what is there, and says that it wrote nothing."""
     day = sent(transfers(4), cap=4)
     summary = summary_of(day.plan, 8)
-    summary.take_rehearsal(day.plan, reconcile(day.plan, day.live[:1]), sealed(day.plan, day.live[:1], cap=4))
+    summary.take_rehearsal(
+        day.plan, reconcile(day.plan, day.live[:1]), prepared_for(day.plan, day.live[:1], cap=4)
+    )
     assert "would send 1 journal; 1 is already in Xero. Nothing was written" in outcome_sentence(summary)
     assert [row.status for row in summary.batches] == ["would be sent", "DRAFT"]
 
@@ -83,9 +95,9 @@ def test_drift_is_a_failure_in_words() -> None:
     """A day that does not agree says in how many points, shows them, and that nothing was overwritten."""
     day = sent(posting(1, "5", "-5"))
     changed = edited(day.live[0], lambda one: replaced(one, account_code="4100"))
-    summary = outcome(Sending(day.plan, day.sealing, [changed]), created=0)
+    summary = outcome(Sending(day.plan, day.prepared, [changed]), created=0)
     assert summary.status == "failed"
-    assert "Mambu and Xero do not agree for 2026-11-20, in 1 point: EntryID 1" in summary.message
+    assert "Mambu and Xero do not agree for 2026-11-20 in 1 point: EntryID 1" in summary.message
     assert "Nothing was overwritten" in summary.message
     assert "Xero 5.00 on 4100" in day_markdown(summary).replace("\\", "")
 
@@ -94,7 +106,7 @@ def test_the_page_of_a_day_ties_out_per_account() -> None:
     """The page of a date shows each account's sum on both sides, and the difference where there is one."""
     day = sent(posting(1, "1234.5", "-1234.5"))
     assert "| 1100 | 1,234.50 | 1,234.50 | 0.00 | ✓ |" in day_markdown(outcome(day, 1))
-    page = day_markdown(outcome(Sending(day.plan, day.sealing, []), 0))
+    page = day_markdown(outcome(Sending(day.plan, day.prepared, []), 0))
     assert "| 1100 | 1,234.50 | 0.00 | 0.00 | **-1,234.50** on 2026-11-20 |" in page
 
 
@@ -121,7 +133,7 @@ def test_long_pages_are_cut_and_say_so() -> None:
     page = day_markdown(summary)
     assert "| N999 |" in page
     assert "| N1000 |" not in page
-    assert "and 2 more journals, in the table of batches" in page
+    assert "and 2 more journals: see the table of batches" in page
     assert len(batch_table(summary)) == 1002
 
 
@@ -143,11 +155,11 @@ def test_the_table_of_batches() -> None:
 @pytest.mark.parametrize(
     ("notes", "sentence"),
     [
-        ({"zero_lines": [7, 9]}, "Zero lines say nothing to Xero and were left out: EntryID 7, 9."),
+        ({"zero_lines": [7, 9]}, "Zero-amount lines are not posted: EntryID 7, 9."),
         ({"zero_lines": list(range(25))}, "18, 19 and 5 more."),
-        ({"pooled": ["booking date x: A, B"]}, "went out as one unit: booking date x: A, B."),
-        ({"rounded": [4]}, "1 line was finer than the currency's decimals and rounded"),
-        ({"rounded_away": [4]}, "nothing remained after rounding: EntryID 4."),
+        ({"pooled": ["booking date x: A, B"]}, "are posted as one unit: booking date x: A, B."),
+        ({"rounded": [4]}, "1 line has more decimals than the currency and was rounded"),
+        ({"rounded_away": [4]}, "rounded to zero and not posted: EntryID 4."),
     ],
 )
 def test_what_the_steps_did_is_noted(notes: dict[str, list[object]], sentence: str) -> None:
@@ -158,18 +170,18 @@ def test_what_the_steps_did_is_noted(notes: dict[str, list[object]], sentence: s
 @pytest.mark.parametrize(
     ("stage", "error", "parts"),
     [
-        ("extract", DaybookError("No."), ["stopped at extract. No. This run sent nothing."]),
+        ("extract", DaybookError("No."), ["reading the lines from Mambu. No. This run sent nothing."]),
         (
             "extract",
             NotAllowed("Key?"),
             ["This run sent nothing. Correct the connection", "run the date again"],
         ),
         ("send", DaybookError("No."), ["What is in Xero is kept", "sends only what is missing"]),
-        ("send", UnknownOutcome("Lost."), ["is unknown", "it first finds out"]),
+        ("send", UnknownOutcome("Lost."), ["It is not known whether", "it checks Xero first"]),
         (
             "process",
             StepRefusal("map", "Bad", ["a", "b"], "Mend it."),
-            ["process, step map", "Bad: a; b. This run sent nothing. Mend it."],
+            ["failed while matching accounts. Bad: a; b. This run sent nothing. Mend it."],
         ),
         ("", DaybookError("No."), ["The run did not start. No."]),
     ],
@@ -190,11 +202,9 @@ def test_title_and_text_agree_on_the_step(error: DaybookError, stage: str, *, un
     summary = Summary(date=date, connection="acme", stage=stage, under_way=under_way)
     said = stopped_sentence(summary, error)
     failure = failure_of(date, stage, error, said, [], under_way=under_way)
-    step = f", step {failure.step}" if failure.step else ""
-    assert said.startswith(f"The journals of {date} stopped at {failure.stage}{step}. ")
-    assert failure.title.endswith(
-        f"stopped at {failure.stage} ({failure.step})" if failure.step else failure.stage
-    )
+    _, _, place = failure.title.partition(f"Journals of {date}: failed ")
+    assert place
+    assert said.startswith(f"The journals of {date} failed {place}. ")
 
 
 @pytest.mark.parametrize(
@@ -202,7 +212,7 @@ def test_title_and_text_agree_on_the_step(error: DaybookError, stage: str, *, un
     [
         (ResumeLater("Later.", resume_at=AT), "Run the date again after 2026-11-22 00:05 UTC."),
         (Unavailable("No.", retry_after_seconds=90), "Wait 2 minutes, as the system asks. Then run the date"),
-        (Unavailable("No."), "Run the date again once the system named above answers."),
+        (Unavailable("No."), "Run the date again when the system named above is available."),
     ],
 )
 def test_an_outage_has_its_own_advice(error: DaybookError, advice: str) -> None:

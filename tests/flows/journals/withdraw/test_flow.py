@@ -147,7 +147,7 @@ async def test_a_day_withdrawn_and_run_again_at_once_is_the_same_day(sandbox: Sa
     assert gone.state.is_completed(), gone.message
     assert live_lines(sandbox) == []
     assert len(gone.told.as_json()["deleted"]) == len(names) > 0
-    assert "run the date again" in gone.message
+    assert "to send the day again, run the date" in gone.message
 
     again = await sandbox.run()
 
@@ -198,7 +198,7 @@ async def test_posted_and_edited_journals_stay_and_are_named(sandbox: Sandboxed)
     assert changes(sandbox) == []
     reasons = [one["reason"] for one in gone.told.as_json()["refused"]]
     assert "posted" in reasons[0]
-    assert "a person edited it" in reasons[1]
+    assert "it was edited after" in reasons[1]
     assert "--include-posted" in gone.message
     assert "--include-edited" in gone.message
     assert "nothing was changed in Xero" in gone.message
@@ -261,7 +261,7 @@ async def test_a_withdrawal_carried_out_late_is_our_own(
 ) -> None:
     """A journal that goes seconds after Xero gave no answer is sent again by the next run of the date."""
     # No eleven minutes: here nothing is carried out later than three seconds after it was asked for.
-    monkeypatch.setattr("flows.journals.send.KEY_DEAD", timedelta(seconds=8))
+    monkeypatch.setattr("flows.journals.pending.KEY_EXPIRED", timedelta(seconds=8))
     await two_journals(sandbox)
     before = sorted(live_lines(sandbox))
     if posted:
@@ -293,13 +293,13 @@ async def test_a_second_withdrawal_finds_out_about_the_first(
     sandbox: Sandboxed, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A plan names what was not answered, and a withdrawal waits for its end and tells that it is gone."""
-    monkeypatch.setattr("flows.journals.send.KEY_DEAD", timedelta(seconds=8))
+    monkeypatch.setattr("flows.journals.pending.KEY_EXPIRED", timedelta(seconds=8))
     await two_journals(sandbox)
     sandbox.fault(late(3))
     await withdraw(sandbox, connection=two_lines_each(sandbox, retries=0))
 
     plan = await withdraw(sandbox, confirmed=False)
-    assert "1 journal was to be withdrawn, and Xero gave no clear answer" in plan.message
+    assert "Xero gave no clear answer to the withdrawal of 1 journal" in plan.message
     again = await withdraw(sandbox)
 
     assert again.state.is_completed(), again.message
@@ -357,7 +357,7 @@ async def test_a_journal_that_xero_declines_is_listed_and_the_others_go(sandbox:
     (left,) = gone.told.as_json()["refused"]
     assert left["manual_journal_id"] == journal_with(sandbox, 1)["ManualJournalID"]
     assert "The journal is linked to a report" in left["reason"]
-    assert "run the date again" in gone.message
+    assert "to send the day again, run the date" in gone.message
 
 
 async def test_a_whole_journal_is_sent_where_a_status_alone_is_refused(sandbox: Sandboxed) -> None:
@@ -493,7 +493,7 @@ async def test_withdrawing_twice_is_harmless(sandbox: Sandboxed) -> None:
     again = await withdraw(sandbox)
 
     assert again.state.is_completed(), again.message
-    assert "gone from Xero already" in again.message
+    assert "already removed from Xero" in again.message
     assert changes(sandbox) == []
 
 
@@ -513,7 +513,7 @@ async def test_a_request_in_flight_is_settled_before_the_day_is_looked_at(sandbo
     assert first.state.is_failed()
     sandbox.http.delete("/control/faults")
     plan = await withdraw(sandbox, confirmed=False)
-    assert "sent without an answer" in plan.message
+    assert "Xero gave no answer for" in plan.message
 
     gone = await withdraw(sandbox)
 
@@ -565,7 +565,7 @@ async def test_a_day_long_past_is_found_by_its_booking_dates(
 
     assert gone.state.is_completed(), gone.message
     assert statuses(sandbox) == {1: "DELETED", 3: "DELETED", 11: "DRAFT"}
-    assert f"only those of the booking dates {DATE} were looked at" in gone.message
+    assert f"only those of the booking dates {DATE} were checked" in gone.message
 
 
 @pytest.mark.parametrize("confirmed", [False, True])
@@ -600,8 +600,8 @@ async def test_a_date_beyond_all_books_is_wrong_use(sandbox: Sandboxed, date: dt
 @pytest.mark.parametrize(
     ("place", "stage", "safe"),
     [
-        ({"method": "POST", "path": "ManualJournals"}, "remove", "What was taken out, or asked for, is"),
-        ({"method": "GET", "path": "ManualJournals$"}, "read", "Nothing was taken out of Xero."),
+        ({"method": "POST", "path": "ManualJournals"}, "remove", "whose removal was requested, are recorded"),
+        ({"method": "GET", "path": "ManualJournals$"}, "read", "Nothing was removed from Xero."),
     ],
 )
 async def test_a_withdrawal_that_was_killed_is_told_as_one_and_closed_by_the_next(
@@ -613,7 +613,7 @@ async def test_a_withdrawal_that_was_killed_is_told_as_one_and_closed_by_the_nex
     safe: str,
 ) -> None:
     """Killed, a withdrawal is told as a withdrawal, at the stage that it was at; the next one ends that."""
-    monkeypatch.setattr("flows.journals.send.KEY_DEAD", timedelta(seconds=2))
+    monkeypatch.setattr("flows.journals.pending.KEY_EXPIRED", timedelta(seconds=2))
     kept = DaybookStore(url=SecretStr(database.url), schema_name=database.schema)
     connection = two_lines_each(sandbox, store=kept)
     two_units(sandbox)
@@ -631,12 +631,13 @@ async def test_a_withdrawal_that_was_killed_is_told_as_one_and_closed_by_the_nex
         (incident,) = await store.incidents.all("default")
     (task,) = tasks(sandbox)
     assert (incident.stage, incident.step, incident.resolved is None) == (stage, "died", False)
-    assert task["title"].startswith(f"Withdrawal of {DATE}: the run died [")
+    assert task["title"].startswith(f"Withdrawal of {DATE}: the run crashed [")
     assert (task["status"], safe in task["description"]) == ("COMPLETED", True)
     assert "Run the withdrawal again" in incident.remedy
     with contextlib.redirect_stdout(io.StringIO()) as shown:
-        assert await show(kept.open(), "default", None, only_open=False, as_json=False) == 0
-    assert f"Withdrawal, {DATE}: stopped at {stage} (died)" in shown.getvalue()
+        async with kept.open() as store:
+            assert await show(store, "default", None, only_open=False, as_json=False) == 0
+    assert task["title"].partition(" [")[0] in shown.getvalue()
 
 
 async def _killed(sandbox: Sandboxed, connection: JournalConnection, hang: dict[str, Any]) -> Lease:

@@ -14,19 +14,20 @@ import pytest
 
 from blocks.errors import LeaseLost, UnknownOutcome
 from blocks.store.models import JournalState, Lease
+from flows.journals.pending import KEY_EXPIRED, lookup_by_plan, resolve_pending_requests
 from flows.journals.read import withdrawn_ids
-from flows.journals.send import KEY_DEAD, lookup_by_plan, rehearse, resolve_pending_requests, send
+from flows.journals.send import rehearse, send
 from flows.journals.withdraw.flow import take_out
 from flows.journals.withdraw.report import Withdrawal, sentence
 from flows.journals.withdraw.requests import note
 from flows.journals.withdraw.rules import Scope
 from tests.helpers.clocks import VirtualClock
 from tests.helpers.journals import DAY, sent, transfers
-from tests.helpers.journals_run import MORNING, IncidentService, desk, drafts_of, listed, records
+from tests.helpers.journals_run import MORNING, ScriptedRun, drafts_of, listed, records, scripted_run
 from tests.helpers.scripted import answer, failing
 
 ONE = sent(transfers(1))
-REQUEST = ONE.sealing.requests[0]
+REQUEST = ONE.prepared.requests[0]
 (RECORD,) = records([REQUEST])
 REFUSED = answer(
     400, {"Elements": [{"ValidationErrors": [{"Message": "lock date"}]}], "Type": "ValidationException"}
@@ -97,17 +98,17 @@ class Xero:
 
 
 async def posted(
-    at: IncidentService, xero: Xero, state: JournalState = JournalState.CONFIRMED, **other: Any
+    at: ScriptedRun, xero: Xero, state: JournalState = JournalState.CONFIRMED, **other: Any
 ) -> None:
     """Let the day's journal stand in Xero, posted, and be recorded."""
     xero.clock = at.clock
     await at.keep([REQUEST], state, manual_journal_id="m-1", **other)
 
 
-async def withdrawn(at: IncidentService) -> Withdrawal:
+async def withdrawn(at: ScriptedRun) -> Withdrawal:
     """Withdraw the day, posted journals too, and return what is told of it."""
     told = Withdrawal(DAY.date, "default", Scope(include_posted=True), confirmed=True)
-    await take_out(at.night, told)
+    await take_out(at.run, told)
     return told
 
 
@@ -125,7 +126,7 @@ async def test_killed_anywhere_it_comes_right(
 ) -> None:
     """Killed at any request, a withdrawal leaves a record from which each line comes to stand once."""
     xero = Xero(late)
-    async with desk(tmp_path, xero) as at:
+    async with scripted_run(tmp_path, xero) as at:
         await posted(at, xero)
         # To list, to look at it, to ask, to look again.
         xero.fault = lambda count: point if count == number else ""
@@ -134,13 +135,13 @@ async def test_killed_anywhere_it_comes_right(
         at.clock.advance(1)
         if again == "withdraw":
             await withdrawn(at)
-        books = (await send(at.night, ONE.plan)).books
-        assert not books.matched.voided
+        snapshot = (await send(at.run, ONE.plan)).snapshot
+        assert not snapshot.matched.voided
         assert len(xero.live()) == 1
         # What it rested on was still true an hour later.
         before = xero.puts
-        books = (await send(at.night, ONE.plan)).books
-        assert (xero.puts, len(books.matched.found)) == (before, 2)
+        snapshot = (await send(at.run, ONE.plan)).snapshot
+        assert (xero.puts, len(snapshot.matched.found)) == (before, 2)
         assert JournalState.WITHDRAWING not in await at.states()
 
 
@@ -148,14 +149,14 @@ async def test_killed_anywhere_it_comes_right(
 async def test_without_an_answer_the_intent_is_kept_until_it_is_gone(tmp_path: Path, late: float) -> None:
     """A journal that Xero still shows after no answer stays to be withdrawn, and is ours once it is gone."""
     xero = Xero(late, said=lost())
-    async with desk(tmp_path, xero) as at:
+    async with scripted_run(tmp_path, xero) as at:
         await posted(at, xero)
         told = await withdrawn(at)
         if late:
             assert (await at.record()).state is JournalState.WITHDRAWING
             assert (await at.record()).reason == "to be voided by withdraw"
             assert len(told.open) == 1
-        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.run, lookup_by_plan(at.run, ONE.plan))
         record = await at.record()
     assert (record.state, record.reason) == (JournalState.WITHDRAWN, "voided by withdraw")
 
@@ -163,17 +164,17 @@ async def test_without_an_answer_the_intent_is_kept_until_it_is_gone(tmp_path: P
 async def test_a_request_that_never_came_is_called_off_once_it_is_dead(tmp_path: Path) -> None:
     """A journal that stands after the last instant at which it could go stands for good, and is said to."""
     xero = Xero(None, said=lost())
-    async with desk(tmp_path, xero) as at:
+    async with scripted_run(tmp_path, xero) as at:
         await posted(at, xero)
         await withdrawn(at)
         asked_at = (await at.record()).changed_at
         assert asked_at is not None
         at.clock.advance(60)
-        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
-        assert at.clock.now() == asked_at + KEY_DEAD
+        await resolve_pending_requests(at.run, lookup_by_plan(at.run, ONE.plan))
+        assert at.clock.now() == asked_at + KEY_EXPIRED
         assert await at.states() == [JournalState.CREATED]
-        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
-        assert at.clock.now() == asked_at + KEY_DEAD
+        await resolve_pending_requests(at.run, lookup_by_plan(at.run, ONE.plan))
+        assert at.clock.now() == asked_at + KEY_EXPIRED
 
 
 @pytest.mark.parametrize(("age", "reads", "wait"), [(0, 2, 660), (659, 2, 1), (660, 1, 0), (9000, 1, 0)])
@@ -182,11 +183,11 @@ async def test_only_the_rest_of_its_time_is_waited_for(
 ) -> None:
     """What is shown before a request has died is looked at again after that, and no sooner or later."""
     xero = Xero(None)
-    async with desk(tmp_path, xero) as at:
+    async with scripted_run(tmp_path, xero) as at:
         await posted(at, xero, JournalState.WITHDRAWING)
         began = at.clock.now()
         at.clock.advance(age)
-        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
+        await resolve_pending_requests(at.run, lookup_by_plan(at.run, ONE.plan))
     assert at.methods == ["GET"] * reads
     assert at.clock.now() == began + timedelta(seconds=age + wait)
     assert at.clock.slept == ([wait] if wait else [])
@@ -195,32 +196,32 @@ async def test_only_the_rest_of_its_time_is_waited_for(
 async def test_a_clock_that_was_ahead_is_not_waited_for(tmp_path: Path) -> None:
     """An intent that bears an instant to come is dead as soon as one that was written down now."""
     xero = Xero(None)
-    async with desk(tmp_path, xero) as at:
+    async with scripted_run(tmp_path, xero) as at:
         at.clock.advance(7200)
         await posted(at, xero, JournalState.WITHDRAWING)
         at.clock.advance(-7200)
         began = at.clock.now()
-        await resolve_pending_requests(at.night, lookup_by_plan(at.night, ONE.plan))
-        assert at.clock.now() == began + KEY_DEAD
+        await resolve_pending_requests(at.run, lookup_by_plan(at.run, ONE.plan))
+        assert at.clock.now() == began + KEY_EXPIRED
 
 
 async def test_what_xero_says_is_gone_and_shows_is_not_called_off(tmp_path: Path) -> None:
     """Where Xero shows a journal that it said is gone, its end stays open, and a run then sends it afresh."""
     xero = Xero(lag=90)
-    async with desk(tmp_path, xero) as at:
+    async with scripted_run(tmp_path, xero) as at:
         await posted(at, xero)
         told = await withdrawn(at)
         assert await at.states() == [JournalState.WITHDRAWING]
-        assert told.left[0][1] == "Xero said that it is gone, and shows it still"
+        assert told.left[0][1] == "Xero confirmed the removal but still shows it"
         assert "in ten minutes" in sentence(told)
-        await send(at.night, ONE.plan)
+        await send(at.run, ONE.plan)
         assert xero.live() == ["new 1"]
 
 
 async def test_a_refusal_calls_it_off_at_once(tmp_path: Path) -> None:
     """A journal that Xero declines to void stands as it was recorded before, with its reason."""
     xero = Xero(None, said=REFUSED)
-    async with desk(tmp_path, xero) as at:
+    async with scripted_run(tmp_path, xero) as at:
         await posted(at, xero, JournalState.DRIFT, reason="a person changed its date")
         told = await withdrawn(at)
         record = await at.record()
@@ -233,7 +234,7 @@ async def test_a_refusal_calls_it_off_at_once(tmp_path: Path) -> None:
 async def test_a_refusal_after_it_was_done_is_no_refusal(tmp_path: Path) -> None:
     """Where Xero declines since an earlier request of ours was carried out, the journal is our own doing."""
     xero = Xero(said=REFUSED)
-    async with desk(tmp_path, xero) as at:
+    async with scripted_run(tmp_path, xero) as at:
         await posted(at, xero)
         told = await withdrawn(at)
         assert await at.states() == [JournalState.WITHDRAWN]
@@ -243,25 +244,25 @@ async def test_a_refusal_after_it_was_done_is_no_refusal(tmp_path: Path) -> None
 async def test_what_could_not_be_looked_at_stays_open(tmp_path: Path) -> None:
     """Where neither an answer came nor a look succeeds, the message says that the end is not known."""
     xero = Xero(said=lost())
-    async with desk(tmp_path, xero) as at:
+    async with scripted_run(tmp_path, xero) as at:
         await posted(at, xero)
         told = Withdrawal(DAY.date, "default", Scope(include_posted=True), confirmed=True)
         xero.fault = lambda count: "down" if count == 4 else ""
         with pytest.raises(UnknownOutcome) as raised:
-            await take_out(at.night, told)
+            await take_out(at.run, told)
         told.error = raised.value
         assert await at.states() == [JournalState.WITHDRAWING]
-    assert told.open == ["Xero gave no clear answer, and it could not be looked at since"]
-    assert "it is not known yet whether Xero still takes it out" in sentence(told)
+    assert told.open == ["Xero gave no clear answer, and it could not be checked since"]
+    assert "it is not known yet whether Xero will still remove it" in sentence(told)
 
 
 async def test_a_withdrawal_that_lost_its_day_asks_for_nothing(tmp_path: Path) -> None:
     """Where another run has taken the day over, nothing is written down, and Xero is asked for nothing."""
     xero = Xero()
-    async with desk(tmp_path, xero) as at:
+    async with scripted_run(tmp_path, xero) as at:
         await posted(at, xero)
         now = at.clock.now()
-        at.night.lease = Lease("journals", "default", DAY.date, "the other", "", "remove", now, now)
+        at.run.lease = Lease("journals", "default", DAY.date, "the other", "", "remove", now, now)
         with pytest.raises(LeaseLost):
             await withdrawn(at)
         assert await at.states() == [JournalState.CONFIRMED]
@@ -270,11 +271,11 @@ async def test_a_withdrawal_that_lost_its_day_asks_for_nothing(tmp_path: Path) -
 
 async def test_what_was_sent_without_an_answer_is_settled_before_a_withdrawal(tmp_path: Path) -> None:
     """A withdrawal first waits until a request of the day without an answer can no longer be carried out."""
-    async with desk(tmp_path, listed()) as at:
+    async with scripted_run(tmp_path, listed()) as at:
         await at.left(REQUEST)
         at.clock.advance(400)
         await withdrawn(at)
-        assert at.clock.now() == MORNING + KEY_DEAD
+        assert at.clock.now() == MORNING + KEY_EXPIRED
 
 
 async def test_a_draft_that_somebody_edits_meanwhile_stays(tmp_path: Path) -> None:
@@ -282,7 +283,7 @@ async def test_a_draft_that_somebody_edits_meanwhile_stays(tmp_path: Path) -> No
     (draft,) = drafts_of(REQUEST)
     lines = [{**one, "Description": f"{one['Description']} checked"} for one in draft["JournalLines"]]
     edited = answer(200, {"ManualJournals": [{**draft, "JournalLines": lines}]})
-    async with desk(tmp_path, listed(draft), edited) as at:
+    async with scripted_run(tmp_path, listed(draft), edited) as at:
         await at.keep([REQUEST], JournalState.CONFIRMED, manual_journal_id=draft["ManualJournalID"])
         told = await withdrawn(at)
         assert await at.states() == [JournalState.CONFIRMED]
@@ -293,13 +294,13 @@ async def test_a_draft_that_somebody_edits_meanwhile_stays(tmp_path: Path) -> No
 async def test_a_dry_run_tells_of_an_open_withdrawal(tmp_path: Path) -> None:
     """A dry run waits for nothing and writes nothing, and says that the end of a withdrawal is not known."""
     xero, said = Xero(None), list[str]()
-    async with desk(tmp_path, xero) as at:
+    async with scripted_run(tmp_path, xero) as at:
         await posted(at, xero, JournalState.WITHDRAWING)
-        at.night.log = said.append
-        await rehearse(at.night, ONE.plan)
+        at.run.log = said.append
+        await rehearse(at.run, ONE.plan)
         assert await at.states() == [JournalState.WITHDRAWING]
         assert at.clock.slept == []
-    assert any(text.startswith("1 journal was to be withdrawn") for text in said)
+    assert any("to the withdrawal of 1 journal." in text for text in said)
 
 
 def test_what_was_asked_for_counts_as_taken_out_by_us() -> None:
@@ -309,4 +310,4 @@ def test_what_was_asked_for_counts_as_taken_out_by_us() -> None:
     stands = replace(RECORD, state=JournalState.CONFIRMED, manual_journal_id="m-3")
     assert withdrawn_ids([asked, done, stands]) == {"m-1", "m-2"}
     assert note([done, stands]) == ""
-    assert note([asked, asked]).startswith("2 journals were to be withdrawn")
+    assert "to the withdrawal of 2 journals." in note([asked, asked])

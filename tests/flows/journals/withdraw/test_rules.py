@@ -47,7 +47,7 @@ def record(
 def one_sent() -> tuple[PreparedJournal, LiveJournal]:
     """Return a journal that was sent, and what Xero shows of it."""
     sending = sent(transfers(1))
-    return sending.sealing.journals[0], sending.live[0]
+    return sending.prepared.journals[0], sending.live[0]
 
 
 def fate_of(
@@ -64,7 +64,7 @@ def test_what_nobody_touched_is_told_from_its_bytes(lines: list[JournalLine]) ->
     """The digest of every journal as Xero shows it is the one it was sealed with, whatever it holds."""
     sending = sent(lines, cap=4)
     assert sending.live
-    for sealed, live in zip(sending.sealing.journals, sending.live, strict=True):
+    for sealed, live in zip(sending.prepared.journals, sending.live, strict=True):
         assert digest_of(live, 2, cash_basis=True) == sealed.digest
         assert fate_of(live, record(sealed)) is WithdrawalAction.DELETE
 
@@ -106,7 +106,7 @@ def test_any_edit_is_seen(changed: object) -> None:
 def test_the_order_of_the_lines_is_no_edit(lines: list[JournalLine], chance: Random) -> None:
     """A draft whose lines Xero lists in another order is untouched, and still the one planned for."""
     sending = sent(lines, cap=4)
-    for sealed, live in zip(sending.sealing.journals, sending.live, strict=True):
+    for sealed, live in zip(sending.prepared.journals, sending.live, strict=True):
         shuffled = live._replace(lines=chance.sample(live.lines, len(live.lines)))
         (item,) = planned(DAY.date, None, [live], [record(sealed)], DRAFTS, 2)
         assert fate_of(shuffled, record(sealed)) is WithdrawalAction.DELETE

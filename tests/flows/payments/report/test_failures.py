@@ -9,11 +9,11 @@ import pytest
 from blocks.errors import DaybookError, NotAllowed, ResumeLater, StoreError, Unavailable, Unreachable
 from blocks.infor_ln.answers import NoToken
 from flows.payments.errors import LNSaysNothing, LNStops, NoTokenNow
+from flows.payments.post_outcome import interpret
 from flows.payments.report.failures import failure_of, stopped_sentence, unanswered
-from flows.payments.verdict import interpret
 
 AT = dt.datetime(2026, 11, 22, 0, 5, tzinfo=dt.UTC)
-AGAIN = "The next scheduled run tries again by itself."
+AGAIN = "The next scheduled run tries again automatically."
 
 
 @pytest.mark.parametrize("stage", ["", "window", "collect", "classify", "deliver", "audit"])
@@ -22,7 +22,7 @@ def test_title_and_text_agree_on_the_stage(stage: str) -> None:
     error = StoreError("No.")
     said = stopped_sentence(stage, error, None)
     title = failure_of("default", stage, error, said).title
-    assert said.removesuffix(". No.").lower() == title.removeprefix("Payments of default: ")
+    assert said.removesuffix(". No.").lower() == title.removeprefix("Payments of default: ").lower()
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,8 @@ def test_title_and_text_agree_on_the_stage(stage: str) -> None:
     [
         (NotAllowed("No."), "Correct what is named above: the connection"),
         (LNStops("No."), "Correct what is named above: the connection"),
-        (NoTokenNow("No."), "See with whoever looks after Infor whether its token service is at work. "),
-        (LNSaysNothing("No."), "See with whoever looks after Infor LN and its gateway"),
+        (NoTokenNow("No."), "Ask the administrator of Infor whether its token service is working. "),
+        (LNSaysNothing("No."), "Ask the administrators of Infor LN and its gateway"),
         (ResumeLater("Later.", resume_at=AT), "Wait until 2026-11-22 00:05 UTC. "),
         (Unavailable("No.", retry_after_seconds=301), "Wait 6 minutes, as the system asks. "),
         (Unreachable("No."), AGAIN),

@@ -68,15 +68,15 @@ def tried(mutants: Sequence[Mutant], *, schedules: int, simulation_only: bool, s
     Raises Unsound where the code as it is does not pass, and DoesNotApply.
     """
     with tempfile.TemporaryDirectory(prefix="daybook-mutants-") as folder:
-        yard = _Yard([Copy(Path(folder) / str(number)) for number in range(WORKERS)], say)
+        workers = _Workers([Copy(Path(folder) / str(number)) for number in range(WORKERS)], say)
         if simulation_only:
             found = [Tried(mutant, By.NOTHING, 0.0) for mutant in mutants]
         else:
-            found = yard.by_tests(mutants)
-        return yard.by_simulation(found, schedules)
+            found = workers.by_tests(mutants)
+        return workers.by_simulation(found, schedules)
 
 
-class _Yard:
+class _Workers:
     """The copies in which mutants are tried, each by one at a time."""
 
     def __init__(self, copies: Sequence[Copy], say: Say) -> None:

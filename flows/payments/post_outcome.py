@@ -2,16 +2,16 @@
 
 The table in short; whoever changes a row changes the tests of that row:
 
-    what came back                               verdict
+    what came back                               outcome
     any status, the agreed text (see below)      duplicate
-    any status, «already there» of our own id    duplicate
+    any status, "already there" of our own id    duplicate
     2xx                                          sent
     2xx with a "no" in it, or a web page; 207    unknown, with LN's words
-    401 «OAuth [U14]»                            retry with the same token
+    401 "OAuth [U14]"                            retry with the same token
     401 otherwise (a new token was tried)        stop the run
     403, 404, a redirect                         stop the run
     409, locked                                  retry
-    409, «already there» of who knows what       unknown: it may be this document that is meant
+    409, "already there" of something unnamed     unknown: it may be this document that is meant
     429                                          retry, when it says so
     500 with an error of LN's own                failed: a refusal in disguise
     other 4xx                                    failed
@@ -50,7 +50,7 @@ _THING = r"(?:(?:bank|xero) )?(?:payment|prepayment|allocation|document|transact
 _NAMES = r"(?:key\W{1,3})?(?:xero ?)?(?:payment|pp?repayment|allocation)? ?(?:id|key|number|no|reference)"
 _OURS = (
     rf"(?:(?:the|an?|this) )?(?:{_THING} (?:with|for|of) (?:the )?)?(?:{_THING}\b)?[\s:]{{0,2}}"
-    rf"(?:\b{_NAMES}\b)?[\s\"'«(\[)=:#]{{0,4}}{_ID}"
+    rf"(?:\b{_NAMES}\b)?[\s\"'\u00ab(\[)=:#]{{0,4}}{_ID}"
 )
 _STATE = r"(?:processed|booked|posted|exists?|present|there|in (?:infor )?ln)\b"
 _ALREADY = (
@@ -58,14 +58,14 @@ _ALREADY = (
     r"(?!\s*\?)(?![^.;]{0,120}(?:error|fail|reject|cancel|revers|delet|invalid|refus|declin|abort))"
 )
 _NO_MORE = (
-    r"[\"'»)\]]{0,2}(?: \([\w.-]{1,20}\))?\s?"
+    r"[\"'\u00bb)\]]{0,2}(?: \([\w.-]{1,20}\))?\s?"
     r"(?:$|[.;!]|(?:found|detected|ignored|skipped|refused|rejected)\b)"
 )
 # That this document is there: its id and the statement together, from the beginning of what is said on, so
 # that it is not what could not be checked, or would be so if, or is said of the document's invoice.
 _IS_THERE = re.compile(
     r"(?:^|[.;:!?] ?| - )(?:"
-    rf"{_OURS}[\s\"'»)\],:-]{{0,4}}(?:in (?:infor )?ln )?"
+    rf"{_OURS}[\s\"'\u00bb)\],:-]{{0,4}}(?:in (?:infor )?ln )?"
     rf"(?:{_ALREADY}|(?:(?:is|was) )?(?:an? )?duplicate(?: payment| id)?{_NO_MORE})"
     rf"|(?:this is )?(?:an? )?duplicate(?: of)?[\s:]{{0,2}}{_OURS}{_NO_MORE}"
     rf"|(?:(?:the|an?|this) )?(?:{_THING} )?{_ALREADY}[\s:]{{0,2}}{_OURS}{_NO_MORE}"
@@ -81,11 +81,12 @@ _ON_THE_WAY = re.compile(
 _LOCKED = re.compile(r"\block(?:ed|s)?\b|in use by", re.IGNORECASE)
 # What is answered so never came to LN.
 _BEFORE_LN = frozenset({*range(300, 400), 401, 403, 404, 429})
-# What the reason of a refusal ends with that may be due to an earlier sending.
+# The reason of a refusal that may be due to an earlier sending ends with this. Rows of earlier releases are
+# recognised by its beginning, which must stay as it is.
+NEVER_ANSWERED = " An earlier sending of it was never answered"
 CHECK_LN = (
-    " An earlier sending of it was never answered: check in LN whether that one was booked, which could be "
-    "why it is refused. Where LN has it, discard it; where it has not, undiscard it, and it is sent as Xero "
-    "shows it now."
+    f"{NEVER_ANSWERED}. Check in LN whether it was booked then, which could be why it is refused now. If LN "
+    "has it, discard it; if not, undiscard it, and the next run sends it as Xero shows it now."
 )
 
 
@@ -107,8 +108,8 @@ class PostOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """A verdict with its reason in words; `wait_seconds` is what the other side asks for, if it does.
+class Interpretation:
+    """An outcome with its reason in words; `wait_seconds` is what the other side asks for, if it does.
 
     `passing`: what stops the run is likely to pass by itself.
     """
@@ -125,21 +126,23 @@ def interpret(
     *,
     agreed_text: str = AGREED_TEXT,
     in_doubt: bool = False,
-) -> Verdict:
+) -> Interpretation:
     """Say what became of a posted document.
 
     `document_id` is the Xero id by which LN knows it, and `agreed_text` what LN says of one that it has;
     `in_doubt`: an earlier sending of it was never answered.
     """
     if not isinstance(outcome, LNAnswer):
-        verdict = _of_error(outcome)
+        meaning = _of_error(outcome)
     elif _is_there(outcome, document_id, agreed_text):
-        verdict = Verdict(PostOutcome.DUPLICATE, f"LN has it already: {outcome.said}.")
+        meaning = Interpretation(
+            PostOutcome.DUPLICATE, f"LN reports it as already processed: {outcome.said}."
+        )
     else:
-        verdict = _of_answer(outcome)
-    if in_doubt and verdict.outcome is PostOutcome.FAILED:
-        return Verdict(verdict.outcome, verdict.reason + CHECK_LN)
-    return verdict
+        meaning = _of_answer(outcome)
+    if in_doubt and meaning.outcome is PostOutcome.FAILED:
+        return Interpretation(meaning.outcome, meaning.reason + CHECK_LN)
+    return meaning
 
 
 def _is_there(answer: LNAnswer, document_id: str, agreed_text: str) -> bool:
@@ -160,17 +163,17 @@ def _phrase(text: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w-]){words}(?![\w-])", re.IGNORECASE)
 
 
-def _of_error(error: CallFailed) -> Verdict:
+def _of_error(error: CallFailed) -> Interpretation:
     if isinstance(error, NotAllowed | NoToken):
-        return Verdict(PostOutcome.STOP, str(error), passing=isinstance(error, NoToken))
+        return Interpretation(PostOutcome.STOP, str(error), passing=isinstance(error, NoToken))
     if isinstance(error, Unreachable):
-        return Verdict(PostOutcome.RETRY, f"{error} Nothing was posted.")
+        return Interpretation(PostOutcome.RETRY, f"{error} Nothing was posted.")
     if isinstance(error, UnknownOutcome):
-        return Verdict(PostOutcome.UNKNOWN, f"{error} Whether LN booked it is unknown.")
-    return Verdict(PostOutcome.FAILED, str(error))
+        return Interpretation(PostOutcome.UNKNOWN, f"{error} It is unknown whether LN booked it.")
+    return Interpretation(PostOutcome.FAILED, str(error))
 
 
-def _of_answer(answer: LNAnswer) -> Verdict:
+def _of_answer(answer: LNAnswer) -> Interpretation:
     if answer.status < 300:
         return _of_success(answer)
     if answer.status >= 500 or answer.status == 408:
@@ -187,97 +190,99 @@ def _is_time_out(answer: LNAnswer) -> bool:
     return _ON_THE_WAY.search(answer.said) is not None
 
 
-def _of_success(answer: LNAnswer) -> Verdict:
+def _of_success(answer: LNAnswer) -> Interpretation:
     if answer.page:
-        return Verdict(
+        return Interpretation(
             PostOutcome.UNKNOWN,
-            f"A web page came back (HTTP {answer.status}) instead of LN's answer, so whether LN booked it is "
-            "unknown. Does the gateway's address lead past any log-in page?",
+            f"A web page came back (HTTP {answer.status}) instead of LN's answer, so it is unknown whether "
+            "LN booked it. Check that the gateway's address does not lead to a log-in page.",
         )
     if answer.denies or answer.from_ln or answer.status == 207:
-        return Verdict(
+        return Interpretation(
             PostOutcome.UNKNOWN,
-            f"LN answers with a success (HTTP {answer.status}) that is none, or not whole{_quoted(answer)}. "
-            "Whether LN booked it is unknown.",
+            f"LN reports success (HTTP {answer.status}), but with an error or incomplete{_quoted(answer)}. "
+            "It is unknown whether LN booked it.",
         )
-    return Verdict(PostOutcome.SENT, "LN took it.")
+    return Interpretation(PostOutcome.SENT, "Accepted by LN.")
 
 
-def _of_fault(answer: LNAnswer) -> Verdict:
+def _of_fault(answer: LNAnswer) -> Interpretation:
     if answer.status == 500 and answer.from_ln and not _is_time_out(answer):
-        return Verdict(PostOutcome.FAILED, f"LN refuses it: {_words(answer)}.")
+        return Interpretation(PostOutcome.FAILED, f"LN refused it: {_words(answer)}.")
     return _unanswered(answer)
 
 
-def _unanswered(answer: LNAnswer) -> Verdict:
-    gave_up = " (the gateway gave up waiting for LN)" if answer.status == 504 else ""
-    return Verdict(
+def _unanswered(answer: LNAnswer) -> Interpretation:
+    gave_up = " (the gateway timed out waiting for LN)" if answer.status == 504 else ""
+    return Interpretation(
         PostOutcome.UNKNOWN,
-        f"The answer was HTTP {answer.status}{gave_up}{_quoted(answer)}. Whether LN booked it is unknown.",
+        f"The answer was HTTP {answer.status}{gave_up}{_quoted(answer)}. It is unknown whether LN booked it.",
     )
 
 
-def _of_refusal(answer: LNAnswer) -> Verdict:
+def _of_refusal(answer: LNAnswer) -> Interpretation:
     if 300 <= answer.status < 400:
-        return Verdict(
+        return Interpretation(
             PostOutcome.STOP,
-            f"The gateway redirects elsewhere (HTTP {answer.status}): its address or the path is wrong.",
+            f"The gateway redirects to another address (HTTP {answer.status}): its own or the path is wrong.",
         )
-    return Verdict(
+    return Interpretation(
         PostOutcome.FAILED,
-        f"The request is not one that the service takes (HTTP {answer.status}){_quoted(answer)}. This is for "
-        "whoever looks after the connection.",
+        f"The service does not accept the request (HTTP {answer.status}){_quoted(answer)}. Ask the "
+        "administrator of the connection to check it.",
     )
 
 
-def _unauthorised(answer: LNAnswer) -> Verdict:
+def _unauthorised(answer: LNAnswer) -> Interpretation:
     if GOOD_TOKEN_REFUSED in answer.message.lower():
-        return Verdict(PostOutcome.RETRY_TOKEN, f"LN does not take a good token at once{_quoted(answer)}.")
-    return Verdict(
+        return Interpretation(
+            PostOutcome.RETRY_TOKEN, f"LN does not accept a valid token yet{_quoted(answer)}."
+        )
+    return Interpretation(
         PostOutcome.STOP,
-        f"A new token is refused too (HTTP 401){_quoted(answer)}. Check the authorised app in Infor, and "
+        f"LN also refused a new token (HTTP 401){_quoted(answer)}. Check the authorised app in Infor, and "
         "save the connection with its current .ionapi file.",
     )
 
 
-def _forbidden(answer: LNAnswer) -> Verdict:
-    return Verdict(
+def _forbidden(answer: LNAnswer) -> Interpretation:
+    return Interpretation(
         PostOutcome.STOP,
-        f"LN denies access (HTTP 403){_quoted(answer)}. The service account's user needs rights to the "
+        f"LN denied access (HTTP 403){_quoted(answer)}. The service account's user needs rights to the "
         "service and the company in LN.",
     )
 
 
-def _nowhere(answer: LNAnswer) -> Verdict:
-    return Verdict(
+def _nowhere(answer: LNAnswer) -> Interpretation:
+    return Interpretation(
         PostOutcome.STOP,
-        f"There is no such service (HTTP 404){_quoted(answer)}. Check the path and the tenant, and that the "
+        f"The service was not found (HTTP 404){_quoted(answer)}. Check the path and the tenant, and that the "
         "service is active in LN and known to the gateway.",
     )
 
 
-def _conflict(answer: LNAnswer) -> Verdict:
+def _conflict(answer: LNAnswer) -> Interpretation:
     if _LOCKED.search(answer.message):
-        return Verdict(
-            PostOutcome.RETRY, f"Somebody else holds it in LN: {answer.said}.", answer.retry_after_seconds
+        return Interpretation(
+            PostOutcome.RETRY, f"Another user has locked it in LN: {answer.said}.", answer.retry_after_seconds
         )
     if _SOMETHING_THERE.search(answer.message):
-        return Verdict(
+        return Interpretation(
             PostOutcome.UNKNOWN,
-            f"LN answers that something is there already, and not that it is this document: {answer.said}. "
-            "Whether LN has it is unknown: if this stays, look for it in LN.",
+            f"LN reports that something already exists, but not that it is this document: {answer.said}. "
+            "It is unknown whether LN has it. If this stays, look for it in LN.",
         )
-    return Verdict(PostOutcome.FAILED, f"LN answers that it conflicts with what is there: {_words(answer)}.")
+    return Interpretation(PostOutcome.FAILED, f"LN reports a conflict with existing data: {_words(answer)}.")
 
 
-def _declined(answer: LNAnswer) -> Verdict:
-    return Verdict(PostOutcome.FAILED, f"LN refuses it: {_words(answer)}.")
+def _declined(answer: LNAnswer) -> Interpretation:
+    return Interpretation(PostOutcome.FAILED, f"LN refused it: {_words(answer)}.")
 
 
-def _too_many(answer: LNAnswer) -> Verdict:
-    return Verdict(
+def _too_many(answer: LNAnswer) -> Interpretation:
+    return Interpretation(
         PostOutcome.RETRY,
-        f"The gateway's quota is used up (HTTP 429){_quoted(answer)}. It was not processed.",
+        f"The gateway's quota is used up (HTTP 429){_quoted(answer)}. The document was not processed.",
         answer.retry_after_seconds,
     )
 
@@ -293,7 +298,7 @@ _REFUSALS = {
 
 
 def _words(answer: LNAnswer) -> str:
-    return answer.said or f"without a reason (HTTP {answer.status})"
+    return answer.said or f"no reason given (HTTP {answer.status})"
 
 
 def _quoted(answer: LNAnswer) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.mutants.mutant import LAYERS
-from tests.mutants.trying import Tried
+from tests.mutants.trial import Tried
 
 # So much of all mutants is to be caught.
 ENOUGH = 0.9

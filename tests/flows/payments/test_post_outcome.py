@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from blocks.errors import CallFailed, NotAllowed, UnknownOutcome, Unreachable
 from blocks.infor_ln.answers import LNAnswer, NoToken
-from flows.payments.verdict import PostOutcome, interpret
+from flows.payments.post_outcome import PostOutcome, interpret
 
 U14 = "OAuth [U14]: unknown oauth_consumer_key"
 
@@ -19,7 +19,7 @@ def refused(status: int, message: str = "", **more: object) -> LNAnswer:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_a_2xx_is_sent(status: int) -> None:
-    """Any 2xx means that LN took it, whatever its body says."""
+    """Any 2xx means that LN accepted it, whatever its body says."""
     assert interpret(LNAnswer(status)).outcome is PostOutcome.SENT
 
 
@@ -33,8 +33,8 @@ def test_a_2xx_is_sent(status: int) -> None:
 )
 def test_a_no_under_a_2xx_is_unknown(answer: LNAnswer) -> None:
     """A "no" under a 2xx, or a success in part, leaves unknown what LN did, and quotes it."""
-    verdict = interpret(answer)
-    assert (verdict.outcome, "No such partner" in verdict.reason) == (PostOutcome.UNKNOWN, True)
+    meaning = interpret(answer)
+    assert (meaning.outcome, "No such partner" in meaning.reason) == (PostOutcome.UNKNOWN, True)
 
 
 def test_a_web_page_is_unknown() -> None:
@@ -45,11 +45,11 @@ def test_a_web_page_is_unknown() -> None:
 @pytest.mark.parametrize("status", [400, 405, 406, 410, 412, 413, 415, 428])
 @pytest.mark.parametrize("message", ["", "Unknown key XeroPprepaymentId"])
 def test_a_malformed_request_is_failed(status: int, message: str) -> None:
-    """A request that is wrong in itself failed, and is for whoever looks after the connection."""
-    verdict = interpret(refused(status, message))
-    assert verdict.outcome is PostOutcome.FAILED
-    assert message in verdict.reason
-    assert "looks after the connection" in verdict.reason
+    """A request that is wrong in itself failed, and is for the administrator of the connection."""
+    meaning = interpret(refused(status, message))
+    assert meaning.outcome is PostOutcome.FAILED
+    assert message in meaning.reason
+    assert "administrator of the connection" in meaning.reason
 
 
 def test_a_good_token_that_is_refused_is_tried_again() -> None:
@@ -66,12 +66,12 @@ def test_another_401_stops_the_run() -> None:
 @pytest.mark.parametrize(("status", "cause"), [(403, "rights"), (404, "path"), (302, "address")])
 def test_what_would_fail_for_all_stops_the_run(status: int, cause: str) -> None:
     """Missing rights, a wrong path and a redirect stop the run, naming what to look at."""
-    verdict = interpret(refused(status, "said"))
-    assert (verdict.outcome, cause in verdict.reason) == (PostOutcome.STOP, True)
+    meaning = interpret(refused(status, "said"))
+    assert (meaning.outcome, cause in meaning.reason) == (PostOutcome.STOP, True)
 
 
 @pytest.mark.parametrize(
-    ("message", "means"),
+    ("message", "outcome"),
     [
         ("Payment already processed", PostOutcome.DUPLICATE),
         ("Duplicate value in index 2", PostOutcome.UNKNOWN),
@@ -92,10 +92,10 @@ def test_what_would_fail_for_all_stops_the_run(status: int, cause: str) -> None:
         ("", PostOutcome.FAILED),
     ],
 )
-def test_a_409_is_judged_by_its_text(message: str, outcome: PostOutcome) -> None:
+def test_a_409_is_interpreted_by_its_text(message: str, outcome: PostOutcome) -> None:
     """A conflict is a duplicate only where it is our document that is there; else a lock, a doubt or a no."""
-    verdict = interpret(refused(409, message), "1234")
-    assert (verdict.outcome, message in verdict.reason) == (outcome, True)
+    meaning = interpret(refused(409, message), "1234")
+    assert (meaning.outcome, message in meaning.reason) == (outcome, True)
 
 
 @pytest.mark.parametrize("status", [200, 409, 422, 500])
@@ -126,7 +126,7 @@ def test_a_statement_about_our_own_id_is_a_duplicate(status: int, message: str) 
 
 
 @pytest.mark.parametrize(
-    ("status", "means"),
+    ("status", "outcome"),
     [
         (409, PostOutcome.UNKNOWN),
         (422, PostOutcome.FAILED),
@@ -166,7 +166,7 @@ def test_what_is_said_of_something_else_is_no_duplicate(
 
 
 @pytest.mark.parametrize(
-    ("status", "message", "means"),
+    ("status", "message", "outcome"),
     [
         (500, "Duplicate check failed for payment 12-34: table tfcmg101 locked", PostOutcome.FAILED),
         (422, "Payment 12-34: could not be checked for duplicates, number group missing", PostOutcome.FAILED),
@@ -207,9 +207,9 @@ def test_a_lock_is_waited_for_as_long_as_it_says() -> None:
 
 def test_a_422_is_failed() -> None:
     """A refusal on business grounds failed, with LN's words."""
-    verdict = interpret(LNAnswer(422, "tc1", "Unknown invoice INV-00049", from_ln=True))
-    assert verdict.outcome is PostOutcome.FAILED
-    assert "Unknown invoice INV-00049 (tc1)" in verdict.reason
+    meaning = interpret(LNAnswer(422, "tc1", "Unknown invoice INV-00049", from_ln=True))
+    assert meaning.outcome is PostOutcome.FAILED
+    assert "Unknown invoice INV-00049 (tc1)" in meaning.reason
 
 
 def test_a_429_is_tried_again() -> None:
@@ -237,9 +237,9 @@ def test_a_time_out_on_the_way_is_unknown_in_whatever_shape(status: int, message
 @pytest.mark.parametrize("status", [408, 500, 501, 502, 503, 504, 599])
 def test_other_faults_are_unknown(status: int) -> None:
     """Any other fault leaves unknown whether LN booked it, and says so."""
-    verdict = interpret(LNAnswer(status))
-    assert verdict.outcome is PostOutcome.UNKNOWN
-    assert "is unknown" in verdict.reason
+    meaning = interpret(LNAnswer(status))
+    assert meaning.outcome is PostOutcome.UNKNOWN
+    assert "is unknown" in meaning.reason
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
@@ -250,13 +250,13 @@ def test_a_fault_with_an_error_in_it_is_unknown_too(status: int) -> None:
 
 @given(st.integers(400, 599))
 def test_already_processed_is_a_duplicate_under_any_status(status: int) -> None:
-    """«Payment already processed» settles it whatever the status and the letter case."""
+    """ "Payment already processed" settles it whatever the status and the letter case."""
     for text in ("Payment already processed", "x; PAYMENT  ALREADY processed: 99"):
         assert interpret(refused(status, text)).outcome is PostOutcome.DUPLICATE
 
 
 @pytest.mark.parametrize(
-    ("error", "means"),
+    ("error", "outcome"),
     [
         (Unreachable("Infor LN: no connection."), PostOutcome.RETRY),
         (UnknownOutcome("Infor LN: the connection ended."), PostOutcome.UNKNOWN),
@@ -267,19 +267,19 @@ def test_already_processed_is_a_duplicate_under_any_status(status: int) -> None:
 )
 def test_without_an_answer(error: CallFailed, outcome: PostOutcome) -> None:
     """Nothing sent may be tried again, a lost answer is unknown, and a run without a token stops."""
-    verdict = interpret(error)
-    assert verdict.outcome is outcome
-    assert str(error) in verdict.reason
+    meaning = interpret(error)
+    assert meaning.outcome is outcome
+    assert str(error) in meaning.reason
 
 
 @given(st.integers(200, 599), st.sets(st.sampled_from(["from_ln", "page", "denies"])), st.text(max_size=20))
 def test_nothing_but_a_clear_word_counts_as_booked(status: int, flaws: set[str], message: str) -> None:
-    """A document is sent under a clean 2xx only, and each verdict has a reason that is a sentence."""
-    verdict = interpret(LNAnswer(status, message=message, **dict.fromkeys(flaws, True)))  # type: ignore[arg-type]
-    if verdict.outcome is PostOutcome.SENT:
+    """A document is sent under a clean 2xx only, and each outcome has a reason that is a sentence."""
+    meaning = interpret(LNAnswer(status, message=message, **dict.fromkeys(flaws, True)))  # type: ignore[arg-type]
+    if meaning.outcome is PostOutcome.SENT:
         assert status < 300
         assert not flaws
-    assert verdict.reason.endswith((".", "?"))
+    assert meaning.reason.endswith((".", "?"))
 
 
 @given(st.integers(200, 599), st.booleans())
@@ -288,4 +288,4 @@ def test_a_refusal_after_an_unknown_outcome_says_to_check(status: int, from_ln: 
     answer = LNAnswer(status, message="No", from_ln=from_ln)
     plain, doubted = interpret(answer), interpret(answer, in_doubt=True)
     assert plain.outcome is doubted.outcome
-    assert ("check in LN" in doubted.reason) == (plain.outcome is PostOutcome.FAILED)
+    assert ("Check in LN" in doubted.reason) == (plain.outcome is PostOutcome.FAILED)

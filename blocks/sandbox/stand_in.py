@@ -1,0 +1,52 @@
+"""What the stand-ins have in common: switches, and verbs of the control path."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from blocks.sandbox.asgi import Application
+from blocks.sandbox.options import Options
+
+O = TypeVar("O", bound=Options)  # noqa: E741 - one letter, as type variables have
+Verbs = dict[str, Callable[[Mapping[str, Any]], object]]
+
+
+class StandIn(Application, Generic[O]):
+    """A system the sandbox stands in for; `options` are its switches in force, and may be assigned."""
+
+    options: O
+
+    def __init__(self, options: O, verbs: Verbs) -> None:
+        self.options = self._first_options = options
+        self._verbs: Verbs = {**verbs, "options": self._change_options}
+
+    async def control(self, verb: str, body: object) -> object:
+        """Carry out a verb of /control/<system>. Raises ValueError for nonsense."""
+        return self.act(verb, body)
+
+    def act(self, verb: str, body: object) -> object:
+        """Do the same at once; `reset` sets the switches back, too."""
+        action = self._verbs.get(verb)
+        if action is None:
+            raise ValueError(f"no verb {verb!r}; use one of {', '.join(sorted(self._verbs))}")
+        if body is not None and not isinstance(body, dict):
+            raise ValueError("the body must be an object")
+        if verb == "reset":
+            self.options = self._first_options
+        answer = action(body or {})
+        self.commit()
+        return answer
+
+    def _change_options(self, values: Mapping[str, Any]) -> object:
+        """Set switches by name; {} just returns all of them."""
+        self.options = self.options.changed(values)
+        return self.options.document()
+
+    def commit(self) -> None:
+        """Make all that was done so far outlast this process."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the state on disk."""

@@ -1,0 +1,330 @@
+"""Delivering decisions, against an LN that loses answers, and runs that die."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import cast
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from blocks.errors import LeaseLost, StoreError
+from blocks.infor_ln.answers import LNAnswer
+from blocks.infor_ln.client import InforLNClient
+from blocks.store.audit_rows import IN_LN, AuditRow, Key, Kind, Status
+from blocks.store.block import open_store
+from blocks.store.journals import Store
+from blocks.store.models import ALL_DAYS, Lease
+from blocks.xero.payment_models import XeroInvoice
+from flows.payments.classify import classify, row_of
+from flows.payments.delivery import Delivered, Delivery, deliver
+from flows.payments.documents import Shown, documents
+from tests.blocks.infor_ln.test_client import U14, Infor, client
+from tests.helpers.clocks import VirtualClock
+from tests.helpers.payments import CLIENT, CONTACTS, POLICY, SALE, allocation, payment, prepayment, shown
+from tests.helpers.scripted import Step, answer, failing
+
+EVERYTHING = shown(
+    payment(),
+    payment(payment_id="p-2", amount=Decimal(7)),
+    prepayment(CLIENT, allocation(), allocation(allocation_id=None, amount=Decimal(3))),
+)
+BUSY = answer(429)
+
+
+class Died(BaseException):
+    """The process was killed."""
+
+
+class LN:
+    """An LN that books each id once, and whose answers can be lost, late or refused."""
+
+    def __init__(self, faults: Callable[[], str] = lambda: "") -> None:
+        self.booked: dict[str, bytes] = {}
+        self.bookings = 0
+        self.seen: list[bytes] = []
+        self._faults = faults
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        fault = self._faults()
+        if fault == "no connection":
+            raise httpx.ConnectError("x", request=request)
+        self.seen.append(request.content)
+        if fault in {"429", "503", "504 before"}:
+            return answer(int(fault[:3]))(request)
+        if fault == "422":
+            return answer(422, {"error": {"code": "tc", "message": "Period is closed"}})(request)
+        if fault == "killed before":
+            raise Died
+        found = json.loads(request.content)
+        key = found["XeroPaymentID"] or found["XeroPprepaymentID"]
+        known = key in self.booked
+        if not known:
+            self.booked[key] = request.content
+            self.bookings += 1
+        if fault == "killed after":
+            raise Died
+        if fault == "timeout":
+            raise httpx.ReadTimeout("x", request=request)
+        if fault == "504 after":
+            return answer(504)(request)
+        if known:
+            return answer(409, {"error": {"message": "Payment already processed"}})(request)
+        return answer(201)(request)
+
+
+FAULTS = [
+    "no connection",
+    "429",
+    "503",
+    "504 before",
+    "422",
+    "killed before",
+    "killed after",
+    "timeout",
+    "504 after",
+]
+
+
+@asynccontextmanager
+async def delivery(store: Store, step: Step, retries: int = 1) -> AsyncIterator[Delivery]:
+    """Return what a run delivers with."""
+    clock = VirtualClock()
+    async with client(Infor(step), clock) as ln:
+        yield Delivery(store.audit, ln, clock, "run-1", retries)
+
+
+async def run(store: Store, step: Step, everything: Shown = EVERYTHING) -> list[Delivered]:
+    """Decide on everything that Xero shows, and deliver it, as a run does."""
+    found: list[Delivered] = []
+    async with delivery(store, step) as by:
+        for document in documents(everything):
+            prepaid = Key("org", Kind.PREPAYMENT, document.prepayment_id)
+            keys = {document.key, prepaid, *([document.other_key] if document.other_key else [])}
+            rows = await store.audit.rows_of(keys)
+            decision = classify(document, row_of(document, rows), rows.get(prepaid), everything, POLICY)
+            delivered = await deliver(by, decision)
+            if delivered:
+                found.append(delivered)
+    return found
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """Open a store of the test's own."""
+    async with open_store(f"sqlite:///{tmp_path / 'daybook.sqlite3'}") as opened:
+        yield opened
+
+
+async def rows(store: Store) -> list[AuditRow]:
+    return await store.audit.rows("default", discarded=True)
+
+
+async def test_a_good_run_sends_each_document_once(store: Store) -> None:
+    """A run without trouble sends everything, and a second run nothing."""
+    ln = LN()
+    assert {one.row.status for one in await run(store, ln)} == {Status.SENT}
+    assert await run(store, ln) == []
+    assert (len(ln.seen), ln.bookings) == (5, 5)
+    assert sorted(row.message.encode() for row in await rows(store)) == sorted(ln.seen)
+
+
+@pytest.mark.parametrize("seed", range(30))
+async def test_whatever_fails_each_document_is_booked_once(seed: int, store: Store) -> None:
+    """Runs that meet faults and die, however often, leave each document in LN once, with what Xero showed."""
+    chance = random.Random(seed)  # noqa: S311 - replayable, not secret
+    trouble = 12
+
+    def fault() -> str:
+        nonlocal trouble
+        trouble -= 1
+        return chance.choice(["", *FAULTS]) if trouble > 0 else ""
+
+    ln = LN(fault)
+    for _ in range(20):
+        try:
+            await run(store, ln)
+        except Died:
+            continue
+    assert ln.bookings == len(ln.booked) == 5
+    found = await rows(store)
+    assert {row.status for row in found} <= IN_LN
+    assert sorted(row.message.encode() for row in found) == sorted(ln.booked.values())
+    assert all(row.sent_at and not row.in_doubt for row in found)
+    assert sum(row.tries for row in found) >= len(ln.seen)
+
+
+async def test_the_row_is_unknown_while_the_post_is_under_way(store: Store) -> None:
+    """While LN works on a document its row says unknown, with the message that is under way."""
+    during: list[AuditRow] = []
+
+    class Slow(Infor):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.host != "sso.example":
+                during.extend(await rows(store))
+            return await super().handle_async_request(request)
+
+    clock = VirtualClock()
+    (document, *_) = documents(EVERYTHING)
+    decision = classify(document, None, None, EVERYTHING, POLICY)
+    async with client(Slow(answer(201)), clock) as ln:
+        done = await deliver(Delivery(store.audit, ln, clock, "run-1", 0), decision)
+    assert [(row.status, row.message.encode()) for row in during] == [(Status.UNKNOWN, decision.message)]
+    assert done is not None
+    assert done.row.status is Status.SENT
+
+
+@pytest.mark.parametrize(
+    ("step", "status", "stops"),
+    [
+        (answer(201), Status.SENT, False),
+        (answer(409, {"error": {"message": "Payment already processed"}}), Status.DUPLICATE, False),
+        (answer(422), Status.FAILED, False),
+        (answer(504), Status.UNKNOWN, False),
+        (answer(403), Status.FAILED, True),
+        (answer(404), Status.FAILED, True),
+        (answer(401), Status.FAILED, True),
+        (BUSY, Status.FAILED, False),
+        (failing(httpx.ReadTimeout), Status.UNKNOWN, False),
+        (failing(httpx.ConnectError), Status.FAILED, False),
+    ],
+)
+async def test_what_the_row_says(step: Step, status: Status, stops: bool, store: Store) -> None:
+    """Each outcome becomes its status in the row, and those that would fail for all end the run."""
+    (done,) = await run(store, step, shown(payment()))
+    assert (done.row.status, bool(done.stop)) == (status, stops)
+    assert done.row.reason
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        (),
+        (U14,),
+        (BUSY,),
+        (answer(409, {"error": {"message": "Record is locked by ann"}}),),
+        (failing(httpx.ConnectError),),
+        (BUSY, failing(httpx.ConnectError), U14),
+    ],
+    ids=["at once", "U14", "quota", "locked", "no connection", "all of them"],
+)
+async def test_what_ln_has_without_the_record_is_doubted(first: tuple[Step, ...], store: Store) -> None:
+    """What LN has and no delivery of this record booked is doubted, whatever came before that answer."""
+    asked: list[Key] = []
+
+    async def doubt(key: Key) -> bool:
+        asked.append(key)
+        return True
+
+    clock = VirtualClock()
+    everything = shown(payment())
+    (document,) = documents(everything)
+    there = answer(409, {"error": {"message": "Payment already processed"}})
+    async with client(Infor(*first, there), clock) as ln:
+        by = Delivery(store.audit, ln, clock, "run-1", 3, doubt=doubt)
+        done = await deliver(by, classify(document, None, None, everything, POLICY))
+    assert done is not None
+    assert (done.row.status, done.doubtful, asked) == (Status.DUPLICATE, True, [document.key])
+
+
+async def test_what_an_earlier_delivery_posted_is_not_doubted(store: Store) -> None:
+    """That LN has a document whose earlier sending was never answered is no reason for doubt."""
+    everything = shown(payment())
+    await run(store, failing(httpx.ReadTimeout), everything)
+    (held,) = await rows(store)
+
+    async def doubt(_: Key) -> bool:
+        raise AssertionError("there is nothing to doubt")
+
+    clock = VirtualClock()
+    (document,) = documents(everything)
+    there = answer(409, {"error": {"message": "Payment already processed"}})
+    async with client(Infor(there), clock) as ln:
+        by = Delivery(store.audit, ln, clock, "run-2", 3, doubt=doubt)
+        done = await deliver(by, classify(document, held, None, everything, POLICY))
+    assert done is not None
+    assert (done.row.status, done.doubtful) == (Status.DUPLICATE, False)
+
+
+async def test_a_refusal_hints_at_where_the_invoice_is_from(store: Store) -> None:
+    """Where LN refuses an invoice whose number is none of LN's, the row says so."""
+    odd = {SALE: XeroInvoice(SALE, "INV-00049", "ACCREC", "EUR", CONTACTS[CLIENT])}
+    refused = answer(422, {"error": {"code": "tc", "message": "Unknown invoice"}})
+    (done,) = await run(store, refused, shown(payment(), invoices=odd))
+    assert "Unknown invoice (tc)" in done.row.reason
+    assert '"INV-00049" is not an LN invoice number' in done.row.reason
+    assert (done.row.result.http_status, done.row.result.ln_code) == (422, "tc")
+
+
+async def test_no_document_is_marked_as_posted_before_its_turn(store: Store) -> None:
+    """However many deliveries wait, no more rows are unknown at a time than documents may be on their way."""
+    unknown: list[int] = []
+
+    class Slow:
+        async def post(self, _: bytes) -> LNAnswer:
+            await asyncio.sleep(0.005)
+            rows = await store.audit.rows("default", statuses=[Status.UNKNOWN])
+            unknown.append(len(rows))
+            return LNAnswer(201)
+
+    everything = shown(*(payment(payment_id=f"p-{number}") for number in range(12)))
+    decisions = [classify(one, None, None, everything, POLICY) for one in documents(everything)]
+    slots = asyncio.Semaphore(3)
+    by = Delivery(store.audit, cast("InforLNClient", Slow()), VirtualClock(), "run-1", 0, None, slots)
+    done = await asyncio.gather(*(deliver(by, one) for one in decisions))
+    assert [one.row.status for one in done if one] == [Status.SENT] * 12
+    assert max(unknown) == 3
+
+
+async def test_without_the_store_nothing_is_posted(store: Store) -> None:
+    """Where the row cannot be written, nothing leaves."""
+    script = Infor(answer(201))
+    clock = VirtualClock()
+    (document, *_) = documents(EVERYTHING)
+    decision = classify(document, None, None, EVERYTHING, POLICY)
+    async with store.database.begin() as database:
+        await database.execute(text("DROP TABLE audit"))
+    async with client(script, clock) as ln:
+        with pytest.raises(StoreError):
+            await deliver(Delivery(store.audit, ln, clock, "run-1", 0), decision)
+    assert script.requests == []
+
+
+class TakenOver(VirtualClock):
+    """A clock while a run waits by which another one takes its connection over."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+
+    def lease(self, owner: str) -> Lease:
+        """Return a lease of the connection for a run."""
+        return Lease("payments", "default", ALL_DAYS, owner, owner, "deliver", self.now(), self.now())
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, and find the connection in another's hands."""
+        await super().sleep(seconds)
+        await self._store.leases.release(self.lease("this one"))
+        await self._store.leases.take(self.lease("the other"), only_one_here=False)
+
+
+@pytest.mark.parametrize(("holder", "posts"), [("the other", 0), ("this one", 1)])
+async def test_a_run_whose_connection_was_taken_over_posts_nothing_further(
+    store: Store, holder: str, posts: int
+) -> None:
+    """Where another run holds the connection by now, no document leaves, neither at first nor once more."""
+    script, clock = Infor(BUSY), TakenOver(store)
+    (document, *_) = documents(EVERYTHING)
+    decision = classify(document, None, None, EVERYTHING, POLICY)
+    await store.leases.take(clock.lease(holder), only_one_here=False)
+    async with client(script, clock) as ln:
+        with pytest.raises(LeaseLost):
+            await deliver(Delivery(store.audit, ln, clock, "run-1", 3, clock.lease("this one")), decision)
+    assert len(script.requests) == posts
