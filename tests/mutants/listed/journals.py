@@ -248,7 +248,7 @@ MUTANTS = (
     _CONFIRM.broken(
         "what was sent is not read back",
         "    if sent.ids:\n        snapshot",
-        "    if sent.torn:\n        snapshot",
+        "    if sent.partially_posted:\n        snapshot",
     ),
     _CONFIRM.broken(
         "a journal that differs is recorded as confirmed",
