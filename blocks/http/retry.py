@@ -17,7 +17,7 @@ from blocks.http.models import KEY_LIFE, LONGEST_RETRY_AFTER_SECONDS, LONGEST_WA
 
 
 def back_off(doublings: int) -> float:
-    """Return the wait in seconds where none is stated: 0.5 s doubled that often, at most 30 s, then jitter."""
+    """Return the wait in seconds where none is stated: 0.5 s doubled each time, at most 30 s, with jitter."""
     # In a long outage there are thousands of attempts, and no float holds two to the power of that.
     return min(0.5 * 2.0 ** min(doublings, 6), 30.0) * random.uniform(0.5, 1.0)  # noqa: S311
 
