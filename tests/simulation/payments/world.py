@@ -308,7 +308,8 @@ class World(Play):
             began = self.clock.now()
             self.judge.began(run.number, number, began, organisation=where, dry=run.dry, astray=astray)
         self.note(f"run {run.number}: begins in place {place} {run.asked or ''}")
-        before = self._copies[-1][2], self.said, self.under_way, len(self._runs)
+        alone = self.under_way == 1
+        before = self._copies[-1][2], self.said, len(self._runs)
         try:
             name = NAMES[number]
             asked = self._parameters(run.asked)
@@ -318,8 +319,8 @@ class World(Play):
             self.under_way -= 1
             self._keep_copy(number)
         if run.dry:
-            after = self._copies[-1][2], self.said, self.under_way + 1, len(self._runs)
-            if before[1:] == after[1:]:
+            after = self._copies[-1][2], self.said, len(self._runs)
+            if alone and before[1:] == after[1:]:
                 self.check(lambda: self.judge.left_as_it_was(run.number, same=before[0] == after[0]))
             return None
         if flow is not payments:
