@@ -13,7 +13,20 @@ import numpy as np
 
 
 class JournalState(StrEnum):
-    """Where a journal is on its way; see the table at the top of the module."""
+    """Where a journal is on its way, and which stage moves it there.
+
+    state        moved there by
+    PREPARED     prepare: its bytes and key are fixed and recorded, nothing was sent
+    SENDING      send: recorded before the request is sent
+    REFUSED      send: Xero declined this journal, with its reason
+    UNKNOWN      send: no clear answer came
+    CREATED      send: Xero accepted it and gave its id
+    CONFIRMED    confirm: read back, every line equal
+    DRIFT        confirm: read back and different, or accepted with a warning
+    POSSIBLE     confirm: an unknown journal may be this one; its lines are not sent meanwhile
+    WITHDRAWING  withdraw: recorded before Xero is asked to delete or void it; outcome unknown
+    WITHDRAWN    withdraw: deleted or voided by our command; its number is not used again
+    """
 
     PREPARED = "sealed"
     SENDING = "sending"
@@ -165,7 +178,7 @@ class LeaseTaken(Exception):
 
 
 class TaskState(StrEnum):
-    """Where an incident's task is on its way; see the table at the top of the module."""
+    """Where an incident's task is on its way; see the table at the top of blocks/store/incidents.py."""
 
     NONE = "none"
     DUE = "due"
