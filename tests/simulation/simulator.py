@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from blocks.process import quiet_prefect
 from tests.simulation.chance import Chance
 from tests.simulation.loop import VirtualLoop
@@ -64,6 +66,8 @@ class Simulator:
 def simulator(of: str = JOURNALS) -> Iterator[Simulator]:
     """Open a simulator of a subject, with stores in a temporary folder."""
     quiet_prefect()
+    # Tables of a few lines: handing them to other threads costs more than the work.
+    pa.set_cpu_count(1)
     what = subject(of)
     loop = VirtualLoop()
     loop.set_exception_handler(lambda _loop, _context: None)
