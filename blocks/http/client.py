@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Self, TypeVar
+from typing import Self, TypedDict, TypeVar
 
 import httpx
 
@@ -45,6 +45,21 @@ from blocks.http.urls import is_loopback
 T = TypeVar("T")
 
 _logger = logging.getLogger("daybook.transport")
+
+
+class ClientOptions(TypedDict, total=False):
+    """What a run gives to each of its clients, as `Transport` takes it."""
+
+    clock: Clock | None
+    http: httpx.AsyncBaseTransport | None
+    notice: Callable[[str], None] | None
+    patience: Patience | None
+
+
+def for_tokens(options: ClientOptions) -> ClientOptions:
+    """Return a client's options as its token service takes them."""
+    patience = options.get("patience")
+    return {**options, "patience": patience.with_tokens() if patience else None}
 
 
 class Transport:
