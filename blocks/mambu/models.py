@@ -46,6 +46,13 @@ class UnreadableLine:
     problem: str
 
 
+class Organisation(msgspec.Struct, frozen=True):
+    """What Mambu says of itself: IANA time zone and ISO 4217 currency."""
+
+    time_zone: str = msgspec.field(name="timeZoneID")
+    currency: str
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a search: the lines, the unreadable ones, and where the next page starts."""
@@ -53,13 +60,6 @@ class Page:
     lines: Sequence[JournalLine]
     unreadable: list[UnreadableLine]
     next_cursor: str | None
-
-
-class Organisation(msgspec.Struct, frozen=True):
-    """What Mambu says of itself: IANA time zone and ISO 4217 currency."""
-
-    time_zone: str = msgspec.field(name="timeZoneID")
-    currency: str
 
 
 class MambuTask(msgspec.Struct, frozen=True, rename="camel"):

@@ -64,10 +64,10 @@ def http_server(app: ASGIApp) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         http=_Protocol,
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
         interface="asgi3",
+        lifespan="off",
+        loop="asyncio",
+        ws="none",
         log_config=None,
         log_level="warning",
         access_log=False,

@@ -83,16 +83,6 @@ class Journal:
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file beside a journal."""
-
-    attachment_id: str
-    name: str
-    content_type: str
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Replay:
     """An answer kept under an Idempotency-Key; `request` is a fingerprint of method, URL and body."""
 
@@ -101,6 +91,16 @@ class Replay:
     status: int
     content_type: str
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file beside a journal."""
+
+    attachment_id: str
+    name: str
+    content_type: str
+    content: bytes
 
 
 class State(KeptState):
