@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, field_validator, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, field_validator, model_validator
 
 from blocks.connections.connection import (
     AssignedUserKey,
@@ -36,6 +36,15 @@ _OTHER_FIELDS = frozenset(
 )
 
 
+def _in_utc(start: datetime) -> datetime:
+    if not askable(start):
+        raise ValueError(f"must lie between {FIRST} and {LAST}")
+    return start.astimezone(UTC)
+
+
+_Start = Annotated[AwareDatetime, AfterValidator(_in_utc)] | None
+
+
 class PaymentConnection(Connection):
     """One Xero organisation whose payments go to one company in Infor LN."""
 
@@ -51,7 +60,7 @@ class PaymentConnection(Connection):
     )
     assigned_user_key: AssignedUserKey = None
     organisation: OrganisationName = None
-    start: AwareDatetime | None = Field(
+    start: _Start = Field(
         default=None,
         description="The instant, with its UTC offset, from which this connection sends changes in Xero. "
         "Without it, the first run must be given one.",
@@ -109,13 +118,6 @@ class PaymentConnection(Connection):
     ln_concurrency: int = Field(
         default=2, ge=1, le=16, description="How many documents of a kind are posted to LN at a time."
     )
-
-    @field_validator("start")
-    @classmethod
-    def _start_in_utc(cls, value: datetime | None) -> datetime | None:
-        if value is not None and not askable(value):
-            raise ValueError(f"must lie between {FIRST} and {LAST}")
-        return value.astimezone(UTC) if value else None
 
     @field_validator("prepayment_field")
     @classmethod

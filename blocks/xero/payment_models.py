@@ -106,16 +106,6 @@ class XeroAccountRef(msgspec.Struct, frozen=True, rename="pascal"):
     account_id: str = msgspec.field(name="AccountID", default="")
 
 
-class XeroBankAccount(msgspec.Struct, frozen=True, rename="pascal"):
-    """An account of the chart, of any type; only those of type BANK have a bank account number."""
-
-    account_id: str = msgspec.field(name="AccountID")
-    type: str = ""
-    name: str = ""
-    bank_account_number: str | None = None
-    problem: str = msgspec.field(name="(problem)", default="")
-
-
 class XeroPayment(msgspec.Struct, frozen=True, rename="pascal"):
     """A payment, or a refund: `payment_type` says which. `amount` is in the currency of the invoice."""
 
@@ -214,3 +204,13 @@ class XeroBankTransaction(msgspec.Struct, frozen=True, rename="pascal"):
     def __post_init__(self) -> None:
         """Tell of what is beyond its bounds, and leave it out."""
         _settle(self, _without_id(self, "bank_transaction_id"))
+
+
+class XeroBankAccount(msgspec.Struct, frozen=True, rename="pascal"):
+    """An account of the chart, of any type; only those of type BANK have a bank account number."""
+
+    account_id: str = msgspec.field(name="AccountID")
+    type: str = ""
+    name: str = ""
+    bank_account_number: str | None = None
+    problem: str = msgspec.field(name="(problem)", default="")
