@@ -28,6 +28,7 @@ IONAPI_KEYS = {
     "sask": "secret_key",
 }
 _SERVICE_ACCOUNT = ("saak", "sask")
+_ServiceKey = SecretStr | None  # both or neither
 
 
 class InforLNCredentials(SystemCredentials):
@@ -47,12 +48,12 @@ class InforLNCredentials(SystemCredentials):
         min_length=1,
         description="Where tokens are fetched, below that address: ot in the .ionapi file.",
     )
-    access_key: SecretStr | None = Field(
+    access_key: _ServiceKey = Field(
         default=None,
         description="The service account's access key: saak in the .ionapi file. Without it and the secret "
         "key, tokens are asked for as the app itself (client credentials).",
     )
-    secret_key: SecretStr | None = Field(
+    secret_key: _ServiceKey = Field(
         default=None, description="The service account's secret key: sask in the .ionapi file."
     )
     company: int = Field(
