@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from blocks.block import DaybookBlock
 from blocks.errors import UsageError
-from blocks.process import home, private_folder
+from blocks.private_files import home, private_folder
 from blocks.store import sqlite_file
 from blocks.store.journals import Store
 
