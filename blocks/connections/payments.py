@@ -131,7 +131,7 @@ class PaymentConnection(Connection):
     def _text_says_something(cls, value: str) -> str:
         # One common word would make duplicates of LN's refusals, which then are never sent.
         if len(value.split()) < 2:
-            raise ValueError("must be a text of several words that LN says of nothing else")
+            raise ValueError("must be a text of several words that LN uses for nothing else")
         return value.strip()
 
     @field_validator("bank_numbers")
@@ -139,7 +139,7 @@ class PaymentConnection(Connection):
     def _numbers_are_there(cls, value: dict[str, str]) -> dict[str, str]:
         empty = sorted(account for account, number in value.items() if not account or not number.strip())
         if empty:
-            raise ValueError(f"give each account's number: {', '.join(empty)}")
+            raise ValueError(f"these accounts have no number: {', '.join(empty)}")
         return {account: number.strip() for account, number in value.items()}
 
     @model_validator(mode="after")

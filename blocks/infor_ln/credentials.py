@@ -128,7 +128,7 @@ def ionapi_fields(content: bytes | str) -> dict[str, str]:
             type=dict[str, msgspec.Raw],
         )
     except NOT_THE_JSON:
-        raise UsageError("The .ionapi file is not a JSON object: download it again from Infor.") from None
+        raise UsageError("The .ionapi file is not a JSON object. Download it again from Infor.") from None
     values: dict[str, str] = {}
     for key in IONAPI_KEYS:
         try:

@@ -119,7 +119,9 @@ class XeroPayments:
         path = f"Prepayments/{prepayment_id}"
         found = _PREPAYMENTS.items(await self._xero.get(path, _PREPAYMENTS.page, if_forbidden=_HINT))
         if len(found) != 1:
-            raise UnusableAnswer(f"Xero: asked for the prepayment {prepayment_id}, it gave {len(found)}.")
+            raise UnusableAnswer(
+                f"Xero gave {len(found)} prepayments for the id {prepayment_id}, and not one."
+            )
         return found[0]
 
     async def overpayments(self, modified_since: datetime | None = None) -> list[shown.XeroOverpayment]:
@@ -210,8 +212,8 @@ class XeroPayments:
             if found is not None:
                 return found
         raise Unavailable(
-            f"Xero: {kind.path} keep coming and going while they are read, or its pages repeat or never end, "
-            "so whether all were seen cannot be told. Nothing was taken from them; the next run reads them "
+            f"Xero: the list of {kind.path} changed during each reading, or its pages repeat or never end. "
+            "Daybook cannot tell whether it saw all of it, and took nothing from it. The next run reads it "
             "again."
         )
 
