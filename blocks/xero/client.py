@@ -156,7 +156,7 @@ class XeroClient(ApiClient):
 
         sources = await self.transport.call(Call("GET", path, headers=ACCEPT_JSON), read)
         if len(sources) != 1:
-            raise UnusableAnswer(f"Xero gave {len(sources)} journals for the id {journal_id}, and not one.")
+            raise UnusableAnswer(f"Xero gave {len(sources)} journals for the id {journal_id} instead of one.")
         try:
             return read_journal(sources[0]), sources[0]
         except NOT_THE_JSON as error:

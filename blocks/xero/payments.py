@@ -120,7 +120,7 @@ class XeroPayments:
         found = _PREPAYMENTS.items(await self._xero.get(path, _PREPAYMENTS.page, if_forbidden=_HINT))
         if len(found) != 1:
             raise UnusableAnswer(
-                f"Xero gave {len(found)} prepayments for the id {prepayment_id}, and not one."
+                f"Xero gave {len(found)} prepayments for the id {prepayment_id} instead of one."
             )
         return found[0]
 
