@@ -102,6 +102,16 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
         _settle(self, _too_long(self, currency_code=_CURRENCY_LENGTH))
 
 
+class XeroBankAccount(msgspec.Struct, frozen=True, rename="pascal"):
+    """An account of the chart, of any type; only those of type BANK have a bank account number."""
+
+    account_id: str = msgspec.field(name="AccountID")
+    type: str = ""
+    name: str = ""
+    bank_account_number: str | None = None
+    problem: str = msgspec.field(name="(problem)", default="")
+
+
 class XeroAccountRef(msgspec.Struct, frozen=True, rename="pascal"):
     """An account as other things name it: by its id, since the code can be missing."""
 
@@ -206,13 +216,3 @@ class XeroBankTransaction(msgspec.Struct, frozen=True, rename="pascal"):
     def __post_init__(self) -> None:
         """Tell of what is beyond its bounds, and leave it out."""
         _settle(self, _without_id(self, "bank_transaction_id"))
-
-
-class XeroBankAccount(msgspec.Struct, frozen=True, rename="pascal"):
-    """An account of the chart, of any type; only those of type BANK have a bank account number."""
-
-    account_id: str = msgspec.field(name="AccountID")
-    type: str = ""
-    name: str = ""
-    bank_account_number: str | None = None
-    problem: str = msgspec.field(name="(problem)", default="")
