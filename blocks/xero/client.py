@@ -122,7 +122,7 @@ class XeroClient(ApiClient):
         """Return the organisation that the credentials lead to."""
         found = await self.get("Organisation", _Organisations)
         if not found.organisations:
-            raise NotAllowed("Xero: the connection leads to no organisation; authorise the app again.")
+            raise NotAllowed("Xero: the connection leads to no organisation. Authorise the app again.")
         return found.organisations[0]
 
     async def accounts(self) -> list[XeroAccount]:
@@ -156,7 +156,7 @@ class XeroClient(ApiClient):
 
         sources = await self.transport.call(Call("GET", path, headers=ACCEPT_JSON), read)
         if len(sources) != 1:
-            raise UnusableAnswer(f"Xero: asked for the journal {journal_id}, it answered {len(sources)}.")
+            raise UnusableAnswer(f"Xero gave {len(sources)} journals for the id {journal_id} instead of one.")
         try:
             return read_journal(sources[0]), sources[0]
         except NOT_THE_JSON as error:
@@ -188,7 +188,10 @@ class XeroClient(ApiClient):
         """
         verdicts = await self._write("POST", body, key, None, not_after)
         if len(verdicts) != 1:
-            raise UnknownOutcome(f"Xero: asked to change one journal, it answered with {len(verdicts)}.")
+            raise UnknownOutcome(
+                f"Xero answered the change of one journal with {len(verdicts)} journals. The journal may "
+                "have been changed."
+            )
         return verdicts[0]
 
     async def _write(

@@ -20,6 +20,8 @@ _LONGEST_ID = 200
 _LONGEST_CONTACT_NUMBER = 50
 _CURRENCY_LENGTH = 3
 _QUOTED = 40  # characters of what is odd
+# Left out where it is beyond its bounds.
+Number = Decimal | None
 # More digits behind the point than any amount or rate of a ledger has.
 _MOST_DECIMALS = {"amount": 15, "total": 15, "currency_rate": 30}
 
@@ -100,12 +102,6 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
         _settle(self, _too_long(self, currency_code=_CURRENCY_LENGTH))
 
 
-class XeroAccountRef(msgspec.Struct, frozen=True, rename="pascal"):
-    """An account as other things name it: by its id, since the code can be missing."""
-
-    account_id: str = msgspec.field(name="AccountID", default="")
-
-
 class XeroBankAccount(msgspec.Struct, frozen=True, rename="pascal"):
     """An account of the chart, of any type; only those of type BANK have a bank account number."""
 
@@ -116,6 +112,12 @@ class XeroBankAccount(msgspec.Struct, frozen=True, rename="pascal"):
     problem: str = msgspec.field(name="(problem)", default="")
 
 
+class XeroAccountRef(msgspec.Struct, frozen=True, rename="pascal"):
+    """An account as other things name it: by its id, since the code can be missing."""
+
+    account_id: str = msgspec.field(name="AccountID", default="")
+
+
 class XeroPayment(msgspec.Struct, frozen=True, rename="pascal"):
     """A payment, or a refund: `payment_type` says which. `amount` is in the currency of the invoice."""
 
@@ -123,8 +125,8 @@ class XeroPayment(msgspec.Struct, frozen=True, rename="pascal"):
     payment_type: str = ""
     status: str = ""
     date: str | None = None
-    amount: Decimal | None = None
-    currency_rate: Decimal | None = None
+    amount: Number = None
+    currency_rate: Number = None
     account: XeroAccountRef | None = None
     invoice: XeroInvoice | None = None
     updated_date_utc: str | None = msgspec.field(name="UpdatedDateUTC", default=None)
@@ -139,7 +141,7 @@ class XeroAllocation(msgspec.Struct, frozen=True, rename="pascal"):
     """A part of a prepayment or overpayment that was applied to an invoice; older ones have no id."""
 
     allocation_id: str | None = msgspec.field(name="AllocationID", default=None)
-    amount: Decimal | None = None
+    amount: Number = None
     date: str | None = None
     invoice: XeroInvoice | None = None
     is_deleted: bool | str | None = False
@@ -159,9 +161,9 @@ class _Allocated(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
     status: str = ""
     contact: XeroContact | None = None
     date: str | None = None
-    total: Decimal | None = None
+    total: Number = None
     currency_code: str | None = None
-    currency_rate: Decimal | None = None
+    currency_rate: Number = None
     allocations: list[XeroAllocation] = []
     updated_date_utc: str | None = msgspec.field(name="UpdatedDateUTC", default=None)
     problem: str = msgspec.field(name="(problem)", default="")

@@ -16,7 +16,7 @@ from prefect.states import Completed, Failed
 from blocks.connections.journals import JournalConnection
 from blocks.dates import require_askable
 from blocks.errors import DaybookError
-from blocks.process import keep_new_files_private
+from blocks.private_files import keep_new_files_private
 from flows.journals.confirm import confirm
 from flows.journals.extract import extract
 from flows.journals.look_again import changed_since

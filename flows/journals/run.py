@@ -12,7 +12,7 @@ from blocks.clock import Clock, SystemClock
 from blocks.connections.journals import JournalConnection
 from blocks.http.retry import UnderWay
 from blocks.mambu.client import MambuClient
-from blocks.process import home
+from blocks.private_files import home
 from blocks.store.journals import Store
 from blocks.store.models import JournalRecord
 from blocks.xero.client import XeroClient

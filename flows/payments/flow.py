@@ -16,7 +16,7 @@ from prefect.states import Completed, Failed
 from blocks.connections.payments import PaymentConnection
 from blocks.dates import require_askable
 from blocks.errors import DaybookError, UsageError
-from blocks.process import keep_new_files_private
+from blocks.private_files import keep_new_files_private
 from flows.payments.beginning import against, require_sure_beginning
 from flows.payments.collect import collect
 from flows.payments.deliver import Deliveries

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from blocks.http.models import NOT_THE_JSON
-from blocks.process import home, private_folder
+from blocks.private_files import home, private_folder
 
 
 class Seen(msgspec.Struct, frozen=True):

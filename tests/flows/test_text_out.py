@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from blocks.errors import UsageError
-from blocks.process import write_private
+from blocks.private_files import write_private
 from blocks.store.audit_rows import AuditRow, Entry, Key, Kind, Result, Status
 from blocks.store.models import Incident, TaskState
 from flows.cli import audit_table, screen

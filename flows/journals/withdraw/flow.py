@@ -21,7 +21,7 @@ from prefect.states import Completed, Failed
 from blocks.connections.journals import JournalConnection
 from blocks.dates import require_askable
 from blocks.errors import DaybookError
-from blocks.process import keep_new_files_private
+from blocks.private_files import keep_new_files_private
 from blocks.store.models import OPEN_ENDED, JournalRecord, StoredRequest, latest
 from flows.journals.models import DELETED_OR_VOIDED
 from flows.journals.narration import entry_id_in, has_label

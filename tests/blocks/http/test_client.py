@@ -670,7 +670,7 @@ async def test_a_closed_port_is_unreachable() -> None:
         port = probe.getsockname()[1]
     error = await over_a_socket(f"http://127.0.0.1:{port}", WRITE)
     assert type(error) is Unreachable
-    assert "Is the base URL right" in str(error)
+    assert "Check the base URL" in str(error)
 
 
 async def test_a_cancelled_call_ends_at_once() -> None:

@@ -428,7 +428,7 @@ async def test_maintenance_is_told_in_xeros_words() -> None:
     """A 503 in plain text keeps its words; HTML is not passed on."""
     offline = answer(503, b"The Organisation is offline", content_type="text/plain")
     page = answer(503, b"<html><body>long page</body></html>", content_type="text/html")
-    for step, expected in ((offline, "The Organisation is offline"), (page, "no reason that Xero words")):
+    for step, expected in ((offline, "The Organisation is offline"), (page, "Xero gave no reason")):
         with pytest.raises(Unavailable, match=expected) as raised:
             async with client(xero(step)) as there:
                 await there.organisation()

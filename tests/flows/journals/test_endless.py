@@ -58,7 +58,7 @@ async def test_far_more_lines_than_stated_end_the_reading(tmp_path: Path) -> Non
     async with scripted_run(tmp_path) as there:
         credentials = there.run.connection.mambu
         async with credentials.get_client(clock=there.clock, http=script) as there.run.mambu:
-            with pytest.raises(UnusableAnswer, match="far more than were stated"):
+            with pytest.raises(UnusableAnswer, match="far more than it stated"):
                 await extract_window.fn(there.run, whole(there.run.day), 3)
     assert len(script.requests) == 11
 
