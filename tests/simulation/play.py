@@ -30,7 +30,10 @@ class Crashed(BaseException):
 
 
 class StoreFault(StrEnum):
-    """What can strike a call of a store. "Written" is said of what the call writes."""
+    """What can strike a call of a store.
+
+    "Written" is said of what the call writes.
+    """
 
     CRASH = "the run dies before"
     CRASH_DONE = "the run dies after"
