@@ -18,23 +18,19 @@ from tests.helpers.failed_runs import ended, incidents, unit, units
 from tests.helpers.sandboxed import DATE, Outcome, Sandboxed, line
 
 Text = Callable[[str], str]
-FIELDS = ("AccountCode", "Description", "TaxType", "LineAmount")
 
 
 def edit(
     sandbox: Sandboxed, journal: dict[str, Any], text: Text, *, name: Text | None = None, lines: int = 100
 ) -> None:
     """Let a person change the texts of a journal's first lines, and its name."""
-    changed = [
-        {
-            **{name: one[name] for name in FIELDS},
-            "LineAmount": float(one["LineAmount"]),
-            "Description": text(one["Description"]) if number < lines else one["Description"],
-        }
-        for number, one in enumerate(journal["JournalLines"])
-    ]
+    numbers = count()
     narration = {"narration": name(journal["Narration"])} if name else {}
-    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": changed, **narration})
+    sandbox.edit(
+        journal,
+        lambda one: {"Description": text(one["Description"])} if next(numbers) < lines else {},
+        **narration,
+    )
 
 
 def xero_total(sandbox: Sandboxed) -> Decimal:
@@ -150,12 +146,9 @@ async def test_a_person_takes_a_transaction_out_of_a_draft(sandbox: Sandboxed) -
 def take_out(sandbox: Sandboxed, entry: int) -> None:
     """Let a person take the two lines of a transaction out of a draft."""
     journal = journal_with(sandbox, entry)
-    kept = [
-        {**{name: one[name] for name in FIELDS}, "LineAmount": float(one["LineAmount"])}
-        for one in journal["JournalLines"]
-        if not one["Description"].startswith((f"EntryID: {entry},", f"EntryID: {entry + 1},"))
-    ]
-    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": kept})
+    gone = (f"EntryID: {entry},", f"EntryID: {entry + 1},")
+    kept = [one for one in journal["JournalLines"] if not one["Description"].startswith(gone)]
+    sandbox.edit({**journal, "JournalLines": kept}, lambda _: {})
 
 
 # With the record lost.
@@ -274,12 +267,12 @@ def reverse(sandbox: Sandboxed, journal: dict[str, Any], *, first: int = 100) ->
     known = {one["ManualJournalID"] for one in sandbox.xero_journals()}
     sandbox.control("xero/copy", {"journal_id": journal["ManualJournalID"]})
     (copy,) = [one for one in sandbox.xero_journals() if one["ManualJournalID"] not in known]
-    lines = [
-        {**{name: one[name] for name in FIELDS}, "LineAmount": -float(one["LineAmount"])}
-        for one in copy["JournalLines"][:first]
-    ]
-    change = {"narration": f"Reversal: {journal['Narration']}", "day": "2026-11-25", "lines": lines}
-    sandbox.control("xero/edit", {"journal_id": copy["ManualJournalID"], **change})
+    sandbox.edit(
+        {**copy, "JournalLines": copy["JournalLines"][:first]},
+        lambda one: {"LineAmount": -float(one["LineAmount"])},
+        narration=f"Reversal: {journal['Narration']}",
+        day="2026-11-25",
+    )
 
 
 @pytest.mark.parametrize("first", [100, 2])
@@ -376,11 +369,8 @@ async def test_a_live_line_at_its_floor_or_ceiling_is_right(
     sandbox.plant(fine("1.005"))
     await sandbox.run()
     (journal,) = sandbox.xero_journals()
-    lines = [
-        {**{name: one[name] for name in FIELDS}, "LineAmount": float(cents) * (1 if number == 0 else -1)}
-        for number, one in enumerate(journal["JournalLines"])
-    ]
-    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": lines})
+    first = journal["JournalLines"][0]
+    sandbox.edit(journal, lambda one: {"LineAmount": float(cents) * (1 if one is first else -1)})
 
     again = await sandbox.run()
 

@@ -108,15 +108,19 @@ async def test_a_lost_store_does_not_book_again_what_a_person_booked(
     assert "0 documents" in (await audit("import", str(file))).output
 
 
+async def first_run(quiet: Sandboxed) -> dict[str, Any]:
+    """Run a connection that began an hour ago for the first time; return how its runs are asked for."""
+    connection = quiet.payment_connection(start=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1))
+    young = {"connection": connection, "confirmed": False}
+    await quiet.pay_run(**young)
+    return young
+
+
 async def test_a_store_that_was_set_back_is_known_where_it_was_used(
     quiet: Sandboxed, home: Path, audit: Audit
 ) -> None:
     """Where this machine remembers a later run than the store, nothing leaves until a person confirms."""
-    young = {
-        "connection": quiet.payment_connection(start=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)),
-        "confirmed": False,
-    }
-    await quiet.pay_run(**young)
+    young = await first_run(quiet)
     copy = home / "copy"
     shutil.copy(home / "daybook.sqlite3", copy)
     by_hand = await booked_by_hand(quiet, audit, **young)
@@ -139,11 +143,7 @@ async def test_a_store_that_was_set_back_stops_at_the_first_sign(
     quiet: Sandboxed, home: Path, audit: Audit
 ) -> None:
     """On another machine: where LN has what the record has as never sent, nothing else leaves."""
-    young = {
-        "connection": quiet.payment_connection(start=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)),
-        "confirmed": False,
-    }
-    await quiet.pay_run(**young)
+    young = await first_run(quiet)
     last = await collected_until(quiet)
     copy = home / "copy"
     shutil.copy(home / "daybook.sqlite3", copy)

@@ -10,17 +10,15 @@ import json
 import shutil
 from collections import Counter
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.client.schemas.objects import State
 from pydantic import SecretStr
 
 from blocks.connections import lookup
 from blocks.connections.journals import JournalConnection
-from blocks.errors import DaybookError, UsageError
+from blocks.errors import UsageError
 from blocks.store.block import DaybookStore, open_store
 from blocks.store.journals import Store
 from blocks.store.models import JournalState, Lease
@@ -30,26 +28,8 @@ from flows.runtime import artifacts as reports
 from tests.flows.journals.test_flow import live_lines
 from tests.flows.journals.test_people import journal_with, two_units
 from tests.helpers.failed_runs import tasks
-from tests.helpers.sandboxed import DATE, Sandboxed, line
+from tests.helpers.sandboxed import DATE, Outcome, Sandboxed, line
 from tests.helpers.stores import Database
-
-
-class Outcome(reports.Observer):
-    """How a withdrawal ended."""
-
-    def __init__(self) -> None:
-        self.told: Withdrawal
-        self.error: DaybookError | None = None
-        self.state: State[Any]
-
-    def ended(self, summary: Withdrawal, error: DaybookError | None) -> None:
-        """Keep it."""
-        self.told, self.error = summary, error
-
-    @property
-    def message(self) -> str:
-        """Return what Prefect shows of the run's end."""
-        return self.state.message or ""
 
 
 async def withdraw(
@@ -58,16 +38,16 @@ async def withdraw(
     connection: JournalConnection | None = None,
     confirmed: bool = True,
     **parameters: Any,
-) -> Outcome:
+) -> Outcome[Withdrawal]:
     """Run the withdraw flow and return how it ended."""
     from flows.journals.withdraw.flow import withdraw as flow
 
-    outcome = Outcome()
+    outcome = Outcome[Withdrawal]()
     # One call at a time, so that a fault strikes the request that a test means.
     known = {"default": connection or two_lines_each(sandbox)}
     with lookup.provided(known), reports.observed_by(outcome):
         outcome.state = await flow(DATE, confirmed=confirmed, return_state=True, **parameters)
-    assert outcome.told.message == outcome.message
+    assert outcome.summary.message == outcome.message
     return outcome
 
 
@@ -96,13 +76,7 @@ def statuses(sandbox: Sandboxed) -> dict[int, str]:
 
 def edit(sandbox: Sandboxed, entry: int) -> None:
     """Let a person double the amounts of the journal with an entry."""
-    journal = journal_with(sandbox, entry)
-    fields = ("AccountCode", "Description", "TaxType")
-    lines = [
-        {**{name: one[name] for name in fields}, "LineAmount": float(Decimal(one["LineAmount"]) * 2)}
-        for one in journal["JournalLines"]
-    ]
-    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": lines})
+    sandbox.double(journal_with(sandbox, entry))
 
 
 def changes(sandbox: Sandboxed) -> list[dict[str, Any]]:
@@ -146,7 +120,7 @@ async def test_a_day_withdrawn_and_run_again_at_once_is_the_same_day(sandbox: Sa
 
     assert gone.state.is_completed(), gone.message
     assert live_lines(sandbox) == []
-    assert len(gone.told.as_json()["deleted"]) == len(names) > 0
+    assert len(gone.summary.as_json()["deleted"]) == len(names) > 0
     assert "to send the day again, run the date" in gone.message
 
     again = await sandbox.run()
@@ -166,11 +140,11 @@ async def test_without_confirmation_nothing_is_written(sandbox: Sandboxed) -> No
     plan = await withdraw(sandbox, confirmed=False)
 
     assert plan.state.is_completed()
-    assert [row.happens for row in plan.told.rows()] == ["delete", "delete"]
-    assert [row.debits for row in plan.told.rows()] == ["5.00", "7.00"]
+    assert [row.happens for row in plan.summary.rows()] == ["delete", "delete"]
+    assert [row.debits for row in plan.summary.rows()] == ["5.00", "7.00"]
     assert "2 drafts would be deleted" in plan.message
     assert "Nothing was changed yet" in plan.message
-    assert plan.told.as_json()["deleted"] == []
+    assert plan.summary.as_json()["deleted"] == []
     assert changes(sandbox) == []
 
 
@@ -196,7 +170,7 @@ async def test_posted_and_edited_journals_stay_and_are_named(sandbox: Sandboxed)
     assert gone.state.is_failed()
     assert statuses(sandbox) == {1: "POSTED", 3: "DRAFT"}
     assert changes(sandbox) == []
-    reasons = [one["reason"] for one in gone.told.as_json()["refused"]]
+    reasons = [one["reason"] for one in gone.summary.as_json()["refused"]]
     assert "posted" in reasons[0]
     assert "it was edited after" in reasons[1]
     assert "--include-posted" in gone.message
@@ -215,7 +189,7 @@ async def test_posted_and_edited_journals_go_where_that_is_asked_for(sandbox: Sa
 
     assert gone.state.is_completed(), gone.message
     assert statuses(sandbox) == {1: "VOIDED", 3: "DELETED"}
-    told = gone.told.as_json()
+    told = gone.summary.as_json()
     assert (len(told["deleted"]), len(told["voided"]), told["refused"]) == (1, 1, [])
 
     again = await sandbox.run(connection=two_lines_each(sandbox))
@@ -233,7 +207,7 @@ async def test_a_lost_answer_is_no_failure(sandbox: Sandboxed) -> None:
 
     assert gone.state.is_completed(), gone.message
     assert set(statuses(sandbox).values()) == {"DELETED"}
-    assert len(gone.told.as_json()["deleted"]) == 2
+    assert len(gone.summary.as_json()["deleted"]) == 2
     sent = changes(sandbox)
     assert len(sent) == 3
     assert sent[0]["idempotency_key"] == sent[1]["idempotency_key"]
@@ -249,8 +223,8 @@ async def test_an_answer_that_never_comes_is_settled_by_the_status(sandbox: Sand
 
     assert gone.state.is_failed()
     assert statuses(sandbox) == {1: "DELETED", 3: "DRAFT"}
-    assert len(gone.told.as_json()["deleted"]) == 1
-    (left,) = gone.told.as_json()["refused"]
+    assert len(gone.summary.as_json()["deleted"]) == 1
+    (left,) = gone.summary.as_json()["refused"]
     assert "no clear answer" in left["reason"]
 
 
@@ -284,7 +258,7 @@ async def test_a_withdrawal_carried_out_late_is_our_own(
     assert further.state.is_completed(), further.message
     assert further.summary.journals_created == 0
     assert gone.state.is_failed()
-    assert "no clear answer" in gone.told.as_json()["refused"][0]["reason"]
+    assert "no clear answer" in gone.summary.as_json()["refused"][0]["reason"]
     assert "A run of the date waits until that is known" in gone.message
     assert "Run the command again in ten minutes" in gone.message
 
@@ -338,7 +312,7 @@ async def test_a_copy_that_was_voided_too_keeps_nothing_out(sandbox: Sandboxed) 
 
     gone = await withdraw(sandbox, include_posted=True, include_edited=True)
     assert gone.state.is_completed(), gone.message
-    assert copy["ManualJournalID"] in {one["manual_journal_id"] for one in gone.told.as_json()["voided"]}
+    assert copy["ManualJournalID"] in {one["manual_journal_id"] for one in gone.summary.as_json()["voided"]}
     again = await sandbox.run(connection=two_lines_each(sandbox))
 
     assert again.state.is_completed(), again.message
@@ -354,7 +328,7 @@ async def test_a_journal_that_xero_declines_is_listed_and_the_others_go(sandbox:
 
     assert gone.state.is_failed()
     assert statuses(sandbox) == {1: "DRAFT", 3: "DELETED"}
-    (left,) = gone.told.as_json()["refused"]
+    (left,) = gone.summary.as_json()["refused"]
     assert left["manual_journal_id"] == journal_with(sandbox, 1)["ManualJournalID"]
     assert "The journal is linked to a report" in left["reason"]
     assert "to send the day again, run the date" in gone.message
@@ -445,7 +419,7 @@ async def test_a_renamed_journal_is_found_by_the_record(sandbox: Sandboxed) -> N
 
     left = await withdraw(sandbox)
     assert statuses(sandbox) == {1: "DRAFT", 3: "DELETED"}
-    assert left.told.as_json()["refused"][0]["narration"] == "November, Mambu"
+    assert left.summary.as_json()["refused"][0]["narration"] == "November, Mambu"
 
     gone = await withdraw(sandbox, include_edited=True)
     assert gone.state.is_completed(), gone.message
@@ -533,7 +507,7 @@ async def test_a_used_up_limit_ends_it_and_tells_what_was_done(sandbox: Sandboxe
     assert "1 draft was deleted" in stopped.message
     assert "until" in stopped.message
     assert statuses(sandbox) == {1: "DELETED", 3: "DRAFT"}
-    assert len(stopped.told.as_json()["deleted"]) == len(stopped.told.as_json()["refused"]) == 1
+    assert len(stopped.summary.as_json()["deleted"]) == len(stopped.summary.as_json()["refused"]) == 1
     async with store(home) as kept:
         (organisation,) = {one.organisation for one in await _all_records(kept)}
         records = await kept.journals(organisation, "default", DATE)
@@ -588,7 +562,7 @@ async def test_a_date_beyond_all_books_is_wrong_use(sandbox: Sandboxed, date: dt
     """A date that cannot be asked for is refused by name, before Xero is asked for anything."""
     from flows.journals.withdraw.flow import withdraw as flow
 
-    outcome = Outcome()
+    outcome = Outcome[Withdrawal]()
     known = {"default": sandbox.connection()}
     with lookup.provided(known), reports.observed_by(outcome):
         outcome.state = await flow(date, confirmed=True, return_state=True)
