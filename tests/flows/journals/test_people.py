@@ -41,10 +41,7 @@ async def test_a_deleted_draft_is_sent_again_under_a_new_number(sandbox: Sandbox
     await sandbox.run(connection=connection)
     sandbox.control("xero/delete", {"journal_id": journal_with(sandbox, 3)["ManualJournalID"]})
 
-    again = await sandbox.run(connection=connection)
-
-    assert again.state.is_completed(), again.message
-    assert again.summary.journals_created == 1
+    (await sandbox.run(connection=connection)).completed(created=1)
     assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
     names = [journal["Narration"] for journal in sandbox.xero_journals()]
     assert len(names) == len(set(names)) == 3
@@ -57,12 +54,7 @@ async def test_an_edited_draft_is_reported_and_not_overwritten(sandbox: Sandboxe
     sandbox.double(sandbox.xero_journals()[0])
     sandbox.http.delete("/control/requests")
 
-    again = await sandbox.run()
-
-    assert again.state.is_failed()
-    assert "EntryID 1" in again.message
-    assert "5.00" in again.message
-    assert "10.00" in again.message
+    again = (await sandbox.run()).failed("EntryID 1", "5.00", "10.00")
     assert again.summary.tied_out is False
     assert sandbox.requests("xero", "PUT") == []
 
@@ -74,10 +66,7 @@ async def test_an_edited_narration_is_still_the_same_journal(sandbox: Sandboxed)
     journal = sandbox.xero_journals()[0]
     sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "narration": "November, Mambu"})
 
-    again = await sandbox.run()
-
-    assert again.state.is_completed(), again.message
-    assert again.summary.journals_created == 0
+    (await sandbox.run()).completed(created=0)
 
 
 async def test_a_voided_journal_is_reported_and_never_sent_again(sandbox: Sandboxed) -> None:
@@ -88,10 +77,7 @@ async def test_a_voided_journal_is_reported_and_never_sent_again(sandbox: Sandbo
     sandbox.control("xero/post", {"journal_id": journal["ManualJournalID"]})
     sandbox.control("xero/void", {"journal_id": journal["ManualJournalID"]})
 
-    again = await sandbox.run()
-
-    assert again.state.is_failed()
-    assert "voided" in again.message
+    (await sandbox.run()).failed("voided")
     assert len(sandbox.xero_journals()) == 1
 
 
@@ -100,9 +86,7 @@ async def test_a_copied_journal_stops_the_run(sandbox: Sandboxed) -> None:
     two_units(sandbox)
     await sandbox.run()
     sandbox.control("xero/copy", {"journal_id": sandbox.xero_journals()[0]["ManualJournalID"]})
-    again = await sandbox.run()
-    assert again.state.is_failed()
-    assert "more than once" in again.message
+    (await sandbox.run()).failed("more than once")
 
 
 async def test_late_lines_go_out_in_a_further_journal(sandbox: Sandboxed) -> None:
@@ -112,10 +96,7 @@ async def test_late_lines_go_out_in_a_further_journal(sandbox: Sandboxed) -> Non
     late = [line(8, 1, transaction="T0"), line(9, 1, "CREDIT", transaction="T0")]
     sandbox.control("mambu/add_lines", {"date": str(DATE), "lines": late})
 
-    again = await sandbox.run()
-
-    assert again.state.is_completed(), again.message
-    assert again.summary.journals_created == 1
+    (await sandbox.run()).completed(created=1)
     assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4, 8, 9]
     assert journal_with(sandbox, 8)["Narration"].endswith("| 2")
 
@@ -124,10 +105,7 @@ async def test_a_store_that_was_lost_leads_to_no_second_journal(sandbox: Sandbox
     """After the store and all staged files are gone, a rerun finds everything in Xero and sends nothing."""
     await sandbox.run()
     shutil.rmtree(home)
-    again = await sandbox.run()
-
-    assert again.state.is_completed(), again.message
-    assert again.summary.journals_created == 0
+    (await sandbox.run()).completed(created=0)
 
 
 async def test_a_declined_journal_is_named_and_the_others_are_kept(sandbox: Sandboxed) -> None:
@@ -145,15 +123,10 @@ async def test_a_declined_journal_is_named_and_the_others_are_kept(sandbox: Sand
     body = {"ErrorNumber": 10, "Type": "ValidationException", "Message": "Invalid", "Elements": [reason]}
     rule = {"system": "xero", "method": "PUT", "nth": 2, "kind": "status", "status": 400}
     sandbox.fault({**rule, "content_type": "application/json", "body": json.dumps(body)})
-    first = await sandbox.run(connection=connection)
-    assert first.state.is_failed()
-    assert "archived" in first.message
+    (await sandbox.run(connection=connection)).failed("archived")
     assert len(sandbox.xero_journals()) == 1
 
-    second = await sandbox.run(connection=connection)
-
-    assert second.state.is_completed(), second.message
-    assert second.summary.journals_created == 1
+    (await sandbox.run(connection=connection)).completed(created=1)
     assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
 
 
@@ -161,13 +134,9 @@ async def test_a_warning_on_a_success_is_a_failure(sandbox: Sandboxed) -> None:
     """A journal that Xero takes while dropping an account code fails the run, and is not sent twice."""
     two_units(sandbox)
     sandbox.control("xero/warn")
-    first = await sandbox.run()
-    assert first.state.is_failed()
-    assert "has been removed" in first.message
+    (await sandbox.run()).failed("has been removed")
 
-    second = await sandbox.run()
-
-    assert second.state.is_failed()
+    (await sandbox.run()).failed()
     assert len(sandbox.xero_journals()) == 1
 
 
@@ -175,9 +144,7 @@ async def test_a_lost_answer_does_not_double_a_journal(sandbox: Sandboxed) -> No
     """A request that was carried out but whose answer got lost is repeated under its key: one journal."""
     two_units(sandbox)
     sandbox.fault({"system": "xero", "method": "PUT", "kind": "drop_after"})
-    outcome = await sandbox.run()
-
-    assert outcome.state.is_completed(), outcome.message
+    (await sandbox.run()).completed()
     assert len(sandbox.xero_journals()) == 1
     keys = {one["idempotency_key"] for one in sandbox.requests("xero", "PUT")}
     bodies = {one["body_sha256"] for one in sandbox.requests("xero", "PUT")}
@@ -216,14 +183,10 @@ async def test_what_no_answer_settled_is_settled_by_the_next_run(
     """Where no answer says what became of a journal, the run fails saying so; the next one sends no copy."""
     two_units(sandbox)
     sandbox.fault(*faults)
-    first = await sandbox.run(connection=sandbox.connection(retries=1))
-    assert first.state.is_failed()
-    assert "not known" in first.message
+    (await sandbox.run(connection=sandbox.connection(retries=1))).failed("not known")
     sandbox.http.delete("/control/faults")
 
-    second = await sandbox.run()
-
-    assert second.state.is_completed(), second.message
+    (await sandbox.run()).completed()
     assert len(sandbox.xero_journals()) == 1
 
 
@@ -231,10 +194,7 @@ async def test_a_used_up_day_limit_ends_the_run_with_the_time_to_go_on(sandbox: 
     """A day limit ends the run at once, with the time at which it can go on."""
     two_units(sandbox)
     sandbox.fault({"system": "xero", "method": "PUT", "kind": "429-day"})
-    outcome = await sandbox.run()
-
-    assert outcome.state.is_failed()
-    assert "until" in outcome.message
+    outcome = (await sandbox.run()).failed("until")
     assert outcome.summary.seconds["total"] < 30
     assert sandbox.xero_journals() == []
 
@@ -244,13 +204,9 @@ async def test_a_list_that_lags_behind_does_not_lead_to_a_copy(sandbox: Sandboxe
     two_units(sandbox)
     # Set before the write: the stand-in lags for what happens while the switch is on.
     sandbox.control("xero/options", {"read_lag_seconds": 600.0})
-    first = await sandbox.run()
-    assert first.state.is_completed(), first.message
+    (await sandbox.run()).completed()
 
-    again = await sandbox.run()
-
-    assert again.state.is_completed(), again.message
-    assert again.summary.journals_created == 0
+    (await sandbox.run()).completed(created=0)
     assert len(sandbox.xero_journals()) == 1
 
 
@@ -264,10 +220,7 @@ async def test_a_draft_whose_lines_cannot_be_told_is_not_sent_a_second_time(
     shutil.rmtree(home)
     sandbox.edit(sandbox.xero_journals()[0], lambda _: {"Description": "Loan", "TaxType": "NONE"})
 
-    again = await sandbox.run()
-
-    assert again.state.is_failed()
-    assert "can no longer be recognised" in again.message
+    (await sandbox.run()).failed("can no longer be recognised")
     assert len(sandbox.xero_journals()) == 1
 
 
@@ -275,10 +228,7 @@ async def test_a_label_that_was_added_later_is_refused(sandbox: Sandboxed) -> No
     """A day that was sent without a label is not sent again under one."""
     two_units(sandbox)
     await sandbox.run()
-    again = await sandbox.run(connection=sandbox.connection(label="acme-uk"))
-
-    assert again.state.is_failed()
-    assert "label" in again.message
+    (await sandbox.run(connection=sandbox.connection(label="acme-uk"))).failed("label")
     assert len(sandbox.xero_journals()) == 1
 
 
@@ -287,9 +237,7 @@ async def test_the_same_day_under_another_connections_name_is_found_done(sandbox
     two_units(sandbox)
     await sandbox.run()
     for _ in range(2):
-        again = await sandbox.run(name="acme")
-        assert again.state.is_completed(), again.message
-        assert again.summary.journals_created == 0
+        (await sandbox.run(name="acme")).completed(created=0)
 
 
 async def test_a_draft_that_has_tax_now_does_not_tie_out(sandbox: Sandboxed) -> None:
@@ -299,7 +247,4 @@ async def test_a_draft_that_has_tax_now_does_not_tie_out(sandbox: Sandboxed) -> 
     journal = sandbox.xero_journals()[0]
     sandbox.edit(journal, lambda one: {"TaxType": "INPUT2" if one["AccountCode"] == "5300" else "NONE"})
 
-    again = await sandbox.run()
-
-    assert again.state.is_failed()
-    assert "tax" in again.message
+    (await sandbox.run()).failed("tax")

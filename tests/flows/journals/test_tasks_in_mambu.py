@@ -21,8 +21,7 @@ async def failing(sandbox: Sandboxed, *faults: dict[str, Any]) -> Outcome:
     sandbox.plant(units(1))
     sandbox.http.delete("/control/faults")
     sandbox.fault(UNREADABLE, *faults)
-    outcome = await sandbox.run(connection=sandbox.connection(retries=0))
-    assert outcome.state.is_failed()
+    outcome = (await sandbox.run(connection=sandbox.connection(retries=0))).failed()
     sandbox.http.delete("/control/faults")
     return outcome
 
@@ -90,8 +89,7 @@ async def test_mambu_is_down_as_a_whole(sandbox: Sandboxed) -> None:
     """While nothing of Mambu can be reached, the incident and its task wait in the store."""
     sandbox.plant(units(1))
     sandbox.fault({"system": "mambu", "kind": "503", "times": 0})
-    failed = await sandbox.run(connection=sandbox.connection(retries=0))
-    assert failed.state.is_failed()
+    (await sandbox.run(connection=sandbox.connection(retries=0))).failed()
     (incident,) = await incidents(sandbox, only_open=True)
     assert (incident.stage, incident.task_id) == ("extract", None)
     sandbox.http.delete("/control/faults")
@@ -141,8 +139,7 @@ async def test_a_mambu_user_who_may_not_log_tasks(sandbox: Sandboxed) -> None:
     """Where the Mambu user may not log tasks, the incident is recorded, and its task waits for the right."""
     sandbox.plant(units(1))
     sandbox.fault({**TASKS, "kind": "403", "times": 0}, UNREADABLE)
-    failed = await sandbox.run(connection=sandbox.connection(retries=0))
-    assert failed.state.is_failed()
+    (await sandbox.run(connection=sandbox.connection(retries=0))).failed()
     (incident,) = await incidents(sandbox, only_open=True)
     assert incident.task_id is None
     assert tasks(sandbox) == []

@@ -354,11 +354,11 @@ def _gone_in_doubt(rng: random.Random, made: Script) -> Script:
     kinds = IN_THE_DARK | {Fault.CRASH_DONE, Fault.CRASH_LATE}
     return made._replace(
         theme="what is in doubt goes",
+        rates=Rates(fault=0.08, most=4, person=0.0, kinds=kinds),
+        decides=0.0,
         visits=(Visit(0, 0.0), Visit(0, rng.choice((0.0, 60.0, 400.0)), acts=tuple(acts)), Visit(0, 900.0)),
         opening=(*made.opening, "prepay a supplier", "pay a supplier"),
         separate=False,
-        decides=0.0,
-        rates=Rates(fault=0.08, most=4, person=0.0, kinds=kinds),
     )
 
 
@@ -366,18 +366,16 @@ def _closing_hides(rng: random.Random, made: Script) -> Script:
     """A person closes what is open, and then it changes in Xero."""
     first, then = rng.choice(
         (
-            ("prepay an employee", "edit what is closed"),
-            ("prepay an employee", "take back what is closed"),
-            ("prepay an employee", "apply what is closed"),
-            ("receive from a stranger", "take back what is closed"),
-            ("an old prepayment", "edit what is closed"),
-            ("an old payment", "take back what is closed"),
+            *(("prepay an employee", act) for act in ("edit", "take back", "apply")),
+            ("receive from a stranger", "take back"),
+            ("an old prepayment", "edit"),
+            ("an old payment", "take back"),
         )
     )
     visits = (
         Visit(0, 0.0),
         Visit(0, 400.0, acts=("close something",)),
-        Visit(0, 400.0, acts=(then,)),
+        Visit(0, 400.0, acts=(f"{then} what is closed",)),
         Visit(0, 900.0),
     )
     return _calmly(made)._replace(

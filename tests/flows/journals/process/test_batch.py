@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from blocks.mambu.models import JournalLine
 from flows.journals.process.batch import LARGEST_JOURNAL_BYTES, Unit, batch, fill
 from flows.journals.process.errors import StepRefusal
+from tests.helpers import journals
 from tests.helpers.journals import (
     EARLIER,
     balanced,
@@ -18,8 +19,6 @@ from tests.helpers.journals import (
     examples,
     planned,
     posting,
-    prepared_for,
-    sent,
     transfers,
 )
 
@@ -138,8 +137,10 @@ def test_no_request_is_larger_than_xero_takes(letter: str) -> None:
         for entry in range(1, 4001, 2)
         for one in posting(entry, "9" * 16, f"-{'9' * 16}", transaction=f"{letter * 390}{entry}")
     ]
-    first = sent(lines, cap=5000)
-    again = prepared_for(first.plan, [one._replace(status="DELETED") for one in first.live], cap=5000)
+    first = journals.sent(lines, cap=5000)
+    again = journals.prepared_for(
+        first.plan, [one._replace(status="DELETED") for one in first.live], cap=5000
+    )
     assert len(first.prepared.requests) == len(again.requests) > 1
     assert max(len(request.body) for request in (*first.prepared.requests, *again.requests)) < 3_500_000
 
