@@ -233,3 +233,9 @@ def line(
         "amount": amount,
         "glAccount": {"glCode": gl_code, "name": gl_code, "type": "ASSET", "usage": "DETAIL"},
     }
+
+
+def forget(home: Path) -> None:
+    """Delete the store."""
+    for file in home.glob("daybook.sqlite3*"):
+        file.unlink()

@@ -191,10 +191,7 @@ def test_a_restart_finds_everything(tmp_path: Path) -> None:
     settings = SandboxSettings(tmp_path, lines_per_day=40)
     journal = {
         "Narration": "Kept",
-        "JournalLines": [
-            {"LineAmount": 5, "AccountCode": "4000"},
-            {"LineAmount": -5, "AccountCode": "1200"},
-        ],
+        "JournalLines": [{"LineAmount": 5, "AccountCode": "4000"}, {"LineAmount": -5, "AccountCode": "1200"}],
     }
     with SandboxProcess(settings) as process:
         base = process.env["XERO_BASE_URL"]

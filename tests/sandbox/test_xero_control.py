@@ -35,10 +35,7 @@ async def test_a_person_edits_a_draft(change: dict[str, str], name: str, shown: 
 async def test_a_person_edits_amounts_to_the_digit() -> None:
     """New lines replace the old ones with the digits they were given, however many."""
     amount = Decimal("123456789012345678.91")
-    lines = [
-        {"LineAmount": amount, "AccountCode": "1020"},
-        {"LineAmount": -amount, "AccountCode": "2010"},
-    ]
+    lines = [{"LineAmount": amount, "AccountCode": "1020"}, {"LineAmount": -amount, "AccountCode": "2010"}]
     async with xero() as standin:
         known = await standin.created()
         shown = await standin.control("edit", journal_id=known, lines=lines)

@@ -160,8 +160,7 @@ async def test_without_stated_pages_an_empty_one_is_the_last() -> None:
 
 
 @pytest.mark.parametrize(
-    "step",
-    [answer(200, {"Id": "x"}), answer(200, {"Payments": [{}]}), answer(200, b"<html>"), answer(503)],
+    "step", [answer(200, {"Id": "x"}), answer(200, {"Payments": [{}]}), answer(200, b"<html>"), answer(503)]
 )
 async def test_an_odd_answer_is_no_empty_list(step: Step) -> None:
     """An answer without the list, or with items without an id, is none; absence is never read from it."""

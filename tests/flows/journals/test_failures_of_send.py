@@ -68,9 +68,7 @@ async def test_sending_stops_in_the_middle(
     connection = sandbox.connection(lines_per_journal=2, xero_concurrency=1, retries=0)
     sandbox.fault(fault)
 
-    failed = await sandbox.run(connection=connection)
-
-    seen = await told(sandbox, failed, "send", *listed)
+    seen = await told(sandbox, await sandbox.run(connection=connection), "send", *listed)
     assert f"{seen.task['description']}".count("kept and not sent again") == 1
     both_ways(seen.incident.remedy)
     assert "saved by process" in seen.page

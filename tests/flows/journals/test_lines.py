@@ -15,13 +15,7 @@ from hypothesis import strategies as st
 
 from blocks.mambu.models import JournalLine, UnreadableLine
 from flows.days import Day
-from flows.journals.lines import (
-    STAGED,
-    lines_of_day,
-    read_lines,
-    staged_lines,
-    write_lines,
-)
+from flows.journals.lines import STAGED, lines_of_day, read_lines, staged_lines, write_lines
 from tests.helpers.journals import DAY, line, posting, transfers
 
 

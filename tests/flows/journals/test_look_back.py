@@ -328,10 +328,7 @@ async def test_what_was_finished_in_another_organisation_is_run(
         if sent_here:
             requests = sent(transfers(1)).prepared.requests
             await there.keep(
-                requests,
-                JournalState.PREPARED,
-                day=dt.date(2026, 11, sent_here),
-                manual_journal_id="id",
+                requests, JournalState.PREPARED, day=dt.date(2026, 11, sent_here), manual_journal_id="id"
             )
         for number, lines in ((18, 6), (19, 5)):
             day = dt.date(2026, 11, number)

@@ -139,9 +139,7 @@ async def test_a_person_takes_a_transaction_out_of_a_draft(sandbox: Sandboxed) -
     await sandbox.run()
     take_out(sandbox, 3)
 
-    again = await sandbox.run()
-
-    await ended(sandbox, again)
+    await ended(sandbox, await sandbox.run())
     assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
 
 
@@ -216,9 +214,7 @@ async def test_a_person_says_that_a_lookalike_is_none_of_ours(sandbox: Sandboxed
         "xero/edit", {"journal_id": theirs["ManualJournalID"], "narration": "November interest, not Mambu"}
     )
 
-    again = await sandbox.run(connection=connection)
-
-    await ended(sandbox, again)
+    await ended(sandbox, await sandbox.run(connection=connection))
     assert xero_total(sandbox) == 6 + 6 + 7
 
 
@@ -236,9 +232,7 @@ async def test_a_lookalike_whose_texts_were_put_back_is_ours_again(sandbox: Sand
     await ended(sandbox, await sandbox.run())
     edit(sandbox, sandbox.xero_journals()[0], lambda _: "see file")
 
-    again = await sandbox.run()
-
-    refused(again, "its descriptions were edited", "EntryID 1, 2")
+    refused(await sandbox.run(), "its descriptions were edited", "EntryID 1, 2")
     assert len(sandbox.xero_journals()) == 1
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from blocks.store.audit_rows import Status
 from flows.payments.errors import NotConfirmed
 from tests.flows.payments.conftest import Audit
-from tests.flows.payments.test_payments_flow import collected_until, forget, incidents
-from tests.helpers.sandboxed import Outcome, Sandboxed
+from tests.flows.payments.test_payments_flow import collected_until, incidents
+from tests.helpers.sandboxed import Outcome, Sandboxed, forget
 from tests.helpers.trading import LN_CALL, of_ln, pay, statuses
 
 
@@ -39,8 +39,7 @@ async def test_a_new_store_of_a_connection_that_began_long_ago(quiet: Sandboxed,
     payment = pay(quiet)
 
     for _ in range(2):
-        stopped = await quiet.pay_run(confirmed=False)
-        refused(stopped, "The last window it knows: none")
+        refused(await quiet.pay_run(confirmed=False), "The last window it knows: none")
 
     assert quiet.requests("ln", "POST") == []
     assert await collected_until(quiet) is None

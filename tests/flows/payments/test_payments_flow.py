@@ -19,7 +19,7 @@ from blocks.store.audit_rows import AuditRow, Entry, Status
 from blocks.store.models import CollectedWindow, Incident
 from flows.payments.deliver import SILENT_FRESH
 from tests.helpers.failed_runs import page, tasks
-from tests.helpers.sandboxed import Outcome, Sandboxed
+from tests.helpers.sandboxed import Outcome, Sandboxed, forget
 from tests.helpers.trading import (
     BILL,
     LN_CALL,
@@ -55,12 +55,6 @@ async def refused_token(sandbox: Sandboxed, **changes: Any) -> Outcome:
     outcome = await sandbox.pay_run(connection=sandbox.payment_connection(retries=0, **changes))
     sandbox.control("ln/options", {"client_revoked": False})
     return outcome
-
-
-def forget(home: Path) -> None:
-    """Delete the store."""
-    for file in home.glob("daybook.sqlite3*"):
-        file.unlink()
 
 
 async def test_pages_that_never_end_stop_the_run(quiet: Sandboxed) -> None:

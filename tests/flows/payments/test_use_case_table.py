@@ -9,7 +9,7 @@ from pathlib import Path
 from blocks.sandbox.world.trade import BANKS
 from blocks.sandbox.xero.chart import bank_account
 from blocks.store.audit_rows import CONNECTOR, Status
-from tests.helpers.sandboxed import Sandboxed
+from tests.helpers.sandboxed import Sandboxed, forget
 from tests.helpers.trading import (
     BILL,
     CLIENT,
@@ -453,9 +453,3 @@ def undo(quiet: Sandboxed, payment: str, prepayment: str, whole: str) -> None:
     delete(quiet, payment)
     quiet.control("xero/void_prepayment", {"prepayment_id": bare(prepayment)})
     quiet.control("xero/remove_allocation", {"prepayment_id": bare(whole)})
-
-
-def forget(home: Path) -> None:
-    """Delete the store."""
-    for file in home.glob("daybook.sqlite3*"):
-        file.unlink()

@@ -69,14 +69,7 @@ _ANY = (
     Fault.CRASH,
     Fault.CRASH_DONE,
 )
-_CALLS = (
-    *_ANY,
-    Fault.RESET_DONE,
-    Fault.LIMIT_MINUTE,
-    Fault.LIMIT_DAY,
-    Fault.LIMIT_CONCURRENT,
-    Fault.EXPIRED,
-)
+_CALLS = (*_ANY, Fault.RESET_DONE, Fault.LIMIT_MINUTE, Fault.LIMIT_DAY, Fault.LIMIT_CONCURRENT, Fault.EXPIRED)
 _DONE = (
     Fault.TIMEOUT_DONE,
     Fault.TIMEOUT_LATE,

@@ -9,11 +9,7 @@ from typing import NamedTuple
 
 from tests.simulation.chance import Calm, Chance, Random, Rates
 from tests.simulation.payments import assumptions
-from tests.simulation.payments.assumptions import (
-    CHECK_FIRST,
-    CHECK_LAST,
-    CHECK_OFF,
-)
+from tests.simulation.payments.assumptions import CHECK_FIRST, CHECK_LAST, CHECK_OFF
 from tests.simulation.payments.faults import (
     ALL,
     DEATHS,
@@ -96,13 +92,7 @@ class Script(NamedTuple):
         return Random(random.Random(f"faults {self.seed}"), self.rates, FAULTS, WEIGHTS)  # noqa: S311
 
 
-SMALL_DAY = (
-    "receive",
-    "pay an employee",
-    "receive from a stranger",
-    "receive a prepayment",
-    "apply a part",
-)
+SMALL_DAY = ("receive", "pay an employee", "receive from a stranger", "receive a prepayment", "apply a part")
 NO_FAULTS = Rates(0.0, 0, 0.0, frozenset())
 # Two post side by side. No list is behind, and the clocks are the same: those come with the random schedules.
 SMALL = Script(

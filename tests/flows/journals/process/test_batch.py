@@ -12,15 +12,7 @@ from blocks.mambu.models import JournalLine
 from flows.journals.process.batch import LARGEST_JOURNAL_BYTES, Unit, batch, fill
 from flows.journals.process.errors import StepRefusal
 from tests.helpers import journals
-from tests.helpers.journals import (
-    EARLIER,
-    balanced,
-    days_of_lines,
-    examples,
-    planned,
-    posting,
-    transfers,
-)
+from tests.helpers.journals import EARLIER, balanced, days_of_lines, examples, planned, posting, transfers
 
 caps = st.integers(2, 9)
 units = st.lists(
@@ -111,10 +103,7 @@ def test_a_unit_larger_than_the_cap_has_a_batch_of_its_own() -> None:
 
 def test_a_transaction_over_two_booking_dates_is_in_two_batches() -> None:
     """What a transaction booked on two dates goes into a batch of each date."""
-    lines = [
-        *posting(1, "1", "-1", transaction="A"),
-        *posting(3, "2", "-2", transaction="A", booked=EARLIER),
-    ]
+    lines = [*posting(1, "1", "-1", transaction="A"), *posting(3, "2", "-2", transaction="A", booked=EARLIER)]
     assert [(str(date), number, len(rows)) for (date, number), rows in batches(lines, 250).items()] == [
         (EARLIER, 1, 2),
         ("2026-11-20", 1, 2),
