@@ -323,13 +323,8 @@ async def test_bounds_can_be_set(options: dict[str, Any], one: dict[str, Any], s
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
-        b"{",
-        b"[]",
-        b"7",
-        b'{"ManualJournals":[]}',
-        b'{"ManualJournals":{}}',
-        b'{"ManualJournals":["a"]}',
+        *(b"", b"{", b"[]", b"7"),
+        *(b'{"ManualJournals":[]}', b'{"ManualJournals":{}}', b'{"ManualJournals":["a"]}'),
         b'\xff{"Narration":"a"}',
         b"[" * 100_000,
         b'{"ManualJournals":[{"Narration":"a","JournalLines":[{"LineAmount":NaN}]}]}',

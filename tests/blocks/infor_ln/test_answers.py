@@ -166,14 +166,7 @@ def test_a_web_page_is_told(body: bytes, kind: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
-        b" \n",
-        b"Posted",
-        b"12",
-        b"null",
-        b"{}",
-        b"[]",
-        b'"Posted without errors"',
+        *(b"", b" \n", b"Posted", b"12", b"null", b"{}", b"[]", b'"Posted without errors"'),
         b'{"value": [], "Message": "Posted"}',
         b'{"Code": "0", "Message": "Posted"}',
         b'{"code": 201, "status": "OK", "success": true, "errors": [], "errorCode": "0"}',
