@@ -121,7 +121,11 @@ class Sandboxed:
     ) -> None:
         """Let a person edit a draft: `change` gives what is new in each of its lines, `said` what else is."""
         lines = [
-            {**{name: one[name] for name in _OF_LINES}, "LineAmount": float(one["LineAmount"]), **change(one)}
+            {
+                **{name: one[name] for name in _OF_LINES if name in one},
+                "LineAmount": float(one["LineAmount"]),
+                **change(one),
+            }
             for one in journal["JournalLines"]
         ]
         self.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": lines, **said})
