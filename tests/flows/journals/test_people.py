@@ -25,6 +25,12 @@ def two_units(sandbox: Sandboxed) -> None:
     )
 
 
+async def two_units_sent(sandbox: Sandboxed) -> None:
+    """Plant that day, and send it."""
+    two_units(sandbox)
+    await sandbox.run()
+
+
 def journal_with(sandbox: Sandboxed, entry: int) -> dict[str, Any]:
     """Return the journal that holds an entry."""
     return next(
@@ -49,8 +55,7 @@ async def test_a_deleted_draft_is_sent_again_under_a_new_number(sandbox: Sandbox
 
 async def test_an_edited_draft_is_reported_and_not_overwritten(sandbox: Sandboxed) -> None:
     """A draft whose amounts a person changed makes the run fail with both sides, and stays as it is."""
-    two_units(sandbox)
-    await sandbox.run()
+    await two_units_sent(sandbox)
     sandbox.double(sandbox.xero_journals()[0])
     sandbox.http.delete("/control/requests")
 
@@ -61,8 +66,7 @@ async def test_an_edited_draft_is_reported_and_not_overwritten(sandbox: Sandboxe
 
 async def test_an_edited_narration_is_still_the_same_journal(sandbox: Sandboxed) -> None:
     """A draft that a person renamed is found by its lines: nothing is sent twice."""
-    two_units(sandbox)
-    await sandbox.run()
+    await two_units_sent(sandbox)
     journal = sandbox.xero_journals()[0]
     sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "narration": "November, Mambu"})
 
@@ -71,8 +75,7 @@ async def test_an_edited_narration_is_still_the_same_journal(sandbox: Sandboxed)
 
 async def test_a_voided_journal_is_reported_and_never_sent_again(sandbox: Sandboxed) -> None:
     """A journal that was posted and voided is reported, and not replaced."""
-    two_units(sandbox)
-    await sandbox.run()
+    await two_units_sent(sandbox)
     journal = sandbox.xero_journals()[0]
     sandbox.control("xero/post", {"journal_id": journal["ManualJournalID"]})
     sandbox.control("xero/void", {"journal_id": journal["ManualJournalID"]})
@@ -83,16 +86,14 @@ async def test_a_voided_journal_is_reported_and_never_sent_again(sandbox: Sandbo
 
 async def test_a_copied_journal_stops_the_run(sandbox: Sandboxed) -> None:
     """Lines that stand in two live journals stop the run before anything is sent."""
-    two_units(sandbox)
-    await sandbox.run()
+    await two_units_sent(sandbox)
     sandbox.control("xero/copy", {"journal_id": sandbox.xero_journals()[0]["ManualJournalID"]})
     (await sandbox.run()).failed("more than once")
 
 
 async def test_late_lines_go_out_in_a_further_journal(sandbox: Sandboxed) -> None:
     """Lines that appear in Mambu after the day was sent are sent alone, under the next number."""
-    two_units(sandbox)
-    await sandbox.run()
+    await two_units_sent(sandbox)
     late = [line(8, 1, transaction="T0"), line(9, 1, "CREDIT", transaction="T0")]
     sandbox.control("mambu/add_lines", {"date": str(DATE), "lines": late})
 
@@ -226,16 +227,14 @@ async def test_a_draft_whose_lines_cannot_be_told_is_not_sent_a_second_time(
 
 async def test_a_label_that_was_added_later_is_refused(sandbox: Sandboxed) -> None:
     """A day that was sent without a label is not sent again under one."""
-    two_units(sandbox)
-    await sandbox.run()
+    await two_units_sent(sandbox)
     (await sandbox.run(connection=sandbox.connection(label="acme-uk"))).failed("label")
     assert len(sandbox.xero_journals()) == 1
 
 
 async def test_the_same_day_under_another_connections_name_is_found_done(sandbox: Sandboxed) -> None:
     """A connection saved under a second name finds the day in Xero and completes, time and again."""
-    two_units(sandbox)
-    await sandbox.run()
+    await two_units_sent(sandbox)
     for _ in range(2):
         (await sandbox.run(name="acme")).completed(created=0)
 

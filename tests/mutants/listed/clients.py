@@ -84,9 +84,7 @@ MUTANTS = (
         'if limit_named(answer).startswith("day"):',
     ),
     _HTTP_MODELS.broken(
-        "a date to come back at is held against our clock",
-        "(at - (date_of(headers) or now))",
-        "(at - now)",
+        "a date to come back at is held against our clock", "(at - (date_of(headers) or now))", "(at - now)"
     ),
     _TRANSPORT.broken(
         "an answer of twice the size is taken",
@@ -161,9 +159,7 @@ MUTANTS = (
         'value = answer.headers.get("Items-Total", "0")',
     ),
     _MAMBU_ANSWERS.broken(
-        "a text that is no number is an amount",
-        'return once and keys.all_numbers("amount")',
-        "return once",
+        "a text that is no number is an amount", 'return once and keys.all_numbers("amount")', "return once"
     ),
     _TASKS.broken(
         "only the first page of tasks is looked through",
@@ -190,19 +186,11 @@ MUTANTS = (
         "while self._under_way >= self._parallel:",
         "while self._under_way > self._parallel:",
     ),
-    _PACING.broken(
-        "no calls of the day are kept for checking",
-        "(self._day_reserve if writes else 0)",
-        "0",
-    ),
+    _PACING.broken("no calls of the day are kept for checking", "(self._day_reserve if writes else 0)", "0"),
     _PATIENCE.broken(
         "an outage is waited for while something sent is unanswered",
         "if not self._limit or self.under_way.any or not _is_outage(error):",
         "if not self._limit or not _is_outage(error):",
     ),
-    _CLOCK.broken(
-        "another system's clock is ours",
-        "return ours + self.ahead",
-        "return ours",
-    ),
+    _CLOCK.broken("another system's clock is ours", "return ours + self.ahead", "return ours"),
 )

@@ -67,9 +67,7 @@ MUTANTS = (
         tests=("tests/flows/test_money.py", "tests/flows/journals/test_reconciliation.py"),
     ),
     _MONEY.broken(
-        "yen are sent with two decimals",
-        "return 0 if currency in _WITHOUT_MINOR_UNITS else 2",
-        "return 2",
+        "yen are sent with two decimals", "return 0 if currency in _WITHOUT_MINOR_UNITS else 2", "return 2"
     ),
     _DAYS.broken(
         "every day has twenty-four hours",
@@ -103,9 +101,7 @@ MUTANTS = (
         'pc.less(staged["amount"], pa.scalar(-1, AMOUNT))',
     ),
     _VALIDATE.broken(
-        "zero lines are sent",
-        "return Validated(lines.filter(pc.invert(zero)), ",
-        "return Validated(lines, ",
+        "zero lines are sent", "return Validated(lines.filter(pc.invert(zero)), ", "return Validated(lines, "
     ),
     _VALIDATE.broken(
         "the booking date is taken at the offset of the creation",
@@ -128,9 +124,7 @@ MUTANTS = (
         'keys.groupby(["transaction_id"], sort=False)',
     ),
     _BALANCE.broken(
-        "units that together do not balance are pooled",
-        "        if _total(units):",
-        "        if not units:",
+        "units that together do not balance are pooled", "        if _total(units):", "        if not units:"
     ),
     _BALANCE.broken(
         "what was rounded up stays down",
@@ -168,9 +162,7 @@ MUTANTS = (
         "distinct.filter(pc.fill_null(inside, False))",
     ),
     _WINDOWS.broken(
-        "windows do not overlap",
-        "OVERLAP = dt.timedelta(seconds=2)",
-        "OVERLAP = dt.timedelta(seconds=0)",
+        "windows do not overlap", "OVERLAP = dt.timedelta(seconds=2)", "OVERLAP = dt.timedelta(seconds=0)"
     ),
     _OFFSETS.broken(
         "offsets that are behind the zone's pass",

@@ -100,17 +100,6 @@ DEATHS = frozenset({Fault.CRASH, Fault.CRASH_DONE, Fault.CRASH_LATE})
 SILENCE = IN_THE_DARK | {Fault.CRASH_DONE, Fault.STORE_DOWN_DONE}
 STANDSTILLS = frozenset({Pause.LONG, Pause.SHORT})
 REFUSALS = frozenset(
-    {
-        Fault.REFUSED,
-        Fault.ERROR_200,
-        Fault.FAULT_500,
-        Fault.FAULT_500_DONE,
-        Fault.FORBIDDEN,
-        Fault.LOCKED,
-        Fault.LIMIT_BARE,
-        Fault.LIMIT_LONG,
-        Fault.GOOD_TOKEN,
-        Fault.NO_CONNECTION,
-    }
-)
+    {Fault.REFUSED, Fault.ERROR_200, Fault.FAULT_500, Fault.FAULT_500_DONE, Fault.FORBIDDEN, Fault.LOCKED}
+) | {Fault.LIMIT_BARE, Fault.LIMIT_LONG, Fault.GOOD_TOKEN, Fault.NO_CONNECTION}
 ALL: frozenset[StrEnum] = frozenset({*Fault, Pause.SHORT, Pause.LONG})
