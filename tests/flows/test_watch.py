@@ -93,8 +93,7 @@ async def test_a_payment_connection_that_was_not_run_by_schedule(sandbox: Sandbo
     sandbox.control("xero/options", {"payments_per_day": 0})
     connection = sandbox.payment_connection(start=None)
     day = dt.datetime.now(dt.UTC) - dt.timedelta(days=5)
-    outcome = await sandbox.pay_run(connection=connection, since=day, until=day + dt.timedelta(hours=1))
-    assert outcome.state.is_completed(), outcome.message
+    (await sandbox.pay_run(connection=connection, since=day, until=day + dt.timedelta(hours=1))).completed()
     state = await watched(connection)
     assert (state.message, await incidents(connection)) == ("No problems found.", [])
 

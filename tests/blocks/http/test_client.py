@@ -68,10 +68,11 @@ class Login:
 
 
 def decoded(found: Answer) -> object:
+    """Read an answer as clients do."""
     try:
         return msgspec.json.decode(found.body)
     except msgspec.DecodeError:
-        raise Unavailable("cannot be read") from None
+        raise Unavailable("cannot be read", status=found.status) from None
 
 
 def system(

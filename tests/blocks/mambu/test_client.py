@@ -237,14 +237,25 @@ TWICE = [
 ]
 
 
-@pytest.mark.parametrize(("old", "new"), TWICE)
-async def test_a_key_that_is_there_twice_makes_a_line_unreadable(old: str, new: str) -> None:
-    """A key that is read and stands in its object twice, however it is written, costs its line alone."""
+HALF = [
+    *(("T1", text) for text in ("T\\ud800", "\\udfffT", "\\ude00\\ud83d")),
+    ("DEBIT", "DEBIT\\ud800"),
+    ("key2", "key\\ud800"),
+    ("1100", "11\\ud800"),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [*((*one, "twice") for one in TWICE), *((*one, "half a character") for one in HALF)],
+)
+async def test_what_is_read_and_odd_makes_its_line_unreadable(old: str, new: str, problem: str) -> None:
+    """A key that is read and is there twice, however written, or half a character, costs its line alone."""
     bad = written(2, (old, new))
     (found,) = await pages(Script(raw_page(b"[%b,%b,%b]" % (written(1), bad, written(3)))))
     assert [one.entry_id for one in found.lines] == [1, 3]
     assert [one.raw for one in found.unreadable] == [bad]
-    assert "twice" in found.unreadable[0].problem
+    assert problem in found.unreadable[0].problem
 
 
 @pytest.mark.parametrize(("old", "new"), TWICE)
@@ -283,40 +294,10 @@ async def test_what_is_not_read_costs_nothing(old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("T1", "T\\ud800"),
-        ("T1", "\\udfffT"),
-        ("T1", "\\ude00\\ud83d"),
-        ("DEBIT", "DEBIT\\ud800"),
-        ("key2", "key\\ud800"),
-        ("1100", "11\\ud800"),
-    ],
-)
-async def test_half_a_character_costs_the_line_that_is_read(old: str, new: str) -> None:
-    """Half a character in a field that is read makes its line unreadable, and no other."""
-    bad = written(2, (old, new))
-    (found,) = await pages(Script(raw_page(b"[%b,%b,%b]" % (written(1), bad, written(3)))))
-    assert [one.entry_id for one in found.lines] == [1, 3]
-    assert [one.raw for one in found.unreadable] == [bad]
-    assert "half a character" in found.unreadable[0].problem
-
-
-@pytest.mark.parametrize(
     "amount",
     [
-        *(
-            '"1_000"',
-            '" 5 "',
-            '"5 "',
-            '"+5"',
-            '"\u0665"',
-            '"\uff15"',
-            '"NaN"',
-            '"-Infinity"',
-            '"sNaN1"',
-            '"1e5_0"',
-        ),
+        *(f'"{one}"' for one in ("1_000", " 5 ", "5 ", "+5", "\u0665", "\uff15", "1e5_0")),
+        *('"NaN"', '"-Infinity"', '"sNaN1"'),
         *('"05"', '".5"', '"5."', '""', '"1,5"', '"1\\n"', "NaN", "Infinity", "true", "null", "[1]"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 from blocks.errors import NotAllowed, Rejected, UnknownOutcome, UnusableAnswer
 from blocks.xero.models import NOTHING, JournalPage
-from tests.blocks.xero.test_client import BODY, client, tokens, xero
+from tests.blocks.xero.test_client import BODY, SCOPES, client, tokens, xero
 from tests.helpers.clocks import START
 from tests.helpers.scripted import answer
 
@@ -213,12 +213,18 @@ PAYMENTS = ("accounting.payments.read", "accounting.invoices.read", "accounting.
         ("accounting.transactions.reader", PAYMENTS[:1], "accounting.payments.read"),
         ("accounting.transaction openid accounting", PAYMENTS[:1], "accounting.payments.read"),
         ("accounting.settings", ("accounting.manualjournals",), "accounting.manualjournals"),
+        (SCOPES, JOURNALS, ""),
+        ("accounting.settings", ("accounting.settings.read",), ""),
+        ("accounting.contacts.read", ("accounting.contacts",), "accounting.contacts"),
+        ("accounting.settings.readers", ("accounting.settings.read",), "accounting.settings.read"),
+        ("a.b.read c", ("a", "b", "c"), "a b"),
+        ("", ("anything",), ""),
     ],
 )
 async def test_a_broad_scope_counts_for_what_it_includes(
     granted: str, needed: tuple[str, ...], missing: str
 ) -> None:
-    """A broad scope satisfies what it includes, reading only with .read, and nothing else."""
+    """A whole word counts for itself, its .read and what a broad scope includes, reading only with .read."""
     async with client(xero(answer(200), token=tokens(scope=granted))) as there:
         if not missing:
             await there.require_scopes(needed)

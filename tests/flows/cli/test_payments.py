@@ -186,11 +186,7 @@ def test_a_wrong_key_ends_the_command_with_one_line(
 ) -> None:
     """Whoever gives a wrong key gets exit code 2, one line on stderr, and nothing on stdout."""
     words = ["audit", "discard", "payment:no-such", "--reason", "r", "--sandbox-dir", str(paid.folder)]
-    assert command(*words) == (
-        2,
-        "",
-        "The audit table of the connection sandbox has no payment:no-such.\n",
-    )
+    assert command(*words) == (2, "", "The audit table of the connection sandbox has no payment:no-such.\n")
 
 
 def test_a_name_from_outside_is_text_in_the_terminal(paid: Paid) -> None:

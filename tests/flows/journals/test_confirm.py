@@ -67,10 +67,7 @@ async def test_an_edited_journal_has_drifted(tmp_path: Path) -> None:
     (sentence,) = [text for text in found.open if "EntryID 1" in text]
     assert "Mambu 1.25 on 1100, Xero 9.99 on 1100" in sentence
     assert (record.state, record.reason) == (JournalState.DRIFT, sentence)
-    assert (record.manual_journal_id, record.digest) == (
-        live.journal_id,
-        ONE.prepared.journals[0].digest,
-    )
+    assert (record.manual_journal_id, record.digest) == (live.journal_id, ONE.prepared.journals[0].digest)
 
 
 async def test_only_the_journal_that_differs_has_drifted(tmp_path: Path) -> None:

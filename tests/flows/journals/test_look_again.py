@@ -34,12 +34,6 @@ from tests.helpers.journals_run import listed, scripted_run
 from tests.helpers.sandboxed import DATE, Sandboxed, line
 
 
-@pytest.fixture
-def connection(sandbox: Sandboxed) -> JournalConnection:
-    """Give a connection by which each transaction of two lines is a journal, sent one after the other."""
-    return sandbox.connection(lines_per_journal=2, xero_concurrency=1)
-
-
 async def finished(
     sandbox: Sandboxed, connection: JournalConnection, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[dt.date, dt.date]:
@@ -60,9 +54,7 @@ async def test_a_request_carried_out_after_all_was_finished_is_found(
     sandbox.control("xero/copy", {"journal_id": journal_with(sandbox, 3)["ManualJournalID"]})
     sandbox.http.delete("/control/requests")
 
-    outcome = await sandbox.run(None, connection=connection)
-
-    assert outcome.state.is_failed()
+    outcome = (await sandbox.run(None, connection=connection)).failed()
     assert outcome.summary.tied_out is True
     for word in (str(done), "contains 2 lines that were sent in another journal: EntryID 3, 4"):
         assert word in outcome.message
@@ -88,8 +80,7 @@ async def test_a_reversal_after_all_was_finished_is_told_as_one(
 
     outcome = await sandbox.run(None, connection=connection)
 
-    assert outcome.state.is_failed()
-    assert "reverses 2 lines of it with opposite amounts (EntryID 3, 4)" in outcome.message
+    outcome.failed("reverses 2 lines of it with opposite amounts (EntryID 3, 4)")
     assert "were sent in another journal" not in outcome.message
 
 

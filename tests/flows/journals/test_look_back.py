@@ -31,12 +31,6 @@ from tests.helpers.sandboxed import DATE, Outcome, Sandboxed
 from tests.helpers.scripted import Script, answer
 
 
-@pytest.fixture
-def connection(sandbox: Sandboxed) -> JournalConnection:
-    """Give a connection by which each transaction of two lines is a journal, sent one after the other."""
-    return sandbox.connection(lines_per_journal=2, xero_concurrency=1)
-
-
 async def a_dead_run_was_told(sandbox: Sandboxed, date: dt.date) -> Incident:
     """Require that the one incident of a day, of a run that died, was told, and has ended since."""
     (incident,) = await incidents(sandbox, date)
@@ -147,9 +141,7 @@ async def test_a_look_back_that_fails_is_named_and_the_night_goes_on(
 
     outcome = await run_nightly(sandbox, connection)
 
-    assert outcome.state.is_failed()
-    assert f"The earlier day {missed} is not finished" in outcome.message
-    assert f"booking date {missed} is out of balance by" in outcome.message
+    outcome.failed(f"The earlier day {missed} is not finished", f"booking date {missed} is out of balance by")
     assert entries(sandbox) == [1, 2, 41, 42]
     (incident,) = await incidents(sandbox, missed, only_open=True)
     assert (incident.stage, incident.step) == ("process", "balance")
@@ -278,8 +270,7 @@ async def test_a_dry_run_looks_back_on_nothing(sandbox: Sandboxed) -> None:
     connection = sandbox.connection(first_day=days_ago(3))
     for number in (3, 2, 1):
         sandbox.plant(units(10 * number + 1, date=days_ago(number)), days_ago(number))
-    outcome = await sandbox.run(None, connection=connection, dry_run=True)
-    assert outcome.state.is_completed()
+    outcome = (await sandbox.run(None, connection=connection, dry_run=True)).completed()
     assert outcome.summary.looked_back == []
     assert sandbox.xero_journals() == []
 
@@ -337,10 +328,7 @@ async def test_what_was_finished_in_another_organisation_is_run(
         if sent_here:
             requests = sent(transfers(1)).prepared.requests
             await there.keep(
-                requests,
-                JournalState.PREPARED,
-                day=dt.date(2026, 11, sent_here),
-                manual_journal_id="id",
+                requests, JournalState.PREPARED, day=dt.date(2026, 11, sent_here), manual_journal_id="id"
             )
         for number, lines in ((18, 6), (19, 5)):
             day = dt.date(2026, 11, number)

@@ -185,11 +185,7 @@ def test_what_was_reversed_and_entered_again_is_there_once() -> None:
 
 @pytest.mark.parametrize(
     ("may_be_new", "narration", "waits"),
-    [
-        (True, "November", True),
-        (False, "November", False),
-        (True, "November (not Mambu)", False),
-    ],
+    [(True, "November", True), (False, "November", False), (True, "November (not Mambu)", False)],
 )
 def test_a_lookalike_holds_its_batch_where_the_record_may_be_new(
     may_be_new: bool, narration: str, waits: bool

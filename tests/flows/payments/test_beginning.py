@@ -11,14 +11,14 @@ from typing import Any
 from blocks.store.audit_rows import Status
 from flows.payments.errors import NotConfirmed
 from tests.flows.payments.conftest import Audit
-from tests.flows.payments.test_payments_flow import collected_until, forget, incidents
-from tests.helpers.sandboxed import Outcome, Sandboxed
+from tests.flows.payments.test_payments_flow import collected_until, incidents
+from tests.helpers.sandboxed import Outcome, Sandboxed, forget
 from tests.helpers.trading import LN_CALL, of_ln, pay, statuses
 
 
 def refused(outcome: Outcome, *words: str) -> None:
     """Require that a run sent nothing further, and says what to do: exit code 2."""
-    assert outcome.state.is_failed()
+    outcome.failed()
     assert isinstance(outcome.error, NotConfirmed), outcome.message
     assert outcome.error.exit_code == 2
     for word in (*words, "python -m flows.main audit begin", "python -m flows.main audit import FILE"):
@@ -39,8 +39,7 @@ async def test_a_new_store_of_a_connection_that_began_long_ago(quiet: Sandboxed,
     payment = pay(quiet)
 
     for _ in range(2):
-        stopped = await quiet.pay_run(confirmed=False)
-        refused(stopped, "The last window it knows: none")
+        refused(await quiet.pay_run(confirmed=False), "The last window it knows: none")
 
     assert quiet.requests("ln", "POST") == []
     assert await collected_until(quiet) is None
@@ -49,9 +48,7 @@ async def test_a_new_store_of_a_connection_that_began_long_ago(quiet: Sandboxed,
 
     told = await audit("begin")
     assert told.exit_code == 0, told.output
-    outcome = await quiet.pay_run(confirmed=False)
-
-    assert outcome.state.is_completed(), outcome.message
+    (await quiet.pay_run(confirmed=False)).completed()
     assert await statuses(quiet) == {payment: "sent"}
     assert await incidents(quiet) == []
 
@@ -61,9 +58,7 @@ async def test_a_connection_that_has_just_begun_needs_no_confirmation(quiet: San
     payment = pay(quiet)
     start = dt.datetime.now(dt.UTC) - dt.timedelta(hours=23)
 
-    outcome = await quiet.pay_run(connection=quiet.payment_connection(start=start), confirmed=False)
-
-    assert outcome.state.is_completed(), outcome.message
+    (await quiet.pay_run(connection=quiet.payment_connection(start=start), confirmed=False)).completed()
     assert await statuses(quiet) == {payment: "sent"}
 
 
@@ -74,9 +69,7 @@ async def test_who_asks_for_days_long_past_begins_there(quiet: Sandboxed) -> Non
     since = dt.datetime.now(dt.UTC) - dt.timedelta(days=2)
 
     refused(await quiet.pay_run(connection=connection, since=since, confirmed=False))
-    dry = await quiet.pay_run(connection=connection, since=since, confirmed=False, dry_run=True)
-
-    assert dry.state.is_completed(), dry.message
+    dry = (await quiet.pay_run(connection=connection, since=since, confirmed=False, dry_run=True)).completed()
     assert "may be new" in " ".join(dry.summary.notes)
     assert quiet.requests("ln", "POST") == []
 
@@ -100,23 +93,25 @@ async def test_a_lost_store_does_not_book_again_what_a_person_booked(
 
     assert "1 document" in (await audit("import", str(file))).output
     assert (await audit("begin")).exit_code == 0
-    outcome = await quiet.pay_run(confirmed=False)
-
-    assert outcome.state.is_completed(), outcome.message
+    (await quiet.pay_run(confirmed=False)).completed()
     assert await statuses(quiet) == {sent: "duplicate", by_hand: "discarded"}
     assert of_ln(quiet, by_hand) == []
     assert "0 documents" in (await audit("import", str(file))).output
+
+
+async def first_run(quiet: Sandboxed) -> dict[str, Any]:
+    """Run a connection that began an hour ago for the first time; return how its runs are asked for."""
+    connection = quiet.payment_connection(start=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1))
+    young = {"connection": connection, "confirmed": False}
+    await quiet.pay_run(**young)
+    return young
 
 
 async def test_a_store_that_was_set_back_is_known_where_it_was_used(
     quiet: Sandboxed, home: Path, audit: Audit
 ) -> None:
     """Where this machine remembers a later run than the store, nothing leaves until a person confirms."""
-    young = {
-        "connection": quiet.payment_connection(start=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)),
-        "confirmed": False,
-    }
-    await quiet.pay_run(**young)
+    young = await first_run(quiet)
     copy = home / "copy"
     shutil.copy(home / "daybook.sqlite3", copy)
     by_hand = await booked_by_hand(quiet, audit, **young)
@@ -139,11 +134,7 @@ async def test_a_store_that_was_set_back_stops_at_the_first_sign(
     quiet: Sandboxed, home: Path, audit: Audit
 ) -> None:
     """On another machine: where LN has what the record has as never sent, nothing else leaves."""
-    young = {
-        "connection": quiet.payment_connection(start=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)),
-        "confirmed": False,
-    }
-    await quiet.pay_run(**young)
+    young = await first_run(quiet)
     last = await collected_until(quiet)
     copy = home / "copy"
     shutil.copy(home / "daybook.sqlite3", copy)
@@ -164,9 +155,7 @@ async def test_a_store_that_was_set_back_stops_at_the_first_sign(
     assert await collected_until(quiet) == last
 
     assert (await audit("begin")).exit_code == 0
-    outcome = await quiet.pay_run(**young)
-
-    assert outcome.state.is_completed(), outcome.message
+    (await quiet.pay_run(**young)).completed()
     assert await statuses(quiet) == {sent: "duplicate", by_hand: "sent"}
 
 
@@ -176,8 +165,6 @@ async def test_after_a_confirmation_duplicates_are_answers(quiet: Sandboxed, hom
     await quiet.pay_run()
     forget(home)
 
-    outcome = await quiet.pay_run()
-
-    assert outcome.state.is_completed(), outcome.message
+    outcome = (await quiet.pay_run()).completed()
     assert outcome.summary.counts[Status.DUPLICATE] == 3
     assert await statuses(quiet) == dict.fromkeys(keys, "duplicate")

@@ -34,8 +34,7 @@ def void(quiet: Sandboxed, prepayment: str) -> None:
 
 async def run(quiet: Sandboxed) -> dict[str, AuditRow]:
     """Run, and return the audit table."""
-    outcome = await quiet.pay_run()
-    assert outcome.state.is_completed(), outcome.message
+    (await quiet.pay_run()).completed()
     return await quiet.audit()
 
 

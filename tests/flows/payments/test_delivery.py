@@ -80,17 +80,8 @@ class LN:
         return answer(201)(request)
 
 
-FAULTS = [
-    "no connection",
-    "429",
-    "503",
-    "504 before",
-    "422",
-    "killed before",
-    "killed after",
-    "timeout",
-    "504 after",
-]
+NOT_BOOKED = ("no connection", "429", "503", "504 before", "422", "killed before")
+FAULTS = [*NOT_BOOKED, "killed after", "timeout", "504 after"]
 
 
 @asynccontextmanager

@@ -18,13 +18,7 @@ from blocks.xero.payment_models import (
     XeroInvoice,
     XeroOverpayment,
 )
-from flows.payments.documents import (
-    contacts_to_read,
-    days_to_read,
-    documents,
-    in_order,
-    invoices_to_read,
-)
+from flows.payments.documents import contacts_to_read, days_to_read, documents, in_order, invoices_to_read
 from tests.helpers.payments import (
     BANK,
     CLIENT,
@@ -126,8 +120,7 @@ def test_the_made_id_is_kept_beside_xeros() -> None:
 
 
 @pytest.mark.parametrize(
-    "other",
-    [{"amount": Decimal("1.01")}, {"date": LATER}, {"invoice": XeroInvoice(PURCHASE)}],
+    "other", [{"amount": Decimal("1.01")}, {"date": LATER}, {"invoice": XeroInvoice(PURCHASE)}]
 )
 def test_what_differs_has_another_id(other: dict[str, object]) -> None:
     """Another amount, date, invoice or prepayment makes another id."""

@@ -279,7 +279,7 @@ async def test_one_odd_prepayment_does_not_stop_a_run(quiet: Sandboxed) -> None:
     odd, good, paid = prepay(quiet), prepay(quiet), pay(quiet)
     with altered(quiet, "Prepayments", odd, Allocations=None):
         outcome = await quiet.pay_run()
-    assert outcome.state.is_completed(), outcome.message
+    outcome.completed()
     assert await statuses(quiet) == {odd: "exception", good: "sent", paid: "sent"}
     assert "null for Allocations" in (await quiet.audit())[odd].reason
 

@@ -118,10 +118,7 @@ def test_merged_contacts() -> None:
         ("we45-303-PI1-22000101", LNInvoice("we45", "303", "PI1", "22000101")),
         ("a-b-c-303-PI1-1", LNInvoice("a-b-c", "303", "PI1", "1")),
         ("303-303-PI1-1", LNInvoice("303", "303", "PI1", "1")),
-        ("INV-00049", None),
-        ("303-SI1-", None),
-        ("303-si1-1", None),
-        ("", None),
+        *((number, None) for number in ("INV-00049", "303-SI1-", "303-si1-1", "")),
     ],
 )
 def test_the_parts_of_a_number(number: str, parts: LNInvoice | None) -> None:

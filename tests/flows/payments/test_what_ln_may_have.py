@@ -11,16 +11,7 @@ import pytest
 
 from blocks.store import audit_rows as rules
 from blocks.store.audit_rows import AuditRow, Kind, Status
-from blocks.xero.payment_models import (
-    XeroAccountRef,
-    XeroAllocation,
-    XeroBankAccount,
-    XeroBankTransaction,
-    XeroContact,
-    XeroCreditNote,
-    XeroInvoice,
-    XeroOverpayment,
-)
+from blocks.xero import payment_models as xero
 from flows.payments.classify import classify, row_of
 from flows.payments.documents import Shown, days_to_read, documents, removed
 from flows.payments.models import Action, Decision
@@ -47,7 +38,7 @@ from tests.helpers.payments import (
 
 LATER = AT + dt.timedelta(hours=1)
 OTHER_BANK = "a-other"
-TWO_BANKS = {**ACCOUNTS, OTHER_BANK: XeroBankAccount(OTHER_BANK, "BANK", "Other", "01-02-03 87654321")}
+TWO_BANKS = {**ACCOUNTS, OTHER_BANK: xero.XeroBankAccount(OTHER_BANK, "BANK", "Other", "01-02-03 87654321")}
 CASES: dict[Kind, Shown] = {
     Kind.PAYMENT: shown(payment()),
     Kind.PREPAYMENT: shown(prepayment()),
@@ -56,10 +47,10 @@ CASES: dict[Kind, Shown] = {
 EMPLOYEE_BILL = shown(payment("i-expenses", payment_type="ACCPAYPAYMENT"))
 
 
-def cash(account: str, status: str = "AUTHORISED") -> XeroBankTransaction:
+def cash(account: str, status: str = "AUTHORISED") -> xero.XeroBankTransaction:
     """Return a bank transaction of the prepayment."""
-    return XeroBankTransaction(
-        f"b-{account}-{status}", "RECEIVE", status, XeroAccountRef(account), "abcde-abcde-abcde-abcde"
+    return xero.XeroBankTransaction(
+        f"b-{account}-{status}", "RECEIVE", status, xero.XeroAccountRef(account), "abcde-abcde-abcde-abcde"
     )
 
 
@@ -95,7 +86,7 @@ def _invoice(**other: Any) -> Shown:
         "contact": CONTACTS["c-client"],
         **other,
     }
-    return shown(payment(), invoices={**INVOICES, SALE: XeroInvoice(**fields)})
+    return shown(payment(), invoices={**INVOICES, SALE: xero.XeroInvoice(**fields)})
 
 
 @pytest.mark.parametrize(
@@ -118,7 +109,7 @@ def _invoice(**other: Any) -> Shown:
         (Kind.PAYMENT, shown(payment(currency_rate=Decimal(2))), "rate 1.09177 -> 2.0"),
         (
             Kind.PAYMENT,
-            shown(payment(account=XeroAccountRef(OTHER_BANK)), accounts=TWO_BANKS),
+            shown(payment(account=xero.XeroAccountRef(OTHER_BANK)), accounts=TWO_BANKS),
             "bank account 12345678 -> 87654321",
         ),
         (Kind.PAYMENT, shown(payment(payment_type="ACCPAYPAYMENT")), "type 1 -> 2"),
@@ -156,7 +147,7 @@ def test_all_changes_are_named_at_once() -> None:
 
 def test_a_renamed_contact_is_noted() -> None:
     """Another name of a contact with the same code is noted once, and what LN has stays sent."""
-    renamed = {**CONTACTS, "c-client": XeroContact("c-client", "ABC Group plc", "300000366")}
+    renamed = {**CONTACTS, "c-client": xero.XeroContact("c-client", "ABC Group plc", "300000366")}
     now, held = shown(payment(), contacts=renamed), sent(Kind.PAYMENT)
     decision = decided(now, row=held)
     assert (decision.action, decision.status) == (Action.NOTE, Status.SENT)
@@ -170,14 +161,14 @@ def test_a_renamed_contact_is_noted() -> None:
 def test_another_name_without_a_code_is_another_person() -> None:
     """LN tells partners without a code apart by their name alone, so another name there is an exception."""
     held = sent(Kind.PAYMENT, EMPLOYEE_BILL)
-    renamed = {**CONTACTS, "c-employee": XeroContact("c-employee", "Maria Bianchi Expenses")}
+    renamed = {**CONTACTS, "c-employee": xero.XeroContact("c-employee", "Maria Bianchi Expenses")}
     now = replace(EMPLOYEE_BILL, contacts=renamed)
     exception(decided(now, row=held), "Federico Rossi Expenses -> Maria Bianchi Expenses")
 
 
 def test_a_code_for_an_employee_is_no_change() -> None:
     """That LN got to know the supplier of a bill since is no change of what it booked as an expense."""
-    known = {**CONTACTS, "c-employee": XeroContact("c-employee", "Federico Rossi Expenses", "BP1")}
+    known = {**CONTACTS, "c-employee": xero.XeroContact("c-employee", "Federico Rossi Expenses", "BP1")}
     held = sent(Kind.PAYMENT, EMPLOYEE_BILL)
     assert decided(replace(EMPLOYEE_BILL, contacts=known), row=held).action is Action.LEAVE
 
@@ -316,7 +307,7 @@ def test_a_closing_of_an_older_daybook_covers_what_its_row_says() -> None:
 
 def test_a_code_for_a_customer_opens_no_closing() -> None:
     """That a customer has got a code since is no change of what a person booked by hand and closed."""
-    without = {**CONTACTS, "c-client": XeroContact("c-client", "ABC Customer ltd")}
+    without = {**CONTACTS, "c-client": xero.XeroContact("c-client", "ABC Customer ltd")}
     decision = exception(decided(shown(payment(), contacts=without)))
     held = closed(row(Status.EXCEPTION, decision.entry))
     assert decided(CASES[Kind.PAYMENT], row=held).action is Action.LEAVE
@@ -514,12 +505,12 @@ def test_cash_in_two_accounts_is_not_guessed() -> None:
 # --- Credit notes, and rates --------------------------------------------------------------------
 
 
-def note(*allocations: XeroAllocation) -> Shown:
+def note(*allocations: xero.XeroAllocation) -> Shown:
     """Return a credit note of which this was applied."""
-    made = XeroCreditNote(
+    made = xero.XeroCreditNote(
         credit_note_id="cn-1",
         status="AUTHORISED",
-        contact=XeroContact("c-client"),
+        contact=xero.XeroContact("c-client"),
         date=DATE,
         total=Decimal(9),
         currency_code="EUR",
@@ -542,11 +533,13 @@ def test_what_is_applied_of_a_credit_note_is_for_people(allocation_id: str | Non
     assert (gone.status, "reverse it there" in gone.reason) == (Status.EXCEPTION, True)
 
 
-def wholes(*allocations: XeroAllocation, problem: str = "", status: str = "AUTHORISED") -> dict[str, Shown]:
+def wholes(
+    *allocations: xero.XeroAllocation, problem: str = "", status: str = "AUTHORISED"
+) -> dict[str, Shown]:
     """Return an overpayment and a credit note of which this was applied."""
     said: dict[str, Any] = {
         "status": status,
-        "contact": XeroContact("c-client"),
+        "contact": xero.XeroContact("c-client"),
         "date": DATE,
         "total": Decimal(9),
         "currency_code": "EUR",
@@ -554,10 +547,10 @@ def wholes(*allocations: XeroAllocation, problem: str = "", status: str = "AUTHO
         "allocations": list(allocations),
         "problem": problem,
     }
-    overpaid = XeroOverpayment(overpayment_id="w-1", type="RECEIVE-OVERPAYMENT", **said)
+    overpaid = xero.XeroOverpayment(overpayment_id="w-1", type="RECEIVE-OVERPAYMENT", **said)
     return {
         "overpayment": shown(overpaid),
-        "credit note": shown(credit_notes=[XeroCreditNote(credit_note_id="w-1", **said)]),
+        "credit note": shown(credit_notes=[xero.XeroCreditNote(credit_note_id="w-1", **said)]),
     }
 
 
