@@ -11,11 +11,9 @@ from typing import Any
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from blocks.connections.journals import JournalConnection
 from blocks.dates import require_askable
-from blocks.errors import DaybookError
 from blocks.process import keep_new_files_private
 from flows.journals.confirm import confirm
 from flows.journals.extract import extract
@@ -34,7 +32,6 @@ from flows.journals.tie_out import Confirmed
 from flows.runtime import artifacts as reports
 from flows.runtime.lease import acquire_lease
 from flows.runtime.run import clocks_differ
-from flows.runtime.text import fault_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +86,17 @@ async def attempt(asked: Asked) -> State[Any]:
     """Run a day, and see that whatever happens is reported."""
     keep_new_files_private()
     summary = Summary(asked.date, asked.connection, flow_run_id=str(runtime.flow_run.id))
-    report = await Report.begun(summary)
-    try:
+    report = Report(summary)
+
+    async def run_day() -> None:
         require_askable("date", asked.date)
         found = await JournalConnection.named(asked.connection)
-        log = reports.run_log()
-        async with opened(asked.connection, found, log.say, report.progress, warn=log.warn) as run:
+        async with opened(asked.connection, found, reports.run_log(), report.progress) as run:
             run.refresh, run.looking_back = asked.refresh, asked.looking_back
             async with recorded(run, summary, asked.date, dry_run=asked.dry_run):
                 await run_stages(run, summary, asked)
-    except DaybookError as error:
-        await report.failed(error)
-        return Failed(message=summary.message)
-    except Exception as fault:
-        # Not foreseen, so the log gets the traceback; people get a sentence all the same.
-        await report.failed(fault_of(fault))
-        raise
-    await report.ended()
-    return (Failed if summary.status == "failed" else Completed)(message=summary.message)
+
+    return await report.outcome_of(run_day)
 
 
 async def run_stages(run: JournalsRun, summary: Summary, asked: Asked) -> None:

@@ -11,11 +11,10 @@ from typing import Any
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from blocks.connections.payments import PaymentConnection
 from blocks.dates import require_askable
-from blocks.errors import DaybookError, UsageError
+from blocks.errors import UsageError
 from blocks.process import keep_new_files_private
 from flows.payments.beginning import against, require_sure_beginning
 from flows.payments.collect import collect
@@ -29,7 +28,6 @@ from flows.payments.start import determine_window
 from flows.runtime import artifacts as reports
 from flows.runtime.lease import acquire_lease
 from flows.runtime.run import clocks_differ
-from flows.runtime.text import fault_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +74,20 @@ async def payments(
         dry_run: Show what would be sent, and send nothing.
     """
     keep_new_files_private()
-    summary = PaymentsSummary(connection, str(runtime.flow_run.id))
-    report = await Report.begun(summary)
-    try:
+    summary = PaymentsSummary(None, connection, flow_run_id=str(runtime.flow_run.id))
+    report = Report(summary)
+
+    async def run_window() -> None:
         asked = checked(Asked(connection, since, until, date, dry_run))
         found = await PaymentConnection.named(connection)
-        log, run_id = reports.run_log(), summary.flow_run_id
         async with (
-            opened(connection, found, run_id, log.say, report.progress, warn=log.warn) as run,
+            opened(connection, found, summary.flow_run_id, reports.run_log(), report.progress) as run,
             recorded(run, summary, dry_run=dry_run, by_hand=asked.by_hand),
         ):
             run.run_count = file_for(found.store.address, connection)
             await run_stages(run, summary, asked)
-    except DaybookError as error:
-        await report.failed(error)
-        return Failed(message=summary.message)
-    except Exception as fault:
-        # Not foreseen, so the log gets the traceback; people get a sentence all the same.
-        await report.failed(fault_of(fault))
-        raise
-    await report.ended()
-    return Completed(message=summary.message)
+
+    return await report.outcome_of(run_window)
 
 
 async def run_stages(run: PaymentsRun, summary: PaymentsSummary, asked: Asked) -> None:

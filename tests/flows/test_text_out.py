@@ -69,7 +69,7 @@ def drawn(*what: RenderableType | None) -> str:
 
 def payments_summary() -> PaymentsSummary:
     """Return a run of payments that met with poison."""
-    summary = PaymentsSummary("default", "run", DAY, message=f"Said {POISON}", status="completed")
+    summary = PaymentsSummary(DAY, "default", "completed", "run", message=f"Said {POISON}")
     summary.rows, summary.open = [row_of(), row_of(Status.SENT)], [row_of()]
     summary.counts[Status.FAILED] = 1
     summary.notes = [POISON]

@@ -381,7 +381,7 @@ def test_what_was_for_people_and_goes_is_an_exception_until_one_closes_it(kind: 
 
 def test_what_no_end_was_made_of_and_xero_no_longer_shows_is_left_open() -> None:
     """A run that only leaves something that Xero no longer shows does not say that all is done."""
-    summary = PaymentsSummary("default", "run-1", since=AT, until=LATER)
+    summary = PaymentsSummary(None, "default", flow_run_id="run-1", since=AT, until=LATER)
     assert (summary.left_open, "no payments." in summary.sentence()) == (0, True)
     summary.unseen = [row(Status.EXCEPTION, decided(CASES[Kind.PAYMENT]).entry)]
     assert (summary.left_open, "no longer shows 1 open document" in summary.sentence()) == (1, True)
@@ -389,7 +389,7 @@ def test_what_no_end_was_made_of_and_xero_no_longer_shows_is_left_open() -> None
 
 def test_what_an_earlier_run_left_open_is_open_still() -> None:
     """A run does not say that all is done while what an earlier one found is open, though it met it not."""
-    summary = PaymentsSummary("default", "run-2", since=AT, until=LATER)
+    summary = PaymentsSummary(None, "default", flow_run_id="run-2", since=AT, until=LATER)
     assert not summary.anything_open
     summary.open = [row(Status.EXCEPTION, decided(CASES[Kind.PAYMENT]).entry)]
     assert (summary.left_open, summary.anything_open) == (0, True)

@@ -16,6 +16,7 @@ _RECORD = Place(
 )
 _EDITED = "tests/flows/journals/test_people.py::test_an_edited_draft_is_reported_and_not_overwritten"
 _FLOW = Place(RUN, "flows/journals/flow.py", (_EDITED,))
+_RUN_REPORT = _FLOW._replace(file="flows/runtime/report.py")
 _REPORTS = Place(RUN, "flows/runtime/artifacts.py", ("tests/flows/test_text_out.py",))
 _STAGING = Place(RUN, "flows/journals/staging.py", ("tests/flows/journals/test_staging.py",))
 _FAILURE = Place(RUN, "flows/journals/report/failures.py", ("tests/flows/journals/report/test_failures.py",))
@@ -104,10 +105,10 @@ MUTANTS = (
             "tests/flows/journals/test_look_back.py::test_a_run_that_died_is_found_by_the_next_of_its_date",
         ),
     ),
-    _FLOW.broken(
+    _RUN_REPORT.broken(
         "a run whose day does not tie out is completed",
-        '    return (Failed if summary.status == "failed" else Completed)(message=summary.message)',
-        "    return Completed(message=summary.message)",
+        '        return (Failed if summary.status == "failed" else Completed)(message=summary.message)',
+        "        return Completed(message=summary.message)",
     ),
     _FLOW.broken(
         "a dry run looks back, and sends",
