@@ -20,7 +20,8 @@ from blocks.store.audit_rows import (
     differences,
     was_gone,
 )
-from flows.payments.documents import Document, Role, Shown
+from blocks.xero.payment_models import Shown
+from flows.payments.documents import Document, Role
 from flows.payments.message import Message, bank_number, day_of, decoded, encoded, number_text
 from flows.payments.models import Action, Decision, Policy
 from flows.payments.partners import Partner, partner_of

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from blocks.store.audit_rows import AuditRow, Key, Kind, Status
 from blocks.xero.payment_models import (
+    Shown,
     XeroBankTransaction,
     XeroContact,
     XeroCreditNote,
@@ -33,7 +34,6 @@ from blocks.xero.payment_models import (
 from flows.payments.classify import row_of
 from flows.payments.documents import (
     Document,
-    Shown,
     contacts_to_read,
     days_to_read,
     documents,

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from blocks.store.audit_rows import AuditRow, Entry, Key, Kind, Status
-from flows.payments.documents import Document, Role, Shown
+from blocks.xero.payment_models import Shown
+from flows.payments.documents import Document, Role
 from flows.payments.message import PREPAYMENT_FIELD
 
 

@@ -13,6 +13,7 @@ from hypothesis import settings
 from blocks.store import audit_rows as rules
 from blocks.store.audit_rows import AuditRow, Entry, Key, Kind, Result, Status
 from blocks.xero.payment_models import (
+    Shown,
     XeroAccountRef,
     XeroAllocation,
     XeroBankAccount,
@@ -24,7 +25,7 @@ from blocks.xero.payment_models import (
     XeroPrepayment,
 )
 from flows.payments.classify import classify, row_of
-from flows.payments.documents import Document, Role, Shown, documents
+from flows.payments.documents import Document, Role, documents
 from flows.payments.models import Decision, Policy
 
 AT = dt.datetime(2026, 11, 21, 3, 0, tzinfo=dt.UTC)

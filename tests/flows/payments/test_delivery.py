@@ -22,10 +22,10 @@ from blocks.store.audit_rows import IN_LN, AuditRow, Key, Kind, Status
 from blocks.store.block import open_store
 from blocks.store.journals import Store
 from blocks.store.models import ALL_DAYS, Lease
-from blocks.xero.payment_models import XeroInvoice
+from blocks.xero.payment_models import Shown, XeroInvoice
 from flows.payments.classify import classify, row_of
 from flows.payments.delivery import Delivered, Delivery, deliver
-from flows.payments.documents import Shown, documents
+from flows.payments.documents import documents
 from tests.blocks.infor_ln.test_client import U14, Infor, client
 from tests.helpers.clocks import VirtualClock
 from tests.helpers.payments import CLIENT, CONTACTS, POLICY, SALE, allocation, payment, prepayment, shown

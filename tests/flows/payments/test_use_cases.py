@@ -13,9 +13,9 @@ import pytest
 
 from blocks.store import audit_rows as rules
 from blocks.store.audit_rows import AuditRow, Kind, Status
-from blocks.xero.payment_models import XeroAccountRef, XeroContact, XeroInvoice, XeroOverpayment
+from blocks.xero.payment_models import Shown, XeroAccountRef, XeroContact, XeroInvoice, XeroOverpayment
 from flows.payments.classify import classify
-from flows.payments.documents import OVERPAYMENT_ALLOCATION, Shown, documents, removed
+from flows.payments.documents import OVERPAYMENT_ALLOCATION, documents, removed
 from flows.payments.models import Action, Decision
 from flows.payments.post_outcome import CHECK_LN
 from tests.helpers.payments import (

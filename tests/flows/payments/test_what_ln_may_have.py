@@ -12,6 +12,7 @@ import pytest
 from blocks.store import audit_rows as rules
 from blocks.store.audit_rows import AuditRow, Kind, Status
 from blocks.xero.payment_models import (
+    Shown,
     XeroAccountRef,
     XeroAllocation,
     XeroBankAccount,
@@ -22,7 +23,7 @@ from blocks.xero.payment_models import (
     XeroOverpayment,
 )
 from flows.payments.classify import classify, row_of
-from flows.payments.documents import Shown, days_to_read, documents, removed
+from flows.payments.documents import days_to_read, documents, removed
 from flows.payments.models import Action, Decision
 from flows.payments.report.summary import PaymentsSummary
 from tests.helpers.payments import (

@@ -147,8 +147,8 @@ MUTANTS = (
     ),
     _DOCUMENTS.broken(
         "an overpayment goes out as a prepayment",
-        "        xero_type=overpayment.type,\n        role=None,",
-        "        xero_type=overpayment.type,\n        role=Role.CLIENT_PREPAYMENT,",
+        "        thing.type,\n        role=None,",
+        "        thing.type,\n        role=Role.CLIENT_PREPAYMENT,",
     ),
     _CLASSIFY.broken(
         "a document that a person closed is left, however it changes",
