@@ -86,6 +86,11 @@ class XeroContact(msgspec.Struct, frozen=True, rename="pascal"):
         """Tell of what is beyond its bounds, and leave it out."""
         _settle(self, _too_long(self, contact_number=_LONGEST_CONTACT_NUMBER))
 
+    @property
+    def partner_code(self) -> str:
+        """Return its code in LN, which the sync from LN puts into its number; empty where LN has it not."""
+        return (self.contact_number or "").strip()
+
 
 class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
     """An invoice or bill. Inside other things it can be thin: its id, and perhaps its number."""
@@ -227,8 +232,8 @@ class Shown:
     payments: Iterable[XeroPayment] = ()
     prepayments: Iterable[XeroPrepayment] = ()
     overpayments: Iterable[XeroOverpayment] = ()
+    credit_notes: Iterable[XeroCreditNote] = ()
     bank_transactions: Iterable[XeroBankTransaction] = ()
     invoices: Mapping[str, XeroInvoice] = field(default_factory=dict)
     contacts: Mapping[str, XeroContact] = field(default_factory=dict)
     accounts: Mapping[str, XeroBankAccount] = field(default_factory=dict)
-    credit_notes: Iterable[XeroCreditNote] = ()

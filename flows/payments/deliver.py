@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from blocks.errors import StoreError
 from blocks.store.audit_rows import AuditRow, Key, Kind, waits_from_before_start, was_gone
 from flows.payments.beginning import doubtful, not_confirmed
-from flows.payments.classify import classify, row_of
+from flows.payments.case import row_of
+from flows.payments.classify import classify
 from flows.payments.delivery import Delivered, Delivery, deliver
 from flows.payments.documents import Document
 from flows.payments.errors import LNSaysNothing, LNStops, NoTokenNow

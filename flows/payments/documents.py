@@ -31,6 +31,8 @@ from flows.payments.message import number_text
 # Makes ids of allocations that have none; never to be changed, for LN knows them by it.
 _NAMESPACE = uuid.UUID("6f2b5a1e-7c1d-5f0a-9d53-2b1f7f0c8a44")
 _ORDER = {Kind.PREPAYMENT: 0, Kind.OVERPAYMENT: 1, Kind.PAYMENT: 2, Kind.ALLOCATION: 3}
+# No chain of merged contacts is longer; what seems so is a circle.
+MOST_MERGES = 20
 OVERPAYMENT_ALLOCATION = "OVERPAYMENT-ALLOCATION"
 CREDIT_NOTE_ALLOCATION = "CREDIT-NOTE-ALLOCATION"
 # Xero's statuses of money that is there, and of what is there no more; any other is none that is known.
@@ -113,6 +115,22 @@ def invoices_to_read(shown: Shown) -> set[str]:
 def contacts_to_read(found: Iterable[Document], contacts: Mapping[str, XeroContact]) -> set[str]:
     """Return the contacts to read: nested in others they lack their number."""
     return {one.contact_id for one in found if one.contact_id and one.contact_id not in contacts}
+
+
+def merged_into(contacts: Mapping[str, XeroContact]) -> set[str]:
+    """Return the contacts that others were merged into and that are still to be read."""
+    targets = {contact.merged_to_contact_id for contact in contacts.values()}
+    return {one for one in targets if one and one not in contacts}
+
+
+def contact_of(contact_id: str, contacts: Mapping[str, XeroContact]) -> XeroContact | None:
+    """Return the contact that remains of one, or None where Xero showed none, or a circle of merges."""
+    for _ in range(MOST_MERGES):
+        contact = contacts.get(contact_id)
+        if contact is None or not contact.merged_to_contact_id:
+            return contact
+        contact_id = contact.merged_to_contact_id
+    return None
 
 
 def days_to_read(shown: Shown) -> set[dt.date]:

@@ -24,7 +24,8 @@ from blocks.xero.payment_models import (
     XeroPayment,
     XeroPrepayment,
 )
-from flows.payments.classify import classify, row_of
+from flows.payments.case import row_of
+from flows.payments.classify import classify
 from flows.payments.documents import Document, Role, documents
 from flows.payments.models import Decision, Policy
 
@@ -120,10 +121,10 @@ def shown(*items: XeroPayment | XeroPrepayment | XeroOverpayment, **other: Any) 
         [item for item in items if isinstance(item, XeroPayment)],
         prepayments,
         [item for item in items if isinstance(item, XeroOverpayment)],
-        cash,
-        INVOICES,
-        CONTACTS,
-        ACCOUNTS,
+        bank_transactions=cash,
+        invoices=INVOICES,
+        contacts=CONTACTS,
+        accounts=ACCOUNTS,
     )
     return replace(made, **other)
 

@@ -23,7 +23,8 @@ from blocks.store.block import open_store
 from blocks.store.journals import Store
 from blocks.store.models import ALL_DAYS, Lease
 from blocks.xero.payment_models import Shown, XeroInvoice
-from flows.payments.classify import classify, row_of
+from flows.payments.case import row_of
+from flows.payments.classify import classify
 from flows.payments.delivery import Delivered, Delivery, deliver
 from flows.payments.documents import documents
 from tests.blocks.infor_ln.test_client import U14, Infor, client

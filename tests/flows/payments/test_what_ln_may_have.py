@@ -22,7 +22,8 @@ from blocks.xero.payment_models import (
     XeroInvoice,
     XeroOverpayment,
 )
-from flows.payments.classify import classify, row_of
+from flows.payments.case import row_of
+from flows.payments.classify import classify
 from flows.payments.documents import days_to_read, documents, removed
 from flows.payments.models import Action, Decision
 from flows.payments.report.summary import PaymentsSummary

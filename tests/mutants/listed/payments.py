@@ -27,6 +27,7 @@ _DOCUMENTS = Place(
     PAYMENTS, "flows/payments/documents.py", ("tests/flows/payments/test_documents.py",), "payments"
 )
 _CLASSIFY = Place(PAYMENTS, "flows/payments/classify.py", _CASES, "payments")
+_CASE = _CLASSIFY._replace(file="flows/payments/case.py")
 _POLICY = Place(PAYMENTS, "flows/payments/classify.py", ("tests/flows/payments/test_policy.py",))
 _POST_OUTCOME = Place(
     PAYMENTS, "flows/payments/post_outcome.py", ("tests/flows/payments/test_post_outcome.py",), "payments"
@@ -158,17 +159,17 @@ MUTANTS = (
     ),
     _CLASSIFY.broken(
         "what is deleted while its outcome is unknown is closed as never sent",
-        "    if row is not None and _may_be_in_ln(row):\n        return case.note(",
+        "    if row is not None and may_be_in_ln(row):\n        return case.note(",
         "    if row is not None and row.sent_at:\n        return case.note(",
         fault="what LN may have closed quietly",
     ),
     _CLASSIFY.broken(
-        "what is deleted and may have been booked by hand is closed as never sent",
-        "    if _by_hand(row) or _left_to_people(case):\n",
-        "    if _by_hand(row):\n",
+        "what is deleted and may have been entered manually is closed as never sent",
+        "    if _is_for_people(row) or _left_to_people(case):\n",
+        "    if _is_for_people(row):\n",
         fault="what LN may have closed quietly",
     ),
-    _CLASSIFY.broken(
+    _CASE.broken(
         "what was unanswered once and refused since is surely not in LN",
         "return row.sent_at is not None or row.in_doubt or row.result.status is Status.UNKNOWN",
         "return row.sent_at is not None or row.result.status is Status.UNKNOWN",
@@ -177,7 +178,7 @@ MUTANTS = (
     _CLASSIFY.broken(
         "what is in doubt goes out as Xero shows it now",
         "row.entry,\n        message=row.message.encode(),",
-        "case.entry,\n        message=_message(case),",
+        "case.entry,\n        message=message_of(case),",
     ),
     _CLASSIFY.broken(
         "what is to be held for a person is sent again",
@@ -315,8 +316,8 @@ MUTANTS = (
     ),
     _MESSAGE.broken(
         "the amount goes out in the place of the rate",
-        "msgspec.Raw(number_text(message.currency_rate).encode())",
-        "msgspec.Raw(number_text(message.invoice_amount).encode())",
+        "msgspec.Raw(number_text(currency_rate).encode())",
+        "msgspec.Raw(number_text(invoice_amount).encode())",
     ),
     _RECORD.broken(
         "the end of a run ends the incident of what waits for a person's word",
