@@ -17,7 +17,7 @@ from blocks.dates import require_askable
 from blocks.process import keep_new_files_private
 from flows.journals.confirm import confirm
 from flows.journals.extract import extract
-from flows.journals.look_again import changed_since
+from flows.journals.late_journals import changed_since
 from flows.journals.look_back import unfinished_days
 from flows.journals.models import Plan
 from flows.journals.process.tasks import plan_of, process

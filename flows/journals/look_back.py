@@ -67,12 +67,12 @@ async def _first_day(run: JournalsRun) -> dt.date | None:
         return recorded
     # The record knows of no nightly run: it is new, or was lost. Then Xero shows whether this connection was
     # in use; a day that somebody ran by its date, as far as is known, says nothing of that.
-    by_hand = await run.store.runs.days(run.name)
+    requested = await run.store.runs.days(run.name)
     found = [
         name.created
         for journal in await list_journals(run, run.day.start - _WITHIN) or ()
         if (name := Narration.parse(journal.narration)) and name.label == run.connection.label
-        if name.created not in by_hand and not _sent_late(journal, Day(name.created, run.day.zone))
+        if name.created not in requested and not _sent_late(journal, Day(name.created, run.day.zone))
     ]
     return min((day for day in found if day < run.day.date), default=None)
 

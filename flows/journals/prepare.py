@@ -189,13 +189,13 @@ def _certain(missing: pa.Table, changed: AbstractSet[dt.date]) -> tuple[pa.Table
     dates = sorted(changed & set(missing["booking_date"].unique().to_pylist()))
     if not dates:
         return missing, []
-    doubtful = pc.is_in(missing["booking_date"], pa.array(dates, pa.date32()))
+    uncertain = pc.is_in(missing["booking_date"], pa.array(dates, pa.date32()))
     texts = [
         f"booking date {date}: a journal of this day has lines that can no longer be recognised, so what "
         "seems to be missing was not sent"
         for date in dates
     ]
-    return missing.filter(pc.invert(doubtful)), texts
+    return missing.filter(pc.invert(uncertain)), texts
 
 
 def _saying_something(lines: pa.Table) -> pa.Table:
@@ -312,7 +312,7 @@ def _element(narration: str, date: dt.date, lines: Iterable[tuple[str, str, str]
 
 
 def _line(amount: str, code: str, text: str) -> str:
-    # Written out by hand: the amount must reach Xero as a bare number with exactly these digits.
+    # Written as text: the amount must reach Xero as a bare number with exactly these digits.
     return (
         f'{{"LineAmount":{amount},"AccountCode":{_text(code)},"TaxType":"NONE","Description":{_text(text)}}}'
     )

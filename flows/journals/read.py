@@ -19,7 +19,7 @@ from flows.journals.narration import Narration
 from flows.journals.reconciliation import Reconciliation, reconcile
 from flows.journals.records import entries_of, known_from
 from flows.journals.run import JournalsRun
-from flows.journals.strangers import passed_over
+from flows.journals.unreadable import passed_over
 from flows.runtime.tasks import run_task
 
 # A day's journals are written after the day has ended by Xero's own clock (flows.journals.start); the margin
@@ -105,8 +105,8 @@ async def _since(run: JournalsRun, others: Sequence[JournalRecord]) -> dt.dateti
 def _may_be_new(plan: Plan, live: Iterable[LiveJournal], records: Sequence[JournalRecord]) -> bool:
     """Tell whether the record may lack journals of the day: it was lost or set back, or an answer was."""
     ids = {record.manual_journal_id for record in records if record.manual_journal_id}
-    unsure = (*OPEN_ENDED, JournalState.POSSIBLE)
-    if not ids or any(record.state in unsure for record in records):
+    open_ended = (*OPEN_ENDED, JournalState.POSSIBLE)
+    if not ids or any(record.state in open_ended for record in records):
         return True
     names = ((one.journal_id, Narration.parse(one.narration)) for one in live)
     return any(

@@ -128,16 +128,16 @@ async def _wait_for_others(run: JournalsRun, snapshot: XeroSnapshot) -> bool:
     ids = {record.manual_journal_id for record in snapshot.records}
     # Not one that only reverses lines: no run sends such.
     holding = [matched.journals[position] for position in sorted(set(matched.found.values()))]
-    foreign = [
+    elsewhere = [
         journal.updated
         for journal in holding
         if journal.updated and journal.narration not in names and journal.journal_id not in ids
     ]
-    if not foreign:
+    if not elsewhere:
         return False
     # By Xero's clock, which has dated them; never longer than KEY_DEAD, whatever that clock shows.
     now = run.xero.transport.there.at(run.clock.now())
-    wait = min(max(foreign) + KEY_EXPIRED - now, KEY_EXPIRED).total_seconds()
+    wait = min(max(elsewhere) + KEY_EXPIRED - now, KEY_EXPIRED).total_seconds()
     if wait <= 0:
         return False
     run.waits(

@@ -57,9 +57,9 @@ class Delivered:
     """A document's row as it now stands; `stop` says why the run must end, where it must, and `passing`
     whether that is an outage, and nothing to be corrected.
 
-    `posted`: it went to LN, or was to; `silent`: LN gave no clear answer, so that it may be down; `doubtful`:
-    LN has it, which the record may not know because it is older than what was sent; `overtaken`: it was left,
-    for somebody has seen to it meanwhile.
+    `posted`: it went to LN, or was to; `silent`: LN gave no clear answer, so that it may be down;
+    `contradicts_record`: LN has it, which the record may not know because it is older than what was sent;
+    `overtaken`: it was left, for somebody has seen to it meanwhile.
     """
 
     row: AuditRow
@@ -67,7 +67,7 @@ class Delivered:
     passing: bool = False
     posted: bool = False
     silent: bool = False
-    doubtful: bool = False
+    contradicts_record: bool = False
     overtaken: bool = False
 
 
@@ -129,7 +129,7 @@ async def _sent(delivery: Delivery, decision: Decision) -> Delivered:
     # No earlier delivery of this record has posted it, and none of this one's earlier posts was booked: only
     # what booked nothing is posted again. `row` is from before the first post.
     never_posted = posted.outcome is PostOutcome.DUPLICATE and row.tries == 1
-    doubtful = never_posted and delivery.doubt is not None and await delivery.doubt(key)
+    contradicts_record = never_posted and delivery.doubt is not None and await delivery.doubt(key)
     result = result_of(posted, decision.entry.invoice_number)
     result = replace(result, reason=result.reason + decision.hint)
     settled = await audit.settled(key, result, clock.now())
@@ -140,7 +140,7 @@ async def _sent(delivery: Delivery, decision: Decision) -> Delivered:
         passing=posted.passing,
         posted=True,
         silent=(outcome is PostOutcome.UNKNOWN or posted.given_up) and not _of_this_one(posted),
-        doubtful=doubtful,
+        contradicts_record=contradicts_record,
     )
 
 

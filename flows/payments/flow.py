@@ -16,14 +16,13 @@ from blocks.connections.payments import PaymentConnection
 from blocks.dates import require_askable
 from blocks.errors import UsageError
 from blocks.process import keep_new_files_private
-from flows.payments.beginning import against, require_sure_beginning
+from flows.payments.beginning import file_for, objection, require_confirmed_record
 from flows.payments.collect import collect
 from flows.payments.deliver import Deliveries
 from flows.payments.record import advance, begin, end, recorded
 from flows.payments.report.artifacts import Report
 from flows.payments.report.summary import PaymentsSummary
 from flows.payments.run import PaymentsRun, opened
-from flows.payments.run_counts import file_for
 from flows.payments.start import determine_window
 from flows.runtime import artifacts as reports
 from flows.runtime.lease import acquire_lease
@@ -41,7 +40,7 @@ class Asked:
     dry_run: bool = False
 
     @property
-    def by_hand(self) -> bool:
+    def has_window(self) -> bool:
         """Tell whether somebody asks for a window of their own."""
         return bool(self.since or self.until or self.date)
 
@@ -82,7 +81,7 @@ async def payments(
         found = await PaymentConnection.named(connection)
         async with (
             opened(connection, found, summary.flow_run_id, reports.run_log(), report.progress) as run,
-            recorded(run, summary, dry_run=dry_run, by_hand=asked.by_hand),
+            recorded(run, summary, dry_run=dry_run, own_window=asked.has_window),
         ):
             run.run_count = file_for(found.store.address, connection)
             await run_stages(run, summary, asked)
@@ -94,7 +93,7 @@ async def run_stages(run: PaymentsRun, summary: PaymentsSummary, asked: Asked) -
     """Take one window through all stages."""
     if asked.dry_run:
         await settle(run, summary, asked)
-        if reason := await against(run):
+        if reason := await objection(run):
             summary.notes.append(reason)
         summary.take((await decided(run)).collected, dry_run=True)
         summary.status = "dry-run"
@@ -102,7 +101,7 @@ async def run_stages(run: PaymentsRun, summary: PaymentsSummary, asked: Asked) -
     async with acquire_lease(run, run.run_id) as crashed:
         # Only now: what the run before has collected moves the window.
         await settle(run, summary, asked)
-        await require_sure_beginning(run)
+        await require_confirmed_record(run)
         await begin(run, summary, crashed)
         deliveries = await decided(run)
         try:

@@ -232,7 +232,7 @@ async def test_what_ln_has_without_the_record_is_doubted(first: tuple[Step, ...]
         by = Delivery(store.audit, ln, clock, "run-1", 3, doubt=doubt)
         done = await deliver(by, classify(document, None, None, everything, POLICY))
     assert done is not None
-    assert (done.row.status, done.doubtful, asked) == (Status.DUPLICATE, True, [document.key])
+    assert (done.row.status, done.contradicts_record, asked) == (Status.DUPLICATE, True, [document.key])
 
 
 async def test_what_an_earlier_delivery_posted_is_not_doubted(store: Store) -> None:
@@ -251,7 +251,7 @@ async def test_what_an_earlier_delivery_posted_is_not_doubted(store: Store) -> N
         by = Delivery(store.audit, ln, clock, "run-2", 3, doubt=doubt)
         done = await deliver(by, classify(document, held, None, everything, POLICY))
     assert done is not None
-    assert (done.row.status, done.doubtful) == (Status.DUPLICATE, False)
+    assert (done.row.status, done.contradicts_record) == (Status.DUPLICATE, False)
 
 
 async def test_a_refusal_hints_at_where_the_invoice_is_from(store: Store) -> None:

@@ -22,9 +22,9 @@ _LOOK_BACK = Place(
     "journals",
 )
 _LOOK_AGAIN = Place(
-    JOURNALS, "flows/journals/look_again.py", ("tests/flows/journals/test_look_again.py",), "journals"
+    JOURNALS, "flows/journals/late_journals.py", ("tests/flows/journals/test_late_journals.py",), "journals"
 )
-_AGAIN = "tests/flows/journals/test_look_again.py"
+_AGAIN = "tests/flows/journals/test_late_journals.py"
 _LATE = f"{_AGAIN}::test_a_request_carried_out_after_all_was_finished_is_found"
 _FLOW = Place(JOURNALS, "flows/journals/flow.py", (_LATE,), "journals")
 _INTENTS = Place(
@@ -242,8 +242,8 @@ MUTANTS = (
     ),
     _READ.broken(
         "a record without journals is no new one",
-        "if not ids or any(record.state in unsure for record in records):",
-        "if any(record.state in unsure for record in records):",
+        "if not ids or any(record.state in open_ended for record in records):",
+        "if any(record.state in open_ended for record in records):",
     ),
     _CONFIRM.broken(
         "what was sent is not read back",
@@ -293,7 +293,9 @@ MUTANTS = (
         "a second copy of a line is taken for a reversal",
         "return original is not None and amount != 0 and amount == -_amount(original, entry)",
         "return original is not None and amount != 0 and abs(amount) == abs(_amount(original, entry))",
-        tests=("tests/flows/journals/test_look_again.py::test_a_reversal_has_opposite_amounts_throughout",),
+        tests=(
+            "tests/flows/journals/test_late_journals.py::test_a_reversal_has_opposite_amounts_throughout",
+        ),
     ),
     _FLOW.broken(
         "what came into Xero twice after a pause is not looked for",

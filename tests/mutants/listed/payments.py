@@ -269,8 +269,8 @@ MUTANTS = (
     ),
     _DELIVERY.broken(
         "that LN has what the record never sent is no reason to doubt the record",
-        "doubtful = never_posted and delivery.doubt is not None and await delivery.doubt(key)",
-        "doubtful = False",
+        "contradicts_record = never_posted and delivery.doubt is not None and await delivery.doubt(key)",
+        "contradicts_record = False",
         fault="a set-back store that sends again",
     ),
     _DELIVER.broken(
@@ -304,14 +304,14 @@ MUTANTS = (
     ),
     _FLOW.broken(
         "a store that may be set back sends",
-        "        await require_sure_beginning(run)\n",
+        "        await require_confirmed_record(run)\n",
         "",
         fault="a set-back store that sends again",
     ),
     _BEGINNING.broken(
         "what is noted beside a store that was set back says nothing",
-        "if seen.runs > said.runs and not",
-        "if seen.runs < said.runs and not",
+        "if before.runs > said.runs and not",
+        "if before.runs < said.runs and not",
         fault="a set-back store that sends again",
     ),
     _MESSAGE.broken(

@@ -54,8 +54,10 @@ _TIE_OUT = Place(
 )
 _STRANGERS = Place(
     PURE,
-    "flows/journals/strangers.py",
-    ("tests/flows/journals/test_strangers.py::test_a_journal_that_may_hold_our_lines_is_not_passed_over",),
+    "flows/journals/unreadable.py",
+    (
+        "tests/flows/journals/test_journals_of_others.py::test_a_journal_that_may_hold_our_lines_is_not_passed_over",
+    ),
 )
 _WITHDRAWAL = Place(
     PURE, "flows/journals/withdraw/rules.py", ("tests/flows/journals/withdraw/test_rules.py",)
@@ -250,8 +252,8 @@ MUTANTS = (
     ),
     _BOOKS.broken(
         "a journal that may be ours is not waited for",
-        "_lookalikes(plan, absent, strangers) if record_may_be_new else []",
-        "_lookalikes(plan, absent, strangers) if not record_may_be_new else []",
+        "_lookalikes(plan, absent, unrecorded) if record_may_be_new else []",
+        "_lookalikes(plan, absent, unrecorded) if not record_may_be_new else []",
     ),
     _BOOKS.broken(
         "the oldest of a journal's appearances in a list counts",

@@ -20,7 +20,7 @@ _RUN_REPORT = _FLOW._replace(file="flows/runtime/report.py")
 _REPORTS = Place(RUN, "flows/runtime/artifacts.py", ("tests/flows/test_text_out.py",))
 _STAGING = Place(RUN, "flows/journals/staging.py", ("tests/flows/journals/test_staging.py",))
 _FAILURE = Place(RUN, "flows/journals/report/failures.py", ("tests/flows/journals/report/test_failures.py",))
-_RUN_COUNTS = Place(RUN, "flows/payments/run_counts.py", ("tests/flows/payments/test_run_counts.py",))
+_RUN_COUNTS = Place(RUN, "flows/payments/beginning.py", ("tests/flows/payments/test_run_counts.py",))
 _STORE_MODELS = _LEASES._replace(file="blocks/store/models.py")
 _RUNTIME_FAILURES = _INCIDENTS._replace(file="flows/runtime/failures.py")
 
@@ -77,7 +77,7 @@ MUTANTS = (
     ),
     _RECORD.broken(
         "a day that has come through leaves its incident open",
-        "        await desk.resolve(day, zone)\n",
+        "        await service.resolve(day, zone)\n",
         "        pass\n",
     ),
     _RECORD.broken(

@@ -12,7 +12,7 @@ from msgspec.structs import replace as replaced
 
 from blocks.connections.journals import JournalConnection
 from blocks.store.models import DayRecord
-from flows.journals.look_again import LATE, changed_since, holders, late_or_twice
+from flows.journals.late_journals import LATE, changed_since, holders, late_or_twice
 from flows.journals.models import Known, LiveJournal, LiveLine
 from tests.flows.journals.test_people import journal_with
 from tests.flows.journals.test_rewritten import reverse, take_out
