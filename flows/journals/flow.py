@@ -18,7 +18,7 @@ from blocks.process import keep_new_files_private
 from flows.journals.confirm import confirm
 from flows.journals.extract import extract
 from flows.journals.late_journals import changed_since
-from flows.journals.look_back import unfinished_days
+from flows.journals.look_back import finished_days, unfinished_days
 from flows.journals.models import Plan
 from flows.journals.process.tasks import plan_of, process
 from flows.journals.record import begin, end, note_changed, recorded
@@ -110,8 +110,9 @@ async def run_stages(run: JournalsRun, summary: Summary, asked: Asked) -> None:
                 summary.notes += run.log_notes(clocks_differ(system, client.transport.there))
         summary.take_day(run.day.date, run.currency, run.digits)
         nightly = asked.date is None and not asked.dry_run
-        earlier = await unfinished_days(run) if nightly else []
-        for date, points in (await changed_since(run, earlier) if nightly else {}).items():
+        finished = await finished_days(run) if nightly else {}
+        earlier = await unfinished_days(run, finished) if nightly else []
+        for date, points in (await changed_since(run, earlier, finished) if nightly else {}).items():
             summary.still_open.append(await note_changed(run, date, points))
     for date in earlier:
         ended = await look_back(date, run.name, return_state=True)

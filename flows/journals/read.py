@@ -40,13 +40,16 @@ class XeroSnapshot(msgspec.Struct, frozen=True):
     records: Sequence[JournalRecord] = ()
 
 
-async def _read(run: JournalsRun, plan: Plan, known_ids: Sequence[str]) -> XeroSnapshot:
+async def _read(
+    run: JournalsRun, plan: Plan, known_ids: Sequence[str], records: Sequence[JournalRecord] | None = None
+) -> XeroSnapshot:
     """Read the journals that could contain the day's lines, and compare the plan with them.
 
-    `known_ids`, and those in the record, are read singly where the list does not show them.
+    `known_ids`, and those in the record, are read singly where the list does not show them. `records` are
+    the day's, where they have just been read.
     """
     read_at = run.clock.now()
-    records = await run.records()
+    records = await run.records() if records is None else records
     others = await _of_other_days(run, plan)
     since = await _since(run, others)
     found = await journals_since(run, since, lambda: _booking_dates(plan), [*records, *others], known_ids)
@@ -76,8 +79,8 @@ async def _of_other_days(run: JournalsRun, plan: Plan) -> list[JournalRecord]:
     if not len(entries):
         return []
     bounds = pc.min_max(entries).as_py()
-    near = await run.store.journals_with(run.organisation, run.name, bounds["min"], bounds["max"])
-    other = [record for record in near if record.day != run.day.date]
+    day = run.day.date
+    other = await run.store.journals_with(run.organisation, run.name, day, bounds["min"], bounds["max"])
     if not other:
         return []
     planned = frozenset(entries.to_pylist())

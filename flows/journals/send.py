@@ -62,10 +62,11 @@ async def send(run: JournalsRun, plan: Plan) -> Sent:
 
     Raises Refusal where Xero holds a line twice or declines journals, and CallFailed.
     """
-    await resolve_pending_requests(run, lookup_by_plan(run, plan))
+    records = await resolve_pending_requests(run, lookup_by_plan(run, plan))
     ids: dict[str, str] = {}
     for _ in range(ROUNDS):
-        snapshot = await read_journals(run, plan, list(ids.values()))
+        snapshot = await read_journals(run, plan, list(ids.values()), records)
+        records = None
         run.found_in_xero = _found_before(snapshot.matched, run.created.values())
         run.under_way = True
         prepared = await prepare(run, plan, snapshot)

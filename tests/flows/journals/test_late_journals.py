@@ -13,6 +13,7 @@ from msgspec.structs import replace as replaced
 from blocks.connections.journals import JournalConnection
 from blocks.store.models import DayRecord
 from flows.journals.late_journals import LATE, changed_since, holders, late_or_twice
+from flows.journals.look_back import finished_days
 from flows.journals.models import Known, LiveJournal, LiveLine
 from tests.flows.journals.test_people import journal_with
 from tests.flows.journals.test_rewritten import reverse, take_out
@@ -214,7 +215,7 @@ async def test_what_changed_about_when_a_day_was_compared_is_looked_at_again(tmp
         for days_back, hours in ((2, 1), (1, 3)):
             day, read_at = DAY.date - dt.timedelta(days=days_back), now - dt.timedelta(hours=hours)
             await there.run.store.days.finished(DayRecord("default", day, "UTC", 0, now, read_at))
-        assert await changed_since(there.run, []) == {}
+        assert await changed_since(there.run, [], await finished_days(there.run)) == {}
     (request,) = there.script.requests
     asked_from = dt.datetime.fromisoformat(f"{request.headers['if-modified-since']}Z")
     assert asked_from == now - dt.timedelta(hours=3) - LATE

@@ -208,8 +208,8 @@ MUTANTS = (
     ),
     _READ.broken(
         "what was sent under other days is not looked for",
-        "other = [record for record in near if record.day != run.day.date]",
-        "other = [record for record in near if record.day == run.day.date]",
+        "return [record for record in other if not planned.isdisjoint",
+        "return [record for record in other if planned.isdisjoint",
     ),
     _READ.broken(
         "neither the record nor Xero is asked for what was sent under other days",
@@ -299,7 +299,7 @@ MUTANTS = (
     ),
     _FLOW.broken(
         "what came into Xero twice after a pause is not looked for",
-        "in (await changed_since(run, earlier) if nightly else {}).items():",
+        "in (await changed_since(run, earlier, finished) if nightly else {}).items():",
         "in dict[dt.date, list[str]]().items():",
         fault="the double after a pause",
     ),
