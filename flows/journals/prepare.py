@@ -294,7 +294,7 @@ def digest_of(journal: LiveJournal, digits: int, cash_basis: bool) -> str:
     lines: list[tuple[str, str, str]] = []
     for line in sorted(journal.lines, key=lambda line: entry_id_in(line.description) or 0):
         minor = to_minor(line.amount, digits)
-        if minor is None or line.tracked or is_taxed(line.tax_type):
+        if minor is None or line.tracking or is_taxed(line.tax_type):
             return ""
         lines.append((money_text(minor, digits), line.account_code or "", line.description or ""))
     if journal.date is None or journal.line_amount_types not in {None, "NoTax"}:

@@ -14,7 +14,7 @@ from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState
 from blocks.xero.models import JournalPage, ManualJournal, journal_date, xero_instant
 from blocks.xero.pages import Reading
 from flows.days import Day
-from flows.journals.models import DELETED_OR_VOIDED, VOIDED, WITHDRAWN, LiveJournal, LiveLine, Plan
+from flows.journals.models import DELETED_OR_VOIDED, VOIDED, WITHDRAWN, LiveJournal, Plan
 from flows.journals.narration import Narration
 from flows.journals.reconciliation import Reconciliation, reconcile
 from flows.journals.records import entries_of, known_from
@@ -231,16 +231,12 @@ async def _whole_list(
 
 def live_journal(journal: ManualJournal) -> LiveJournal:
     """Return a journal as Xero answers it, in the terms of the books."""
-    lines = [
-        LiveLine(line.line_amount, line.account_code, line.description, line.tax_type, bool(line.tracking))
-        for line in journal.journal_lines or ()
-    ]
     return LiveJournal(
         journal.manual_journal_id,
         journal.narration,
         journal_date(journal.date),
         journal.status,
-        lines,
+        journal.journal_lines or (),
         journal.line_amount_types,
         xero_instant(journal.updated_date_utc),
         journal.show_on_cash_basis_reports,
