@@ -80,7 +80,7 @@ def _followed(row: AuditRow, now: Entry, document: Document, contact: XeroContac
     LN has it, or a person has closed it, what was not read again is as it was.
     """
     held = row.entry
-    if document.gone:
+    if document.deleted:
         return replace(held, xero_status=GONE)
     if not (may_be_in_ln(row) or row.closed_at_sight_of):
         return now

@@ -61,7 +61,7 @@ def _closed(case: Case) -> Decision | None:
     if row is None:
         return None
     if row.closed_by_connector:
-        there_again = was_gone(row) and not case.document.gone
+        there_again = was_gone(row) and not case.document.deleted
         return None if there_again else case.leave("It is discarded.")
     if row.closed_at_sight_of is None:
         return None
@@ -69,7 +69,7 @@ def _closed(case: Case) -> Decision | None:
     if row.discarded and not changes:
         return case.leave("It is discarded.")
     who = row.discarded_by
-    if case.document.gone:
+    if case.document.deleted:
         said = f"It was deleted in Xero after {who} closed it: if it was booked in LN, reverse it there"
     elif case.entry.xero_status == MADE_AGAIN:
         said = (
@@ -84,7 +84,7 @@ def _closed(case: Case) -> Decision | None:
 
 
 def _deleted(case: Case) -> Decision | None:
-    if not case.document.gone:
+    if not case.document.deleted:
         return None
     row = case.row
     if case.document.is_credit_note:

@@ -99,7 +99,7 @@ class Document:
         return self.key.kind is Kind.ALLOCATION and self.key.xero_id == self.prepayment_id
 
     @property
-    def gone(self) -> bool:
+    def deleted(self) -> bool:
         """Tell whether it was deleted, voided or removed."""
         return self.status == GONE
 
@@ -154,7 +154,7 @@ def documents(shown: Shown) -> list[Document]:
         # By itself it moves no money: it is what its applications are of (see is_credit_note).
         whole = _applied_of(note, Key(organisation, Kind.ALLOCATION, note.credit_note_id))
         whole = replace(whole, xero_type=CREDIT_NOTE_ALLOCATION, prepayment_id=note.credit_note_id)
-        if whole.problem and not whole.gone:
+        if whole.problem and not whole.deleted:
             # Nothing else may tell of it: what is applied of it may be what cannot be read.
             found.append(whole)
         found += _allocations(whole, note.allocations, shown)
@@ -171,10 +171,10 @@ def _cash(transactions: Iterable[XeroBankTransaction]) -> dict[str, frozenset[st
     return found
 
 
-def _status(said: str, live: frozenset[str], gone: frozenset[str]) -> str:
+def _status(said: str, live: frozenset[str], deleted: frozenset[str]) -> str:
     if said in live:
         return LIVE
-    return GONE if said in gone else said[:_STATUS_LENGTH]
+    return GONE if said in deleted else said[:_STATUS_LENGTH]
 
 
 def in_order(found: Iterable[Document]) -> list[Document]:
@@ -192,7 +192,7 @@ def removed(found: Iterable[Document], rows: Iterable[AuditRow]) -> list[Documen
     unread = {
         one.key.xero_id if one.key.kind is Kind.OVERPAYMENT else one.prepayment_id
         for one in found
-        if one.problem and not one.gone
+        if one.problem and not one.deleted
     }
     return [
         Document(
@@ -313,7 +313,7 @@ def _allocations(whole: Document, allocations: Iterable[XeroAllocation], shown: 
 
 
 def _allocation_status(item: XeroAllocation, whole: Document) -> str:
-    if whole.gone or str(item.is_deleted).lower() == "true":
+    if whole.deleted or str(item.is_deleted).lower() == "true":
         return GONE
     # Neither live nor gone, as any status that nobody knows.
     return f"IsDeleted {item.is_deleted}"[:_STATUS_LENGTH] if _deletion_problem(item) else whole.status

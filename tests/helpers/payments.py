@@ -32,14 +32,14 @@ from flows.payments.models import Decision, Policy
 AT = dt.datetime(2026, 11, 21, 3, 0, tzinfo=dt.UTC)
 # 29 June 2020, midnight UTC: the date of the published samples.
 DATE = "/Date(1593388800000+0000)/"
-CLIENT, SUPPLIER, EMPLOYEE, STRANGER = "c-client", "c-supplier", "c-employee", "c-stranger"
+CLIENT, SUPPLIER, EMPLOYEE, WITHOUT_CODE = "c-client", "c-supplier", "c-employee", "c-without-code"
 BANK, TILL = "a-bank", "a-till"
 SALE, PURCHASE, EXPENSES = "i-sale", "i-purchase", "i-expenses"
 CONTACTS = {
     CLIENT: XeroContact(CLIENT, "ABC Customer ltd", "300000366"),
     SUPPLIER: XeroContact(SUPPLIER, "Recurring Supplier", " BP00000001 "),
     EMPLOYEE: XeroContact(EMPLOYEE, "Federico Rossi Expenses"),
-    STRANGER: XeroContact(STRANGER, "Nobody ltd", " "),
+    WITHOUT_CODE: XeroContact(WITHOUT_CODE, "Nobody ltd", " "),
 }
 INVOICES = {
     SALE: XeroInvoice(SALE, "303-SI1-1234567890", "ACCREC", "EUR", CONTACTS[CLIENT]),

@@ -175,7 +175,7 @@ async def test_what_was_sent_is_read_back(tmp_path: Path) -> None:
     assert at.methods == ["GET"]
 
 
-class Ghost:
+class DeletedSince:
     """A Xero that answers the first request with a journal that was deleted since, and takes the next one."""
 
     def __init__(self) -> None:
@@ -197,7 +197,7 @@ class Ghost:
 
 async def test_a_success_that_names_a_deleted_journal_is_none(tmp_path: Path) -> None:
     """Where Xero repeats an old answer, of a deleted journal, the lines go once more under a new key."""
-    xero = Ghost()
+    xero = DeletedSince()
     async with scripted_run(tmp_path, xero) as at:
         confirmed, _ = await deliver(at.run, ONE.plan)
     assert confirmed.tied_out

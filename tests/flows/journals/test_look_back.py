@@ -223,15 +223,15 @@ async def test_a_rerun_of_an_older_date_is_not_the_beginning(
     assert await incidents(sandbox, between) == []
 
 
-async def test_a_date_of_yesterday_by_hand_is_not_the_beginning(
+async def test_a_requested_date_of_yesterday_is_not_the_beginning(
     sandbox: Sandboxed, connection: JournalConnection
 ) -> None:
     """A date known to be asked for is no beginning either where its drafts came on the date after it."""
-    by_hand, between, yesterday = days_ago(3), days_ago(2), days_ago(1)
-    for number, date in enumerate((by_hand, between, yesterday)):
+    requested, between, yesterday = days_ago(3), days_ago(2), days_ago(1)
+    for number, date in enumerate((requested, between, yesterday)):
         sandbox.plant(units(10 * number + 1, date=date), date)
     with sandbox.earlier(days=2):
-        await ended(sandbox, await sandbox.run(by_hand, connection=connection), by_hand)
+        await ended(sandbox, await sandbox.run(requested, connection=connection), requested)
 
     outcome = await run_nightly(sandbox, connection)
 

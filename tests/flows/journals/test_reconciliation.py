@@ -213,7 +213,7 @@ def test_tenants_that_share_an_organisation(ours: str | None, theirs: str | None
 
 
 def test_journals_of_other_origin_do_not_matter() -> None:
-    """Journals without our entry ids, of other days or by hand, are neither ours nor drift."""
+    """Journals without our entry ids, of other days or entered manually, are neither ours nor drift."""
     day = sent(posting(1, "5", "-5"))
     others = [
         LiveJournal("a", "Rent", DAY.date, "POSTED", [Line(Decimal(5), CASH, "Rent")]),

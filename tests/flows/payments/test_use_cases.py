@@ -29,9 +29,9 @@ from tests.helpers.payments import (
     POLICY,
     PURCHASE,
     SALE,
-    STRANGER,
     SUPPLIER,
     TILL,
+    WITHOUT_CODE,
     allocation,
     decided,
     only,
@@ -210,10 +210,10 @@ def test_allocation_whose_prepayment_was_changed_after_sending() -> None:
     assert decision.action is Action.SEND
 
 
-@pytest.mark.parametrize("item", [payment("i-other"), prepayment(STRANGER)])
+@pytest.mark.parametrize("item", [payment("i-other"), prepayment(WITHOUT_CODE)])
 def test_customer_without_ln_code(item: Any) -> None:
     """A customer without a code, blanks not counted, is an exception that names the customer."""
-    invoices = {"i-other": XeroInvoice("i-other", "303-SI1-1", "ACCREC", "EUR", XeroContact(STRANGER))}
+    invoices = {"i-other": XeroInvoice("i-other", "303-SI1-1", "ACCREC", "EUR", XeroContact(WITHOUT_CODE))}
     kind = Kind.PAYMENT if hasattr(item, "payment_id") else Kind.PREPAYMENT
     decision = decided(shown(item, invoices=invoices), kind)
     assert noted(decision) is Status.EXCEPTION
@@ -268,7 +268,7 @@ def test_deleted_and_never_sent(which: str) -> None:
 @pytest.mark.parametrize("which", WHICH)
 @pytest.mark.parametrize("status", [Status.SENT, Status.DUPLICATE])
 def test_deleted_and_sent(status: Status, which: str) -> None:
-    """What went after it was sent is to be reversed by hand, and stays so until a person closes it."""
+    """What went after it was sent is to be reversed manually, and stays so until a person closes it."""
     held = row_at(status, which)
     decision = decided(*gone(which), held)
     assert noted(decision) is Status.EXCEPTION
@@ -517,7 +517,7 @@ def test_what_was_changed_after_sending(other: dict[str, Any], said: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "other", [{"total": Decimal("120.000")}, {"currency_rate": None}, {"contact": XeroContact(STRANGER)}]
+    "other", [{"total": Decimal("120.000")}, {"currency_rate": None}, {"contact": XeroContact(WITHOUT_CODE)}]
 )
 def test_what_is_the_same_after_sending(other: dict[str, Any]) -> None:
     """Another spelling of the amount, or a change of what is not the document's own, is no edit."""

@@ -1,4 +1,4 @@
-"""What LN has, or may have by hand: each change of it in Xero is told, and nothing of it closes by itself."""
+"""What LN has, or may have by manual entry: each change in Xero is told, and nothing closes by itself."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _invoice(**other: Any) -> Shown:
         (Kind.PREPAYMENT, shown(prepayment(currency_code="USD")), "currency EUR -> USD"),
         (Kind.PREPAYMENT, shown(prepayment(currency_rate=Decimal("1.2"))), "rate 1.09177 -> 1.2"),
         (Kind.PREPAYMENT, shown(prepayment(SUPPLIER)), "partner 300000366 -> BP00000001"),
-        (Kind.PREPAYMENT, shown(prepayment("c-stranger")), "partner 300000366 -> none"),
+        (Kind.PREPAYMENT, shown(prepayment("c-without-code")), "partner 300000366 -> none"),
         (Kind.PREPAYMENT, shown(prepayment(type="SPEND-PREPAYMENT")), "type 4 -> 3"),
         (Kind.PREPAYMENT, shown(prepayment(type="ARPREPAYMENT")), "type 4 -> none"),
         (
@@ -317,7 +317,7 @@ def test_a_closing_of_an_older_daybook_covers_what_its_row_says() -> None:
 
 
 def test_a_code_for_a_customer_opens_no_closing() -> None:
-    """That a customer has got a code since is no change of what a person booked by hand and closed."""
+    """That a customer has got a code since is no change of what a person booked manually and closed."""
     without = {**CONTACTS, "c-client": XeroContact("c-client", "ABC Customer ltd")}
     decision = exception(decided(shown(payment(), contacts=without)))
     held = closed(row(Status.EXCEPTION, decision.entry))
@@ -331,7 +331,7 @@ OLD = replace(POLICY, starts_on=dt.date(2020, 7, 1))
 
 @pytest.mark.parametrize("kind", GONE)
 def test_what_is_from_before_the_start_and_gone_is_for_a_person(kind: Kind) -> None:
-    """What is older than the connection and goes is never closed by itself: LN may have it by hand."""
+    """What is older than the connection and goes is never closed by itself: it may be in LN."""
     first = exception(decided(GONE[kind], kind, policy=OLD), "if it was booked in LN (manually")
     held = row(Status.EXCEPTION, first.entry)
     exception(decided(GONE[kind], kind, held, policy=OLD), "if it was booked in LN (manually")
@@ -371,7 +371,7 @@ def test_what_is_gone_and_dated_ahead_or_not_at_all_is_for_a_person(date: str | 
 
 @pytest.mark.parametrize("kind", GONE)
 def test_what_was_for_people_and_goes_is_an_exception_until_one_closes_it(kind: Kind) -> None:
-    """What was to be booked in LN by hand and goes in Xero is told again in each run, until it is closed."""
+    """What was to be booked in LN manually and goes in Xero is told again in each run, until it is closed."""
     held = row(Status.UNSUPPORTED, decided(CASES[kind], kind).entry)
     for _ in range(2):
         told = exception(decided(GONE[kind], kind, held), "if it was booked in LN (manually")
@@ -419,16 +419,16 @@ def removed_from(held: AuditRow) -> AuditRow:
 
 
 @pytest.mark.parametrize("status", [Status.SENT, Status.UNKNOWN, None])
-@pytest.mark.parametrize("by_hand", [False, True])
-def test_an_allocation_made_again_alike_is_told(status: Status | None, by_hand: bool) -> None:
+@pytest.mark.parametrize("manual", [False, True])
+def test_an_allocation_made_again_alike_is_told(status: Status | None, manual: bool) -> None:
     """What LN has, or may have, and is removed and made again under the same id is told until closed."""
     decision = decided(UNNAMED, Kind.ALLOCATION)
     held = removed_from(row(status, decision.entry, decision.message))
-    if by_hand:
+    if manual:
         held = closed(held)
     for _ in range(2):
         again = decided(UNNAMED, Kind.ALLOCATION, held)
-        exception(again, "deleted in Xero and an identical one created", *(["ann"] if by_hand else []))
+        exception(again, "deleted in Xero and an identical one created", *(["ann"] if manual else []))
         held = after(held, again)
     assert held.status is Status.EXCEPTION
     assert decided(UNNAMED, Kind.ALLOCATION, closed(held)).action is Action.LEAVE

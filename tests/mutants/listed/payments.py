@@ -133,8 +133,8 @@ MUTANTS = (
     ),
     _DOCUMENTS.broken(
         "a part that was taken back goes out",
-        'if whole.gone or str(item.is_deleted).lower() == "true":',
-        "if whole.gone:",
+        'if whole.deleted or str(item.is_deleted).lower() == "true":',
+        "if whole.deleted:",
     ),
     _DOCUMENTS.broken(
         "two equal parts applied to one invoice are one document",

@@ -52,7 +52,7 @@ _TIE_OUT = Place(
     ("tests/flows/journals/test_tie_out.py", "tests/flows/journals/test_reconciliation.py"),
     "journals",
 )
-_STRANGERS = Place(
+_UNREADABLE = Place(
     PURE,
     "flows/journals/unreadable.py",
     (
@@ -292,7 +292,7 @@ MUTANTS = (
         "abs(self.rounding) < self.allowed",
         "abs(self.rounding) <= self.allowed",
     ),
-    _STRANGERS.broken(
+    _UNREADABLE.broken(
         "an unreadable journal counts as ours only where a text begins as ours do",
         "if any(_OURS.search(text) for text in one.texts):",
         "if any(_OURS.match(text) for text in one.texts):",
