@@ -11,17 +11,7 @@ import pytest
 
 from blocks.store import audit_rows as rules
 from blocks.store.audit_rows import AuditRow, Kind, Status
-from blocks.xero.payment_models import (
-    Shown,
-    XeroAccountRef,
-    XeroAllocation,
-    XeroBankAccount,
-    XeroBankTransaction,
-    XeroContact,
-    XeroCreditNote,
-    XeroInvoice,
-    XeroOverpayment,
-)
+from blocks.xero import payment_models as models
 from flows.payments.case import row_of
 from flows.payments.classify import classify
 from flows.payments.documents import days_to_read, documents, removed
@@ -49,8 +39,8 @@ from tests.helpers.payments import (
 
 LATER = AT + dt.timedelta(hours=1)
 OTHER_BANK = "a-other"
-TWO_BANKS = {**ACCOUNTS, OTHER_BANK: XeroBankAccount(OTHER_BANK, "BANK", "Other", "01-02-03 87654321")}
-CASES: dict[Kind, Shown] = {
+TWO_BANKS = {**ACCOUNTS, OTHER_BANK: models.XeroBankAccount(OTHER_BANK, "BANK", "Other", "01-02-03 87654321")}
+CASES: dict[Kind, models.Shown] = {
     Kind.PAYMENT: shown(payment()),
     Kind.PREPAYMENT: shown(prepayment()),
     Kind.ALLOCATION: shown(prepayment("c-client", allocation())),
@@ -58,14 +48,14 @@ CASES: dict[Kind, Shown] = {
 EMPLOYEE_BILL = shown(payment("i-expenses", payment_type="ACCPAYPAYMENT"))
 
 
-def cash(account: str, status: str = "AUTHORISED") -> XeroBankTransaction:
+def cash(account: str, status: str = "AUTHORISED") -> models.XeroBankTransaction:
     """Return a bank transaction of the prepayment."""
-    return XeroBankTransaction(
-        f"b-{account}-{status}", "RECEIVE", status, XeroAccountRef(account), "abcde-abcde-abcde-abcde"
+    return models.XeroBankTransaction(
+        f"b-{account}-{status}", "RECEIVE", status, models.XeroAccountRef(account), "abcde-abcde-abcde-abcde"
     )
 
 
-def sent(kind: Kind, everything: Shown | None = None) -> AuditRow:
+def sent(kind: Kind, everything: models.Shown | None = None) -> AuditRow:
     """Return the row of what LN took."""
     decision = decided(everything or CASES[kind], kind)
     return row(Status.SENT, decision.entry, decision.message)
@@ -88,7 +78,7 @@ def exception(decision: Decision, *said: str) -> Decision:
 # --- All of the message is compared -------------------------------------------------------------
 
 
-def _invoice(**other: Any) -> Shown:
+def _invoice(**other: Any) -> models.Shown:
     fields: dict[str, Any] = {
         "invoice_id": SALE,
         "invoice_number": "303-SI1-1234567890",
@@ -97,7 +87,7 @@ def _invoice(**other: Any) -> Shown:
         "contact": CONTACTS["c-client"],
         **other,
     }
-    return shown(payment(), invoices={**INVOICES, SALE: XeroInvoice(**fields)})
+    return shown(payment(), invoices={**INVOICES, SALE: models.XeroInvoice(**fields)})
 
 
 @pytest.mark.parametrize(
@@ -120,7 +110,7 @@ def _invoice(**other: Any) -> Shown:
         (Kind.PAYMENT, shown(payment(currency_rate=Decimal(2))), "rate 1.09177 -> 2.0"),
         (
             Kind.PAYMENT,
-            shown(payment(account=XeroAccountRef(OTHER_BANK)), accounts=TWO_BANKS),
+            shown(payment(account=models.XeroAccountRef(OTHER_BANK)), accounts=TWO_BANKS),
             "bank account 12345678 -> 87654321",
         ),
         (Kind.PAYMENT, shown(payment(payment_type="ACCPAYPAYMENT")), "type 1 -> 2"),
@@ -141,7 +131,7 @@ def _invoice(**other: Any) -> Shown:
         ),
     ],
 )
-def test_a_change_of_any_field_after_sending_is_named(kind: Kind, now: Shown, said: str) -> None:
+def test_a_change_of_any_field_after_sending_is_named(kind: Kind, now: models.Shown, said: str) -> None:
     """Whatever field of what LN has is changed in Xero: an exception names it with both its values, once."""
     held = sent(kind)
     noted = after(held, exception(decided(now, kind, held), said))
@@ -158,7 +148,7 @@ def test_all_changes_are_named_at_once() -> None:
 
 def test_a_renamed_contact_is_noted() -> None:
     """Another name of a contact with the same code is noted once, and what LN has stays sent."""
-    renamed = {**CONTACTS, "c-client": XeroContact("c-client", "ABC Group plc", "300000366")}
+    renamed = {**CONTACTS, "c-client": models.XeroContact("c-client", "ABC Group plc", "300000366")}
     now, held = shown(payment(), contacts=renamed), sent(Kind.PAYMENT)
     decision = decided(now, row=held)
     assert (decision.action, decision.status) == (Action.NOTE, Status.SENT)
@@ -172,14 +162,14 @@ def test_a_renamed_contact_is_noted() -> None:
 def test_another_name_without_a_code_is_another_person() -> None:
     """LN tells partners without a code apart by their name alone, so another name there is an exception."""
     held = sent(Kind.PAYMENT, EMPLOYEE_BILL)
-    renamed = {**CONTACTS, "c-employee": XeroContact("c-employee", "Maria Bianchi Expenses")}
+    renamed = {**CONTACTS, "c-employee": models.XeroContact("c-employee", "Maria Bianchi Expenses")}
     now = replace(EMPLOYEE_BILL, contacts=renamed)
     exception(decided(now, row=held), "Federico Rossi Expenses -> Maria Bianchi Expenses")
 
 
 def test_a_code_for_an_employee_is_no_change() -> None:
     """That LN got to know the supplier of a bill since is no change of what it booked as an expense."""
-    known = {**CONTACTS, "c-employee": XeroContact("c-employee", "Federico Rossi Expenses", "BP1")}
+    known = {**CONTACTS, "c-employee": models.XeroContact("c-employee", "Federico Rossi Expenses", "BP1")}
     held = sent(Kind.PAYMENT, EMPLOYEE_BILL)
     assert decided(replace(EMPLOYEE_BILL, contacts=known), row=held).action is Action.LEAVE
 
@@ -196,7 +186,7 @@ def test_what_is_not_read_again_is_no_change(kind: Kind) -> None:
 # --- The row follows Xero -----------------------------------------------------------------------
 
 
-def prepaid_of(total: int) -> Shown:
+def prepaid_of(total: int) -> models.Shown:
     """Return a prepayment of so much."""
     return shown(prepayment(total=Decimal(total)))
 
@@ -318,7 +308,7 @@ def test_a_closing_of_an_older_daybook_covers_what_its_row_says() -> None:
 
 def test_a_code_for_a_customer_opens_no_closing() -> None:
     """That a customer has got a code since is no change of what a person booked manually and closed."""
-    without = {**CONTACTS, "c-client": XeroContact("c-client", "ABC Customer ltd")}
+    without = {**CONTACTS, "c-client": models.XeroContact("c-client", "ABC Customer ltd")}
     decision = exception(decided(shown(payment(), contacts=without)))
     held = closed(row(Status.EXCEPTION, decision.entry))
     assert decided(CASES[Kind.PAYMENT], row=held).action is Action.LEAVE
@@ -516,12 +506,12 @@ def test_cash_in_two_accounts_is_not_guessed() -> None:
 # --- Credit notes, and rates --------------------------------------------------------------------
 
 
-def note(*allocations: XeroAllocation) -> Shown:
+def note(*allocations: models.XeroAllocation) -> models.Shown:
     """Return a credit note of which this was applied."""
-    made = XeroCreditNote(
+    made = models.XeroCreditNote(
         credit_note_id="cn-1",
         status="AUTHORISED",
-        contact=XeroContact("c-client"),
+        contact=models.XeroContact("c-client"),
         date=DATE,
         total=Decimal(9),
         currency_code="EUR",
@@ -544,11 +534,13 @@ def test_what_is_applied_of_a_credit_note_is_for_people(allocation_id: str | Non
     assert (gone.status, "reverse it there" in gone.reason) == (Status.EXCEPTION, True)
 
 
-def wholes(*allocations: XeroAllocation, problem: str = "", status: str = "AUTHORISED") -> dict[str, Shown]:
+def wholes(
+    *allocations: models.XeroAllocation, problem: str = "", status: str = "AUTHORISED"
+) -> dict[str, models.Shown]:
     """Return an overpayment and a credit note of which this was applied."""
     said: dict[str, Any] = {
         "status": status,
-        "contact": XeroContact("c-client"),
+        "contact": models.XeroContact("c-client"),
         "date": DATE,
         "total": Decimal(9),
         "currency_code": "EUR",
@@ -556,10 +548,10 @@ def wholes(*allocations: XeroAllocation, problem: str = "", status: str = "AUTHO
         "allocations": list(allocations),
         "problem": problem,
     }
-    overpaid = XeroOverpayment(overpayment_id="w-1", type="RECEIVE-OVERPAYMENT", **said)
+    overpaid = models.XeroOverpayment(overpayment_id="w-1", type="RECEIVE-OVERPAYMENT", **said)
     return {
         "overpayment": shown(overpaid),
-        "credit note": shown(credit_notes=[XeroCreditNote(credit_note_id="w-1", **said)]),
+        "credit note": shown(credit_notes=[models.XeroCreditNote(credit_note_id="w-1", **said)]),
     }
 
 
