@@ -106,14 +106,15 @@ class Store:
 
     @uncancellable
     async def journals_with(
-        self, organisation: str, connection: str, lowest: int, highest: int
+        self, organisation: str, connection: str, besides: date, lowest: int, highest: int
     ) -> list[JournalRecord]:
-        """Return the journals of any day that were in Xero and may hold entry ids from lowest to highest."""
+        """Return the journals of any other day that were in Xero and may hold entry ids of a range."""
         query = (
             select(_journals)
             .where(
                 _journals.c.connection == connection,
                 _journals.c.organisation == organisation,
+                _journals.c.day != besides,
                 _journals.c.manual_journal_id.is_not(None),
                 _journals.c.lowest_entry <= highest,
                 _journals.c.highest_entry >= lowest,

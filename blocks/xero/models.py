@@ -45,7 +45,7 @@ class XeroAccount(msgspec.Struct, frozen=True, rename="pascal"):
 class XeroJournalLine(msgspec.Struct, frozen=True, rename="pascal", gc=False):
     """A line of a manual journal: debit positive, credit negative."""
 
-    line_amount: Decimal
+    amount: Decimal = msgspec.field(name="LineAmount")
     account_code: str | None = None
     description: str | None = None
     tax_type: str | None = None
@@ -53,8 +53,8 @@ class XeroJournalLine(msgspec.Struct, frozen=True, rename="pascal", gc=False):
 
     def __post_init__(self) -> None:
         """Refuse what is a number only in Python, such as NaN, and what no ledger holds."""
-        if not is_amount(self.line_amount):
-            raise ValueError(f"LineAmount {shown(self.line_amount)} is no amount")
+        if not is_amount(self.amount):
+            raise ValueError(f"LineAmount {shown(self.amount)} is no amount")
 
 
 class ManualJournal(msgspec.Struct, frozen=True, rename="pascal"):

@@ -7,6 +7,8 @@ where Xero gives a value, or is beyond all bounds, and is then left out; it is e
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -86,6 +88,11 @@ class XeroContact(msgspec.Struct, frozen=True, rename="pascal"):
         """Tell of what is beyond its bounds, and leave it out."""
         _settle(self, _too_long(self, contact_number=_LONGEST_CONTACT_NUMBER))
 
+    @property
+    def partner_code(self) -> str:
+        """Return its code in LN, which the sync from LN puts into its number; empty where LN has it not."""
+        return (self.contact_number or "").strip()
+
 
 class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
     """An invoice or bill. Inside other things it can be thin: its id, and perhaps its number."""
@@ -152,7 +159,7 @@ class XeroAllocation(msgspec.Struct, frozen=True, rename="pascal"):
         _settle(self, _too_long(self, allocation_id=_LONGEST_ID), _beyond(self, "amount"))
 
 
-class _Allocated(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
+class Allocated(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
     """What can be applied to invoices in parts; `ID` names the field of its id."""
 
     ID: ClassVar[str]
@@ -178,7 +185,7 @@ class _Allocated(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
         )
 
 
-class XeroPrepayment(_Allocated, frozen=True, rename="pascal", kw_only=True):
+class XeroPrepayment(Allocated, frozen=True, rename="pascal", kw_only=True):
     """A prepayment with its allocations; its bank account is that of its bank transaction."""
 
     ID = "prepayment_id"
@@ -186,7 +193,7 @@ class XeroPrepayment(_Allocated, frozen=True, rename="pascal", kw_only=True):
     prepayment_id: str = msgspec.field(name="PrepaymentID")
 
 
-class XeroOverpayment(_Allocated, frozen=True, rename="pascal", kw_only=True):
+class XeroOverpayment(Allocated, frozen=True, rename="pascal", kw_only=True):
     """An overpayment with its allocations."""
 
     ID = "overpayment_id"
@@ -194,7 +201,7 @@ class XeroOverpayment(_Allocated, frozen=True, rename="pascal", kw_only=True):
     overpayment_id: str = msgspec.field(name="OverpaymentID")
 
 
-class XeroCreditNote(_Allocated, frozen=True, rename="pascal", kw_only=True):
+class XeroCreditNote(Allocated, frozen=True, rename="pascal", kw_only=True):
     """A credit note with what of it was applied to invoices."""
 
     ID = "credit_note_id"
@@ -216,3 +223,19 @@ class XeroBankTransaction(msgspec.Struct, frozen=True, rename="pascal"):
     def __post_init__(self) -> None:
         """Tell of what is beyond its bounds, and leave it out."""
         _settle(self, _without_id(self, "bank_transaction_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All that was read from Xero for a run; invoices, contacts and accounts by id."""
+
+    organisation: str
+    base_currency: str
+    payments: Iterable[XeroPayment] = ()
+    prepayments: Iterable[XeroPrepayment] = ()
+    overpayments: Iterable[XeroOverpayment] = ()
+    credit_notes: Iterable[XeroCreditNote] = ()
+    bank_transactions: Iterable[XeroBankTransaction] = ()
+    invoices: Mapping[str, XeroInvoice] = field(default_factory=dict)
+    contacts: Mapping[str, XeroContact] = field(default_factory=dict)
+    accounts: Mapping[str, XeroBankAccount] = field(default_factory=dict)

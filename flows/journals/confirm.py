@@ -51,8 +51,8 @@ async def compare(run: JournalsRun, plan: Plan, snapshot: XeroSnapshot, sent: Se
         record = recorded.get(matched.journals[index].journal_id)
         if record is not None:
             reasons.setdefault(record.narration, text)
-    unsure = {key for key, one in recorded.items() if _does_not_say(one)}
-    known = _known_entries(matched) if unsure else {}
+    uncertain = {key for key, one in recorded.items() if _does_not_say(one)}
+    known = _known_entries(matched) if uncertain else {}
     # A journal that only looks like ours stays that, until each of its lines is recognised.
     ours = {
         key: one for key, one in recorded.items() if one.state is not JournalState.POSSIBLE or key in known
@@ -61,7 +61,7 @@ async def compare(run: JournalsRun, plan: Plan, snapshot: XeroSnapshot, sent: Se
     equal = {key: one for key, one in ours.items() if one.narration not in reasons}
     digests = _digests(run, plan, matched, equal)
     entries = {
-        one.narration: pack(known[key]) for key, one in equal.items() if key in unsure and key in known
+        one.narration: pack(known[key]) for key, one in equal.items() if key in uncertain and key in known
     }
     now, move = run.clock.now(), run.store.move
     await move(equal.values(), JournalState.CONFIRMED, now, ids=ids, digests=digests, entries=entries)

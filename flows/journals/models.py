@@ -11,10 +11,10 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from blocks.xero.models import XeroJournalLine
 from flows.money import to_minor
 
 # A journal in one of these states is gone from the books; any other counts as there.
@@ -25,16 +25,6 @@ DELETED_OR_VOIDED = frozenset({WITHDRAWN, VOIDED})
 NOT_OURS = "not Mambu"
 
 
-class LiveLine(msgspec.Struct, frozen=True, gc=False):
-    """A line in Xero: debit positive."""
-
-    amount: Decimal
-    account_code: str | None
-    description: str | None
-    tax_type: str | None = None
-    tracked: bool = False
-
-
 class LiveJournal(NamedTuple):
     """A manual journal as it stands in Xero."""
 
@@ -42,7 +32,7 @@ class LiveJournal(NamedTuple):
     narration: str
     date: dt.date | None
     status: str
-    lines: Sequence[LiveLine]
+    lines: Sequence[XeroJournalLine]
     line_amount_types: str | None = None
     updated: dt.datetime | None = None
     cash_basis: bool | None = None

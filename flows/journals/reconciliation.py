@@ -103,7 +103,7 @@ def reconcile(
     everything = _distinct(journals)
     live: list[View] = []
     deleted_or_voided: dict[str, set[int]] = {VOIDED: set(), WITHDRAWN: set()}
-    strangers: list[LiveJournal] = []
+    unrecorded: list[LiveJournal] = []
     for journal in everything:
         known = record.get(journal.journal_id)
         if known is not None and known.possible and NOT_OURS.casefold() in journal.narration.casefold():
@@ -118,7 +118,7 @@ def reconcile(
         ):
             live.append(view)
         if known is None and journal.status not in DELETED_OR_VOIDED and view.unread:
-            strangers.append(journal)
+            unrecorded.append(journal)
     rows = [row for view in live for row in view.rows]
     found = _found(rows)
     by_record = _by_record(live, planned, found, record)
@@ -133,7 +133,7 @@ def reconcile(
     absent = absent - voided - suppressed
     nothing, optional = _rounds_to_nothing(plan, absent, {*found, *by_record}, rerounded)
     absent = absent - nothing - optional
-    lookalikes = _lookalikes(plan, absent, strangers) if record_may_be_new else []
+    lookalikes = _lookalikes(plan, absent, unrecorded) if record_may_be_new else []
     waiting = frozenset[int]().union(*(one.entries for one in lookalikes))
     texts, duplicates = duplicates_and_reversals(rows, live)
     return Reconciliation(
@@ -272,14 +272,14 @@ def _sums(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
     return {code: minor for code, minor in totals.items() if minor}
 
 
-def _lookalikes(plan: Plan, absent: Collection[int], strangers: Iterable[LiveJournal]) -> list[Lookalike]:
+def _lookalikes(plan: Plan, absent: Collection[int], unrecorded: Iterable[LiveJournal]) -> list[Lookalike]:
     """Return the journals that have the date and the sums per account of a batch with missing lines.
 
     Or those of what is missing, of the batch or of its date: where lines came late, the journals are not
     filled as they would be now.
     """
     candidates: dict[dt.date | None, list[LiveJournal]] = defaultdict(list)
-    for journal in strangers:
+    for journal in unrecorded:
         if NOT_OURS.casefold() not in journal.narration.casefold() and not _is_anothers(plan, journal):
             candidates[journal.date].append(journal)
     if not absent or not candidates:

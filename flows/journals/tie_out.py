@@ -159,9 +159,9 @@ def batches_in_review(plan: Plan, matched: Reconciliation) -> int:
     if not matched.waiting and not (matched.missing and matched.changed_dates):
         return 0
     lines = _lines_of(plan, matched.missing | matched.waiting)
-    doubtful = pc.is_in(lines["booking_date"], pa.array(sorted(matched.changed_dates), pa.date32()))
+    changed = pc.is_in(lines["booking_date"], pa.array(sorted(matched.changed_dates), pa.date32()))
     waiting = pc.is_in(lines["entry_id"], pa.array(list(matched.waiting), pa.int64()))
-    in_review = lines.filter(pc.or_(doubtful, waiting))
+    in_review = lines.filter(pc.or_(changed, waiting))
     return int(in_review.group_by(["booking_date", "batch"]).aggregate([]).num_rows)
 
 

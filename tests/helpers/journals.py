@@ -17,9 +17,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from blocks.mambu.models import GLAccount, JournalLine
+from blocks.xero.models import XeroJournalLine as Line
 from flows.days import Day
 from flows.journals.lines import lines_of_day, staged_lines
-from flows.journals.models import LiveJournal, LiveLine, Plan
+from flows.journals.models import LiveJournal, Plan
 from flows.journals.prepare import Prepared, PreparedJournal, PreparedRequest, PreparePolicy, prepare_journals
 from flows.journals.process.balance import Balanced, balance
 from flows.journals.process.batch import batch
@@ -167,13 +168,12 @@ def _live(journal: dict[str, Any]) -> LiveJournal:
         date=dt.date.fromisoformat(journal["Date"]),
         status=journal["Status"],
         lines=[
-            LiveLine(one["LineAmount"], one["AccountCode"], one["Description"])
-            for one in journal["JournalLines"]
+            Line(one["LineAmount"], one["AccountCode"], one["Description"]) for one in journal["JournalLines"]
         ],
     )
 
 
-def edited(journal: LiveJournal, edit: Callable[[LiveLine], LiveLine], *, first: int = 1) -> LiveJournal:
+def edited(journal: LiveJournal, edit: Callable[[Line], Line], *, first: int = 1) -> LiveJournal:
     """Return a journal whose first lines a person has edited."""
     return journal._replace(lines=[*map(edit, journal.lines[:first]), *journal.lines[first:]])
 

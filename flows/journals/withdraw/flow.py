@@ -77,8 +77,7 @@ async def withdraw(
     try:
         require_askable("date", date)
         found = await JournalConnection.named(connection)
-        log = reports.run_log()
-        async with opened(connection, found, log.say, progress.note, warn=log.warn) as run:
+        async with opened(connection, found, reports.run_log(), progress.note) as run:
             with run.in_stage("read"):
                 await determine_day_without_mambu(run, date)
             if confirmed:

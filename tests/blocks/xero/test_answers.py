@@ -194,7 +194,7 @@ async def test_a_single_odd_journal_is_read() -> None:
         found = await there.manual_journal("m-1")
     assert found.narration == ""
     assert found.journal_lines is not None
-    assert found.journal_lines[0].line_amount == Decimal("12.10")
+    assert found.journal_lines[0].amount == Decimal("12.10")
 
 
 JOURNALS = ("accounting.manualjournals", "accounting.settings.read")

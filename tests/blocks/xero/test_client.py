@@ -287,7 +287,7 @@ async def test_a_page_of_journals() -> None:
     assert request.headers["if-modified-since"] == "2026-11-19T23:00:00"
     assert page.pagination is not None
     assert page.pagination.page_count == 3
-    assert page.manual_journals[0].journal_lines[0].line_amount == Decimal("123456789012345.67")
+    assert page.manual_journals[0].journal_lines[0].amount == Decimal("123456789012345.67")
     assert xero_date(page.manual_journals[0].date) == date(2025, 11, 20)
 
 

@@ -145,10 +145,10 @@ def test_discard_and_undiscard(paid: Paid) -> None:
     """A person closes a row with a reason, which hides it, and reopens it; both are kept with their name."""
     key = paid.rows("--status", "failed")[0]["key"]
 
-    done = paid.audit("discard", key, "--reason", "booked by hand")
+    done = paid.audit("discard", key, "--reason", "booked manually")
 
     assert done.exit_code == 0, done.output
-    assert f"{key} is discarded. booked by hand" in done.stdout
+    assert f"{key} is discarded. booked manually" in done.stdout
     assert key not in {row["key"] for row in paid.rows()}
     (row,) = [row for row in paid.rows("--status", "discarded") if row["key"] == key]
     assert row["discarded_by"]

@@ -12,9 +12,10 @@ import pytest
 from msgspec.structs import replace as replaced
 
 from blocks.store.models import JournalState
+from blocks.xero.models import XeroJournalLine
 from flows.journals.confirm import compare, confirm
 from flows.journals.flow import deliver
-from flows.journals.models import LiveJournal, LiveLine, Plan
+from flows.journals.models import LiveJournal, Plan
 from flows.journals.prepare import PreparePolicy, prepare_journals
 from flows.journals.reconciliation import reconcile
 from flows.journals.send import Sent
@@ -153,8 +154,8 @@ async def test_what_xero_shows_of_cash_basis_counts(tmp_path: Path, shown: bool 
 async def test_a_tracked_line_leaves_an_adopted_journal_without_a_digest(tmp_path: Path) -> None:
     """An adopted journal with a tracked line is confirmed, and is not claimed to be as it was sent."""
 
-    def tracked(line: LiveLine) -> LiveLine:
-        return replaced(line, tracked=True)
+    def tracked(line: XeroJournalLine) -> XeroJournalLine:
+        return replaced(line, tracking=({"Name": "Region"},))
 
     async with scripted_run(tmp_path) as at:
         await compared(at, [edited(ONE.live[0], tracked)])
@@ -171,7 +172,7 @@ async def test_what_was_sent_is_read_back(tmp_path: Path) -> None:
     assert at.methods == ["GET"]
 
 
-class Ghost:
+class DeletedSince:
     """A Xero that answers the first request with a journal that was deleted since, and takes the next one."""
 
     def __init__(self) -> None:
@@ -193,7 +194,7 @@ class Ghost:
 
 async def test_a_success_that_names_a_deleted_journal_is_none(tmp_path: Path) -> None:
     """Where Xero repeats an old answer, of a deleted journal, the lines go once more under a new key."""
-    xero = Ghost()
+    xero = DeletedSince()
     async with scripted_run(tmp_path, xero) as at:
         confirmed, _ = await deliver(at.run, ONE.plan)
     assert confirmed.tied_out

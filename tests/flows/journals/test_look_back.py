@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
+import re
+from collections import Counter
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from blocks.connections.journals import JournalConnection
 from blocks.sandbox.mambu.app import ASSIGNED_USER_KEY
 from blocks.store.models import DayRecord, Incident, JournalState
-from flows.journals.look_back import unfinished_days
+from flows.journals.look_back import finished_days, unfinished_days
 from tests.flows.journals.test_people import journal_with
 from tests.helpers.failed_runs import (
     days_ago,
@@ -210,15 +215,15 @@ async def test_a_rerun_of_an_older_date_is_not_the_beginning(
     assert await incidents(sandbox, between) == []
 
 
-async def test_a_date_of_yesterday_by_hand_is_not_the_beginning(
+async def test_a_requested_date_of_yesterday_is_not_the_beginning(
     sandbox: Sandboxed, connection: JournalConnection
 ) -> None:
     """A date known to be asked for is no beginning either where its drafts came on the date after it."""
-    by_hand, between, yesterday = days_ago(3), days_ago(2), days_ago(1)
-    for number, date in enumerate((by_hand, between, yesterday)):
+    requested, between, yesterday = days_ago(3), days_ago(2), days_ago(1)
+    for number, date in enumerate((requested, between, yesterday)):
         sandbox.plant(units(10 * number + 1, date=date), date)
     with sandbox.earlier(days=2):
-        await ended(sandbox, await sandbox.run(by_hand, connection=connection), by_hand)
+        await ended(sandbox, await sandbox.run(requested, connection=connection), requested)
 
     outcome = await run_nightly(sandbox, connection)
 
@@ -305,7 +310,8 @@ async def test_the_days_that_are_run_first(
             await there.run.store.days.finished(record)
         script = Script(six_of_the_18th)
         async with credentials.get_client(clock=there.clock, http=script) as there.run.mambu:
-            assert await unfinished_days(there.run) == [DAY.date.replace(day=number) for number in due]
+            found = await unfinished_days(there.run, await finished_days(there.run))
+            assert found == [DAY.date.replace(day=number) for number in due]
 
 
 @pytest.mark.parametrize(
@@ -335,4 +341,37 @@ async def test_what_was_finished_in_another_organisation_is_run(
             await store.days.finished(DayRecord("default", day, "UTC", lines, now, organisation=organisation))
         credentials, script = there.run.connection.mambu, Script(six_of_the_18th)
         async with credentials.get_client(clock=there.clock, http=script) as there.run.mambu:
-            assert await unfinished_days(there.run) == [DAY.date.replace(day=number) for number in due]
+            found = await unfinished_days(there.run, await finished_days(there.run))
+            assert found == [DAY.date.replace(day=number) for number in due]
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_rows_of_the_store_are_read_once_per_stage(
+    sandbox: Sandboxed,
+    connection: JournalConnection,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    again: bool,
+) -> None:
+    """No stage of a nightly run asks the store twice for the same journals or days, nor does a repeat."""
+    yesterday, before = days_ago(1), days_ago(2)
+    for number, date in enumerate((before, yesterday)):
+        sandbox.plant(units(number + 1, date=date), date)
+    for date in (before, *[yesterday] * again):
+        await ended(sandbox, await night_of(sandbox, date, connection, monkeypatch), date)
+    caplog.set_level(logging.INFO)
+    asked: Counter[tuple[str, str]] = Counter()
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if re.match(r"SELECT .*FROM (journals|days)\b", statement, re.DOTALL):
+            asked[
+                next(said for said in reversed(caplog.messages) if said.endswith(": begins")), statement
+            ] += 1
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        await ended(sandbox, await night_of(sandbox, yesterday, connection, monkeypatch), yesterday)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert {stage for stage, _ in asked} == {"day: begins", "send: begins", "confirm: begins"}
+    assert set(asked.values()) == {1}

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from blocks.store.audit_rows import AuditRow, Entry, Key, Kind, Status
-from blocks.xero.payment_models import XeroBankAccount, XeroContact, XeroPayment, XeroPrepayment
-from flows.payments.documents import Shown, documents, removed
+from blocks.xero.payment_models import Shown, XeroBankAccount, XeroContact, XeroPayment, XeroPrepayment
+from flows.payments.documents import documents, removed
 from tests.blocks.xero.test_payments import page, raw, reading
 from tests.flows.payments.test_delivery import LN, run
 from tests.helpers.payments import ACCOUNTS, CLIENT, CONTACTS, DATE, SALE, decided, payment, row, shown

@@ -514,7 +514,7 @@ async def test_a_discarded_payment_is_left_until_it_is_reopened(quiet: Sandboxed
     key = (await quiet.audit())[payment].key
     now = dt.datetime.now(dt.UTC)
     async with quiet.payment_connection().store.open() as store:
-        await store.audit.discard(key, "Ann", "booked by hand", now)
+        await store.audit.discard(key, "Ann", "booked manually", now)
         await quiet.pay_run()
         assert await statuses(quiet) == {payment: "discarded"}
         assert len(quiet.ln_posts()) == 1
@@ -539,7 +539,7 @@ async def test_what_is_discarded_in_the_instant_before_its_post_is_left(
 
     async def with_ann(audit: Audit, entry: Entry, *told: Any) -> AuditRow:
         if entry.key == closed:
-            await audit.discard(closed, "Ann", "booked by hand", dt.datetime.now(dt.UTC))
+            await audit.discard(closed, "Ann", "booked manually", dt.datetime.now(dt.UTC))
         return await posting(audit, entry, *told)
 
     monkeypatch.setattr(Audit, "posting", with_ann)

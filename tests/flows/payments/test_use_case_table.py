@@ -108,7 +108,7 @@ async def test_allocation_of_a_discarded_prepayment_waits(quiet: Sandboxed) -> N
     await quiet.pay_run()
     now = dt.datetime.now(dt.UTC)
     async with quiet.payment_connection().store.open() as store:
-        await store.audit.discard((await quiet.audit())[prepayment].key, "Ann", "by hand", now)
+        await store.audit.discard((await quiet.audit())[prepayment].key, "Ann", "booked manually", now)
     allocation = allocate(quiet, prepayment)
 
     await quiet.pay_run()
@@ -440,7 +440,7 @@ async def test_allocation_of_a_closed_prepayment_that_moves_no_time_of_change(qu
     await quiet.pay_run(connection=exact)
     now = dt.datetime.now(dt.UTC)
     async with exact.store.open() as store:
-        await store.audit.discard((await quiet.audit())[prepayment].key, "Ann", "by hand", now)
+        await store.audit.discard((await quiet.audit())[prepayment].key, "Ann", "booked manually", now)
     allocation = allocate(quiet, prepayment, amount="120.00")  # all of it
 
     await quiet.pay_run(connection=exact)

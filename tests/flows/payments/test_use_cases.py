@@ -13,9 +13,9 @@ import pytest
 
 from blocks.store import audit_rows as rules
 from blocks.store.audit_rows import AuditRow, Kind, Status
-from blocks.xero.payment_models import XeroAccountRef, XeroContact, XeroInvoice, XeroOverpayment
+from blocks.xero.payment_models import Shown, XeroAccountRef, XeroContact, XeroInvoice, XeroOverpayment
 from flows.payments.classify import classify
-from flows.payments.documents import OVERPAYMENT_ALLOCATION, Shown, documents, removed
+from flows.payments.documents import OVERPAYMENT_ALLOCATION, documents, removed
 from flows.payments.models import Action, Decision
 from flows.payments.post_outcome import CHECK_LN
 from tests.helpers.payments import (
@@ -29,9 +29,9 @@ from tests.helpers.payments import (
     POLICY,
     PURCHASE,
     SALE,
-    STRANGER,
     SUPPLIER,
     TILL,
+    WITHOUT_CODE,
     allocation,
     decided,
     only,
@@ -192,10 +192,10 @@ def test_allocation_whose_prepayment_is_held_for_a_person(status: Status | None)
     assert noted(decided(everything, Kind.ALLOCATION, None, prepaid(status), policy)) is Status.EXCEPTION
 
 
-@pytest.mark.parametrize("item", [payment("i-other"), prepayment(STRANGER)])
+@pytest.mark.parametrize("item", [payment("i-other"), prepayment(WITHOUT_CODE)])
 def test_customer_without_ln_code(item: Any) -> None:
     """A customer without a code, blanks not counted, is an exception that names the customer."""
-    invoices = {"i-other": XeroInvoice("i-other", "303-SI1-1", "ACCREC", "EUR", XeroContact(STRANGER))}
+    invoices = {"i-other": XeroInvoice("i-other", "303-SI1-1", "ACCREC", "EUR", XeroContact(WITHOUT_CODE))}
     kind = Kind.PAYMENT if hasattr(item, "payment_id") else Kind.PREPAYMENT
     decision = decided(shown(item, invoices=invoices), kind)
     assert noted(decision) is Status.EXCEPTION
@@ -480,7 +480,7 @@ def test_what_was_changed_after_sending(other: dict[str, Any], said: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "other", [{"total": Decimal("120.000")}, {"currency_rate": None}, {"contact": XeroContact(STRANGER)}]
+    "other", [{"total": Decimal("120.000")}, {"currency_rate": None}, {"contact": XeroContact(WITHOUT_CODE)}]
 )
 def test_what_is_the_same_after_sending(other: dict[str, Any]) -> None:
     """Another spelling of the amount, or a change of what is not the document's own, is no edit."""

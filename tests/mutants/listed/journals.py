@@ -20,8 +20,8 @@ _DELIVER = _of_journals("flows/journals/flow.py", "tests/flows/journals/test_con
 _LOOK_BACK = _of_journals(
     "flows/journals/look_back.py", "tests/flows/journals/test_look_back.py::test_the_days_that_are_run_first"
 )
-_LOOK_AGAIN = _of_journals("flows/journals/look_again.py")
-_AGAIN = "tests/flows/journals/test_look_again.py"
+_LOOK_AGAIN = _of_journals("flows/journals/late_journals.py")
+_AGAIN = "tests/flows/journals/test_late_journals.py"
 _LATE = f"{_AGAIN}::test_a_request_carried_out_after_all_was_finished_is_found"
 _FLOW = _of_journals("flows/journals/flow.py", _LATE)
 _INTENTS = _of_journals("flows/journals/withdraw/requests.py")
@@ -188,8 +188,8 @@ MUTANTS = (
     ),
     _READ.broken(
         "what was sent under other days is not looked for",
-        "other = [record for record in near if record.day != run.day.date]",
-        "other = [record for record in near if record.day == run.day.date]",
+        "return [record for record in other if not planned.isdisjoint",
+        "return [record for record in other if planned.isdisjoint",
     ),
     _READ.broken(
         "neither the record nor Xero is asked for what was sent under other days",
@@ -222,8 +222,8 @@ MUTANTS = (
     ),
     _READ.broken(
         "a record without journals is no new one",
-        "if not ids or any(record.state in unsure for record in records):",
-        "if any(record.state in unsure for record in records):",
+        "if not ids or any(record.state in open_ended for record in records):",
+        "if any(record.state in open_ended for record in records):",
     ),
     _CONFIRM.broken(
         "what was sent is not read back",
@@ -271,11 +271,11 @@ MUTANTS = (
         "a second copy of a line is taken for a reversal",
         "return original is not None and amount != 0 and amount == -_amount(original, entry)",
         "return original is not None and amount != 0 and abs(amount) == abs(_amount(original, entry))",
-        tests="tests/flows/journals/test_look_again.py::test_a_reversal_has_opposite_amounts_throughout",
+        tests="tests/flows/journals/test_late_journals.py::test_a_reversal_has_opposite_amounts_throughout",
     ),
     _FLOW.broken(
         "what came into Xero twice after a pause is not looked for",
-        "in (await changed_since(run, earlier) if nightly else {}).items():",
+        "in (await changed_since(run, earlier, finished) if nightly else {}).items():",
         "in dict[dt.date, list[str]]().items():",
         fault="the double after a pause",
     ),

@@ -24,6 +24,7 @@ _COLLECT = _of_payments(
 )
 _DOCUMENTS = _of_payments("flows/payments/documents.py")
 _CLASSIFY = _of_payments("flows/payments/classify.py", *_CASES)
+_CASE = _CLASSIFY._replace(file="flows/payments/case.py")
 _POLICY = _at("flows/payments/classify.py", "tests/flows/payments/test_policy.py")
 _POST_OUTCOME = _of_payments("flows/payments/post_outcome.py")
 _POSTING = _of_payments("flows/payments/posting.py")
@@ -113,8 +114,8 @@ MUTANTS = (
     ),
     _DOCUMENTS.broken(
         "a part that was taken back goes out",
-        'if whole.gone or str(item.is_deleted).lower() == "true":',
-        "if whole.gone:",
+        'if whole.deleted or str(item.is_deleted).lower() == "true":',
+        "if whole.deleted:",
     ),
     _DOCUMENTS.broken(
         "two equal parts applied to one invoice are one document",
@@ -128,8 +129,8 @@ MUTANTS = (
     ),
     _DOCUMENTS.broken(
         "an overpayment goes out as a prepayment",
-        "        xero_type=overpayment.type,\n        role=None,",
-        "        xero_type=overpayment.type,\n        role=Role.CLIENT_PREPAYMENT,",
+        "        thing.type,\n        role=None,",
+        "        thing.type,\n        role=Role.CLIENT_PREPAYMENT,",
     ),
     _CLASSIFY.broken(
         "a document that a person closed is left, however it changes",
@@ -139,17 +140,17 @@ MUTANTS = (
     ),
     _CLASSIFY.broken(
         "what is deleted while its outcome is unknown is closed as never sent",
-        "    if row is not None and _may_be_in_ln(row):\n        return case.note(",
+        "    if row is not None and may_be_in_ln(row):\n        return case.note(",
         "    if row is not None and row.sent_at:\n        return case.note(",
         fault="what LN may have closed quietly",
     ),
     _CLASSIFY.broken(
-        "what is deleted and may have been booked by hand is closed as never sent",
-        "    if _by_hand(row) or _left_to_people(case):\n",
-        "    if _by_hand(row):\n",
+        "what is deleted and may have been entered manually is closed as never sent",
+        "    if _is_for_people(row) or _left_to_people(case):\n",
+        "    if _is_for_people(row):\n",
         fault="what LN may have closed quietly",
     ),
-    _CLASSIFY.broken(
+    _CASE.broken(
         "what was unanswered once and refused since is surely not in LN",
         "return row.sent_at is not None or row.in_doubt or row.result.status is Status.UNKNOWN",
         "return row.sent_at is not None or row.result.status is Status.UNKNOWN",
@@ -158,7 +159,7 @@ MUTANTS = (
     _CLASSIFY.broken(
         "what is in doubt goes out as Xero shows it now",
         "row.entry,\n        message=row.message.encode(),",
-        "case.entry,\n        message=_message(case),",
+        "case.entry,\n        message=message_of(case),",
     ),
     _CLASSIFY.broken(
         "what is to be held for a person is sent again",
@@ -249,8 +250,8 @@ MUTANTS = (
     ),
     _DELIVERY.broken(
         "that LN has what the record never sent is no reason to doubt the record",
-        "doubtful = never_posted and delivery.doubt is not None and await delivery.doubt(key)",
-        "doubtful = False",
+        "contradicts_record = never_posted and delivery.doubt is not None and await delivery.doubt(key)",
+        "contradicts_record = False",
         fault="a set-back store that sends again",
     ),
     _DELIVER.broken(
@@ -282,20 +283,20 @@ MUTANTS = (
     ),
     _FLOW.broken(
         "a store that may be set back sends",
-        "        await require_sure_beginning(run)\n",
+        "        await require_confirmed_record(run)\n",
         "",
         fault="a set-back store that sends again",
     ),
     _BEGINNING.broken(
         "what is noted beside a store that was set back says nothing",
-        "if seen.runs > said.runs and not",
-        "if seen.runs < said.runs and not",
+        "if before.runs > said.runs and not",
+        "if before.runs < said.runs and not",
         fault="a set-back store that sends again",
     ),
     _MESSAGE.broken(
         "the amount goes out in the place of the rate",
-        "msgspec.Raw(number_text(message.currency_rate).encode())",
-        "msgspec.Raw(number_text(message.invoice_amount).encode())",
+        "msgspec.Raw(number_text(currency_rate).encode())",
+        "msgspec.Raw(number_text(invoice_amount).encode())",
     ),
     _RECORD.broken(
         "the end of a run ends the incident of what waits for a person's word",

@@ -48,9 +48,9 @@ _TIE_OUT = _of_journals(
     "tests/flows/journals/test_tie_out.py",
     "tests/flows/journals/test_reconciliation.py",
 )
-_STRANGERS = _at(
-    "flows/journals/strangers.py",
-    "tests/flows/journals/test_strangers.py::test_a_journal_that_may_hold_our_lines_is_not_passed_over",
+_UNREADABLE = _at(
+    "flows/journals/unreadable.py",
+    "tests/flows/journals/test_journals_of_others.py::test_a_journal_that_may_hold_our_lines_is_not_passed_over",
 )
 _WITHDRAWAL = _at("flows/journals/withdraw/rules.py")
 
@@ -235,8 +235,8 @@ MUTANTS = (
     ),
     _BOOKS.broken(
         "a journal that may be ours is not waited for",
-        "_lookalikes(plan, absent, strangers) if record_may_be_new else []",
-        "_lookalikes(plan, absent, strangers) if not record_may_be_new else []",
+        "_lookalikes(plan, absent, unrecorded) if record_may_be_new else []",
+        "_lookalikes(plan, absent, unrecorded) if not record_may_be_new else []",
     ),
     _BOOKS.broken(
         "the oldest of a journal's appearances in a list counts",
@@ -275,7 +275,7 @@ MUTANTS = (
         "abs(self.rounding) < self.allowed",
         "abs(self.rounding) <= self.allowed",
     ),
-    _STRANGERS.broken(
+    _UNREADABLE.broken(
         "an unreadable journal counts as ours only where a text begins as ours do",
         "if any(_OURS.search(text) for text in one.texts):",
         "if any(_OURS.match(text) for text in one.texts):",

@@ -18,10 +18,11 @@ _RECORD = _at(
 )
 _EDITED = "tests/flows/journals/test_people.py::test_an_edited_draft_is_reported_and_not_overwritten"
 _FLOW = _at("flows/journals/flow.py", _EDITED)
+_RUN_REPORT = _FLOW._replace(file="flows/runtime/report.py")
 _REPORTS = _at("flows/runtime/artifacts.py", "tests/flows/test_text_out.py")
 _STAGING = _at("flows/journals/staging.py")
 _FAILURE = _at("flows/journals/report/failures.py")
-_RUN_COUNTS = _at("flows/payments/run_counts.py")
+_RUN_COUNTS = _at("flows/payments/beginning.py", "tests/flows/payments/test_run_counts.py")
 _STORE_MODELS = _LEASES._replace(file="blocks/store/models.py")
 _RUNTIME_FAILURES = _INCIDENTS._replace(file="flows/runtime/failures.py")
 
@@ -78,7 +79,7 @@ MUTANTS = (
     ),
     _RECORD.broken(
         "a day that has come through leaves its incident open",
-        "        await desk.resolve(day, zone)\n",
+        "        await service.resolve(day, zone)\n",
         "        pass\n",
     ),
     _RECORD.broken(
@@ -104,10 +105,10 @@ MUTANTS = (
         "    if crashed_run is not None and crashed_run.expired(run.clock.now()) is None:\n",
         tests="tests/flows/journals/test_look_back.py::test_a_run_that_died_is_found_by_the_next_of_its_date",
     ),
-    _FLOW.broken(
+    _RUN_REPORT.broken(
         "a run whose day does not tie out is completed",
-        '    return (Failed if summary.status == "failed" else Completed)(message=summary.message)',
-        "    return Completed(message=summary.message)",
+        '        return (Failed if summary.status == "failed" else Completed)(message=summary.message)',
+        "        return Completed(message=summary.message)",
     ),
     _FLOW.broken(
         "a dry run looks back, and sends",

@@ -35,15 +35,18 @@ _BY_ANOTHER_CLOCK = dt.timedelta(days=1)
 
 
 @run_task("look again")
-async def changed_since(run: JournalsRun, besides: Collection[dt.date]) -> dict[dt.date, list[str]]:
+async def changed_since(
+    run: JournalsRun, besides: Collection[dt.date], recorded: Mapping[dt.date, DayRecord]
+) -> dict[dt.date, list[str]]:
     """Return sentences on what came late or twice, by finished day of the look-back.
 
     `besides` are days that are run anyway, which compares them whole. Raises CallFailed and StoreError.
     """
-    today, back = run.day.date, run.connection.look_back_days
-    first = today - dt.timedelta(days=back)
-    recorded = await run.store.days.since(run.name, first, run.organisation)
-    days = {day: one for day, one in recorded.items() if day < today and day not in besides}
+    days = {
+        day: one
+        for day, one in recorded.items()
+        if day < run.day.date and day not in besides and one.organisation in {None, run.organisation}
+    }
     if not days:
         return {}
     journals = await list_journals(run, min(map(_compared_at, days.values())) - LATE)

@@ -12,8 +12,10 @@ from msgspec.structs import replace as replaced
 
 from blocks.connections.journals import JournalConnection
 from blocks.store.models import DayRecord
-from flows.journals.look_again import LATE, changed_since, holders, late_or_twice
-from flows.journals.models import Known, LiveJournal, LiveLine
+from blocks.xero.models import XeroJournalLine
+from flows.journals.late_journals import LATE, changed_since, holders, late_or_twice
+from flows.journals.look_back import finished_days
+from flows.journals.models import Known, LiveJournal
 from tests.flows.journals.test_people import journal_with
 from tests.flows.journals.test_rewritten import reverse, take_out
 from tests.flows.journals.test_zone import AUCKLAND, far_away
@@ -144,7 +146,7 @@ def test_a_journal_by_its_name_alone_is_late() -> None:
 def test_journals_of_others_and_of_other_days_are_not_late() -> None:
     """Neither other people's journals, nor another tenant's, nor those of days still to be run are told."""
     theirs = sent(transfers(1), label="acme").live
-    rent = LiveJournal("r", "Rent", DAY.date, "DRAFT", [LiveLine(Decimal(5), "1100", "Rent")])
+    rent = LiveJournal("r", "Rent", DAY.date, "DRAFT", [XeroJournalLine(Decimal(5), "1100", "Rent")])
     other = dt.date(2026, 11, 19)
     assert late_or_twice([DAY.date], None, [*theirs, rent], {}) == {}
     assert late_or_twice([other], None, sent(transfers(1)).live, {}) == {}
@@ -205,7 +207,7 @@ async def test_what_changed_about_when_a_day_was_compared_is_looked_at_again(tmp
         for days_back, hours in ((2, 1), (1, 3)):
             day, read_at = DAY.date - dt.timedelta(days=days_back), now - dt.timedelta(hours=hours)
             await there.run.store.days.finished(DayRecord("default", day, "UTC", 0, now, read_at))
-        assert await changed_since(there.run, []) == {}
+        assert await changed_since(there.run, [], await finished_days(there.run)) == {}
     (request,) = there.script.requests
     asked_from = dt.datetime.fromisoformat(f"{request.headers['if-modified-since']}Z")
     assert asked_from == now - dt.timedelta(hours=3) - LATE

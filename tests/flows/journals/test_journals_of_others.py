@@ -10,7 +10,7 @@ import pytest
 from blocks.errors import UnusableAnswer
 from blocks.sandbox.xero.chart import ACCOUNTS
 from blocks.xero.models import JournalPage
-from flows.journals.strangers import passed_over
+from flows.journals.unreadable import passed_over
 from tests.blocks.xero.test_client import client, xero
 from tests.flows.journals.test_people import journal_with, two_units
 from tests.flows.journals.withdraw.test_flow import two_lines_each, withdraw
