@@ -30,7 +30,6 @@ from blocks.xero.journals import (
 from blocks.xero.models import (
     JournalPage,
     ManualJournal,
-    Verdict,
     XeroAccount,
     XeroOrganisation,
     xero_instant,
@@ -169,10 +168,10 @@ class XeroClient(ApiClient):
         *,
         first_sent: datetime | None = None,
         not_after: datetime | None = None,
-    ) -> list[Verdict]:
+    ) -> list[ManualJournal]:
         """Create journals from finished bytes and return Xero's verdict on each, in no sure order.
 
-        A 200 is no success of any element: look at each one's complaints; one that cannot be read is no
+        A 200 is no success of any element: look at each one's objections; one that cannot be read is no
         verdict, and left out. Raises UnknownOutcome where
         no clear answer came within the life of the key, and Overdue where the first sending would come
         after `not_after`.
@@ -181,8 +180,8 @@ class XeroClient(ApiClient):
 
     async def post_manual_journal(
         self, body: bytes, key: str, *, not_after: datetime | None = None
-    ) -> Verdict:
-        """Change one journal by finished bytes and return Xero's verdict on it: look at its complaints.
+    ) -> ManualJournal:
+        """Change one journal by finished bytes and return Xero's verdict on it: look at its objections.
 
         Raises what `put_manual_journals` raises.
         """
@@ -196,7 +195,7 @@ class XeroClient(ApiClient):
 
     async def _write(
         self, method: str, body: bytes, key: str, first_sent: datetime | None, not_after: datetime | None
-    ) -> list[Verdict]:
+    ) -> list[ManualJournal]:
         call = Call(
             method,
             "ManualJournals",

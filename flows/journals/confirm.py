@@ -10,7 +10,8 @@ from dataclasses import replace
 from msgspec.structs import replace as replaced
 
 from blocks.store.models import JournalRecord, JournalState, latest, pack
-from flows.journals.models import LiveJournal, Plan
+from blocks.xero.models import ManualJournal
+from flows.journals.models import Plan
 from flows.journals.narration import Narration
 from flows.journals.prepare import digest_of
 from flows.journals.read import XeroSnapshot, read_back
@@ -71,7 +72,7 @@ async def compare(run: JournalsRun, plan: Plan, snapshot: XeroSnapshot, sent: Se
 
 
 def _of_journals(
-    journals: Iterable[LiveJournal], records: Sequence[JournalRecord]
+    journals: Iterable[ManualJournal], records: Sequence[JournalRecord]
 ) -> dict[str, JournalRecord]:
     """Return the record of each journal by its id: people rename them; else the one that waits for an id."""
     by_id = {record.manual_journal_id: record for record in records if record.manual_journal_id}

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 
 from blocks.store.models import DayRecord
-from blocks.xero.models import ManualJournal, xero_instant
+from blocks.xero.models import ManualJournal
 from flows.days import Day
 from flows.journals.extract import count_lines_of
 from flows.journals.narration import Narration
@@ -88,7 +88,7 @@ def _sent_late(journal: ManualJournal, day: Day) -> bool:
 
     Of a journal that is no draft any more, the time of its last change says nothing of its sending.
     """
-    changed = xero_instant(journal.updated_date_utc)
+    changed = journal.updated
     if changed is None or journal.status != "DRAFT":
         return False
     return changed.astimezone(day.zone).date() - day.date > dt.timedelta(days=1)

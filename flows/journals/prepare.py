@@ -19,8 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from blocks.xero.models import ManualJournal
 from flows.journals.amounts import amounts_to_send
-from flows.journals.models import LiveJournal, Plan, is_taxed
+from flows.journals.models import Plan, is_taxed
 from flows.journals.narration import Narration, description, entry_id_in, request_key
 from flows.journals.process.batch import LARGEST_JOURNAL_BYTES, Unit, fill, line_sizes
 from flows.journals.reconciliation import Reconciliation, came_late
@@ -284,7 +285,7 @@ def _finished(
     )
 
 
-def digest_of(journal: LiveJournal, digits: int, cash_basis: bool) -> str:
+def digest_of(journal: ManualJournal, digits: int, cash_basis: bool) -> str:
     """Return the digest of the bytes that Daybook would send for a journal as it is in Xero.
 
     It equals the digest recorded when the journal was prepared exactly where nobody has changed it since:

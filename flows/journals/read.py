@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 
 from blocks.errors import NotFound, Refusal
 from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState
-from blocks.xero.models import JournalPage, ManualJournal, journal_date, xero_instant
+from blocks.xero.models import JournalPage, ManualJournal
 from blocks.xero.pages import Reading
 from flows.days import Day
-from flows.journals.models import DELETED_OR_VOIDED, VOIDED, WITHDRAWN, LiveJournal, Plan
+from flows.journals.models import DELETED_OR_VOIDED, VOIDED, WITHDRAWN, Plan
 from flows.journals.narration import Narration
 from flows.journals.reconciliation import Reconciliation, reconcile
 from flows.journals.records import entries_of, known_from
@@ -105,7 +105,7 @@ async def _since(run: JournalsRun, others: Sequence[JournalRecord]) -> dt.dateti
     return since
 
 
-def _may_be_new(plan: Plan, live: Iterable[LiveJournal], records: Sequence[JournalRecord]) -> bool:
+def _may_be_new(plan: Plan, live: Iterable[ManualJournal], records: Sequence[JournalRecord]) -> bool:
     """Tell whether the record may lack journals of the day: it was lost or set back, or an answer was."""
     ids = {record.manual_journal_id for record in records if record.manual_journal_id}
     open_ended = (*OPEN_ENDED, JournalState.POSSIBLE)
@@ -147,14 +147,14 @@ async def journals_since(
     dates: Callable[[], Collection[dt.date]],
     records: Sequence[JournalRecord],
     known_ids: Iterable[str] = (),
-) -> list[LiveJournal]:
+) -> list[ManualJournal]:
     """Return Xero's journals changed since an instant, and all that are known by their ids.
 
     Those that the list does not show, or shows alive although they were withdrawn, are read singly, for
     it can lag behind what was just written. `dates` gives the booking dates to read instead, where the
     list is too long to take.
     """
-    found = {one.manual_journal_id: one for one in await _listed(run, since, dates)}
+    found = {one.journal_id: one for one in await _listed(run, since, dates)}
     recorded = [record.manual_journal_id for record in records if record.manual_journal_id]
     withdrawn = withdrawn_ids(records)
     for journal_id in dict.fromkeys([*known_ids, *recorded]):
@@ -164,7 +164,7 @@ async def journals_since(
                 found[journal_id] = await run.xero.manual_journal(journal_id)
             except NotFound:
                 run.warn(f"Daybook's record lists journal {journal_id}, but Xero does not have it.")
-    return [live_journal(journal) for journal in found.values()]
+    return list(found.values())
 
 
 async def list_journals(run: JournalsRun, since: dt.datetime) -> list[ManualJournal] | None:
@@ -214,7 +214,7 @@ async def _whole_list(
         reading = Reading(MOST_JOURNALS + 1)
         while not reading.ended:
             answer = await ask(reading.page)
-            page = {journal.manual_journal_id: journal for journal in answer.manual_journals}
+            page = {journal.journal_id: journal for journal in answer.manual_journals}
             others = passed_over(answer, reading.page)
             found.update(page)
             reading.take(page.keys() | others, answer.pagination)
@@ -226,18 +226,4 @@ async def _whole_list(
     raise Refusal(
         "The list of manual journals in Xero kept changing while it was read, or its pages repeat or never "
         "end. Nothing further was written. Run the same again when nobody is working in Xero."
-    )
-
-
-def live_journal(journal: ManualJournal) -> LiveJournal:
-    """Return a journal as Xero answers it, in the terms of the books."""
-    return LiveJournal(
-        journal.manual_journal_id,
-        journal.narration,
-        journal_date(journal.date),
-        journal.status,
-        journal.journal_lines or (),
-        journal.line_amount_types,
-        xero_instant(journal.updated_date_utc),
-        journal.show_on_cash_basis_reports,
     )

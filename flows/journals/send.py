@@ -25,7 +25,7 @@ from flows.journals.pending import FRESH, KEY_EXPIRED, lookup_by_plan, resolve_p
 from flows.journals.prepare import Prepared, PreparedJournal, PreparedRequest, PreparePolicy, prepare_journals
 from flows.journals.read import XeroSnapshot, read_journals
 from flows.journals.reconciliation import Reconciliation
-from flows.journals.records import is_in_xero, record_verdicts
+from flows.journals.records import record_verdicts
 from flows.journals.run import JournalsRun
 from flows.journals.withdraw.requests import note
 from flows.money import money_text
@@ -261,7 +261,7 @@ async def _put(
         await run.store.move(records, JournalState.PREPARED, run.clock.now())
         raise
     # Before it is written down, which may fail: it is in Xero all the same.
-    run.created.update((one.narration, one.manual_journal_id) for one in verdicts if is_in_xero(one))
+    run.created.update((one.narration, one.journal_id) for one in verdicts if one.is_in_xero)
     return await record_verdicts(run, records, verdicts)
 
 

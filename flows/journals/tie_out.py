@@ -16,8 +16,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from blocks.xero.models import ManualJournal
 from flows.journals.differences import may_be_ours
-from flows.journals.models import LiveJournal, Plan, is_rounded
+from flows.journals.models import Plan, is_rounded
 from flows.journals.offsets import local_dates, zone_offsets
 from flows.journals.reconciliation import Reconciliation
 from flows.money import SUMS_PRECISION
@@ -202,6 +203,6 @@ def open_points(matched: Reconciliation, partially_posted: Sequence[str]) -> lis
     return texts
 
 
-def _repeated_names(journals: Sequence[LiveJournal]) -> list[str]:
+def _repeated_names(journals: Sequence[ManualJournal]) -> list[str]:
     names = [journal.narration for journal in journals]
     return [f'{count} journals are named "{name}"' for name, count in Counter(names).items() if count > 1]

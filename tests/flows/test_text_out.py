@@ -19,8 +19,8 @@ from blocks.errors import UsageError
 from blocks.private_files import write_private
 from blocks.store.audit_rows import AuditRow, Entry, Key, Kind, Result, Status
 from blocks.store.models import Incident, TaskState
+from blocks.xero.models import ManualJournal
 from flows.cli import audit_table, screen
-from flows.journals.models import LiveJournal
 from flows.journals.report.messages import day_markdown, failure_markdown
 from flows.journals.report.summary import BatchRow, Summary
 from flows.journals.withdraw.report import Withdrawal
@@ -87,7 +87,7 @@ def journals_summary() -> Summary:
 
 def withdrawal() -> Withdrawal:
     """Return a withdrawal of a journal that somebody named badly."""
-    journal = LiveJournal(POISON, POISON, DAY, POISON, [])
+    journal = ManualJournal(POISON, POISON, DAY, POISON, [])
     told = Withdrawal(DAY, "default", Scope(), False, POISON, message=f"Said {POISON}", link=lambda _: "")
     told.items = [WithdrawalCandidate(journal, None, WithdrawalAction.OTHER)]
     return told

@@ -28,7 +28,7 @@ from blocks.errors import (
 )
 from blocks.xero.client import XeroClient
 from blocks.xero.credentials import XeroCredentials
-from blocks.xero.models import NOTHING, ManualJournal, XeroOrganisation, journal_date, xero_date, xero_instant
+from blocks.xero.models import NOTHING, XeroOrganisation, journal_date, xero_date, xero_instant
 from tests.helpers.clocks import START, VirtualClock
 from tests.helpers.scripted import Script, Step, answer, failing
 
@@ -287,8 +287,8 @@ async def test_a_page_of_journals() -> None:
     assert request.headers["if-modified-since"] == "2026-11-19T23:00:00"
     assert page.pagination is not None
     assert page.pagination.page_count == 3
-    assert page.manual_journals[0].journal_lines[0].amount == Decimal("123456789012345.67")
-    assert xero_date(page.manual_journals[0].date) == date(2025, 11, 20)
+    assert page.manual_journals[0].lines[0].amount == Decimal("123456789012345.67")
+    assert page.manual_journals[0].date == date(2025, 11, 20)
 
 
 async def test_journals_of_a_date_are_asked_for_in_xeros_words() -> None:
@@ -375,7 +375,7 @@ async def test_a_put_is_as_xero_wants_it() -> None:
     assert request.headers["idempotency-key"] == "key-1"
     assert request.headers["content-type"] == "application/json"
     assert request.content == BODY
-    assert [one.manual_journal_id for one in verdicts] == ["m-1"]
+    assert [one.journal_id for one in verdicts] == ["m-1"]
 
 
 async def test_a_validation_error_names_each_reason() -> None:
@@ -428,12 +428,14 @@ async def test_complaints(verdict: dict[str, object], complaints: tuple[str, ...
     """An element without complaints is one that Xero took as it is: no error, no warning, no mark."""
     async with client(xero(answer(200, {"ManualJournals": [verdict]}))) as there:
         (found,) = await there.put_manual_journals(BODY, "key-1")
-    assert found.complaints() == complaints
+    assert found.objections == complaints
 
 
-def test_an_id_that_is_not_given_is_nothing() -> None:
-    """A verdict without an id has the id that means that nothing was created."""
-    assert ManualJournal().manual_journal_id == NOTHING
+async def test_an_id_that_is_not_given_is_nothing() -> None:
+    """An answer to a write without an id has the id that means that nothing was created."""
+    async with client(xero(answer(200, {"ManualJournals": [{"Narration": "N"}]}))) as there:
+        (found,) = await there.put_manual_journals(BODY, "key-1")
+    assert (found.journal_id, found.is_in_xero) == (NOTHING, False)
 
 
 # --- Dates --------------------------------------------------------------------------------------

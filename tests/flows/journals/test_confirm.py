@@ -12,10 +12,10 @@ import pytest
 from msgspec.structs import replace as replaced
 
 from blocks.store.models import JournalState
-from blocks.xero.models import XeroJournalLine
+from blocks.xero.models import ManualJournal, XeroJournalLine
 from flows.journals.confirm import compare, confirm
 from flows.journals.flow import deliver
-from flows.journals.models import LiveJournal, Plan
+from flows.journals.models import Plan
 from flows.journals.prepare import PreparePolicy, prepare_journals
 from flows.journals.reconciliation import reconcile
 from flows.journals.send import Sent
@@ -29,17 +29,17 @@ ONE = sent(transfers(1))
 STATES = list(JournalState)
 
 
-def with_amount(journal: LiveJournal) -> LiveJournal:
+def with_amount(journal: ManualJournal) -> ManualJournal:
     """Return a journal of which a person changed the first amount."""
     return edited(journal, lambda line: replaced(line, amount=Decimal("9.99")))
 
 
-def with_text(journal: LiveJournal) -> LiveJournal:
+def with_text(journal: ManualJournal) -> ManualJournal:
     """Return a journal to whose first line a person has added a word."""
     return edited(journal, lambda line: replaced(line, description=f"{line.description} checked"))
 
 
-async def compared(scripted: ScriptedRun, live: list[LiveJournal], plan: Plan = ONE.plan) -> Confirmed:
+async def compared(scripted: ScriptedRun, live: list[ManualJournal], plan: Plan = ONE.plan) -> Confirmed:
     """Compare journals of Xero with the day."""
     found = snapshot_of(plan, live, await scripted.records())
     return await compare(scripted.run, plan, found, Sent({}, found, []))

@@ -12,10 +12,10 @@ from msgspec.structs import replace as replaced
 
 from blocks.connections.journals import JournalConnection
 from blocks.store.models import DayRecord
-from blocks.xero.models import XeroJournalLine
+from blocks.xero.models import ManualJournal, XeroJournalLine
 from flows.journals.late_journals import LATE, changed_since, holders, late_or_twice
 from flows.journals.look_back import finished_days
-from flows.journals.models import Known, LiveJournal
+from flows.journals.models import Known
 from tests.flows.journals.test_people import journal_with
 from tests.flows.journals.test_rewritten import reverse, take_out
 from tests.flows.journals.test_zone import AUCKLAND, far_away
@@ -100,7 +100,7 @@ async def test_approving_a_finished_day_is_no_news(
     assert outcome.summary.looked_back == []
 
 
-def strange(journal: LiveJournal, name: str) -> LiveJournal:
+def strange(journal: ManualJournal, name: str) -> ManualJournal:
     """Return a journal of the same lines that the record does not know."""
     return journal._replace(journal_id="new", narration=name)
 
@@ -146,7 +146,7 @@ def test_a_journal_by_its_name_alone_is_late() -> None:
 def test_journals_of_others_and_of_other_days_are_not_late() -> None:
     """Neither other people's journals, nor another tenant's, nor those of days still to be run are told."""
     theirs = sent(transfers(1), label="acme").live
-    rent = LiveJournal("r", "Rent", DAY.date, "DRAFT", [XeroJournalLine(Decimal(5), "1100", "Rent")])
+    rent = ManualJournal("r", "Rent", DAY.date, "DRAFT", [XeroJournalLine(Decimal(5), "1100", "Rent")])
     other = dt.date(2026, 11, 19)
     assert late_or_twice([DAY.date], None, [*theirs, rent], {}) == {}
     assert late_or_twice([other], None, sent(transfers(1)).live, {}) == {}

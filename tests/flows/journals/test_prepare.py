@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as replaced
 
 from blocks.mambu.models import JournalLine
+from blocks.xero.models import ManualJournal
 from flows.journals.lines import lines_of_day, read_lines, staged_lines, write_lines
-from flows.journals.models import LiveJournal, Plan
+from flows.journals.models import Plan
 from flows.journals.prepare import Prepared, PreparePolicy, prepare_journals
 from flows.journals.process.balance import balance
 from flows.journals.process.batch import batch
@@ -342,7 +343,7 @@ def test_the_rest_of_a_voided_transaction_is_not_sent() -> None:
 def test_whatever_people_take_out_only_balanced_ones_go(data: st.DataObject, lines: Lines, cap: int) -> None:
     """Whichever lines vanished from Xero, each journal sent balances, and no line is sent that is there."""
     day = sent(lines, cap=cap)
-    live: list[LiveJournal] = []
+    live: list[ManualJournal] = []
     for journal in day.live:
         kept = [one for one in journal.lines if data.draw(st.booleans())]
         live.append(journal._replace(lines=kept, status=data.draw(STATES)))

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as replaced
 
 from blocks.mambu.models import JournalLine
+from blocks.xero.models import ManualJournal
 from blocks.xero.models import XeroJournalLine as Line
-from flows.journals.models import Known, LiveJournal
+from flows.journals.models import Known
 from flows.journals.reconciliation import reconcile
 from flows.journals.tie_out import confirmed
 from tests.helpers.journals import (
@@ -122,7 +123,7 @@ def test_an_edited_line_is_drift(change: Callable[[Line], Line], sentence: str) 
         ),
     ],
 )
-def test_an_edited_journal_is_drift(change: Callable[[LiveJournal], LiveJournal], sentence: str) -> None:
+def test_an_edited_journal_is_drift(change: Callable[[ManualJournal], ManualJournal], sentence: str) -> None:
     """A journal whose date or lines differ is reported, keeps the day open, and is not sent again."""
     day = sent(posting(1, "5", "-5"))
     live = [change(day.live[0])]
@@ -216,9 +217,9 @@ def test_journals_of_other_origin_do_not_matter() -> None:
     """Journals without our entry ids, of other days or entered manually, are neither ours nor drift."""
     day = sent(posting(1, "5", "-5"))
     others = [
-        LiveJournal("a", "Rent", DAY.date, "POSTED", [Line(Decimal(5), CASH, "Rent")]),
-        LiveJournal("b", "Odd", None, "DRAFT", [Line(Decimal(5), None, None)]),
-        LiveJournal("c", "Empty", DAY.date, "DRAFT", []),
+        ManualJournal("a", "Rent", DAY.date, "POSTED", [Line(Decimal(5), CASH, "Rent")]),
+        ManualJournal("b", "Odd", None, "DRAFT", [Line(Decimal(5), None, None)]),
+        ManualJournal("c", "Empty", DAY.date, "DRAFT", []),
         *(
             one._replace(narration=one.narration.replace("date: 2026-11-20", "date: 2026-11-19"))
             for one in sent(transfers(2, first=900)).live

@@ -17,7 +17,7 @@ _PAGES = _of_journals(
     "blocks/xero/pages.py", "tests/blocks/xero/test_payments.py", "tests/flows/journals/test_read.py"
 )
 _XERO = _of_journals("blocks/xero/client.py")
-_XERO_MODELS = _XERO._replace(file="blocks/xero/models.py")
+_XERO_JOURNALS = _XERO._replace(file="blocks/xero/journals.py")
 _XERO_TOKEN = _XERO._replace(file="blocks/http/auth.py")
 _PAID = _of_payments("blocks/xero/payments.py")
 _MAMBU = _at("blocks/mambu/client.py")
@@ -122,10 +122,10 @@ MUTANTS = (
         'params={"summarizeErrors": "false"}',
         'params={"summarizeErrors": "true"}',
     ),
-    _XERO_MODELS.broken(
+    _XERO_JOURNALS.broken(
         "a journal that Xero marks as an error without a word was taken",
-        'return (f"Xero marked it {self.status_attribute_string} without saying why",)',
-        "return ()",
+        'objections = (f"Xero marked it {marked} without saying why",)',
+        "objections = ()",
     ),
     _XERO_TOKEN.broken(
         "a token is used until it is refused",

@@ -146,7 +146,7 @@ MUTANTS = (
     ),
     _RECORDS.broken(
         "every journal of a success is taken",
-        "        if verdict and is_in_xero(verdict):\n",
+        "        if verdict and verdict.is_in_xero:\n",
         "        if verdict:\n",
     ),
     _RECORDS.broken(
@@ -305,7 +305,7 @@ MUTANTS = (
     ),
     _REMOVE.broken(
         "a draft that somebody edits meanwhile is withdrawn",
-        "if not due.item.is_still(live_journal(journal), run.digits):",
+        "if not due.item.is_still(journal, run.digits):",
         "if journal.status != due.item.journal.status:",
     ),
     _REMOVE.broken(

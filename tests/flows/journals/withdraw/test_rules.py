@@ -13,8 +13,8 @@ from msgspec import structs
 
 from blocks.mambu.models import JournalLine
 from blocks.store.models import JournalRecord, JournalState
+from blocks.xero.models import ManualJournal
 from blocks.xero.models import XeroJournalLine as Line
-from flows.journals.models import LiveJournal
 from flows.journals.prepare import PreparedJournal, digest_of
 from flows.journals.withdraw.rules import Scope, WithdrawalAction, planned
 from tests.helpers.journals import DAY, days_of_lines, edited, examples, id_of, sent, transfers
@@ -45,14 +45,14 @@ def record(
     )
 
 
-def one_sent() -> tuple[PreparedJournal, LiveJournal]:
+def one_sent() -> tuple[PreparedJournal, ManualJournal]:
     """Return a journal that was sent, and what Xero shows of it."""
     sending = sent(transfers(1))
     return sending.prepared.journals[0], sending.live[0]
 
 
 def fate_of(
-    journal: LiveJournal, *records: JournalRecord, scope: Scope = DRAFTS, label: str | None = None
+    journal: ManualJournal, *records: JournalRecord, scope: Scope = DRAFTS, label: str | None = None
 ) -> WithdrawalAction | None:
     """Return what is to become of a journal; None where it is not the day's."""
     items = planned(DAY.date, label, [journal], records, scope, 2)
