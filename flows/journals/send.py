@@ -30,6 +30,7 @@ from flows.journals.run import JournalsRun
 from flows.journals.withdraw.requests import note
 from flows.money import money_text
 from flows.runtime.tasks import run_task
+from flows.runtime.text import listed
 
 # How many rounds of reading and sending a run makes before it gives up.
 ROUNDS = 20
@@ -89,10 +90,12 @@ def _found_before(matched: Reconciliation, ours: Collection[str]) -> list[str]:
 
 async def prepare(run: JournalsRun, plan: Plan, snapshot: XeroSnapshot) -> Prepared:
     """Return what would be sent. Raises Refusal where lines are there twice, or maybe under another label."""
-    if snapshot.matched.duplicates:
+    matched = snapshot.matched
+    if matched.duplicates:
+        missing = f" Not in Xero yet: EntryID {listed(sorted(matched.missing))}." if matched.missing else ""
         raise Refusal(
-            f"Xero has lines of the day more than once: {'; '.join(snapshot.matched.duplicates[:20])}. "
-            "Nothing further was sent. Delete or void the journal that should not be there, then run the "
+            f"Xero has lines of the day more than once: {'; '.join(matched.duplicates[:20])}. Nothing "
+            f"further was sent.{missing} Delete or void the journal that should not be there, then run the "
             "date again."
         )
     for record in snapshot.records:

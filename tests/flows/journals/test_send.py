@@ -310,12 +310,12 @@ async def test_a_journal_that_the_answer_leaves_out_is_unknown(tmp_path: Path) -
 
 
 async def test_lines_that_stand_in_xero_twice_stop_the_day(tmp_path: Path) -> None:
-    """Where a line is in two live journals, nothing is prepared, although others are missing."""
+    """Where a line is in two live journals, nothing is prepared, and what is missing is named."""
     two = sent(transfers(2), cap=2)
     first = two.live[0]
     async with scripted_run(tmp_path) as at:
         twice = [first, first._replace(journal_id="copy")]
-        with pytest.raises(Refusal, match="more than once"):
+        with pytest.raises(Refusal, match=r"more than once.*Not in Xero yet: EntryID 3, 4\."):
             await prepare(at.run, two.plan, snapshot_of(two.plan, twice))
 
 

@@ -16,7 +16,9 @@ _HTTP_RETRY = _TRANSPORT._replace(file="blocks/http/retry.py")
 _PAGES = _of_journals(
     "blocks/xero/pages.py", "tests/blocks/xero/test_payments.py", "tests/flows/journals/test_read.py"
 )
-_XERO = _of_journals("blocks/xero/client.py")
+_XERO = _of_journals(
+    "blocks/xero/client.py", "tests/blocks/xero/test_client.py", "tests/blocks/xero/test_answers.py"
+)
 _XERO_JOURNALS = _XERO._replace(file="blocks/xero/journals.py")
 _XERO_TOKEN = _XERO._replace(file="blocks/http/auth.py")
 _PAID = _of_payments("blocks/xero/payments.py")
