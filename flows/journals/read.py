@@ -59,12 +59,13 @@ async def _read(
         one._replace(status=WITHDRAWN) if one.status == VOIDED and one.journal_id in ours else one
         for one in found
     ]
+    run.record_may_be_new = run.record_may_be_new or _may_be_new(plan, live, records)
     matched = reconcile(
         plan,
         live,
         known_from([*others, *records]),
         withhold_deleted=run.looking_back,
-        record_may_be_new=_may_be_new(plan, live, records),
+        record_may_be_new=run.record_may_be_new,
     )
     return XeroSnapshot(matched, read_at, records)
 

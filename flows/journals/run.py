@@ -51,6 +51,9 @@ class JournalsRun(Run):
         # What a person deleted in Xero is sent again by a run of its date, not by one that looks back.
         self.looking_back = False
         self.stated_lines = 0
+        # Whether the record may have lacked journals of the day when this run first looked: what it sends
+        # itself fills the record with that alone.
+        self.record_may_be_new = False
         # When Xero was read for the last comparison, in Xero's time.
         self.read_at: dt.datetime | None = None
 

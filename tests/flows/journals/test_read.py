@@ -190,3 +190,19 @@ async def test_without_a_record_a_rewritten_journal_is_waited_for(tmp_path: Path
     ) as there:
         found = (await read_journals(there.run, ONE.plan, [])).matched
     assert (found.missing, found.waiting) == (set(), BOTH)
+
+
+async def test_a_record_that_was_new_stays_so_for_all_of_a_run(tmp_path: Path) -> None:
+    """A journal that may hold lines is waited for also once this run has sent and recorded another one."""
+    two = sent(transfers(2), cap=2)
+    first, second = [draft for request in two.prepared.requests for draft in drafts_of(request)]
+    lines = [{**one, "Description": "rent"} for one in second["JournalLines"]]
+    theirs = {**second, "Narration": "November", "JournalLines": lines}
+    async with scripted_run(tmp_path, listed(theirs), listed(first, theirs), lines_per_journal=2) as there:
+        before = (await read_journals(there.run, two.plan, [])).matched
+        await there.keep(
+            two.prepared.requests[:1], JournalState.CREATED, manual_journal_id=first["ManualJournalID"]
+        )
+        after = (await read_journals(there.run, two.plan, [])).matched
+    assert (before.missing, before.waiting) == ({1, 2}, {3, 4})
+    assert (after.missing, after.waiting) == (set(), {3, 4})

@@ -156,8 +156,8 @@ MUTANTS = (
     ),
     _SEND.broken(
         "lines that stand in Xero twice do not stop the sending",
-        "    if snapshot.matched.duplicates:\n",
-        "    if snapshot.matched.duplicates and not snapshot.matched.missing:\n",
+        "    if matched.duplicates:\n",
+        "    if matched.duplicates and not matched.missing:\n",
     ),
     _SEND.broken(
         "a confirmed day is sent again under another label",
@@ -219,6 +219,11 @@ MUTANTS = (
         "if reading.whole:",
         "if reading.ended:",
         fault="the check that a list stood still dropped",
+    ),
+    _READ.broken(
+        "a record is no new one any more once this run has sent something",
+        "run.record_may_be_new = run.record_may_be_new or _may_be_new(plan, live, records)",
+        "run.record_may_be_new = _may_be_new(plan, live, records)",
     ),
     _READ.broken(
         "a record without journals is no new one",
