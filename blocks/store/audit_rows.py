@@ -32,6 +32,13 @@ from blocks.errors import Refusal, UsageError
 BEFORE_START = "Not sent: it is dated before "
 # Who discards what was deleted in Xero before it was sent.
 CONNECTOR = "Daybook"
+# How the reason of a document begins that was deleted in Xero, and that people may have to reverse in LN.
+# Rows of earlier releases are recognised by it.
+TO_REVERSE = "It was deleted in Xero: "
+DELETED_FOR_REVIEW = (
+    f"{TO_REVERSE}if it was booked in LN (manually, or from a store that was lost), reverse it there. Then "
+    "discard it."
+)
 
 
 class Kind(StrEnum):
@@ -350,10 +357,13 @@ def noted(
     Exception and unsupported are what the connector finds; discarded, what was deleted in Xero before it
     was sent; unknown only words anew why an unknown outcome is held; sent and duplicate, what has become of
     a document that LN has. A row follows Xero, but where LN may have it, it keeps what was sent. A discarded
-    row stays as it is, unless Xero shows something else by now: then it is open again.
+    row stays as it is, unless Xero shows something else by now: then it is open again. What a person has
+    closed, also while it was decided on, is not closed as never sent: they may have entered it in LN.
     """
     if held is not None and held.discarded and not _opens(held, entry):
         return held
+    if status is Status.DISCARDED and held is not None and held.closed_at_sight_of:
+        status, reason = Status.EXCEPTION, DELETED_FOR_REVIEW
     _require_notable(held, entry, status)
     closed = status is Status.DISCARDED
     result = Result(Status.EXCEPTION if closed else status, reason)

@@ -8,9 +8,11 @@ from dataclasses import replace
 
 from blocks.store.audit_rows import (
     BEFORE_START,
+    DELETED_FOR_REVIEW,
     GONE,
     LIVE,
     MADE_AGAIN,
+    TO_REVERSE,
     AuditRow,
     Kind,
     Status,
@@ -25,16 +27,11 @@ from flows.payments.post_outcome import NEVER_ANSWERED
 
 _SALES = frozenset({Role.SALES_PAYMENT, Role.CLIENT_PREPAYMENT})
 _HELD_BACK = frozenset({Status.EXCEPTION, Status.FAILED, Status.UNSUPPORTED})
-# Rows of earlier releases are recognised by how these two reasons begin, which must stay as it is.
+# Rows of earlier releases are recognised by how this reason begins, which must stay as it is.
 _IS_HELD = "Its outcome is unknown, and "
 _HELD = (
     f"{_IS_HELD}this connection holds such documents for review. Look for it in LN. If LN has it, discard "
     "it; if not, undiscard it, and the next run sends it again."
-)
-_TO_REVERSE = "It was deleted in Xero: "
-_DELETED_FOR_REVIEW = (
-    f"{_TO_REVERSE}if it was booked in LN (manually, or from a store that was lost), reverse it there. Then "
-    "discard it."
 )
 
 
@@ -100,7 +97,7 @@ def _deleted(case: Case) -> Decision | None:
             "it manually.",
         )
     if _is_for_people(row) or _left_to_people(case):
-        return case.note(Status.EXCEPTION, _DELETED_FOR_REVIEW)
+        return case.note(Status.EXCEPTION, DELETED_FOR_REVIEW)
     said = "It was deleted in Xero before it was sent."
     if row is None:
         return case.note(Status.DISCARDED, said)
@@ -113,7 +110,7 @@ def _is_for_people(row: AuditRow | None) -> bool:
     """Tell whether a person was asked to enter it manually in LN, or to reverse it there."""
     if row is None:
         return False
-    to_reverse = row.status is Status.EXCEPTION and row.reason.startswith(_TO_REVERSE)
+    to_reverse = row.status is Status.EXCEPTION and row.reason.startswith(TO_REVERSE)
     # A person who reopened it since has said that LN does not have it.
     reopened = row.undiscarded_at is not None and row.undiscarded_at >= row.changed_at
     return row.status is Status.UNSUPPORTED or (to_reverse and not reopened)

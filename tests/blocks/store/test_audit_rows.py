@@ -167,6 +167,17 @@ def test_the_connector_closes_what_went_before_it_was_sent() -> None:
     )
 
 
+@pytest.mark.parametrize("reopened", [True, False])
+def test_what_a_person_closed_is_not_closed_as_never_sent(reopened: bool) -> None:
+    """What a person closed, maybe while a run decided on it, is an exception once it is deleted in Xero."""
+    row = rules.discarded(found(Status.EXCEPTION), "ann", "entered manually", AT)
+    if reopened:
+        row = rules.noted(row, replace(ENTRY, amount="7"), Status.EXCEPTION, "changed", "run-2", LATER)
+    deleted = replace(ENTRY, xero_status=GONE)
+    row = rules.noted(row, deleted, Status.DISCARDED, "It was deleted before it was sent.", "run-2", LATER)
+    assert (row.status, row.reason) == (Status.EXCEPTION, rules.DELETED_FOR_REVIEW)
+
+
 def test_a_person_closes_and_reopens() -> None:
     """Both acts keep who and when; a closed row is left alone; a reopened one is what it was before."""
     row = rules.discarded(found(Status.EXCEPTION), "ann", "done by hand", AT)

@@ -108,6 +108,12 @@ MUTANTS = (
         "_NO_ANSWER = Result(Status.FAILED, ",
     ),
     _ROWS.broken(
+        "what a person closed while it was decided on is closed as never sent",
+        "if status is Status.DISCARDED and held is not None and held.closed_at_sight_of:",
+        "if status is Status.DISCARDED and held is None:",
+        fault="what LN may have closed quietly",
+    ),
+    _ROWS.broken(
         "a closed row stays closed, whatever Xero shows",
         "return bool(held.changes_since_closing(entry))",
         "return False",
