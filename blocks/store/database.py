@@ -37,15 +37,16 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 metadata = MetaData()
 _meta = Table("daybook", metadata, Column("schema_version", Integer, primary_key=True))
 
 # After a moment, and then for as long as a database takes to start again or to hand over to its double.
 _PAUSES: Final = (0.1, 1.0, 2.0, 4.0, 8.0)
 
-# Older versions that can be brought up to date: all they lack are tables, and columns that may be empty.
-_OLDER: Final = frozenset({1, 2, 3, 4})
+# Older versions that can be brought up to date: all they lack are tables, indexes, and columns that may be
+# empty.
+_OLDER: Final = frozenset(range(1, SCHEMA_VERSION))
 
 
 class NotKept(StoreError):
@@ -181,6 +182,9 @@ def _prepare(connection: Connection, upgrade: bool) -> None:
     if upgrade and found in _OLDER:
         _add_columns(connection, schema)
         metadata.create_all(connection)
+        for table in metadata.sorted_tables:
+            for index in table.indexes:
+                index.create(connection, checkfirst=True)
         connection.execute(update(_meta).values(schema_version=SCHEMA_VERSION))
         return
     remedy = (

@@ -181,16 +181,6 @@ async def put_journals(
     Refusal naming all journals that Xero declined.
     """
     journals = prepared.journals
-    await run.store.prepare(
-        [
-            _record_of(run, plan, request, journal)
-            for request in prepared.requests
-            for journal in request.journals
-        ],
-        [StoredRequest(request.key, request.body) for request in prepared.requests],
-        run.clock.now(),
-        run.lease,
-    )
     ids: dict[str, str] = {}
     refused: dict[str, str] = {}
     failed: list[DaybookError] = []
@@ -235,7 +225,7 @@ async def _put(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Send one request; return the ids of what was taken and the reasons for what was declined."""
     records = [_record_of(run, plan, request, journal) for journal in request.journals]
-    await run.store.sending(request.key, run.clock.now(), run.lease)
+    await run.store.sending(records, StoredRequest(request.key, request.body), run.clock.now(), run.lease)
     try:
         verdicts = await run.xero.put_manual_journals(request.body, request.key, not_after=not_after)
     except UnknownOutcome:
