@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -187,7 +187,12 @@ async def put_journals(
     not_after = read_at + FRESH
     gate = asyncio.Semaphore(run.connection.xero_concurrency)
 
-    async def put(request: PreparedRequest) -> None:
+    async def put(block: Sequence[PreparedRequest]) -> None:
+        # One after the other: Xero knows a block by the key of its first part.
+        for request in block:
+            await put_one(request)
+
+    async def put_one(request: PreparedRequest) -> None:
         async with gate:
             if failed or run.clock.now() > not_after:
                 return
@@ -202,7 +207,7 @@ async def put_journals(
             refused.update(declined)
             await run.progress("send", before + len(ids), before + len(journals))
 
-    await asyncio.gather(*(put(request) for request in prepared.requests))
+    await asyncio.gather(*map(put, prepared.blocks))
     if failed:
         raise next((error for error in failed if isinstance(error, UnknownOutcome)), failed[0])
     if refused:

@@ -383,7 +383,6 @@ _BEFORE_SENDING = {
     **dict.fromkeys(FAULTS, 0.0),
     STORE: 0.02,
     "store.sending": 1.0,
-    "store.prepare": 1.0,
     "store.journals": 0.1,
     "store.move": 0.1,
 }
