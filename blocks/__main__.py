@@ -52,7 +52,7 @@ def save(name: str, env_file: Path | None) -> None:
     read = environment.env_file(env_file) if env_file else {}
     unknown = sorted(set(read) - {*environment.VARIABLES, "DAYBOOK_HOME"})
     if unknown:
-        raise UsageError(f"{env_file} has names that mean nothing here: {', '.join(unknown)}.")
+        raise UsageError(f"{env_file} has names that Daybook does not know: {', '.join(unknown)}.")
     given = {**os.environ, **read}
     made = environment.connections(given)
     keep_database_private()
@@ -80,7 +80,7 @@ def upgrade(name: str) -> None:
 def keep_database_private() -> None:
     """Take the rights of others off Prefect's database on this machine; an earlier program may have made it.
 
-    What is made from now on is private anyhow: see blocks.process.
+    What is made from now on is private anyhow: see blocks.private_files.
     """
     from prefect.settings import get_current_settings
     from sqlalchemy import make_url

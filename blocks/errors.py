@@ -8,9 +8,9 @@
     └── CallFailed                  a call to another system did not do what it was asked to
         ├── Terminal                repeating it cannot help
         │   ├── NotAllowed          bad login, missing permission or scope, wrong organisation
-        │   ├── Rejected            the system understood the request and declines it
         │   ├── NotFound            the system answers that the thing does not exist
         │   ├── UnusableAnswer      an answer that is too large, or not what the system answers
+        │   ├── Rejected            the system understood the request and declines it
         │   ├── Overdue             held back until it was too late to send; nothing was sent
         │   └── ResumeLater         a limit is used up; `resume_at` says when to go on
         ├── Transient               nothing was done; repeating it may help
@@ -82,20 +82,20 @@ class NotAllowed(Terminal):
     exit_code = 2
 
 
-class Rejected(Terminal):
-    """The request was read and declined; `reasons` are the system's own words."""
-
-    def __init__(self, message: str, *, status: int | None = None, reasons: tuple[str, ...] = ()) -> None:
-        super().__init__(message, status=status)
-        self.reasons = reasons
-
-
 class NotFound(Terminal):
     """The thing asked for does not exist; never used for a read that failed."""
 
 
 class UnusableAnswer(Terminal):
     """The answer is too large to take, or is not the system's."""
+
+
+class Rejected(Terminal):
+    """The request was read and declined; `reasons` are the system's own words."""
+
+    def __init__(self, message: str, *, status: int | None = None, reasons: tuple[str, ...] = ()) -> None:
+        super().__init__(message, status=status)
+        self.reasons = reasons
 
 
 class Overdue(Terminal):

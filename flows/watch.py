@@ -63,14 +63,12 @@ async def check(name: str) -> list[str]:
     for_journals, for_payments = await _named(JournalConnection, name), await _named(PaymentConnection, name)
     found: list[str] = []
     if for_journals is not None:
-        async with journals_run.opened(name, for_journals, log.say, _no_progress, warn=log.warn) as run:
+        async with journals_run.opened(name, for_journals, log, _no_progress) as run:
             scheduled = runtime.flow_run.scheduled_start_time or run.clock.now()
             found += map(str, await check_journals(run, scheduled))
     if for_payments is not None:
         run_id = str(runtime.flow_run.id)
-        async with payments_run.opened(
-            name, for_payments, run_id, log.say, _no_progress, warn=log.warn
-        ) as payments:
+        async with payments_run.opened(name, for_payments, run_id, log, _no_progress) as payments:
             found += await check_payments(payments)
     if for_journals is None and for_payments is None:
         await JournalConnection.named(name)  # raises an error that says what to do

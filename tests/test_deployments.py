@@ -31,15 +31,8 @@ def test_prefect_yaml_has_no_key_that_prefect_would_drop_in_silence() -> None:
     """Every deployment uses only keys that Prefect reads, and the names that the interface promises."""
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     names = {f"{item['entrypoint'].rpartition(':')[2]}/{item['name']}" for item in deployments}
-    assert names >= {
-        "journals/nightly",
-        "journals/end-of-day",
-        "journals/rerun",
-        "watch/after-trouble",
-        "withdraw/by-date",
-        "payments/every-15-minutes",
-        "payments/rerun",
-    }
+    assert names >= {f"journals/{name}" for name in ("nightly", "end-of-day", "rerun")}
+    assert names >= {"watch/after-trouble", "withdraw/by-date", "payments/every-15-minutes", "payments/rerun"}
     assert [item["name"] for item in deployments if set(item) - _KNOWN_KEYS] == []
 
 

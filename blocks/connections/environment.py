@@ -207,7 +207,7 @@ def _mambu_login(given: Mapping[str, str]) -> list[str]:
     if "MAMBU_API_KEY" not in given and len(login) < 2:
         return ["MAMBU_API_KEY is missing, or MAMBU_USERNAME and MAMBU_PASSWORD in its place"]
     if "MAMBU_API_KEY" in given and login:
-        return [f"MAMBU_API_KEY and {' and '.join(login)} are two ways to log in: give one"]
+        return [f"MAMBU_API_KEY and {' and '.join(login)} are two ways to log in. Give only one"]
     return []
 
 
@@ -234,7 +234,7 @@ def env_file(path: Path) -> dict[str, str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise UsageError(f"{path} cannot be read: it is no text in UTF-8.") from None
+        raise UsageError(f"{path} cannot be read: it is not a text in UTF-8.") from None
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read: {error.strerror or 'the system does not say why'}."
@@ -254,5 +254,5 @@ def env_file(path: Path) -> dict[str, str]:
             value = value[1:-1]
         found[name.strip()] = value
     if odd:
-        raise UsageError(f"{path}: not NAME=value in line {', '.join(map(str, odd))}.")
+        raise UsageError(f"{path}: these lines are not NAME=value: {', '.join(map(str, odd))}.")
     return found

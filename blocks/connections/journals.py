@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from prefect.blocks.core import Block
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
-from blocks.connections.lookup import connection_named
-from blocks.http.urls import LOGO_URL, documentation_url
+from blocks.connections.connection import (
+    AssignedUserKey,
+    Connection,
+    OrganisationName,
+    PatienceMinutes,
+    XeroConcurrency,
+)
 from blocks.mambu.credentials import MambuCredentials
 from blocks.mambu.models import MambuOffsets
 from blocks.store.block import DaybookStore
@@ -22,24 +25,10 @@ SYSTEM_ACCOUNTS_REFUSED = ("DEBTORS", "CREDITORS", "RETAINEDEARNINGS", "WAGEPAYA
 _LABEL = re.compile(r"[A-Za-z0-9._-]{1,40}")
 
 
-class JournalConnection(Block):
-    """One Mambu tenant whose journal lines go to one Xero organisation.
-
-    Example:
-        ```python
-        from blocks.connections.journals import JournalConnection
-
-        connection = JournalConnection.load("BLOCK_NAME")
-        ```
-    """
-
-    # Where validation fails, pydantic would show what it was given.
-    model_config = ConfigDict(hide_input_in_errors=True)
+class JournalConnection(Connection):
+    """One Mambu tenant whose journal lines go to one Xero organisation."""
 
     _block_type_name = "Journal Connection"
-    _block_type_slug = "journal-connection"
-    _logo_url = LOGO_URL
-    _documentation_url = documentation_url("configuration")
 
     mambu: MambuCredentials = Field(description="The Mambu tenant.")
     xero: XeroCredentials = Field(description="The Xero organisation.")
@@ -59,12 +48,8 @@ class JournalConnection(Block):
         description="Mambu's currency as an ISO 4217 code: needed where the Mambu user may not read the "
         "organisation's settings; otherwise it must agree with them.",
     )
-    organisation: str | None = Field(
-        default=None, description="The Xero organisation's name; a run stops at any other name."
-    )
-    assigned_user_key: str | None = Field(
-        default=None, description="The encoded key of the Mambu user who is told of failures."
-    )
+    organisation: OrganisationName = None
+    assigned_user_key: AssignedUserKey = None
     first_day: date | None = Field(
         default=None,
         description="The first day that this connection sends. No run looks back beyond it. Without it, no "
@@ -74,19 +59,11 @@ class JournalConnection(Block):
         default=3, ge=0, le=31, description="How many earlier days a nightly run completes before its own."
     )
     retries: int = Field(default=4, ge=0, le=20, description="How often a failed call is repeated.")
-    patience_minutes: int = Field(
-        default=15,
-        ge=0,
-        le=24 * 60,
-        description="How many minutes a run waits for a system that is unavailable, while no request of its "
-        "own is unanswered. Without retries it does not wait.",
-    )
+    patience_minutes: PatienceMinutes = 15
     mambu_concurrency: int = Field(
         default=4, ge=1, le=16, description="How many windows of a day are read from Mambu at a time."
     )
-    xero_concurrency: int = Field(
-        default=2, ge=1, le=5, description="How many calls go to Xero at a time; Xero allows five."
-    )
+    xero_concurrency: XeroConcurrency = 2
     lines_per_journal: int = Field(
         default=250,
         ge=2,
@@ -134,8 +111,3 @@ class JournalConnection(Block):
         if long:
             raise ValueError(f"Xero's account codes have 1 to 10 characters: {', '.join(long)}")
         return value
-
-    @classmethod
-    async def named(cls, name: str) -> Self:
-        """Return the connection a run asks for. Raises UsageError naming the remedy."""
-        return await connection_named(cls, name)

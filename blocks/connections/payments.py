@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from prefect.blocks.core import Block
-from pydantic import AwareDatetime, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, field_validator, model_validator
 
+from blocks.connections.connection import (
+    AssignedUserKey,
+    Connection,
+    OrganisationName,
+    PatienceMinutes,
+    XeroConcurrency,
+)
 from blocks.connections.journals import JournalConnection
-from blocks.connections.lookup import NoSuchConnection, connection_named
+from blocks.connections.lookup import NoSuchConnection
 from blocks.dates import FIRST, LAST, askable
-from blocks.http.urls import LOGO_URL, documentation_url
 from blocks.infor_ln.credentials import InforLNCredentials
 from blocks.mambu.credentials import MambuCredentials
 from blocks.store.block import DaybookStore
@@ -20,44 +25,30 @@ from blocks.xero.credentials import XeroCredentials
 
 OnUnknown = Literal["send", "hold"]
 
-_LARGEST_TYPE = 2**31 - 1  # as a database keeps it
+_DocumentType = Annotated[int, Field(ge=0, le=2**31 - 1)]  # as a database keeps it
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # The other fields of the message, one of which the prepayment's cannot be called.
 _OTHER_FIELDS = frozenset(
-    [
-        "DocumentType",
-        "DocumentDate",
-        "BankAccountNumber",
-        "BusinessPartner",
-        "InvoiceNumber",
-        "CurrencyCode",
-        "CurrencyRate",
-        "InvoiceAmount",
-        "InvoiceDescription",
-        "XeroPaymentID",
-        "XeroContactName",
-    ]
+    """
+    DocumentType DocumentDate BankAccountNumber BusinessPartner InvoiceNumber CurrencyCode CurrencyRate
+    InvoiceAmount InvoiceDescription XeroPaymentID XeroContactName
+    """.split()  # noqa: SIM905 - a list would take a line for each
 )
 
 
-class PaymentConnection(Block):
-    """One Xero organisation whose payments go to one company in Infor LN.
+def _in_utc(start: datetime) -> datetime:
+    if not askable(start):
+        raise ValueError(f"must lie between {FIRST} and {LAST}")
+    return start.astimezone(UTC)
 
-    Example:
-        ```python
-        from blocks.connections.payments import PaymentConnection
 
-        connection = PaymentConnection.load("BLOCK_NAME")
-        ```
-    """
+_Start = Annotated[AwareDatetime, AfterValidator(_in_utc)] | None
 
-    # Where validation fails, pydantic would show what it was given.
-    model_config = ConfigDict(hide_input_in_errors=True)
+
+class PaymentConnection(Connection):
+    """One Xero organisation whose payments go to one company in Infor LN."""
 
     _block_type_name = "Payment Connection"
-    _block_type_slug = "payment-connection"
-    _logo_url = LOGO_URL
-    _documentation_url = documentation_url("configuration")
 
     xero: XeroCredentials = Field(description="The Xero organisation.")
     ln: InforLNCredentials = Field(description="The company in Infor LN.")
@@ -67,13 +58,9 @@ class PaymentConnection(Block):
     mambu: MambuCredentials | None = Field(
         default=None, description="The Mambu tenant in which people are told of failures, if there is one."
     )
-    assigned_user_key: str | None = Field(
-        default=None, description="The encoded key of the Mambu user who is told of failures."
-    )
-    organisation: str | None = Field(
-        default=None, description="The Xero organisation's name; a run stops at any other name."
-    )
-    start: AwareDatetime | None = Field(
+    assigned_user_key: AssignedUserKey = None
+    organisation: OrganisationName = None
+    start: _Start = Field(
         default=None,
         description="The instant, with its UTC offset, from which this connection sends changes in Xero. "
         "Without it, the first run must be given one.",
@@ -88,29 +75,17 @@ class PaymentConnection(Block):
         le=7 * 24 * 60,
         description="How many minutes before the last run's end changes are read again; at least five.",
     )
-    type_sales_payment: int = Field(
-        default=1,
-        ge=0,
-        le=_LARGEST_TYPE,
-        description="LN's document type of a payment that settles a sales invoice.",
+    type_sales_payment: _DocumentType = Field(
+        default=1, description="LN's document type of a payment that settles a sales invoice."
     )
-    type_purchase_payment: int = Field(
-        default=2,
-        ge=0,
-        le=_LARGEST_TYPE,
-        description="LN's document type of a payment that settles a purchase invoice.",
+    type_purchase_payment: _DocumentType = Field(
+        default=2, description="LN's document type of a payment that settles a purchase invoice."
     )
-    type_supplier_prepayment: int = Field(
-        default=3,
-        ge=0,
-        le=_LARGEST_TYPE,
-        description="LN's document type of a prepayment made to a supplier.",
+    type_supplier_prepayment: _DocumentType = Field(
+        default=3, description="LN's document type of a prepayment made to a supplier."
     )
-    type_client_prepayment: int = Field(
-        default=4,
-        ge=0,
-        le=_LARGEST_TYPE,
-        description="LN's document type of a prepayment received from a client.",
+    type_client_prepayment: _DocumentType = Field(
+        default=4, description="LN's document type of a prepayment received from a client."
     )
     prepayment_field: str = Field(
         default="XeroPprepaymentID",
@@ -138,26 +113,11 @@ class PaymentConnection(Block):
         "message counts as that only where it names the document's Xero id.",
     )
     retries: int = Field(default=4, ge=0, le=20, description="How often a call that did nothing is repeated.")
-    patience_minutes: int = Field(
-        default=15,
-        ge=0,
-        le=24 * 60,
-        description="How many minutes a run waits for a system that is unavailable, while no request of its "
-        "own is unanswered. Without retries it does not wait.",
-    )
-    xero_concurrency: int = Field(
-        default=2, ge=1, le=5, description="How many calls go to Xero at a time; Xero allows five."
-    )
+    patience_minutes: PatienceMinutes = 15
+    xero_concurrency: XeroConcurrency = 2
     ln_concurrency: int = Field(
         default=2, ge=1, le=16, description="How many documents of a kind are posted to LN at a time."
     )
-
-    @field_validator("start")
-    @classmethod
-    def _start_in_utc(cls, value: datetime | None) -> datetime | None:
-        if value is not None and not askable(value):
-            raise ValueError(f"must lie between {FIRST} and {LAST}")
-        return value.astimezone(UTC) if value else None
 
     @field_validator("prepayment_field")
     @classmethod
@@ -171,7 +131,7 @@ class PaymentConnection(Block):
     def _text_says_something(cls, value: str) -> str:
         # One common word would make duplicates of LN's refusals, which then are never sent.
         if len(value.split()) < 2:
-            raise ValueError("must be a text of several words that LN says of nothing else")
+            raise ValueError("must be a text of several words that LN uses for nothing else")
         return value.strip()
 
     @field_validator("bank_numbers")
@@ -179,7 +139,7 @@ class PaymentConnection(Block):
     def _numbers_are_there(cls, value: dict[str, str]) -> dict[str, str]:
         empty = sorted(account for account, number in value.items() if not account or not number.strip())
         if empty:
-            raise ValueError(f"give each account's number: {', '.join(empty)}")
+            raise ValueError(f"these accounts have no number: {', '.join(empty)}")
         return {account: number.strip() for account, number in value.items()}
 
     @model_validator(mode="after")
@@ -193,11 +153,6 @@ class PaymentConnection(Block):
         if len(set(types)) < len(types):
             raise ValueError("the four document types must differ")
         return self
-
-    @classmethod
-    async def named(cls, name: str) -> Self:
-        """Return the connection a run asks for. Raises UsageError naming the remedy."""
-        return await connection_named(cls, name)
 
 
 async def store_of(name: str) -> DaybookStore:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Self, TypeVar
+from typing import Self, TypedDict, TypeVar
 
 import httpx
 
@@ -45,6 +45,21 @@ from blocks.http.urls import is_loopback
 T = TypeVar("T")
 
 _logger = logging.getLogger("daybook.transport")
+
+
+class ClientOptions(TypedDict, total=False):
+    """What a run gives to each of its clients, as `Transport` takes it."""
+
+    clock: Clock | None
+    http: httpx.AsyncBaseTransport | None
+    notice: Callable[[str], None] | None
+    patience: Patience | None
+
+
+def for_tokens(options: ClientOptions) -> ClientOptions:
+    """Return a client's options as its token service takes them."""
+    patience = options.get("patience")
+    return {**options, "patience": patience.with_tokens() if patience else None}
 
 
 class Transport:
@@ -158,6 +173,7 @@ class Transport:
         raise error
 
     async def _send(self, call: Call) -> tuple[Answer, Mapping[str, str]]:
+        where = f"{self.system}: {call.method} {call.path}"
         used = await self._authorisation.headers()
         async with self._pacer.admitted(writes=call.writes) if self._pacer else nullcontext():
             if (
@@ -166,16 +182,13 @@ class Transport:
                 and self._clock.now() >= call.first_sent + self._profile.key_life
             ):
                 raise UnknownOutcome(
-                    f"{self.system}: {call.method} {call.path} was not repeated: its idempotency key may be "
-                    "forgotten by now, and the repeat could be carried out a second time."
+                    f"{where} was not repeated. {self.system} may no longer know its idempotency key, and "
+                    "could carry it out a second time."
                 )
             if call.not_after and self._clock.now() > call.not_after:
                 if call.first_sent is None:
-                    raise Overdue(f"{self.system}: {call.method} {call.path} waited too long for its turn.")
-                raise UnknownOutcome(
-                    f"{self.system}: {call.method} {call.path} was not repeated: what it rests on was seen "
-                    "too long ago."
-                )
+                    raise Overdue(f"{where} waited too long for its turn and was not sent.")
+                raise UnknownOutcome(f"{where} was not repeated. The data it is based on is too old.")
             self.calls += 1
             asked = self._clock.now()
             answer = await exchange(self._client, self._profile, call, {**used, **call.headers})
@@ -277,15 +290,15 @@ def _unanswered(call: Call, error: Exception, where: str, host: str) -> CallFail
     name = _in_words(error)
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError):
         return Unreachable(
-            f"{where}: no connection to {host} ({name}). Is the base URL right, and may this machine "
-            "reach it?"
+            f"{where}: no connection to {host} ({name}). Check the base URL, and that this machine can reach "
+            "it."
         )
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | UnicodeEncodeError):
         return UnusableAnswer(f"{where}: the request cannot be sent ({name}).")
     if call.writes:
         return UnknownOutcome(f"{where}: the connection ended before the answer was complete ({name}).")
     if isinstance(error, httpx.LocalProtocolError):
-        return UnusableAnswer(f"{where}: the request cannot be sent ({name}): is a credential malformed?")
+        return UnusableAnswer(f"{where}: the request cannot be sent ({name}). Check the credentials.")
     return Unavailable(f"{where}: the connection ended before the answer was complete ({name}).")
 
 

@@ -113,7 +113,7 @@ def failure(call: Call, answer: Answer, profile: ApiProfile, now: datetime) -> C
     if 200 <= status < 300:
         return None
     reasons = profile.reasons(answer)
-    said = "; ".join(reasons)[:1000].rstrip(".") or f"no reason that {profile.system} words"
+    said = "; ".join(reasons)[:1000].rstrip(".") or f"{profile.system} gave no reason"
     where = f"{profile.system}: {call.method} {call.path} was answered {status}"
     hint = (call.if_forbidden if status == 403 else "") or profile.hint(answer)
     text = f"{where}: {said}. {hint}".strip()

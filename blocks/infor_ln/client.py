@@ -40,7 +40,9 @@ class IonToken(OAuthToken):
             return NotAllowed(f"Infor refused a token. {error} Nothing was posted.", status=error.status)
         wait = error.retry_after_seconds if isinstance(error, Transient) else None
         return NoToken(
-            f"{error} Without a token nothing can be posted.", status=error.status, retry_after_seconds=wait
+            f"{error} Daybook has no token, so nothing was posted.",
+            status=error.status,
+            retry_after_seconds=wait,
         )
 
 

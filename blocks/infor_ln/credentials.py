@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Self
+from typing import Self, Unpack
 
-import httpx
 import msgspec
-from prefect.blocks.abstract import CredentialsBlock
-from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
-from blocks.clock import Clock, SystemClock
+from blocks.block import BaseUrl, FilledSecret, SystemCredentials
+from blocks.clock import SystemClock
 from blocks.errors import UsageError
 from blocks.http.auth import BasicLogin
-from blocks.http.client import Transport
+from blocks.http.client import ClientOptions, Transport, for_tokens
 from blocks.http.models import NOT_THE_JSON
-from blocks.http.retry import Patience
-from blocks.http.urls import LOGO_URL, checked_base_url, documentation_url
 from blocks.infor_ln.client import PROFILE, TOKEN_PROFILE, InforLNClient, IonToken
 
 # Key of an .ionapi file: the block's field. The file's other keys (cn, dt, oa, or, ev, v) are of no use here.
@@ -32,43 +28,32 @@ IONAPI_KEYS = {
     "sask": "secret_key",
 }
 _SERVICE_ACCOUNT = ("saak", "sask")
+_ServiceKey = SecretStr | None  # both or neither
 
 
-class InforLNCredentials(CredentialsBlock):
-    """An authorised app of the ION API gateway, and the service in LN that takes payment documents.
-
-    Example:
-        ```python
-        from blocks.infor_ln.credentials import InforLNCredentials
-
-        ln = InforLNCredentials.load("BLOCK_NAME")
-        ```
-    """
-
-    # Where validation fails, pydantic would show what it was given.
-    model_config = ConfigDict(hide_input_in_errors=True)
+class InforLNCredentials(SystemCredentials):
+    """An authorised app of the ION API gateway, and the service in LN that takes payment documents."""
 
     _block_type_name = "Infor LN Credentials"
-    _block_type_slug = "infor-ln-credentials"
-    _logo_url = LOGO_URL
-    _documentation_url = documentation_url("connecting-real-systems")
 
     tenant: str = Field(description="The tenant: ti in the .ionapi file.", pattern=r"^[A-Za-z0-9_.-]+$")
     client_id: str = Field(min_length=1, description="The app's client id: ci in the .ionapi file.")
-    client_secret: SecretStr = Field(description="The app's client secret: cs in the .ionapi file.")
-    gateway_url: str = Field(description="The gateway's address: iu in the .ionapi file.")
-    authorisation_url: str = Field(description="The authorisation server's address: pu in the .ionapi file.")
+    client_secret: FilledSecret = Field(description="The app's client secret: cs in the .ionapi file.")
+    gateway_url: BaseUrl = Field(description="The gateway's address: iu in the .ionapi file.")
+    authorisation_url: BaseUrl = Field(
+        description="The authorisation server's address: pu in the .ionapi file."
+    )
     token_path: str = Field(
         default="token.oauth2",
         min_length=1,
         description="Where tokens are fetched, below that address: ot in the .ionapi file.",
     )
-    access_key: SecretStr | None = Field(
+    access_key: _ServiceKey = Field(
         default=None,
         description="The service account's access key: saak in the .ionapi file. Without it and the secret "
         "key, tokens are asked for as the app itself (client credentials).",
     )
-    secret_key: SecretStr | None = Field(
+    secret_key: _ServiceKey = Field(
         default=None, description="The service account's secret key: sask in the .ionapi file."
     )
     company: int = Field(
@@ -87,11 +72,6 @@ class InforLNCredentials(CredentialsBlock):
         description="The language of LN's messages. Duplicates and locks are told by their English words.",
     )
 
-    @field_validator("gateway_url", "authorisation_url")
-    @classmethod
-    def _url_is_usable(cls, value: str) -> str:
-        return checked_base_url(value)
-
     @field_validator("path", "token_path")
     @classmethod
     def _path_is_relative(cls, value: str) -> str:
@@ -99,13 +79,6 @@ class InforLNCredentials(CredentialsBlock):
         if not path or re.search(r"://|[?#\\\s]|(^|/)\.{1,2}(/|$)", path):
             raise ValueError("must be a plain path below the address: no scheme, no ? and no #")
         return path
-
-    @field_validator("client_secret")
-    @classmethod
-    def _secret_is_there(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value():
-            raise ValueError("must not be empty")
-        return value
 
     @model_validator(mode="after")
     def _service_account_is_whole(self) -> Self:
@@ -125,38 +98,13 @@ class InforLNCredentials(CredentialsBlock):
         """Return the address below which LN's services of this tenant are."""
         return f"{self.gateway_url}/{self.tenant}"
 
-    def get_client(
-        self,
-        *,
-        attempts: int = 5,
-        clock: Clock | None = None,
-        http: httpx.AsyncBaseTransport | None = None,
-        notice: Callable[[str], None] | None = None,
-        patience: Patience | None = None,
-    ) -> InforLNClient:
+    def get_client(self, *, attempts: int = 5, **options: Unpack[ClientOptions]) -> InforLNClient:
         """Return a client that asks for a token at most `attempts` times, and posts a document once."""
-        time = clock or SystemClock()
-        asking = Transport(
-            self.authorisation_url,
-            TOKEN_PROFILE,
-            BasicLogin(self.client_id, self.client_secret),
-            attempts=attempts,
-            clock=time,
-            http=http,
-            notice=notice,
-            patience=patience.with_tokens() if patience else None,
-        )
+        options["clock"] = time = options.get("clock") or SystemClock()
+        login, tokens = BasicLogin(self.client_id, self.client_secret), for_tokens(options)
+        asking = Transport(self.authorisation_url, TOKEN_PROFILE, login, attempts=attempts, **tokens)
         token = IonToken(asking, f"{self.authorisation_url}/{self.token_path}", self._grant(), time)
-        transport = Transport(
-            self.base_url,
-            PROFILE,
-            token,
-            attempts=1,
-            clock=time,
-            http=http,
-            notice=notice,
-            patience=patience,
-        )
+        transport = Transport(self.base_url, PROFILE, token, attempts=1, **options)
         headers = {
             "Accept": "application/json",
             "Content-Type": "application/json",
@@ -180,7 +128,7 @@ def ionapi_fields(content: bytes | str) -> dict[str, str]:
             type=dict[str, msgspec.Raw],
         )
     except NOT_THE_JSON:
-        raise UsageError("The .ionapi file is not a JSON object: download it again from Infor.") from None
+        raise UsageError("The .ionapi file is not a JSON object. Download it again from Infor.") from None
     values: dict[str, str] = {}
     for key in IONAPI_KEYS:
         try:

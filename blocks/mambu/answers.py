@@ -153,12 +153,12 @@ def read_stated_total(answer: Answer) -> int:
     value = answer.headers.get("Items-Total", "")
     if value.isdecimal() and (len(value) > len(str(MOST_LINES)) or int(value) > MOST_LINES):
         raise UnusableAnswer(
-            f"Mambu: a search is stated to have {value[:20]} items; more than {MOST_LINES:,} are not taken."
+            f"Mambu: a search states a total of {value[:20]} items. Daybook reads at most {MOST_LINES:,}."
         )
     if not value.isdecimal():
         raise Unavailable(
-            "Mambu: a search was answered without the total of its items, so its completeness cannot be "
-            f"shown. {_looks_like(answer)}",
+            "Mambu: the answer to a search does not state the total of its items, so Daybook cannot check "
+            f"that it is complete. {_looks_like(answer)}",
             status=answer.status,
         )
     return int(value)
@@ -206,7 +206,9 @@ def _garbled(what: str, answer: Answer, error: Exception) -> Unavailable:
 
 def _looks_like(answer: Answer) -> str:
     kind = answer.headers.get("content-type", "no content type")
-    return f"The answer says it is {kind}: does the base URL lead to Mambu's API, past any log-in page?"
+    return (
+        f"The answer has the type {kind}. Check that the base URL leads to Mambu's API, past any log-in page."
+    )
 
 
 class _Reason(msgspec.Struct):

@@ -112,8 +112,8 @@ class MambuClient(ApiClient):
                 break
             before = keys
         raise UnusableAnswer(
-            f"Mambu: the list of tasks repeats itself or has no end within {MOST_TASKS:,}, so which of them "
-            "are Daybook's cannot be told."
+            f"Mambu: the list of tasks repeats itself or has more than {MOST_TASKS:,} entries. Daybook "
+            "cannot tell which tasks are its own."
         )
 
     async def complete_task(self, task_id: int | str) -> None:
@@ -168,14 +168,14 @@ def _following(page: Page, used: Collection[str], came: int, most: int) -> str:
     """Return the cursor behind a page, empty at the end."""
     cursor = page.next_cursor
     if cursor is None:
-        problem = "a page of journal lines came without a next cursor, so whether it was the last"
+        problem = "a page of journal lines has no next cursor"
     elif cursor in used:
-        problem = "a page of journal lines came with a cursor that was there before, so where they end"
+        problem = "a page of journal lines has a cursor that was there before"
     elif cursor and came > most:
-        problem = f"more than {most:,} journal lines came, far more than were stated, so where they end"
+        problem = f"it sent more than {most:,} journal lines, far more than it stated"
     else:
         return cursor
-    raise UnusableAnswer(f"Mambu: {problem} cannot be told. Nothing after it was read.")
+    raise UnusableAnswer(f"Mambu: {problem}. Daybook cannot tell where the lines end, and read no further.")
 
 
 def _task_call(method: str, path: str, headers: Mapping[str, str] = _HEADERS, **more: Any) -> Call:

@@ -46,6 +46,13 @@ class UnreadableLine:
     problem: str
 
 
+class Organisation(msgspec.Struct, frozen=True):
+    """What Mambu says of itself: IANA time zone and ISO 4217 currency."""
+
+    time_zone: str = msgspec.field(name="timeZoneID")
+    currency: str
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a search: the lines, the unreadable ones, and where the next page starts."""
@@ -55,24 +62,17 @@ class Page:
     next_cursor: str | None
 
 
-class Organisation(msgspec.Struct, frozen=True):
-    """What Mambu says of itself: IANA time zone and ISO 4217 currency."""
-
-    time_zone: str = msgspec.field(name="timeZoneID")
-    currency: str
-
-
-class MambuTask(msgspec.Struct, frozen=True, rename="camel"):
+class MambuTask(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """A task, reduced to the fields that are read. Its status is OPEN, COMPLETED or, when late, OVERDUE."""
 
     encoded_key: str
     id: int
     title: str
+    description: str | None = None
     status: str
     creation_date: str | None = None
-    assigned_user_key: str | None = None
-    description: str | None = None
     due_date: str | None = None
+    assigned_user_key: str | None = None
 
 
 # More than there can be of one day, and of one tenant: what states or gives more never ends.

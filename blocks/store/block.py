@@ -6,16 +6,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-from prefect.blocks.core import Block
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from blocks.block import DaybookBlock
 from blocks.errors import UsageError
-from blocks.http.urls import LOGO_URL, documentation_url
-from blocks.process import home, private_folder
+from blocks.private_files import home, private_folder
 from blocks.store import sqlite_file
 from blocks.store.journals import Store
 
@@ -67,24 +66,10 @@ def open_store(url: str, *, schema: str | None = None) -> Store:
     return Store(engine, file)
 
 
-class DaybookStore(Block):
-    """The database in which Daybook records its runs and journals.
-
-    Example:
-        ```python
-        from blocks.store.block import DaybookStore
-
-        store = DaybookStore.load("BLOCK_NAME")
-        ```
-    """
-
-    # Where validation fails, pydantic would show what it was given.
-    model_config = ConfigDict(hide_input_in_errors=True)
+class DaybookStore(DaybookBlock):
+    """The database in which Daybook records its runs and journals."""
 
     _block_type_name = "Daybook Store"
-    _block_type_slug = "daybook-store"
-    _logo_url = LOGO_URL
-    _documentation_url = documentation_url("configuration")
 
     url: SecretStr | None = Field(
         default=None,

@@ -117,11 +117,16 @@ class Store:
 
     @uncancellable
     async def journals_with(
-        self, organisation: str, connection: str, lowest: int, highest: int
+        self, organisation: str, connection: str, besides: date, lowest: int, highest: int
     ) -> list[JournalRecord]:
-        """Return the journals of any day that were in Xero and may hold entry ids from lowest to highest."""
+        """Return the journals of any other day that were in Xero and may hold entry ids of a range."""
         return await self._found(
-            _WITH, organisation=organisation, connection=connection, lowest=lowest, highest=highest
+            _WITH,
+            organisation=organisation,
+            connection=connection,
+            besides=besides,
+            lowest=lowest,
+            highest=highest,
         )
 
     @uncancellable
@@ -234,6 +239,7 @@ _IN_XERO = _OF_CONNECTION.where(_journals.c.manual_journal_id.is_not(None))
 _OF_DAYS = _IN_XERO.where(_journals.c.day.in_(bindparam("days", expanding=True)))
 _WITH = _IN_XERO.where(
     _journals.c.organisation == bindparam("organisation"),
+    _journals.c.day != bindparam("besides"),
     _journals.c.lowest_entry <= bindparam("highest"),
     _journals.c.highest_entry >= bindparam("lowest"),
 )

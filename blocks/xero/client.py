@@ -30,7 +30,6 @@ from blocks.xero.journals import (
 from blocks.xero.models import (
     JournalPage,
     ManualJournal,
-    Verdict,
     XeroAccount,
     XeroOrganisation,
     xero_instant,
@@ -122,7 +121,7 @@ class XeroClient(ApiClient):
         """Return the organisation that the credentials lead to."""
         found = await self.get("Organisation", _Organisations)
         if not found.organisations:
-            raise NotAllowed("Xero: the connection leads to no organisation; authorise the app again.")
+            raise NotAllowed("Xero: the connection leads to no organisation. Authorise the app again.")
         return found.organisations[0]
 
     async def accounts(self) -> list[XeroAccount]:
@@ -156,7 +155,7 @@ class XeroClient(ApiClient):
 
         sources = await self.transport.call(Call("GET", path, headers=ACCEPT_JSON), read)
         if len(sources) != 1:
-            raise UnusableAnswer(f"Xero: asked for the journal {journal_id}, it answered {len(sources)}.")
+            raise UnusableAnswer(f"Xero gave {len(sources)} journals for the id {journal_id} instead of one.")
         try:
             return read_journal(sources[0]), sources[0]
         except NOT_THE_JSON as error:
@@ -169,10 +168,10 @@ class XeroClient(ApiClient):
         *,
         first_sent: datetime | None = None,
         not_after: datetime | None = None,
-    ) -> list[Verdict]:
+    ) -> list[ManualJournal]:
         """Create journals from finished bytes and return Xero's verdict on each, in no sure order.
 
-        A 200 is no success of any element: look at each one's complaints; one that cannot be read is no
+        A 200 is no success of any element: look at each one's objections; one that cannot be read is no
         verdict, and left out. Raises UnknownOutcome where
         no clear answer came within the life of the key, and Overdue where the first sending would come
         after `not_after`.
@@ -181,19 +180,22 @@ class XeroClient(ApiClient):
 
     async def post_manual_journal(
         self, body: bytes, key: str, *, not_after: datetime | None = None
-    ) -> Verdict:
-        """Change one journal by finished bytes and return Xero's verdict on it: look at its complaints.
+    ) -> ManualJournal:
+        """Change one journal by finished bytes and return Xero's verdict on it: look at its objections.
 
         Raises what `put_manual_journals` raises.
         """
         verdicts = await self._write("POST", body, key, None, not_after)
         if len(verdicts) != 1:
-            raise UnknownOutcome(f"Xero: asked to change one journal, it answered with {len(verdicts)}.")
+            raise UnknownOutcome(
+                f"Xero answered the change of one journal with {len(verdicts)} journals. The journal may "
+                "have been changed."
+            )
         return verdicts[0]
 
     async def _write(
         self, method: str, body: bytes, key: str, first_sent: datetime | None, not_after: datetime | None
-    ) -> list[Verdict]:
+    ) -> list[ManualJournal]:
         call = Call(
             method,
             "ManualJournals",

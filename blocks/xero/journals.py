@@ -11,14 +11,60 @@ import msgspec
 from blocks.errors import Unavailable
 from blocks.http.models import NOT_THE_JSON, Answer
 from blocks.xero.answers import lenient, mended, objections, texts_in
-from blocks.xero.models import NOTHING, JournalPage, ManualJournal, UnreadableJournal, Verdict, journal_date
+from blocks.xero.models import (
+    NOTHING,
+    JournalPage,
+    ManualJournal,
+    UnreadableJournal,
+    XeroJournalLine,
+    journal_date,
+    xero_instant,
+)
 from blocks.xero.pages import Pagination
 from blocks.xero.reading import reader
 
 
+class _Journal(msgspec.Struct, rename="pascal"):
+    narration: str = ""
+    status: str = ""
+    date: str | None = None
+    manual_journal_id: str = msgspec.field(name="ManualJournalID", default=NOTHING)
+    updated_date_utc: str | None = msgspec.field(name="UpdatedDateUTC", default=None)
+    line_amount_types: str | None = None
+    show_on_cash_basis_reports: bool | None = None
+    journal_lines: list[XeroJournalLine] | None = None
+
+    def decoded(self) -> ManualJournal:
+        return ManualJournal(
+            self.manual_journal_id,
+            self.narration,
+            journal_date(self.date),
+            self.status,
+            self.journal_lines or (),
+            self.line_amount_types,
+            xero_instant(self.updated_date_utc),
+            self.show_on_cash_basis_reports,
+        )
+
+
+class _Verdict(msgspec.Struct, rename="pascal"):
+    narration: str = ""
+    status: str = ""
+    manual_journal_id: str = msgspec.field(name="ManualJournalID", default=NOTHING)
+    status_attribute_string: str | None = None
+
+    def decoded(self, objections: tuple[str, ...]) -> ManualJournal:
+        marked = self.status_attribute_string
+        if not objections and marked not in {None, "", "OK"}:
+            objections = (f"Xero marked it {marked} without saying why",)
+        return ManualJournal(
+            self.manual_journal_id, self.narration, None, self.status, (), objections=objections
+        )
+
+
 # The list itself is never absent: an odd answer must not look like an empty one.
 class _Journals(msgspec.Struct, rename="pascal"):
-    manual_journals: list[ManualJournal]
+    manual_journals: list[_Journal]
     pagination: Pagination | None = msgspec.field(name="pagination", default=None)
 
 
@@ -28,18 +74,19 @@ class _Elements(msgspec.Struct, rename="pascal"):
 
 
 _journals_decoder = msgspec.json.Decoder(_Journals)
-_journal_decoder = msgspec.json.Decoder(ManualJournal)
+_journal_decoder = msgspec.json.Decoder(_Journal)
 _fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_verdict_decoder = msgspec.json.Decoder(Verdict)
+_verdict_decoder = msgspec.json.Decoder(_Verdict)
 
 
 def read_journal_page(answer: Answer) -> JournalPage:
     if answer.is_json:
         with suppress(*NOT_THE_JSON):
             found = _journals_decoder.decode(answer.body)
+            whole = [one.decoded() for one in found.manual_journals]
             # Without its id a journal cannot be told from others: one by one, then.
-            if all(one.manual_journal_id not in {"", NOTHING} for one in found.manual_journals):
-                return JournalPage(found.manual_journals, found.pagination, [])
+            if all(one.is_in_xero for one in whole):
+                return JournalPage(whole, found.pagination, [])
     sources, pagination = read_elements("a page of manual journals", answer)
     journals: list[ManualJournal] = []
     unreadable: list[UnreadableJournal] = []
@@ -49,10 +96,10 @@ def read_journal_page(answer: Answer) -> JournalPage:
         except NOT_THE_JSON as error:
             unreadable.append(unreadable_journal(element, str(error)))
             continue
-        if journal.manual_journal_id in {"", NOTHING}:
-            unreadable.append(unreadable_journal(element, "it has no ManualJournalID"))
-        else:
+        if journal.is_in_xero:
             journals.append(journal)
+        else:
+            unreadable.append(unreadable_journal(element, "it has no ManualJournalID"))
     return JournalPage(journals, pagination, unreadable)
 
 
@@ -69,11 +116,11 @@ def read_elements(what: str, answer: Answer) -> tuple[list[bytes], Pagination | 
 def read_journal(element: bytes) -> ManualJournal:
     """Read one journal; what is null in it is absent, and bad characters are replaced."""
     try:
-        return _journal_decoder.decode(element)
+        return _journal_decoder.decode(element).decoded()
     except NOT_THE_JSON:
         fields = _fields_decoder.decode(mended(element))
         there = {name: held for name, held in fields.items() if bytes(held) != b"null"}
-        return _journal_decoder.decode(msgspec.json.encode(there))
+        return _journal_decoder.decode(msgspec.json.encode(there)).decoded()
 
 
 def unreadable_journal(element: bytes, problem: str, journal_id: str = "") -> UnreadableJournal:
@@ -93,22 +140,29 @@ def _text_fields(element: bytes) -> dict[str, str]:
     return {name: held for name, held in fields.items() if isinstance(held, str)}
 
 
-def read_verdicts(answer: Answer) -> list[Verdict]:
-    found: list[Verdict] = []
+def read_verdicts(answer: Answer) -> list[ManualJournal]:
+    found: list[ManualJournal] = []
     for element in read_elements("the verdict on journals", answer)[0]:
         with suppress(ValueError, *NOT_THE_JSON):
             found.append(_verdict(element))
     return found
 
 
-def _verdict(element: bytes) -> Verdict:
+def _verdict(element: bytes) -> ManualJournal:
     """Read one verdict: its lines, which echo what was sent, are only looked through for objections."""
     said = objections(element)
     try:
         verdict = _verdict_decoder.decode(element)
     except NOT_THE_JSON:
-        verdict = msgspec.convert(_text_fields(element), Verdict)
-    return msgspec.structs.replace(verdict, objections=said)
+        verdict = msgspec.convert(_text_fields(element), _Verdict)
+    return verdict.decoded(said)
+
+
+def change_text(source: bytes) -> str:
+    """Return when a journal was last changed, as Xero wrote it in its JSON; empty where it does not say."""
+    with suppress(*NOT_THE_JSON):
+        return msgspec.json.decode(source, type=_Journal).updated_date_utc or ""
+    return ""
 
 
 _Object = dict[str, msgspec.Raw]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
@@ -45,7 +48,7 @@ class XeroAccount(msgspec.Struct, frozen=True, rename="pascal"):
 class XeroJournalLine(msgspec.Struct, frozen=True, rename="pascal", gc=False):
     """A line of a manual journal: debit positive, credit negative."""
 
-    line_amount: Decimal
+    amount: Decimal = msgspec.field(name="LineAmount")
     account_code: str | None = None
     description: str | None = None
     tax_type: str | None = None
@@ -53,21 +56,33 @@ class XeroJournalLine(msgspec.Struct, frozen=True, rename="pascal", gc=False):
 
     def __post_init__(self) -> None:
         """Refuse what is a number only in Python, such as NaN, and what no ledger holds."""
-        if not is_amount(self.line_amount):
-            raise ValueError(f"LineAmount {shown(self.line_amount)} is no amount")
+        if not is_amount(self.amount):
+            raise ValueError(f"LineAmount {shown(self.amount)} is no amount")
 
 
-class ManualJournal(msgspec.Struct, frozen=True, rename="pascal"):
-    """A manual journal as Xero shows it."""
+class ManualJournal(NamedTuple):
+    """A manual journal as Xero shows it, or as it answers a write of it.
 
-    narration: str = ""
-    status: str = ""
-    date: str | None = None
-    manual_journal_id: str = msgspec.field(name="ManualJournalID", default=NOTHING)
-    updated_date_utc: str | None = msgspec.field(name="UpdatedDateUTC", default=None)
+    `journal_id` is NOTHING where none was created, `date` None where it cannot be read. `updated` is when it
+    was last changed, by Xero's clock, and `cash_basis` whether cash reports show it; None where Xero does
+    not say. `objections` are the errors and warnings of a write: without any it was accepted as it is. The
+    answer to a write is read without its lines, which echo what was sent.
+    """
+
+    journal_id: str
+    narration: str
+    date: dt.date | None
+    status: str
+    lines: Sequence[XeroJournalLine]
     line_amount_types: str | None = None
-    show_on_cash_basis_reports: bool | None = None
-    journal_lines: list[XeroJournalLine] | None = None
+    updated: dt.datetime | None = None
+    cash_basis: bool | None = None
+    objections: tuple[str, ...] = ()
+
+    @property
+    def is_in_xero(self) -> bool:
+        """Tell whether Xero has the journal: it has given it an id."""
+        return self.journal_id not in {"", NOTHING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +101,6 @@ class UnreadableJournal:
         """Return a sentence that names the journal and its fault."""
         names = [f'"{self.narration}"' if self.narration else "", self.journal_id or "without an id"]
         return f"the manual journal {' '.join(name for name in names if name)} cannot be read: {self.problem}"
-
-
-class Verdict(msgspec.Struct, frozen=True, rename="pascal"):
-    """What became of one journal of a write, and what Xero says of it."""
-
-    narration: str = ""
-    status: str = ""
-    manual_journal_id: str = msgspec.field(name="ManualJournalID", default=NOTHING)
-    status_attribute_string: str | None = None
-    objections: tuple[str, ...] = ()
-
-    def complaints(self) -> tuple[str, ...]:
-        """Return what Xero objects to in the journal; empty means it was taken."""
-        if not self.objections and self.status_attribute_string not in {None, "", "OK"}:
-            return (f"Xero marked it {self.status_attribute_string} without saying why",)
-        return self.objections
 
 
 @dataclass(frozen=True, slots=True)

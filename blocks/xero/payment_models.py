@@ -7,6 +7,8 @@ where Xero gives a value, or is beyond all bounds, and is then left out; it is e
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -20,6 +22,8 @@ _LONGEST_ID = 200
 _LONGEST_CONTACT_NUMBER = 50
 _CURRENCY_LENGTH = 3
 _QUOTED = 40  # characters of what is odd
+# Left out where it is beyond its bounds.
+Number = Decimal | None
 # More digits behind the point than any amount or rate of a ledger has.
 _MOST_DECIMALS = {"amount": 15, "total": 15, "currency_rate": 30}
 
@@ -84,6 +88,11 @@ class XeroContact(msgspec.Struct, frozen=True, rename="pascal"):
         """Tell of what is beyond its bounds, and leave it out."""
         _settle(self, _too_long(self, contact_number=_LONGEST_CONTACT_NUMBER))
 
+    @property
+    def partner_code(self) -> str:
+        """Return its code in LN, which the sync from LN puts into its number; empty where LN has it not."""
+        return (self.contact_number or "").strip()
+
 
 class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
     """An invoice or bill. Inside other things it can be thin: its id, and perhaps its number."""
@@ -100,12 +109,6 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
         _settle(self, _too_long(self, currency_code=_CURRENCY_LENGTH))
 
 
-class XeroAccountRef(msgspec.Struct, frozen=True, rename="pascal"):
-    """An account as other things name it: by its id, since the code can be missing."""
-
-    account_id: str = msgspec.field(name="AccountID", default="")
-
-
 class XeroBankAccount(msgspec.Struct, frozen=True, rename="pascal"):
     """An account of the chart, of any type; only those of type BANK have a bank account number."""
 
@@ -116,6 +119,12 @@ class XeroBankAccount(msgspec.Struct, frozen=True, rename="pascal"):
     problem: str = msgspec.field(name="(problem)", default="")
 
 
+class XeroAccountRef(msgspec.Struct, frozen=True, rename="pascal"):
+    """An account as other things name it: by its id, since the code can be missing."""
+
+    account_id: str = msgspec.field(name="AccountID", default="")
+
+
 class XeroPayment(msgspec.Struct, frozen=True, rename="pascal"):
     """A payment, or a refund: `payment_type` says which. `amount` is in the currency of the invoice."""
 
@@ -123,8 +132,8 @@ class XeroPayment(msgspec.Struct, frozen=True, rename="pascal"):
     payment_type: str = ""
     status: str = ""
     date: str | None = None
-    amount: Decimal | None = None
-    currency_rate: Decimal | None = None
+    amount: Number = None
+    currency_rate: Number = None
     account: XeroAccountRef | None = None
     invoice: XeroInvoice | None = None
     updated_date_utc: str | None = msgspec.field(name="UpdatedDateUTC", default=None)
@@ -139,7 +148,7 @@ class XeroAllocation(msgspec.Struct, frozen=True, rename="pascal"):
     """A part of a prepayment or overpayment that was applied to an invoice; older ones have no id."""
 
     allocation_id: str | None = msgspec.field(name="AllocationID", default=None)
-    amount: Decimal | None = None
+    amount: Number = None
     date: str | None = None
     invoice: XeroInvoice | None = None
     is_deleted: bool | str | None = False
@@ -150,7 +159,7 @@ class XeroAllocation(msgspec.Struct, frozen=True, rename="pascal"):
         _settle(self, _too_long(self, allocation_id=_LONGEST_ID), _beyond(self, "amount"))
 
 
-class _Allocated(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
+class Allocated(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
     """What can be applied to invoices in parts; `ID` names the field of its id."""
 
     ID: ClassVar[str]
@@ -159,9 +168,9 @@ class _Allocated(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
     status: str = ""
     contact: XeroContact | None = None
     date: str | None = None
-    total: Decimal | None = None
+    total: Number = None
     currency_code: str | None = None
-    currency_rate: Decimal | None = None
+    currency_rate: Number = None
     allocations: list[XeroAllocation] = []
     updated_date_utc: str | None = msgspec.field(name="UpdatedDateUTC", default=None)
     problem: str = msgspec.field(name="(problem)", default="")
@@ -176,7 +185,7 @@ class _Allocated(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
         )
 
 
-class XeroPrepayment(_Allocated, frozen=True, rename="pascal", kw_only=True):
+class XeroPrepayment(Allocated, frozen=True, rename="pascal", kw_only=True):
     """A prepayment with its allocations; its bank account is that of its bank transaction."""
 
     ID = "prepayment_id"
@@ -184,7 +193,7 @@ class XeroPrepayment(_Allocated, frozen=True, rename="pascal", kw_only=True):
     prepayment_id: str = msgspec.field(name="PrepaymentID")
 
 
-class XeroOverpayment(_Allocated, frozen=True, rename="pascal", kw_only=True):
+class XeroOverpayment(Allocated, frozen=True, rename="pascal", kw_only=True):
     """An overpayment with its allocations."""
 
     ID = "overpayment_id"
@@ -192,7 +201,7 @@ class XeroOverpayment(_Allocated, frozen=True, rename="pascal", kw_only=True):
     overpayment_id: str = msgspec.field(name="OverpaymentID")
 
 
-class XeroCreditNote(_Allocated, frozen=True, rename="pascal", kw_only=True):
+class XeroCreditNote(Allocated, frozen=True, rename="pascal", kw_only=True):
     """A credit note with what of it was applied to invoices."""
 
     ID = "credit_note_id"
@@ -214,3 +223,19 @@ class XeroBankTransaction(msgspec.Struct, frozen=True, rename="pascal"):
     def __post_init__(self) -> None:
         """Tell of what is beyond its bounds, and leave it out."""
         _settle(self, _without_id(self, "bank_transaction_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All that was read from Xero for a run; invoices, contacts and accounts by id."""
+
+    organisation: str
+    base_currency: str
+    payments: Iterable[XeroPayment] = ()
+    prepayments: Iterable[XeroPrepayment] = ()
+    overpayments: Iterable[XeroOverpayment] = ()
+    credit_notes: Iterable[XeroCreditNote] = ()
+    bank_transactions: Iterable[XeroBankTransaction] = ()
+    invoices: Mapping[str, XeroInvoice] = field(default_factory=dict)
+    contacts: Mapping[str, XeroContact] = field(default_factory=dict)
+    accounts: Mapping[str, XeroBankAccount] = field(default_factory=dict)

@@ -7,27 +7,19 @@ be a payment that LN never hears of.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import fields
 
 from blocks.dates import utc_text
 from blocks.errors import NotFound, Rejected, Unavailable, UnusableAnswer
+from blocks.xero import payment_models as shown
 from blocks.xero.client import PAYMENT_SCOPES, XeroClient, dated
 from blocks.xero.pages import Pagination, Reading
-from blocks.xero.payment_models import (
-    XeroBankAccount,
-    XeroBankTransaction,
-    XeroContact,
-    XeroCreditNote,
-    XeroInvoice,
-    XeroOverpayment,
-    XeroPayment,
-    XeroPrepayment,
-)
 
 # What is no GUID is no id of Xero's, and would make a whole filter one that Xero cannot read.
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -46,88 +38,43 @@ _MOST_PAGES = 300
 _HINT = f"The app in Xero needs the scopes {' '.join(PAYMENT_SCOPES)} to read what was paid."
 
 
-class _Page(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
-    pagination: Pagination | None = msgspec.field(name="pagination", default=None)
-
-
-# The list itself is never absent: an odd answer must not look like an empty one.
-class _Payments(_Page, frozen=True, rename="pascal"):
-    payments: list[XeroPayment]
-
-
-class _Prepayments(_Page, frozen=True, rename="pascal"):
-    prepayments: list[XeroPrepayment]
-
-
-class _Overpayments(_Page, frozen=True, rename="pascal"):
-    overpayments: list[XeroOverpayment]
-
-
-class _CreditNotes(_Page, frozen=True, rename="pascal"):
-    credit_notes: list[XeroCreditNote]
-
-
-class _BankTransactions(_Page, frozen=True, rename="pascal"):
-    bank_transactions: list[XeroBankTransaction]
-
-
-class _Invoices(_Page, frozen=True, rename="pascal"):
-    invoices: list[XeroInvoice]
-
-
-class _Contacts(_Page, frozen=True, rename="pascal"):
-    contacts: list[XeroContact]
-
-
 class _Accounts(msgspec.Struct, frozen=True, rename="pascal"):
-    accounts: list[XeroBankAccount]
+    accounts: list[shown.XeroBankAccount]
 
 
-P = TypeVar("P", bound=_Page)
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
+B = TypeVar("B")
 
 
-class _Kind(Generic[P, T]):
-    """A list in Xero: where it is, how a page of it is read, and what tells its items apart."""
+class _Kind(Generic[T]):
+    """A list in Xero: its `path`, the type of a `page`, and the field by whose id it is put in `order`."""
 
-    def __init__(
-        self,
-        path: str,
-        page: type[P],
-        items: Callable[[P], Sequence[T]],
-        key: str,
-        order: str,
-    ) -> None:
+    def __init__(self, path: str, item: type[T]) -> None:
         self.path = path
-        self.page = page
-        self.items = items
-        self.order = order
-        self._key = key
+        # The list itself is never absent: an odd answer must not look like an empty one.
+        items = ("items", list[item], msgspec.field(name=path))  # type: ignore[valid-type]
+        pagination = ("pagination", Pagination | None, None)
+        self.page: type[Any] = msgspec.defstruct(f"_{path}", [items, pagination], frozen=True)
+        self.order = f"{path.removesuffix('s')}ID"
+        self._key = next(one.name for one in fields(item) if one.encode_name == self.order)
 
-    def id_of(self, item: Any) -> str:
+    def items(self, page: Any) -> list[T]:
+        """Return what is on a page."""
+        found: list[T] = page.items
+        return found
+
+    def id_of(self, item: T) -> str:
         """Return what tells an item from all others."""
         return str(getattr(item, self._key))
 
 
-_PREPAYMENTS = _Kind(
-    "Prepayments", _Prepayments, lambda found: found.prepayments, "prepayment_id", "PrepaymentID"
-)
-_BANK_TRANSACTIONS = _Kind(
-    "BankTransactions",
-    _BankTransactions,
-    lambda found: found.bank_transactions,
-    "bank_transaction_id",
-    "BankTransactionID",
-)
-_PAYMENTS = _Kind("Payments", _Payments, lambda found: found.payments, "payment_id", "PaymentID")
-_OVERPAYMENTS = _Kind(
-    "Overpayments", _Overpayments, lambda found: found.overpayments, "overpayment_id", "OverpaymentID"
-)
-_CREDIT_NOTES = _Kind(
-    "CreditNotes", _CreditNotes, lambda found: found.credit_notes, "credit_note_id", "CreditNoteID"
-)
-_INVOICES = _Kind("Invoices", _Invoices, lambda found: found.invoices, "invoice_id", "InvoiceID")
-_CONTACTS = _Kind("Contacts", _Contacts, lambda found: found.contacts, "contact_id", "ContactID")
+_PREPAYMENTS = _Kind("Prepayments", shown.XeroPrepayment)
+_BANK_TRANSACTIONS = _Kind("BankTransactions", shown.XeroBankTransaction)
+_PAYMENTS = _Kind("Payments", shown.XeroPayment)
+_OVERPAYMENTS = _Kind("Overpayments", shown.XeroOverpayment)
+_CREDIT_NOTES = _Kind("CreditNotes", shown.XeroCreditNote)
+_INVOICES = _Kind("Invoices", shown.XeroInvoice)
+_CONTACTS = _Kind("Contacts", shown.XeroContact)
 
 
 class XeroPayments:
@@ -136,60 +83,64 @@ class XeroPayments:
     def __init__(self, xero: XeroClient) -> None:
         self._xero = xero
 
-    async def payments(self, modified_since: datetime | None = None) -> list[XeroPayment]:
+    async def payments(self, modified_since: datetime | None = None) -> list[shown.XeroPayment]:
         """Return the payments and refunds created or changed since an instant, deleted ones included."""
         return await self._list(_PAYMENTS, modified_since=modified_since)
 
-    async def prepayments(self, modified_since: datetime | None = None) -> list[XeroPrepayment]:
+    async def prepayments(self, modified_since: datetime | None = None) -> list[shown.XeroPrepayment]:
         """Return the prepayments created or changed since an instant, voided ones included."""
         return await self._list(_PREPAYMENTS, modified_since=modified_since)
 
-    async def open_prepayments(self) -> list[XeroPrepayment]:
+    async def open_prepayments(self) -> list[shown.XeroPrepayment]:
         """Return the prepayments of which something is still to be applied, whenever they were changed.
 
         Whether an allocation moves the time at which its prepayment was changed is not known.
         """
         return await self._list(_PREPAYMENTS, {"where": 'Status=="AUTHORISED"'})
 
-    async def payments_named(self, ids: Iterable[str]) -> list[XeroPayment]:
+    async def payments_named(self, ids: Iterable[str]) -> list[shown.XeroPayment]:
         """Return payments by id, as many as Xero knows: those of which an earlier run did not make an end."""
         return await self._filtered(_PAYMENTS, ids)
 
-    async def prepayments_named(self, ids: Iterable[str]) -> list[XeroPrepayment]:
+    async def prepayments_named(self, ids: Iterable[str]) -> list[shown.XeroPrepayment]:
         """Return prepayments by id, as many as Xero knows."""
         return await self._filtered(_PREPAYMENTS, ids)
 
-    async def overpayments_named(self, ids: Iterable[str]) -> list[XeroOverpayment]:
+    async def overpayments_named(self, ids: Iterable[str]) -> list[shown.XeroOverpayment]:
         """Return overpayments by id, as many as Xero knows."""
         return await self._filtered(_OVERPAYMENTS, ids)
 
-    async def credit_notes_named(self, ids: Iterable[str]) -> list[XeroCreditNote]:
+    async def credit_notes_named(self, ids: Iterable[str]) -> list[shown.XeroCreditNote]:
         """Return credit notes by id, as many as Xero knows."""
         return await self._filtered(_CREDIT_NOTES, ids)
 
-    async def prepayment(self, prepayment_id: str) -> XeroPrepayment:
+    async def prepayment(self, prepayment_id: str) -> shown.XeroPrepayment:
         """Return one prepayment. Raises NotFound."""
         path = f"Prepayments/{prepayment_id}"
-        found = (await self._xero.get(path, _Prepayments, if_forbidden=_HINT)).prepayments
+        found = _PREPAYMENTS.items(await self._xero.get(path, _PREPAYMENTS.page, if_forbidden=_HINT))
         if len(found) != 1:
-            raise UnusableAnswer(f"Xero: asked for the prepayment {prepayment_id}, it gave {len(found)}.")
+            raise UnusableAnswer(
+                f"Xero gave {len(found)} prepayments for the id {prepayment_id} instead of one."
+            )
         return found[0]
 
-    async def overpayments(self, modified_since: datetime | None = None) -> list[XeroOverpayment]:
+    async def overpayments(self, modified_since: datetime | None = None) -> list[shown.XeroOverpayment]:
         """Return the overpayments created or changed since an instant, voided ones included."""
         return await self._list(_OVERPAYMENTS, modified_since=modified_since)
 
-    async def credit_notes(self, modified_since: datetime | None = None) -> list[XeroCreditNote]:
+    async def credit_notes(self, modified_since: datetime | None = None) -> list[shown.XeroCreditNote]:
         """Return the credit notes created or changed since an instant, voided ones included."""
         return await self._list(_CREDIT_NOTES, modified_since=modified_since)
 
-    async def bank_transactions(self, modified_since: datetime | None = None) -> list[XeroBankTransaction]:
+    async def bank_transactions(
+        self, modified_since: datetime | None = None
+    ) -> list[shown.XeroBankTransaction]:
         """Return the bank transactions created or changed since an instant, deleted ones included."""
         return await self._list(_BANK_TRANSACTIONS, modified_since=modified_since)
 
-    async def bank_transactions_dated(self, days: Iterable[date]) -> list[XeroBankTransaction]:
+    async def bank_transactions_dated(self, days: Iterable[date]) -> list[shown.XeroBankTransaction]:
         """Return the bank transactions of some days: those of prepayments that were made long ago."""
-        found: list[XeroBankTransaction] = []
+        found: list[shown.XeroBankTransaction] = []
         for some in _batches(sorted(set(days)), _DATES):
             where = " OR ".join(map(dated, some))
             found += await self._list(_BANK_TRANSACTIONS, {"where": where})
@@ -197,50 +148,50 @@ class XeroPayments:
 
     async def invoices(
         self, ids: Iterable[str], changed_since: datetime | None = None
-    ) -> dict[str, XeroInvoice]:
+    ) -> dict[str, shown.XeroInvoice]:
         """Return invoices and bills by id, as many as Xero knows of those asked for.
 
         Many are first looked for among those that were changed since an instant: being paid changes them.
         """
         wanted = {one for one in ids if one}
-        found: dict[str, XeroInvoice] = {}
+        found: dict[str, shown.XeroInvoice] = {}
         if changed_since is not None and len(wanted) > _WORTH_A_LIST:
             # Where the list did not stand still, what it lacks is asked for by id all the same.
             listed = await self._reading(_INVOICES, {}, _modified_since(changed_since)) or []
             found = {one.invoice_id: one for one in listed if one.invoice_id in wanted}
         return found | await self._by_id(_INVOICES, wanted - found.keys(), {})
 
-    async def contacts(self, ids: Iterable[str]) -> dict[str, XeroContact]:
+    async def contacts(self, ids: Iterable[str]) -> dict[str, shown.XeroContact]:
         """Return contacts by id, archived ones included, as many as Xero knows of those asked for."""
         return await self._by_id(_CONTACTS, ids, {"includeArchived": "true"})
 
-    async def accounts(self) -> dict[str, XeroBankAccount]:
+    async def accounts(self) -> dict[str, shown.XeroBankAccount]:
         """Return the whole chart of accounts by id, archived accounts included."""
         found = await self._xero.get("Accounts", _Accounts, if_forbidden=_HINT)
         return {account.account_id: account for account in found.accounts}
 
-    async def _by_id(self, kind: _Kind[P, T], ids: Iterable[str], params: Mapping[str, str]) -> dict[str, T]:
+    async def _by_id(self, kind: _Kind[T], ids: Iterable[str], params: Mapping[str, str]) -> dict[str, T]:
         found: dict[str, T] = {}
         for some in _batches(sorted({one for one in ids if one}), _IDS):
             listed = await self._asked_for(kind, {**params, "IDs": ",".join(some)}, some)
             found |= {kind.id_of(one): one for one in listed}
         return found
 
-    async def _filtered(self, kind: _Kind[P, T], ids: Iterable[str]) -> list[T]:
+    async def _filtered(self, kind: _Kind[T], ids: Iterable[str]) -> list[T]:
         found: list[T] = []
         for some in _batches(sorted({one for one in ids if _GUID.fullmatch(one)}), _FILTERED_IDS):
             where = " OR ".join(f'{kind.order}==guid("{one}")' for one in some)
             found += await self._asked_for(kind, {"where": where}, some)
         return found
 
-    async def _asked_for(self, kind: _Kind[P, T], params: Mapping[str, str], ids: Iterable[str]) -> list[T]:
+    async def _asked_for(self, kind: _Kind[T], params: Mapping[str, str], ids: Iterable[str]) -> list[T]:
         """Return what Xero knows of some ids; where it refuses to be asked for all of them, one by one."""
         try:
             return await self._list(kind, params)
         except Rejected:
             return [item for one in ids for item in await self._one(kind, one)]
 
-    async def _one(self, kind: _Kind[P, T], one: str) -> Sequence[T]:
+    async def _one(self, kind: _Kind[T], one: str) -> Sequence[T]:
         """Return what has an id: nothing where Xero knows no such thing, or takes that for no id."""
         try:
             page = await self._xero.get(f"{kind.path}/{quote(one, safe='')}", kind.page, if_forbidden=_HINT)
@@ -250,7 +201,7 @@ class XeroPayments:
 
     async def _list(
         self,
-        kind: _Kind[P, T],
+        kind: _Kind[T],
         params: Mapping[str, str] | None = None,
         modified_since: datetime | None = None,
     ) -> list[T]:
@@ -261,13 +212,13 @@ class XeroPayments:
             if found is not None:
                 return found
         raise Unavailable(
-            f"Xero: {kind.path} keep coming and going while they are read, or its pages repeat or never end, "
-            "so whether all were seen cannot be told. Nothing was taken from them; the next run reads them "
+            f"Xero: the list of {kind.path} changed during each reading, or its pages repeat or never end. "
+            "Daybook cannot tell whether it saw all of it, and took nothing from it. The next run reads it "
             "again."
         )
 
     async def _reading(
-        self, kind: _Kind[P, T], params: Mapping[str, str], headers: Mapping[str, str]
+        self, kind: _Kind[T], params: Mapping[str, str], headers: Mapping[str, str]
     ) -> list[T] | None:
         """Read all pages once; return None where what came is not all, or more than Xero states."""
         found: dict[str, T] = {}
@@ -294,5 +245,5 @@ def _modified_since(instant: datetime) -> dict[str, str]:
     return {"If-Modified-Since": utc_text(instant)}
 
 
-def _batches(items: Sequence[T], size: int) -> list[Sequence[T]]:
+def _batches(items: Sequence[B], size: int) -> list[Sequence[B]]:
     return [items[start : start + size] for start in range(0, len(items), size)]

@@ -128,7 +128,7 @@ def reader(kind: type[T], what: str) -> Callable[[Answer], T]:
         except NOT_THE_JSON as error:
             problem = str(error)
         raise Unavailable(
-            f"Xero: {what} cannot be read: {problem}. Does the base URL lead to Xero's API?",
+            f"Xero: {what} cannot be read: {problem}. Check that the base URL leads to Xero's API.",
             status=answer.status,
         )
 

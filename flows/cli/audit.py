@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from blocks.errors import UsageError
-from blocks.process import write_private
+from blocks.private_files import write_private
 from blocks.text import json_text, visible
 from flows.cli.options import FILE, INSTANT, common_options, subcommand_options
 from flows.cli.session import in_store

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from blocks.process import private_folder
+from blocks.private_files import private_folder
 from flows.cli.options import FOLDER, SANDBOX_DIR
 from flows.cli.session import sandbox_directory
 

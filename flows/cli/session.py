@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from blocks.errors import DaybookError
-from blocks.process import end_soon_when_interrupted, home, keep_new_files_private, private_folder
+from blocks.private_files import home, keep_new_files_private, private_folder
+from blocks.process import end_soon_when_interrupted
 from blocks.sandbox.process import SandboxProcess, SandboxSettings, store_url
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from dataclasses import replace
 from msgspec.structs import replace as replaced
 
 from blocks.store.models import JournalRecord, JournalState, latest, pack
-from flows.journals.models import LiveJournal, Plan
+from blocks.xero.models import ManualJournal
+from flows.journals.models import Plan
 from flows.journals.narration import Narration
 from flows.journals.prepare import digest_of
 from flows.journals.read import XeroSnapshot, read_back
@@ -51,8 +52,8 @@ async def compare(run: JournalsRun, plan: Plan, snapshot: XeroSnapshot, sent: Se
         record = recorded.get(matched.journals[index].journal_id)
         if record is not None:
             reasons.setdefault(record.narration, text)
-    unsure = {key for key, one in recorded.items() if _does_not_say(one)}
-    known = _known_entries(matched) if unsure else {}
+    uncertain = {key for key, one in recorded.items() if _does_not_say(one)}
+    known = _known_entries(matched) if uncertain else {}
     # A journal that only looks like ours stays that, until each of its lines is recognised.
     ours = {
         key: one for key, one in recorded.items() if one.state is not JournalState.POSSIBLE or key in known
@@ -61,7 +62,7 @@ async def compare(run: JournalsRun, plan: Plan, snapshot: XeroSnapshot, sent: Se
     equal = {key: one for key, one in ours.items() if one.narration not in reasons}
     digests = _digests(run, plan, matched, equal)
     entries = {
-        one.narration: pack(known[key]) for key, one in equal.items() if key in unsure and key in known
+        one.narration: pack(known[key]) for key, one in equal.items() if key in uncertain and key in known
     }
     now, move = run.clock.now(), run.store.move
     await move(equal.values(), JournalState.CONFIRMED, now, ids=ids, digests=digests, entries=entries)
@@ -71,7 +72,7 @@ async def compare(run: JournalsRun, plan: Plan, snapshot: XeroSnapshot, sent: Se
 
 
 def _of_journals(
-    journals: Iterable[LiveJournal], records: Sequence[JournalRecord]
+    journals: Iterable[ManualJournal], records: Sequence[JournalRecord]
 ) -> dict[str, JournalRecord]:
     """Return the record of each journal by its id: people rename them; else the one that waits for an id."""
     by_id = {record.manual_journal_id: record for record in records if record.manual_journal_id}

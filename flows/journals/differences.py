@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from blocks.xero.models import ManualJournal
 from flows.journals.matching import Row, View
-from flows.journals.models import NOT_OURS, LiveJournal, Plan, is_taxed
+from flows.journals.models import NOT_OURS, Plan, is_taxed
 from flows.money import money_text
 from flows.runtime.text import counted, listed
 
@@ -62,7 +63,7 @@ def _net(rows: Sequence[Row]) -> Counter[int]:
     return net
 
 
-def _reversal(journal: LiveJournal, entries: Sequence[int]) -> str:
+def _reversal(journal: ManualJournal, entries: Sequence[int]) -> str:
     return (
         f"{named(journal)}, dated {journal.date}, reverses "
         f"{counted(len(entries), 'line')} of this day with opposite amounts (EntryID {listed(entries)}). "
@@ -133,7 +134,7 @@ def _not_told(view: View, entries: Sequence[int]) -> str:
     return f"{told}Withdraw the day with {options} and run it again, or leave the journal as it is"
 
 
-def may_be_ours(journal: LiveJournal, lines: int) -> str:
+def may_be_ours(journal: ManualJournal, lines: int) -> str:
     """Say why lines need review: a journal that cannot be recognised may contain them."""
     return (
         f"{named(journal)}, dated {journal.date}, has the same totals per account as "
@@ -144,6 +145,6 @@ def may_be_ours(journal: LiveJournal, lines: int) -> str:
     )
 
 
-def named(journal: LiveJournal) -> str:
+def named(journal: ManualJournal) -> str:
     """Return a journal as texts name it."""
     return f'{journal.status.lower()} journal "{journal.narration}"'

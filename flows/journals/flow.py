@@ -11,16 +11,14 @@ from typing import Any
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from blocks.connections.journals import JournalConnection
 from blocks.dates import require_askable
-from blocks.errors import DaybookError
-from blocks.process import keep_new_files_private
+from blocks.private_files import keep_new_files_private
 from flows.journals.confirm import confirm
 from flows.journals.extract import extract
-from flows.journals.look_again import changed_since
-from flows.journals.look_back import unfinished_days
+from flows.journals.late_journals import changed_since
+from flows.journals.look_back import finished_days, unfinished_days
 from flows.journals.models import Plan
 from flows.journals.process.tasks import plan_of, process
 from flows.journals.record import begin, end, note_changed, recorded
@@ -34,7 +32,6 @@ from flows.journals.tie_out import Confirmed
 from flows.runtime import artifacts as reports
 from flows.runtime.lease import acquire_lease
 from flows.runtime.run import clocks_differ
-from flows.runtime.text import fault_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +86,17 @@ async def attempt(asked: Asked) -> State[Any]:
     """Run a day, and see that whatever happens is reported."""
     keep_new_files_private()
     summary = Summary(asked.date, asked.connection, flow_run_id=str(runtime.flow_run.id))
-    report = await Report.begun(summary)
-    try:
+    report = Report(summary)
+
+    async def run_day() -> None:
         require_askable("date", asked.date)
         found = await JournalConnection.named(asked.connection)
-        log = reports.run_log()
-        async with opened(asked.connection, found, log.say, report.progress, warn=log.warn) as run:
+        async with opened(asked.connection, found, reports.run_log(), report.progress) as run:
             run.refresh, run.looking_back = asked.refresh, asked.looking_back
             async with recorded(run, summary, asked.date, dry_run=asked.dry_run):
                 await run_stages(run, summary, asked)
-    except DaybookError as error:
-        await report.failed(error)
-        return Failed(message=summary.message)
-    except Exception as fault:
-        # Not foreseen, so the log gets the traceback; people get a sentence all the same.
-        await report.failed(fault_of(fault))
-        raise
-    await report.ended()
-    return (Failed if summary.status == "failed" else Completed)(message=summary.message)
+
+    return await report.outcome_of(run_day)
 
 
 async def run_stages(run: JournalsRun, summary: Summary, asked: Asked) -> None:
@@ -120,8 +110,9 @@ async def run_stages(run: JournalsRun, summary: Summary, asked: Asked) -> None:
                 summary.notes += run.log_notes(clocks_differ(system, client.transport.there))
         summary.take_day(run.day.date, run.currency, run.digits)
         nightly = asked.date is None and not asked.dry_run
-        earlier = await unfinished_days(run) if nightly else []
-        for date, points in (await changed_since(run, earlier) if nightly else {}).items():
+        finished = await finished_days(run) if nightly else {}
+        earlier = await unfinished_days(run, finished) if nightly else []
+        for date, points in (await changed_since(run, earlier, finished) if nightly else {}).items():
             summary.still_open.append(await note_changed(run, date, points))
     for date in earlier:
         ended = await look_back(date, run.name, return_state=True)

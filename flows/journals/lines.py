@@ -167,7 +167,7 @@ def _unreadable(line: UnreadableLine) -> dict[str, object]:
     row: dict[str, object] = {"problem": line.problem}
     if not isinstance(found, JsonObject):
         return row
-    # What is doubtful names nothing; a line whose creation is doubtful stays with the day.
+    # What cannot be read names nothing; a line whose creation cannot be read stays with the day.
     names = {name: found.get(name) for name in _NAMES if not found.doubts([name])}
     key, entry, created = (names.get(name) for name in _NAMES)
     if isinstance(key, str):

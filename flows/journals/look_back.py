@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 from blocks.store.models import DayRecord
-from blocks.xero.models import ManualJournal, xero_instant
+from blocks.xero.models import ManualJournal
 from flows.days import Day
 from flows.journals.extract import count_lines_of
 from flows.journals.narration import Narration
@@ -17,8 +18,14 @@ from flows.runtime.tasks import run_task
 _WITHIN = dt.timedelta(days=10)
 
 
+async def finished_days(run: JournalsRun) -> dict[dt.date, DayRecord]:
+    """Return what is on record of the finished days of the look-back, of whatever organisation."""
+    first = run.day.date - dt.timedelta(days=run.connection.look_back_days)
+    return await run.store.days.since(run.name, first)
+
+
 @run_task("look back")
-async def unfinished_days(run: JournalsRun) -> list[dt.date]:
+async def unfinished_days(run: JournalsRun, recorded: Mapping[dt.date, DayRecord]) -> list[dt.date]:
     """Return the days before the run's own that have to be run, the oldest first.
 
     Those are: days whose run crashed, days without a finished run, and days for which Mambu now
@@ -33,7 +40,7 @@ async def unfinished_days(run: JournalsRun) -> list[dt.date]:
     if first is None or back == 0:
         return sorted(found)
     start = max(first, today - dt.timedelta(days=back))
-    finished = await _finished(run, start)
+    finished = await _finished(run, {day: one for day, one in recorded.items() if day >= start})
     for offset in range((today - start).days):
         date = start + dt.timedelta(days=offset)
         record = finished.get(date)
@@ -42,13 +49,12 @@ async def unfinished_days(run: JournalsRun) -> list[dt.date]:
     return sorted(found)
 
 
-async def _finished(run: JournalsRun, start: dt.date) -> dict[dt.date, DayRecord]:
-    """Return the finished days. One that another organisation of Xero's has is not finished in this one.
+async def _finished(run: JournalsRun, finished: dict[dt.date, DayRecord]) -> dict[dt.date, DayRecord]:
+    """Return those of the finished days that are finished in this organisation of Xero's.
 
-    It counts all the same where this one had nothing of the connection's by then: a connection that was
-    moved does not bring along what the former organisation has.
+    One that another organisation has counts all the same where this one had nothing of the connection's by
+    then: a connection that was moved does not bring along what the former organisation has.
     """
-    finished = await run.store.days.since(run.name, start)
     elsewhere = {day for day, one in finished.items() if one.organisation not in (None, run.organisation)}
     if not elsewhere:
         return finished
@@ -67,12 +73,12 @@ async def _first_day(run: JournalsRun) -> dt.date | None:
         return recorded
     # The record knows of no nightly run: it is new, or was lost. Then Xero shows whether this connection was
     # in use; a day that somebody ran by its date, as far as is known, says nothing of that.
-    by_hand = await run.store.runs.days(run.name)
+    requested = await run.store.runs.days(run.name)
     found = [
         name.created
         for journal in await list_journals(run, run.day.start - _WITHIN) or ()
         if (name := Narration.parse(journal.narration)) and name.label == run.connection.label
-        if name.created not in by_hand and not _sent_late(journal, Day(name.created, run.day.zone))
+        if name.created not in requested and not _sent_late(journal, Day(name.created, run.day.zone))
     ]
     return min((day for day in found if day < run.day.date), default=None)
 
@@ -82,7 +88,7 @@ def _sent_late(journal: ManualJournal, day: Day) -> bool:
 
     Of a journal that is no draft any more, the time of its last change says nothing of its sending.
     """
-    changed = xero_instant(journal.updated_date_utc)
+    changed = journal.updated
     if changed is None or journal.status != "DRAFT":
         return False
     return changed.astimezone(day.zone).date() - day.date > dt.timedelta(days=1)

@@ -8,7 +8,8 @@ from itertools import repeat
 import msgspec
 import pyarrow as pa
 
-from flows.journals.models import Known, LiveJournal, Plan, is_rounded
+from blocks.xero.models import ManualJournal
+from flows.journals.models import Known, Plan, is_rounded
 from flows.journals.narration import Narration, description, entry_id_in, entry_id_within, has_label
 from flows.money import to_minor
 
@@ -57,7 +58,7 @@ class View(msgspec.Struct):
     the lines that are not recognised. `elsewhere`: by the record or its name it is another day's.
     """
 
-    journal: LiveJournal
+    journal: ManualJournal
     known: Known | None
     name: Narration | None
     elsewhere: bool
@@ -86,7 +87,7 @@ def planned_lines(plan: Plan) -> dict[int, PlannedLine]:
 
 
 def view_of(
-    plan: Plan, planned: Mapping[int, PlannedLine], journal: LiveJournal, known: Known | None, position: int
+    plan: Plan, planned: Mapping[int, PlannedLine], journal: ManualJournal, known: Known | None, position: int
 ) -> View:
     name = Narration.parse(journal.narration)
     named = name is not None and name.created == plan.day and name.label == plan.label

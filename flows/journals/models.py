@@ -6,15 +6,15 @@ What holds a whole day is a struct, since Prefect looks into tuples and dataclas
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from blocks.xero.models import ManualJournal
 from flows.money import to_minor
 
 # A journal in one of these states is gone from the books; any other counts as there.
@@ -23,29 +23,6 @@ VOIDED = "VOIDED"
 DELETED_OR_VOIDED = frozenset({WITHDRAWN, VOIDED})
 # What a person writes into the narration of a journal that is taken for one of ours, and is not.
 NOT_OURS = "not Mambu"
-
-
-class LiveLine(msgspec.Struct, frozen=True, gc=False):
-    """A line in Xero: debit positive."""
-
-    amount: Decimal
-    account_code: str | None
-    description: str | None
-    tax_type: str | None = None
-    tracked: bool = False
-
-
-class LiveJournal(NamedTuple):
-    """A manual journal as it stands in Xero."""
-
-    journal_id: str
-    narration: str
-    date: dt.date | None
-    status: str
-    lines: Sequence[LiveLine]
-    line_amount_types: str | None = None
-    updated: dt.datetime | None = None
-    cash_basis: bool | None = None
 
 
 class Plan(NamedTuple):
@@ -96,6 +73,6 @@ def is_taxed(tax_type: str | None) -> bool:
     return (tax_type or "").strip().upper() not in _NO_TAX
 
 
-def debits_of(journal: LiveJournal, digits: int) -> int:
+def debits_of(journal: ManualJournal, digits: int) -> int:
     """Return the sum of a journal's debits in minor units; what is finer than those counts as nothing."""
     return sum(to_minor(line.amount, digits) or 0 for line in journal.lines if line.amount > 0)

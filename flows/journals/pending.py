@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from blocks.errors import Rejected, UnknownOutcome
 from blocks.http.models import KEY_LIFE
-from blocks.store.models import OPEN_ENDED, JournalRecord, StoredRequest, latest
+from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState, StoredRequest, latest
 from flows.journals.models import Plan
 from flows.journals.prepare import entries_in
 from flows.journals.read import read_journals
@@ -41,8 +41,11 @@ RequestLookup = Callable[[StoredRequest, Sequence[JournalRecord]], Awaitable[Loo
 
 
 @run_task("send: resolve pending requests")
-async def resolve_pending_requests(run: JournalsRun, look: RequestLookup) -> None:
-    """Find out how requests of earlier runs ended: answered, found in Xero by `look`, or expired."""
+async def resolve_pending_requests(run: JournalsRun, look: RequestLookup) -> list[JournalRecord] | None:
+    """Find out how requests of earlier runs ended: answered, found in Xero by `look`, or expired.
+
+    Returns the day's records, or None where some were pending and have changed.
+    """
     records = await run.records()
     await resolve_pending_withdrawals(run, records, KEY_EXPIRED)
     open_ended = [record for record in latest(records).values() if record.state in OPEN_ENDED]
@@ -60,6 +63,8 @@ async def resolve_pending_requests(run: JournalsRun, look: RequestLookup) -> Non
             if wait > 0:
                 run.waits(f"Waiting {wait:.0f} s until Xero can no longer carry out an unanswered request.")
                 await run.clock.sleep(wait)
+    pending = {*OPEN_ENDED, JournalState.WITHDRAWING}
+    return None if any(record.state in pending for record in records) else records
 
 
 def lookup_by_plan(run: JournalsRun, plan: Plan) -> RequestLookup:

@@ -19,8 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from blocks.xero.models import ManualJournal
 from flows.journals.amounts import amounts_to_send
-from flows.journals.models import LiveJournal, Plan, is_taxed
+from flows.journals.models import Plan, is_taxed
 from flows.journals.narration import Narration, description, entry_id_in, request_key
 from flows.journals.process.batch import LARGEST_JOURNAL_BYTES, Unit, fill, line_sizes
 from flows.journals.reconciliation import Reconciliation, came_late
@@ -197,13 +198,13 @@ def _certain(missing: pa.Table, changed: AbstractSet[dt.date]) -> tuple[pa.Table
     dates = sorted(changed & set(missing["booking_date"].unique().to_pylist()))
     if not dates:
         return missing, []
-    doubtful = pc.is_in(missing["booking_date"], pa.array(dates, pa.date32()))
+    uncertain = pc.is_in(missing["booking_date"], pa.array(dates, pa.date32()))
     texts = [
         f"booking date {date}: a journal of this day has lines that can no longer be recognised, so what "
         "seems to be missing was not sent"
         for date in dates
     ]
-    return missing.filter(pc.invert(doubtful)), texts
+    return missing.filter(pc.invert(uncertain)), texts
 
 
 def _saying_something(lines: pa.Table) -> pa.Table:
@@ -292,7 +293,7 @@ def _finished(
     )
 
 
-def digest_of(journal: LiveJournal, digits: int, cash_basis: bool) -> str:
+def digest_of(journal: ManualJournal, digits: int, cash_basis: bool) -> str:
     """Return the digest of the bytes that Daybook would send for a journal as it is in Xero.
 
     It equals the digest recorded when the journal was prepared exactly where nobody has changed it since:
@@ -302,7 +303,7 @@ def digest_of(journal: LiveJournal, digits: int, cash_basis: bool) -> str:
     lines: list[tuple[str, str, str]] = []
     for line in sorted(journal.lines, key=lambda line: entry_id_in(line.description) or 0):
         minor = to_minor(line.amount, digits)
-        if minor is None or line.tracked or is_taxed(line.tax_type):
+        if minor is None or line.tracking or is_taxed(line.tax_type):
             return ""
         lines.append((money_text(minor, digits), line.account_code or "", line.description or ""))
     if journal.date is None or journal.line_amount_types not in {None, "NoTax"}:
@@ -320,7 +321,7 @@ def _element(narration: str, date: dt.date, lines: Iterable[tuple[str, str, str]
 
 
 def _line(amount: str, code: str, text: str) -> str:
-    # Written out by hand: the amount must reach Xero as a bare number with exactly these digits.
+    # Written as text: the amount must reach Xero as a bare number with exactly these digits.
     return (
         f'{{"LineAmount":{amount},"AccountCode":{_text(code)},"TaxType":"NONE","Description":{_text(text)}}}'
     )

@@ -11,15 +11,15 @@ import pyarrow.compute as pc
 
 from blocks.errors import NotFound, Refusal
 from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState
-from blocks.xero.models import JournalPage, ManualJournal, journal_date, xero_instant
+from blocks.xero.models import JournalPage, ManualJournal
 from blocks.xero.pages import Reading
 from flows.days import Day
-from flows.journals.models import DELETED_OR_VOIDED, VOIDED, WITHDRAWN, LiveJournal, LiveLine, Plan
+from flows.journals.models import DELETED_OR_VOIDED, VOIDED, WITHDRAWN, Plan
 from flows.journals.narration import Narration
 from flows.journals.reconciliation import Reconciliation, reconcile
 from flows.journals.records import entries_of, known_from
 from flows.journals.run import JournalsRun
-from flows.journals.strangers import passed_over
+from flows.journals.unreadable import passed_over
 from flows.runtime.tasks import run_task
 
 # A day's journals are written after the day has ended by Xero's own clock (flows.journals.start); the margin
@@ -40,13 +40,16 @@ class XeroSnapshot(msgspec.Struct, frozen=True):
     records: Sequence[JournalRecord] = ()
 
 
-async def _read(run: JournalsRun, plan: Plan, known_ids: Sequence[str]) -> XeroSnapshot:
+async def _read(
+    run: JournalsRun, plan: Plan, known_ids: Sequence[str], records: Sequence[JournalRecord] | None = None
+) -> XeroSnapshot:
     """Read the journals that could contain the day's lines, and compare the plan with them.
 
-    `known_ids`, and those in the record, are read singly where the list does not show them.
+    `known_ids`, and those in the record, are read singly where the list does not show them. `records` are
+    the day's, where they have just been read.
     """
     read_at = run.clock.now()
-    records = await run.records()
+    records = await run.records() if records is None else records
     others = await _of_other_days(run, plan)
     since = await _since(run, others)
     found = await journals_since(run, since, lambda: _booking_dates(plan), [*records, *others], known_ids)
@@ -76,8 +79,8 @@ async def _of_other_days(run: JournalsRun, plan: Plan) -> list[JournalRecord]:
     if not len(entries):
         return []
     bounds = pc.min_max(entries).as_py()
-    near = await run.store.journals_with(run.organisation, run.name, bounds["min"], bounds["max"])
-    other = [record for record in near if record.day != run.day.date]
+    day = run.day.date
+    other = await run.store.journals_with(run.organisation, run.name, day, bounds["min"], bounds["max"])
     if not other:
         return []
     planned = frozenset(entries.to_pylist())
@@ -102,11 +105,11 @@ async def _since(run: JournalsRun, others: Sequence[JournalRecord]) -> dt.dateti
     return since
 
 
-def _may_be_new(plan: Plan, live: Iterable[LiveJournal], records: Sequence[JournalRecord]) -> bool:
+def _may_be_new(plan: Plan, live: Iterable[ManualJournal], records: Sequence[JournalRecord]) -> bool:
     """Tell whether the record may lack journals of the day: it was lost or set back, or an answer was."""
     ids = {record.manual_journal_id for record in records if record.manual_journal_id}
-    unsure = (*OPEN_ENDED, JournalState.POSSIBLE)
-    if not ids or any(record.state in unsure for record in records):
+    open_ended = (*OPEN_ENDED, JournalState.POSSIBLE)
+    if not ids or any(record.state in open_ended for record in records):
         return True
     names = ((one.journal_id, Narration.parse(one.narration)) for one in live)
     return any(
@@ -144,14 +147,14 @@ async def journals_since(
     dates: Callable[[], Collection[dt.date]],
     records: Sequence[JournalRecord],
     known_ids: Iterable[str] = (),
-) -> list[LiveJournal]:
+) -> list[ManualJournal]:
     """Return Xero's journals changed since an instant, and all that are known by their ids.
 
     Those that the list does not show, or shows alive although they were withdrawn, are read singly, for
     it can lag behind what was just written. `dates` gives the booking dates to read instead, where the
     list is too long to take.
     """
-    found = {one.manual_journal_id: one for one in await _listed(run, since, dates)}
+    found = {one.journal_id: one for one in await _listed(run, since, dates)}
     recorded = [record.manual_journal_id for record in records if record.manual_journal_id]
     withdrawn = withdrawn_ids(records)
     for journal_id in dict.fromkeys([*known_ids, *recorded]):
@@ -161,7 +164,7 @@ async def journals_since(
                 found[journal_id] = await run.xero.manual_journal(journal_id)
             except NotFound:
                 run.warn(f"Daybook's record lists journal {journal_id}, but Xero does not have it.")
-    return [live_journal(journal) for journal in found.values()]
+    return list(found.values())
 
 
 async def list_journals(run: JournalsRun, since: dt.datetime) -> list[ManualJournal] | None:
@@ -211,7 +214,7 @@ async def _whole_list(
         reading = Reading(MOST_JOURNALS + 1)
         while not reading.ended:
             answer = await ask(reading.page)
-            page = {journal.manual_journal_id: journal for journal in answer.manual_journals}
+            page = {journal.journal_id: journal for journal in answer.manual_journals}
             others = passed_over(answer, reading.page)
             found.update(page)
             reading.take(page.keys() | others, answer.pagination)
@@ -223,22 +226,4 @@ async def _whole_list(
     raise Refusal(
         "The list of manual journals in Xero kept changing while it was read, or its pages repeat or never "
         "end. Nothing further was written. Run the same again when nobody is working in Xero."
-    )
-
-
-def live_journal(journal: ManualJournal) -> LiveJournal:
-    """Return a journal as Xero answers it, in the terms of the books."""
-    lines = [
-        LiveLine(line.line_amount, line.account_code, line.description, line.tax_type, bool(line.tracking))
-        for line in journal.journal_lines or ()
-    ]
-    return LiveJournal(
-        journal.manual_journal_id,
-        journal.narration,
-        journal_date(journal.date),
-        journal.status,
-        lines,
-        journal.line_amount_types,
-        xero_instant(journal.updated_date_utc),
-        journal.show_on_cash_basis_reports,
     )

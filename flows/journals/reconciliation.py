@@ -18,6 +18,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from blocks.xero.models import ManualJournal
 from flows.journals.differences import duplicates_and_reversals, unequal_journals, unequal_lines
 from flows.journals.matching import PlannedLine, Row, View, planned_lines, view_of
 from flows.journals.models import (
@@ -27,7 +28,6 @@ from flows.journals.models import (
     VOIDED,
     WITHDRAWN,
     Known,
-    LiveJournal,
     Plan,
     is_rounded,
 )
@@ -41,7 +41,7 @@ class Lookalike(NamedTuple):
     `entries` are the lines of the batch that seem to be missing.
     """
 
-    journal: LiveJournal
+    journal: ManualJournal
     booking_date: dt.date
     batch: int
     entries: frozenset[int]
@@ -66,7 +66,7 @@ class Reconciliation(msgspec.Struct, frozen=True):
     date, of all that is in the day's journals.
     """
 
-    journals: list[LiveJournal]
+    journals: list[ManualJournal]
     found: dict[int, int]
     by_record: dict[int, int]
     missing: frozenset[int]
@@ -87,7 +87,7 @@ class Reconciliation(msgspec.Struct, frozen=True):
 
 def reconcile(
     plan: Plan,
-    journals: Iterable[LiveJournal],
+    journals: Iterable[ManualJournal],
     record: Mapping[str, Known] = NOTHING_KNOWN,
     *,
     withhold_deleted: bool = False,
@@ -103,7 +103,7 @@ def reconcile(
     everything = _distinct(journals)
     live: list[View] = []
     deleted_or_voided: dict[str, set[int]] = {VOIDED: set(), WITHDRAWN: set()}
-    strangers: list[LiveJournal] = []
+    unrecorded: list[ManualJournal] = []
     for journal in everything:
         known = record.get(journal.journal_id)
         if known is not None and known.possible and NOT_OURS.casefold() in journal.narration.casefold():
@@ -118,7 +118,7 @@ def reconcile(
         ):
             live.append(view)
         if known is None and journal.status not in DELETED_OR_VOIDED and view.unread:
-            strangers.append(journal)
+            unrecorded.append(journal)
     rows = [row for view in live for row in view.rows]
     found = _found(rows)
     by_record = _by_record(live, planned, found, record)
@@ -133,7 +133,7 @@ def reconcile(
     absent = absent - voided - suppressed
     nothing, optional = _rounds_to_nothing(plan, absent, {*found, *by_record}, rerounded)
     absent = absent - nothing - optional
-    lookalikes = _lookalikes(plan, absent, strangers) if record_may_be_new else []
+    lookalikes = _lookalikes(plan, absent, unrecorded) if record_may_be_new else []
     waiting = frozenset[int]().union(*(one.entries for one in lookalikes))
     texts, duplicates = duplicates_and_reversals(rows, live)
     return Reconciliation(
@@ -157,7 +157,7 @@ def reconcile(
     )
 
 
-def _distinct(journals: Iterable[LiveJournal]) -> list[LiveJournal]:
+def _distinct(journals: Iterable[ManualJournal]) -> list[ManualJournal]:
     # A journal that changed while pages were read comes again, later and newer.
     return list({journal.journal_id: journal for journal in journals}.values())
 
@@ -272,14 +272,14 @@ def _sums(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
     return {code: minor for code, minor in totals.items() if minor}
 
 
-def _lookalikes(plan: Plan, absent: Collection[int], strangers: Iterable[LiveJournal]) -> list[Lookalike]:
+def _lookalikes(plan: Plan, absent: Collection[int], unrecorded: Iterable[ManualJournal]) -> list[Lookalike]:
     """Return the journals that have the date and the sums per account of a batch with missing lines.
 
     Or those of what is missing, of the batch or of its date: where lines came late, the journals are not
     filled as they would be now.
     """
-    candidates: dict[dt.date | None, list[LiveJournal]] = defaultdict(list)
-    for journal in strangers:
+    candidates: dict[dt.date | None, list[ManualJournal]] = defaultdict(list)
+    for journal in unrecorded:
         if NOT_OURS.casefold() not in journal.narration.casefold() and not _is_anothers(plan, journal):
             candidates[journal.date].append(journal)
     if not absent or not candidates:
@@ -308,7 +308,7 @@ def _lookalikes(plan: Plan, absent: Collection[int], strangers: Iterable[LiveJou
     return found
 
 
-def _is_anothers(plan: Plan, journal: LiveJournal) -> bool:
+def _is_anothers(plan: Plan, journal: ManualJournal) -> bool:
     """Tell whether a journal's name is another day's, or another tenant's.
 
     Where we have no label, one at the end of our own name may be a word that a person has put there.
@@ -317,7 +317,7 @@ def _is_anothers(plan: Plan, journal: LiveJournal) -> bool:
     return name is not None and (plan.label is not None or name.label is None)
 
 
-def _numbers(plan: Plan, journals: Iterable[LiveJournal]) -> dict[dt.date, set[int]]:
+def _numbers(plan: Plan, journals: Iterable[ManualJournal]) -> dict[dt.date, set[int]]:
     numbers: dict[dt.date, set[int]] = {}
     for journal in journals:
         name = Narration.parse(journal.narration)

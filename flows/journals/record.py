@@ -33,12 +33,12 @@ async def begin(run: JournalsRun, summary: Summary, crashed_run: Lease | None, *
 
     `scheduled`: nobody gave it a date; see Store.run_started.
     """
-    desk, day, zone = incident_service(run), run.day.date, run.day.zone
-    await desk.notify(zone)
+    service, day, zone = incident_service(run), run.day.date, run.day.zone
+    await service.notify(zone)
     await run.store.runs.started(summary.flow_run_id, run.name, day, run.clock.now(), scheduled=scheduled)
     await note_crashed(run, crashed_run)
     if crashed_run is None and run.looking_back and not await _is_known(run):
-        await desk.open(never_finished(day), day, zone)
+        await service.open(never_finished(day), day, zone)
 
 
 async def note_crashed(run: JournalsRun, crashed_run: Lease | None) -> None:
@@ -93,7 +93,7 @@ async def recorded(
 
 async def end(run: JournalsRun, summary: Summary) -> None:
     """Record how the day ended, while the lease is still ours: the next run finds it recorded."""
-    desk, day, zone = incident_service(run), run.day.date, run.day.zone
+    service, day, zone = incident_service(run), run.day.date, run.day.zone
     if summary.status == "failed":
         said = outcome_sentence(summary)
         failure = differences(day, said, summary.open, await run.records())
@@ -114,7 +114,7 @@ async def end(run: JournalsRun, summary: Summary) -> None:
                 organisation=run.organisation,
             )
         )
-        await desk.resolve(day, zone)
+        await service.resolve(day, zone)
     await run.store.runs.ended(summary.flow_run_id, summary.status, said, run.clock.now())
 
 

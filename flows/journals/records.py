@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from blocks.errors import StoreError, UnknownOutcome
 from blocks.store.models import JournalRecord, JournalState, pack, unpack
-from blocks.xero.models import NOTHING, Verdict
-from flows.journals.models import Known, LiveJournal, debits_of
+from blocks.xero.models import ManualJournal
+from flows.journals.models import Known, debits_of
 from flows.journals.narration import Narration
 from flows.journals.run import JournalsRun
 from flows.money import money_text
@@ -43,7 +43,7 @@ def entries_of(record: JournalRecord) -> frozenset[int] | None:
 
 def record_of(
     run: JournalsRun,
-    journal: LiveJournal,
+    journal: ManualJournal,
     name: Narration,
     digits: int,
     state: JournalState,
@@ -72,13 +72,8 @@ def record_of(
     )
 
 
-def is_in_xero(verdict: Verdict) -> bool:
-    """Tell whether Xero has taken the journal of an answer."""
-    return verdict.manual_journal_id not in {"", NOTHING}
-
-
 async def record_verdicts(
-    run: JournalsRun, records: Sequence[JournalRecord], verdicts: Iterable[Verdict]
+    run: JournalsRun, records: Sequence[JournalRecord], verdicts: Iterable[ManualJournal]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Record what Xero says of each journal: a 200 as a whole says nothing of any one of them.
 
@@ -91,9 +86,9 @@ async def record_verdicts(
     silent: list[JournalRecord] = []
     for record in records:
         verdict = by_name.get(record.narration)
-        complaint = "; ".join(verdict.complaints()) if verdict else ""
-        if verdict and is_in_xero(verdict):
-            ids[record.narration] = verdict.manual_journal_id
+        complaint = "; ".join(verdict.objections) if verdict else ""
+        if verdict and verdict.is_in_xero:
+            ids[record.narration] = verdict.journal_id
             if complaint:
                 changed[record.narration] = f"Xero accepted it with a warning: {complaint}"
         elif complaint:

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from blocks.clock import Clock, SystemClock
 from blocks.connections.journals import JournalConnection
-from blocks.http.retry import UnderWay
 from blocks.mambu.client import MambuClient
-from blocks.process import home
+from blocks.private_files import home
 from blocks.store.journals import Store
 from blocks.store.models import JournalRecord
 from blocks.xero.client import XeroClient
 from flows.days import Day
 from flows.money import minor_digits
-from flows.runtime.run import LeaseScope, Progress, Run, patience_with
+from flows.runtime.artifacts import RunLog
+from flows.runtime.run import Calling, LeaseScope, Progress, Run
 
 
 class JournalsRun(Run):
@@ -93,28 +93,20 @@ def staged_folder(connection: str, date: dt.date | None = None) -> Path:
 async def opened(
     name: str,
     connection: JournalConnection,
-    log: Callable[[str], None],
+    log: RunLog,
     progress: Progress,
     clock: Clock | None = None,
-    warn: Callable[[str], None] | None = None,
 ) -> AsyncIterator[JournalsRun]:
     """Open the clients and the store of a connection for one run."""
-    attempts, minutes = connection.retries + 1, connection.patience_minutes
-    ticking, notice, under_way = clock or SystemClock(), warn or log, UnderWay()
+    calling = Calling(connection.retries, connection.patience_minutes, log, clock or SystemClock())
     mambu = connection.mambu.get_client(
-        attempts=attempts,
-        clock=ticking,
-        notice=notice,
-        patience=patience_with("Mambu", minutes, ticking, notice, under_way),
+        attempts=calling.attempts,
+        clock=calling.clock,
+        notice=calling.notice,
+        patience=calling.patience("Mambu"),
     )
-    xero = connection.xero.get_client(
-        attempts=attempts,
-        parallel=connection.xero_concurrency,
-        clock=ticking,
-        notice=notice,
-        patience=patience_with("Xero", minutes, ticking, notice, under_way),
-    )
+    xero = calling.xero(connection.xero, connection.xero_concurrency)
     async with mambu, xero, connection.store.open() as store:
-        run = JournalsRun(name, connection, mambu, xero, store, ticking, log, progress)
-        run.warn = notice
+        run = JournalsRun(name, connection, mambu, xero, store, calling.clock, log.say, progress)
+        run.warn = log.warn
         yield run

@@ -25,7 +25,7 @@ from flows.journals.pending import FRESH, KEY_EXPIRED, lookup_by_plan, resolve_p
 from flows.journals.prepare import Prepared, PreparedJournal, PreparedRequest, PreparePolicy, prepare_journals
 from flows.journals.read import XeroSnapshot, read_journals
 from flows.journals.reconciliation import Reconciliation
-from flows.journals.records import is_in_xero, record_verdicts
+from flows.journals.records import record_verdicts
 from flows.journals.run import JournalsRun
 from flows.journals.withdraw.requests import note
 from flows.money import money_text
@@ -62,10 +62,11 @@ async def send(run: JournalsRun, plan: Plan) -> Sent:
 
     Raises Refusal where Xero holds a line twice or declines journals, and CallFailed.
     """
-    await resolve_pending_requests(run, lookup_by_plan(run, plan))
+    records = await resolve_pending_requests(run, lookup_by_plan(run, plan))
     ids: dict[str, str] = {}
     for _ in range(ROUNDS):
-        snapshot = await read_journals(run, plan, list(ids.values()))
+        snapshot = await read_journals(run, plan, list(ids.values()), records)
+        records = None
         run.found_in_xero = _found_before(snapshot.matched, run.created.values())
         run.under_way = True
         prepared = await prepare(run, plan, snapshot)
@@ -128,16 +129,16 @@ async def _wait_for_others(run: JournalsRun, snapshot: XeroSnapshot) -> bool:
     ids = {record.manual_journal_id for record in snapshot.records}
     # Not one that only reverses lines: no run sends such.
     holding = [matched.journals[position] for position in sorted(set(matched.found.values()))]
-    foreign = [
+    elsewhere = [
         journal.updated
         for journal in holding
         if journal.updated and journal.narration not in names and journal.journal_id not in ids
     ]
-    if not foreign:
+    if not elsewhere:
         return False
     # By Xero's clock, which has dated them; never longer than KEY_DEAD, whatever that clock shows.
     now = run.xero.transport.there.at(run.clock.now())
-    wait = min(max(foreign) + KEY_EXPIRED - now, KEY_EXPIRED).total_seconds()
+    wait = min(max(elsewhere) + KEY_EXPIRED - now, KEY_EXPIRED).total_seconds()
     if wait <= 0:
         return False
     run.waits(
@@ -255,7 +256,7 @@ async def _put(
         await run.store.move(records, JournalState.PREPARED, run.clock.now())
         raise
     # Before it is written down, which may fail: it is in Xero all the same.
-    run.created.update((one.narration, one.manual_journal_id) for one in verdicts if is_in_xero(one))
+    run.created.update((one.narration, one.journal_id) for one in verdicts if one.is_in_xero)
     return await record_verdicts(run, records, verdicts)
 
 

@@ -16,8 +16,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from blocks.xero.models import ManualJournal
 from flows.journals.differences import may_be_ours
-from flows.journals.models import LiveJournal, Plan, is_rounded
+from flows.journals.models import Plan, is_rounded
 from flows.journals.offsets import local_dates, zone_offsets
 from flows.journals.reconciliation import Reconciliation
 from flows.money import SUMS_PRECISION
@@ -159,9 +160,9 @@ def batches_in_review(plan: Plan, matched: Reconciliation) -> int:
     if not matched.waiting and not (matched.missing and matched.changed_dates):
         return 0
     lines = _lines_of(plan, matched.missing | matched.waiting)
-    doubtful = pc.is_in(lines["booking_date"], pa.array(sorted(matched.changed_dates), pa.date32()))
+    changed = pc.is_in(lines["booking_date"], pa.array(sorted(matched.changed_dates), pa.date32()))
     waiting = pc.is_in(lines["entry_id"], pa.array(list(matched.waiting), pa.int64()))
-    in_review = lines.filter(pc.or_(doubtful, waiting))
+    in_review = lines.filter(pc.or_(changed, waiting))
     return int(in_review.group_by(["booking_date", "batch"]).aggregate([]).num_rows)
 
 
@@ -202,6 +203,6 @@ def open_points(matched: Reconciliation, partially_posted: Sequence[str]) -> lis
     return texts
 
 
-def _repeated_names(journals: Sequence[LiveJournal]) -> list[str]:
+def _repeated_names(journals: Sequence[ManualJournal]) -> list[str]:
     names = [journal.narration for journal in journals]
     return [f'{count} journals are named "{name}"' for name, count in Counter(names).items() if count > 1]

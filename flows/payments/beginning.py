@@ -3,15 +3,26 @@
 Only the record knows what people entered manually in LN and discarded; LN never saw its id, and would book
 it again. So a record without a window of a connection that began long ago, or one that LN knows more than,
 waits until a person confirms it: from then on LN's word for what it has is an answer.
+
+A note beside the store, on this machine, says how many runs it has recorded: a copy set back knows of fewer.
+It is no record, and may be lost: then LN's word is what shows that a store is older than what was sent.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import os
+import tempfile
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
+import msgspec
+
+from blocks.http.models import NOT_THE_JSON
+from blocks.private_files import home, private_folder
 from blocks.store.audit_rows import Key
-from flows.payments import run_counts
 from flows.payments.errors import NotConfirmed
 from flows.payments.run import PaymentsRun
 from flows.payments.start import sending_since
@@ -20,19 +31,19 @@ from flows.payments.start import sending_since
 _NEWLY = dt.timedelta(days=1)
 
 
-async def require_sure_beginning(run: PaymentsRun) -> None:
+async def require_confirmed_record(run: PaymentsRun) -> None:
     """Raise NotConfirmed where the record may be new, or set back, and no person has confirmed it.
 
     Counts the run otherwise, in the record and beside it.
     """
-    if reason := await against(run):
+    if reason := await objection(run):
         raise not_confirmed(run, reason)
-    known = run_counts.seen(run.run_count).runs
+    known = noted(run.run_count).runs
     runs = await run.store.beginnings.count_run(run.name, known)
-    run_counts.note(run.run_count, run_counts.Seen(runs, run.clock.now()))
+    note(run.run_count, RunCount(runs, run.clock.now()))
 
 
-async def against(run: PaymentsRun) -> str:
+async def objection(run: PaymentsRun) -> str:
     """Return what speaks against the record: that it may be new, or set back, as far as nobody confirmed it.
 
     Empty for nothing. The sandbox's own record counts as confirmed.
@@ -47,9 +58,9 @@ async def against(run: PaymentsRun) -> str:
         run.policy = replace(run.policy, confirmed_on=confirmed_on)
     if said.doubt:
         return said.doubt
-    store, seen = f"The store of the connection {run.name}", run_counts.seen(run.run_count)
-    if seen.runs > said.runs and not (said.confirmed_at and said.confirmed_at >= seen.at):
-        begun = f"the run that started on this machine at {seen.at:%Y-%m-%d %H:%M} UTC"
+    store, before = f"The store of the connection {run.name}", noted(run.run_count)
+    if before.runs > said.runs and not (said.confirmed_at and said.confirmed_at >= before.at):
+        begun = f"the run that started on this machine at {before.at:%Y-%m-%d %H:%M} UTC"
         return f"{store} has no record of {begun}: it was lost, or restored from an older copy."
     if run.last_window or said.confirmed_at or not await _began_long_ago(run):
         return ""
@@ -57,7 +68,7 @@ async def against(run: PaymentsRun) -> str:
     return f"{store} has no record of any run of these payments, {begins}: it may be new, or was lost."
 
 
-def doubtful(run: PaymentsRun, key: Key) -> str:
+def contradiction(run: PaymentsRun, key: Key) -> str:
     """Return what it means that LN has a document which the record has as never sent."""
     return (
         f"LN already has {key}, which was never sent according to the store of the connection {run.name}: "
@@ -85,3 +96,38 @@ async def _began_long_ago(run: PaymentsRun) -> bool:
 
 async def _began(run: PaymentsRun) -> dt.datetime:
     return min(await sending_since(run), run.window.since)
+
+
+class RunCount(msgspec.Struct, frozen=True):
+    """How many runs of a connection its store had recorded when a run began here, and when that was."""
+
+    runs: int
+    at: dt.datetime
+
+
+NOT_NOTED = RunCount(0, dt.datetime.min.replace(tzinfo=dt.UTC))
+
+
+def file_for(address: str, connection: str) -> Path:
+    """Return where the note on a connection in a store is."""
+    name = hashlib.sha256(f"{address}\n{connection}".encode()).hexdigest()[:32]
+    return private_folder(home() / "stores") / f"{name}.json"
+
+
+def noted(file: Path | None) -> RunCount:
+    """Return what was noted; nothing where there is no note, or none that can be read."""
+    with suppress(OSError, *NOT_THE_JSON):
+        found = msgspec.json.decode(file.read_bytes(), type=RunCount) if file else NOT_NOTED
+        return found if found.at.tzinfo else NOT_NOTED
+    return NOT_NOTED
+
+
+def note(file: Path | None, found: RunCount) -> None:
+    """Note how many runs a store has recorded; what cannot be written is not needed."""
+    if file is None:
+        return
+    with suppress(OSError):
+        fresh, name = tempfile.mkstemp(dir=file.parent)
+        with os.fdopen(fresh, "wb") as out:
+            out.write(msgspec.json.encode(found))
+        Path(name).replace(file)

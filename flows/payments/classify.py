@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from blocks.store.audit_rows import (
     BEFORE_START,
@@ -13,17 +12,15 @@ from blocks.store.audit_rows import (
     LIVE,
     MADE_AGAIN,
     AuditRow,
-    Entry,
-    Key,
     Kind,
     Status,
     differences,
     was_gone,
 )
-from flows.payments.documents import Document, Role, Shown
-from flows.payments.message import Message, bank_number, day_of, decoded, encoded, number_text
+from blocks.xero.payment_models import Shown
+from flows.payments.case import Case, as_sent, case_of, hint_on, may_be_in_ln, message_of
+from flows.payments.documents import Document, Role
 from flows.payments.models import Action, Decision, Policy
-from flows.payments.partners import Partner, partner_of
 from flows.payments.post_outcome import NEVER_ANSWERED
 
 _SALES = frozenset({Role.SALES_PAYMENT, Role.CLIENT_PREPAYMENT})
@@ -41,27 +38,6 @@ _DELETED_FOR_REVIEW = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """A document with all that decides on it."""
-
-    document: Document
-    row: AuditRow | None
-    prepayment: AuditRow | None
-    partner: Partner | None
-    bank: str
-    bank_problem: str
-    rate: Decimal | None
-    entry: Entry
-    policy: Policy
-
-    def note(self, status: Status, reason: str) -> Decision:
-        return Decision(Action.NOTE, reason, self.entry, status)
-
-    def leave(self, reason: str) -> Decision:
-        return Decision(Action.LEAVE, reason, self.entry)
-
-
 def classify(
     document: Document,
     row: AuditRow | None,
@@ -73,85 +49,19 @@ def classify(
 
     Prepayments are to be decided and delivered before what refers to them is decided.
     """
-    case = _case(document, row, prepayment, shown, policy)
+    case = case_of(document, row, prepayment, shown, policy)
     for rule in _RULES:
         if decision := rule(case):
             return decision
-    return Decision(Action.SEND, "", case.entry, message=_message(case), hint=_hint(case, shown))
+    return Decision(Action.SEND, "", case.entry, message=message_of(case), hint=hint_on(case, shown))
 
 
-def row_of(document: Document, rows: Mapping[Key, AuditRow]) -> AuditRow | None:
-    """Return a document's row, under whichever of its keys it was sent or first seen."""
-    found = [rows[key] for key in (document.key, document.other_key) if key and key in rows]
-    return max(found, key=lambda row: (row.sent_at is not None, row.in_doubt, row.tries), default=None)
-
-
-def _case(
-    document: Document, row: AuditRow | None, prepayment: AuditRow | None, shown: Shown, policy: Policy
-) -> _Case:
-    if row is not None:
-        # An allocation that was seen before Xero gave it an id stays known by the id made for it.
-        document = replace(document, key=row.key)
-    partner = partner_of(document.contact_id, shown.contacts)
-    bank, problem = bank_number(document.account_id, shown.accounts, policy.bank_numbers)
-    rate = Decimal(1) if document.currency == shown.base_currency else document.rate
-    entry = Entry(
-        key=document.key,
-        connection=policy.connection,
-        document_type=policy.document_types[document.role] if document.role else None,
-        partner=partner.code if partner else "",
-        invoice_number=document.invoice_number,
-        contact_name=partner.name if partner else "",
-        day=document.day,
-        amount=_amount_text(document.amount),
-        currency=document.currency,
-        prepayment_id=document.prepayment_id,
-        bank_account=bank,
-        rate=_amount_text(rate),
-        xero_status=document.status,
-    )
-    if row is not None:
-        entry = _followed(row, entry, document, partner)
-    problem = document.cash_problem or problem
-    return _Case(document, row, prepayment, partner, bank, problem, rate, entry, policy)
-
-
-def _followed(row: AuditRow, now: Entry, document: Document, partner: Partner | None) -> Entry:
-    """Return what a row is to say of its document from now on.
-
-    What is gone is not shown any more as it was; of what is in doubt the row keeps what was sent; and where
-    LN has it, or a person has closed it, what was not read again is as it was.
-    """
-    held = row.entry
-    if document.gone:
-        return replace(held, xero_status=GONE)
-    if not (_may_be_in_ln(row) or row.closed_at_sight_of):
-        return now
-    status = MADE_AGAIN if was_gone(row) and document.status == LIVE else document.status
-    if row.sent_at is None and row.closed_at_sight_of is None:
-        return replace(held, xero_status=status)
-    return replace(
-        now,
-        partner=now.partner if partner else held.partner,
-        contact_name=now.contact_name if partner else held.contact_name,
-        invoice_number=now.invoice_number or held.invoice_number,
-        currency=now.currency or held.currency,
-        bank_account=now.bank_account if document.account_id else held.bank_account,
-        rate=now.rate or held.rate,
-        xero_status=status,
-    )
-
-
-def _may_be_in_ln(row: AuditRow) -> bool:
-    return row.sent_at is not None or row.in_doubt or row.result.status is Status.UNKNOWN
-
-
-def _closed(case: _Case) -> Decision | None:
+def _closed(case: Case) -> Decision | None:
     row = case.row
     if row is None:
         return None
     if row.closed_by_connector:
-        there_again = was_gone(row) and not case.document.gone
+        there_again = was_gone(row) and not case.document.deleted
         return None if there_again else case.leave("It is discarded.")
     if row.closed_at_sight_of is None:
         return None
@@ -159,7 +69,7 @@ def _closed(case: _Case) -> Decision | None:
     if row.discarded and not changes:
         return case.leave("It is discarded.")
     who = row.discarded_by
-    if case.document.gone:
+    if case.document.deleted:
         said = f"It was deleted in Xero after {who} closed it: if it was booked in LN, reverse it there"
     elif case.entry.xero_status == MADE_AGAIN:
         said = (
@@ -173,8 +83,8 @@ def _closed(case: _Case) -> Decision | None:
     return case.note(Status.EXCEPTION, f"{said}, then discard it.")
 
 
-def _gone(case: _Case) -> Decision | None:
-    if not case.document.gone:
+def _deleted(case: Case) -> Decision | None:
+    if not case.document.deleted:
         return None
     row = case.row
     if case.document.is_credit_note:
@@ -183,13 +93,13 @@ def _gone(case: _Case) -> Decision | None:
         return case.note(
             Status.EXCEPTION, "It was deleted in Xero after it was sent: reverse it manually in LN."
         )
-    if row is not None and _may_be_in_ln(row):
+    if row is not None and may_be_in_ln(row):
         return case.note(
             Status.EXCEPTION,
             "It was deleted in Xero while its outcome was unknown: check LN, and if it was booked, reverse "
             "it manually.",
         )
-    if _by_hand(row) or _left_to_people(case):
+    if _is_for_people(row) or _left_to_people(case):
         return case.note(Status.EXCEPTION, _DELETED_FOR_REVIEW)
     said = "It was deleted in Xero before it was sent."
     if row is None:
@@ -199,7 +109,7 @@ def _gone(case: _Case) -> Decision | None:
     return replace(case.note(Status.DISCARDED, said), hint=said)
 
 
-def _by_hand(row: AuditRow | None) -> bool:
+def _is_for_people(row: AuditRow | None) -> bool:
     """Tell whether a person was asked to enter it manually in LN, or to reverse it there."""
     if row is None:
         return False
@@ -209,7 +119,7 @@ def _by_hand(row: AuditRow | None) -> bool:
     return row.status is Status.UNSUPPORTED or (to_reverse and not reopened)
 
 
-def _left_to_people(case: _Case) -> bool:
+def _left_to_people(case: Case) -> bool:
     """Tell whether it may be older than the connection, and no person has said that LN does not have it.
 
     Of one that no row knew when it went, also whether it may be older than the record, which may be new: by
@@ -223,7 +133,7 @@ def _left_to_people(case: _Case) -> bool:
     return before_start or (unknown and _may_be_before_the_record(case, day))
 
 
-def _may_be_before_the_record(case: _Case, day: dt.date | None) -> bool:
+def _may_be_before_the_record(case: Case, day: dt.date | None) -> bool:
     confirmed, went = case.policy.confirmed_on, case.document.changed_at
     if confirmed is None:
         return False
@@ -231,13 +141,13 @@ def _may_be_before_the_record(case: _Case, day: dt.date | None) -> bool:
     return day is None or day <= confirmed or went is None or day > went.date()
 
 
-def _of_odd_status(case: _Case) -> Decision | None:
+def _of_odd_status(case: Case) -> Decision | None:
     document, row = case.document, case.row
     if document.status in {LIVE, GONE} or document.role is None:
         return None
     said = f'the status "{document.status}"' if document.status else "no status"
     first = "Not sent"
-    if row is not None and _may_be_in_ln(row):
+    if row is not None and may_be_in_ln(row):
         first = "LN has it" if row.sent_at else "LN may have it"
     return case.note(
         Status.EXCEPTION,
@@ -246,7 +156,7 @@ def _of_odd_status(case: _Case) -> Decision | None:
     )
 
 
-def _made_again(case: _Case) -> Decision | None:
+def _made_again(case: Case) -> Decision | None:
     if case.entry.xero_status != MADE_AGAIN:
         return None
     has = "has" if case.row and case.row.sent_at else "may have"
@@ -257,7 +167,7 @@ def _made_again(case: _Case) -> Decision | None:
     )
 
 
-def _unreadable(case: _Case) -> Decision | None:
+def _unreadable(case: Case) -> Decision | None:
     row, problem = case.row, case.document.problem
     if not problem:
         return None
@@ -277,11 +187,11 @@ def _unreadable(case: _Case) -> Decision | None:
     )
 
 
-def _in_ln(case: _Case) -> Decision | None:
+def _in_ln(case: Case) -> Decision | None:
     row = case.row
     if row is None or row.sent_at is None:
         return None
-    sent, now = _sent(row), case.entry
+    sent, now = as_sent(row), case.entry
     if changes := differences(sent, now):
         reason = f"It was changed in Xero after sending ({_listed(changes)}): correct it manually in LN."
         noted = (row.result.status, row.result.reason, row.entry) == (Status.EXCEPTION, reason, now)
@@ -305,34 +215,14 @@ def _listed(changes: Iterable[object]) -> str:
     return "; ".join(map(str, changes))
 
 
-def _sent(row: AuditRow) -> Entry:
-    """Return what LN was sent of a document: not what its row has followed Xero to since."""
-    fields = decoded(row.message)
-    if "DocumentType" not in fields:
-        return replace(row.entry, xero_status=None)
-    return replace(
-        row.entry,
-        document_type=int(str(fields["DocumentType"])),
-        day=day_of(fields["DocumentDate"]),
-        bank_account=str(fields["BankAccountNumber"]),
-        partner=str(fields["BusinessPartner"]),
-        invoice_number=str(fields["InvoiceNumber"]),
-        currency=str(fields["CurrencyCode"]),
-        rate=number_text(Decimal(str(fields["CurrencyRate"]))),
-        amount=number_text(Decimal(str(fields["InvoiceAmount"]))),
-        contact_name=str(fields["XeroContactName"]),
-        xero_status=None,
-    )
-
-
-def _no_counterpart(case: _Case) -> Decision | None:
+def _no_counterpart(case: Case) -> Decision | None:
     if case.document.role is not None:
         return None
     kind = case.document.xero_type or "a document without a type in Xero"
     return case.note(Status.UNSUPPORTED, f"LN has no counterpart to {kind}: enter it manually in LN.")
 
 
-def _in_doubt(case: _Case) -> Decision | None:
+def _in_doubt(case: Case) -> Decision | None:
     row = case.row
     if row is None or not (row.in_doubt or row.status is Status.UNKNOWN):
         return None
@@ -350,8 +240,8 @@ def _in_doubt(case: _Case) -> Decision | None:
     )
 
 
-def _with_obstacles(case: _Case) -> Decision | None:
-    if _may_be_booked_by_hand(case):
+def _with_obstacles(case: Case) -> Decision | None:
+    if _may_be_entered_manually(case):
         # No other obstacle is named: all of these are reported, and can be closed, together.
         return case.note(
             Status.EXCEPTION,
@@ -367,7 +257,7 @@ def _with_obstacles(case: _Case) -> Decision | None:
 
 _RULES = (
     _closed,
-    _gone,
+    _deleted,
     _of_odd_status,
     _made_again,
     _unreadable,
@@ -378,7 +268,7 @@ _RULES = (
 )
 
 
-def _obstacles(case: _Case) -> Iterator[str]:
+def _obstacles(case: Case) -> Iterator[str]:
     document, amount = case.document, case.document.amount
     if document.day is None:
         yield "it has no date in Xero"
@@ -397,22 +287,22 @@ def _obstacles(case: _Case) -> Iterator[str]:
         yield "its prepayment is not in LN, as far as is known: check the prepayment"
 
 
-def _partner_obstacles(case: _Case) -> Iterator[str]:
-    if case.partner is None:
+def _partner_obstacles(case: Case) -> Iterator[str]:
+    if case.contact is None:
         yield "it has no contact in Xero"
-    elif not case.partner.recurring:
-        name = case.partner.name
+    elif not case.contact.partner_code:
+        name = case.contact.name
         if case.document.role in _SALES:
             yield f'the customer "{name}" has no LN code in Xero (contact number)'
         elif case.document.key.kind is not Kind.PAYMENT:
             yield f'the supplier "{name}" is not in LN, which a prepayment requires'
-    if case.partner is not None and case.partner.problem:
-        yield f"its contact cannot be read in Xero: {case.partner.problem}"
-    elif case.partner is not None and not case.partner.name:
+    if case.contact is not None and case.contact.problem:
+        yield f"its contact cannot be read in Xero: {case.contact.problem}"
+    elif case.contact is not None and not case.contact.name:
         yield "its contact has no name in Xero"
 
 
-def _may_be_booked_by_hand(case: _Case) -> bool:
+def _may_be_entered_manually(case: Case) -> bool:
     """Tell whether a payment, a prepayment, or a part applied of one, is older than the connection.
 
     Reconciling a payment, or applying a part of a prepayment, moves its time of change, so that it comes
@@ -432,12 +322,12 @@ def _before_the_start(day: dt.date | None, policy: Policy) -> bool:
     return day is not None and policy.starts_on is not None and day < policy.starts_on
 
 
-def _prepayment_held_back(case: _Case) -> bool:
+def _prepayment_held_back(case: Case) -> bool:
     prepayment = case.prepayment
     if case.document.key.kind is not Kind.ALLOCATION or prepayment is None:
         return False
     if prepayment.tries == 0 and _before_the_start(prepayment.entry.day, case.policy):
-        # Booked by hand, as far as is known: LN takes what is applied of it, or says that it cannot.
+        # Entered manually, as far as is known: LN takes what is applied of it, or says that it cannot.
         return False
     if prepayment.discarded:
         # What LN has, or may have, a person closes once they have seen to it there.
@@ -445,43 +335,3 @@ def _prepayment_held_back(case: _Case) -> bool:
     if prepayment.status is Status.UNKNOWN:
         return Kind.PREPAYMENT in case.policy.hold_unknown
     return prepayment.sent_at is None and prepayment.status in _HELD_BACK
-
-
-def _hint(case: _Case, shown: Shown) -> str:
-    if case.document.currency == shown.base_currency or case.rate != 1:
-        return ""
-    return f" It is in {case.document.currency} at exchange rate 1, as in Xero: check that this is correct."
-
-
-def _amount_text(amount: Decimal | None) -> str:
-    return number_text(amount) if amount is not None and amount.is_finite() else ""
-
-
-def _message(case: _Case) -> bytes:
-    document, partner = case.document, case.partner
-    if (
-        document.role is None
-        or document.day is None
-        or document.amount is None
-        or case.rate is None
-        or partner is None
-    ):
-        raise AssertionError("a document with an obstacle is not sent")
-    alone = document.key.kind is Kind.PREPAYMENT
-    return encoded(
-        Message(
-            document_type=case.policy.document_types[document.role],
-            day=document.day,
-            bank_account_number=case.bank,
-            business_partner=partner.code,
-            invoice_number="" if alone else document.invoice_number,
-            currency_code=document.currency,
-            currency_rate=case.rate,
-            invoice_amount=document.amount,
-            invoice_description="",
-            xero_payment_id="" if alone else document.key.xero_id,
-            xero_prepayment_id=document.prepayment_id,
-            xero_contact_name=partner.name,
-        ),
-        case.policy.prepayment_field,
-    )

@@ -19,43 +19,28 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import NamedTuple
 
 from blocks.store.audit_rows import AuditRow, Key, Kind, Status
 from blocks.xero.payment_models import (
-    XeroBankTransaction,
-    XeroContact,
-    XeroCreditNote,
-    XeroOverpayment,
-    XeroPayment,
-    XeroPrepayment,
-)
-from flows.payments.classify import row_of
-from flows.payments.documents import (
-    Document,
     Shown,
+    XeroContact,
+)
+from flows.payments.case import row_of
+from flows.payments.documents import (
+    MOST_MERGES,
+    Document,
     contacts_to_read,
     days_to_read,
     documents,
     in_order,
     invoices_to_read,
+    merged_into,
     removed,
 )
 from flows.payments.models import Collected
-from flows.payments.partners import MOST_MERGES, merged_into
 from flows.payments.run import PaymentsRun
 from flows.payments.start import sending_since
 from flows.runtime.tasks import run_task
-
-
-class Changed(NamedTuple):
-    """What Xero lists as created or changed since an instant."""
-
-    payments: list[XeroPayment]
-    prepayments: list[XeroPrepayment]
-    overpayments: list[XeroOverpayment]
-    credit_notes: list[XeroCreditNote]
-    bank_transactions: list[XeroBankTransaction]
 
 
 async def collect(run: PaymentsRun) -> Collected:
@@ -87,22 +72,24 @@ async def collect(run: PaymentsRun) -> Collected:
 
 
 @run_task("collect: what changed")
-async def read_changed(run: PaymentsRun) -> Changed:
+async def read_changed(run: PaymentsRun) -> Shown:
     """Read what was created or changed since the window's beginning."""
     since = run.window.asked_from
-    return Changed(
+    return Shown(
+        run.organisation,
+        run.base_currency,
         *await asyncio.gather(
             run.paid.payments(since),
             run.paid.prepayments(since),
             run.paid.overpayments(since),
             run.paid.credit_notes(since),
             run.paid.bank_transactions(since),
-        )
+        ),
     )
 
 
 @run_task("collect: what is not finished")
-async def read_unfinished(run: PaymentsRun, changed: Changed, again: Iterable[AuditRow]) -> Shown:
+async def read_unfinished(run: PaymentsRun, changed: Shown, again: Iterable[AuditRow]) -> Shown:
     """Read open prepayments and what earlier runs made no end of; return it with what changed."""
     payments = {one.payment_id: one for one in changed.payments}
     prepayments = {one.prepayment_id: one for one in changed.prepayments}
@@ -131,12 +118,11 @@ async def read_unfinished(run: PaymentsRun, changed: Changed, again: Iterable[Au
         overpayments[overpaid.overpayment_id] = overpaid
     for note in await run.paid.credit_notes_named(credited - notes.keys()):
         notes[note.credit_note_id] = note
-    return Shown(
-        run.organisation,
-        run.base_currency,
-        list(payments.values()),
-        list(prepayments.values()),
-        list(overpayments.values()),
+    return replace(
+        changed,
+        payments=list(payments.values()),
+        prepayments=list(prepayments.values()),
+        overpayments=list(overpayments.values()),
         bank_transactions=cash,
         credit_notes=list(notes.values()),
     )

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 
 from blocks.errors import StoreError
 from blocks.store.audit_rows import AuditRow, Key, Kind, waits_from_before_start, was_gone
-from flows.payments.beginning import doubtful, not_confirmed
-from flows.payments.classify import classify, row_of
+from flows.payments.beginning import contradiction, not_confirmed
+from flows.payments.case import row_of
+from flows.payments.classify import classify
 from flows.payments.delivery import Delivered, Delivery, deliver
 from flows.payments.documents import Document
 from flows.payments.errors import LNSaysNothing, LNStops, NoTokenNow
@@ -64,7 +65,7 @@ class Deliveries:
         self._stop: Exception | None = None
         # By the keys of their rows.
         self._documents: dict[Key, Document] = {}
-        self._doubtful = ""
+        self._contradiction = ""
 
     async def classify(self) -> None:
         """Decide on every document, by the rows there are now."""
@@ -193,8 +194,8 @@ class Deliveries:
         if run.confirmed_at and (changed_at is None or changed_at < run.confirmed_at):
             # It is older than a person's word on the record.
             return False
-        self._doubtful = doubtful(run, key)
-        await run.store.beginnings.doubt(run.name, self._doubtful)
+        self._contradiction = contradiction(run, key)
+        await run.store.beginnings.doubt(run.name, self._contradiction)
         return True
 
     async def _deliver(self, name: str, decisions: list[Decision]) -> None:
@@ -260,8 +261,8 @@ class Deliveries:
         self.collected.posted.add(key)
         self._silent[fresh] += delivered.silent
         down = self._silence.take(silent=delivered.silent, fresh=fresh)
-        if delivered.doubtful:
-            self._stop = not_confirmed(self._run, self._doubtful)
+        if delivered.contradicts_record:
+            self._stop = not_confirmed(self._run, self._contradiction)
         elif delivered.stop:
             self._stop = (NoTokenNow if delivered.passing else LNStops)(delivered.stop)
         elif down and self._stop is None:

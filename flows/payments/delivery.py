@@ -19,8 +19,8 @@ from blocks.store.audit_rows import AuditRow, Key, Overtaken, Result, Status
 from blocks.store.models import Lease
 from flows.payments.message import hint
 from flows.payments.models import Action, Decision
-from flows.payments.post_outcome import AGREED_TEXT, PostOutcome
-from flows.payments.posting import Posted, post
+from flows.payments.post_outcome import AGREED_TEXT, Interpretation, PostOutcome
+from flows.payments.posting import post
 
 _STATUSES = {
     PostOutcome.SENT: Status.SENT,
@@ -57,9 +57,9 @@ class Delivered:
     """A document's row as it now stands; `stop` says why the run must end, where it must, and `passing`
     whether that is an outage, and nothing to be corrected.
 
-    `posted`: it went to LN, or was to; `silent`: LN gave no clear answer, so that it may be down; `doubtful`:
-    LN has it, which the record may not know because it is older than what was sent; `overtaken`: it was left,
-    for somebody has seen to it meanwhile.
+    `posted`: it went to LN, or was to; `silent`: LN gave no clear answer, so that it may be down;
+    `contradicts_record`: LN has it, which the record may not know because it is older than what was sent;
+    `overtaken`: it was left, for somebody has seen to it meanwhile.
     """
 
     row: AuditRow
@@ -67,7 +67,7 @@ class Delivered:
     passing: bool = False
     posted: bool = False
     silent: bool = False
-    doubtful: bool = False
+    contradicts_record: bool = False
     overtaken: bool = False
 
 
@@ -128,32 +128,32 @@ async def _sent(delivery: Delivery, decision: Decision) -> Delivered:
         )
     # No earlier delivery of this record has posted it, and none of this one's earlier posts was booked: only
     # what booked nothing is posted again. `row` is from before the first post.
-    never_posted = posted.meaning.outcome is PostOutcome.DUPLICATE and row.tries == 1
-    doubtful = never_posted and delivery.doubt is not None and await delivery.doubt(key)
+    never_posted = posted.outcome is PostOutcome.DUPLICATE and row.tries == 1
+    contradicts_record = never_posted and delivery.doubt is not None and await delivery.doubt(key)
     result = result_of(posted, decision.entry.invoice_number)
     result = replace(result, reason=result.reason + decision.hint)
     settled = await audit.settled(key, result, clock.now())
-    outcome = posted.meaning.outcome
+    outcome = posted.outcome
     return Delivered(
         settled,
-        stop=posted.meaning.reason if outcome is PostOutcome.STOP else "",
-        passing=posted.meaning.passing,
+        stop=posted.reason if outcome is PostOutcome.STOP else "",
+        passing=posted.passing,
         posted=True,
         silent=(outcome is PostOutcome.UNKNOWN or posted.given_up) and not _of_this_one(posted),
-        doubtful=doubtful,
+        contradicts_record=contradicts_record,
     )
 
 
-def _of_this_one(posted: Posted) -> bool:
+def _of_this_one(posted: Interpretation) -> bool:
     """Tell whether LN answered of this one document: it is held there, or something like it is there."""
     return posted.answer is not None and posted.answer.status == 409
 
 
-def result_of(posted: Posted, invoice_number: str = "") -> Result:
+def result_of(posted: Interpretation, invoice_number: str = "") -> Result:
     """Return what the audit row says of a posting; a refusal comes with a hint at the invoice's origin."""
-    status, answer = _STATUSES[posted.meaning.outcome], posted.answer
-    refused = posted.meaning.outcome is PostOutcome.FAILED and answer is not None and answer.from_ln
-    reason = posted.meaning.reason + (hint(invoice_number) if refused else "")
+    status, answer = _STATUSES[posted.outcome], posted.answer
+    refused = posted.outcome is PostOutcome.FAILED and answer is not None and answer.from_ln
+    reason = posted.reason + (hint(invoice_number) if refused else "")
     if answer is None:
         # A lost answer was posted; without a token or a connection nothing left this machine.
         return Result(status, reason, posted=status is Status.UNKNOWN)

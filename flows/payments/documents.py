@@ -10,20 +10,19 @@ import datetime as dt
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
 from blocks.store.audit_rows import GONE, LIVE, AuditRow, Key, Kind
 from blocks.xero.models import xero_date, xero_instant
 from blocks.xero.payment_models import (
+    Allocated,
+    Shown,
     XeroAllocation,
-    XeroBankAccount,
     XeroBankTransaction,
     XeroContact,
-    XeroCreditNote,
     XeroInvoice,
-    XeroOverpayment,
     XeroPayment,
     XeroPrepayment,
 )
@@ -32,11 +31,13 @@ from flows.payments.message import number_text
 # Makes ids of allocations that have none; never to be changed, for LN knows them by it.
 _NAMESPACE = uuid.UUID("6f2b5a1e-7c1d-5f0a-9d53-2b1f7f0c8a44")
 _ORDER = {Kind.PREPAYMENT: 0, Kind.OVERPAYMENT: 1, Kind.PAYMENT: 2, Kind.ALLOCATION: 3}
+# No chain of merged contacts is longer; what seems so is a circle.
+MOST_MERGES = 20
 OVERPAYMENT_ALLOCATION = "OVERPAYMENT-ALLOCATION"
 CREDIT_NOTE_ALLOCATION = "CREDIT-NOTE-ALLOCATION"
 # Xero's statuses of money that is there, and of what is there no more; any other is none that is known.
-_LIVE_PAYMENT, _GONE_PAYMENT = frozenset({"AUTHORISED"}), frozenset({"DELETED"})
-_LIVE, _GONE = frozenset({"AUTHORISED", "PAID"}), frozenset({"VOIDED", "DELETED"})
+_LIVE_PAYMENT, _DELETED_PAYMENT = frozenset({"AUTHORISED"}), frozenset({"DELETED"})
+_LIVE, _DELETED = frozenset({"AUTHORISED", "PAID"}), frozenset({"VOIDED", "DELETED"})
 # As much as is kept of a status that nobody knows.
 _STATUS_LENGTH = 40
 
@@ -98,25 +99,9 @@ class Document:
         return self.key.kind is Kind.ALLOCATION and self.key.xero_id == self.prepayment_id
 
     @property
-    def gone(self) -> bool:
+    def deleted(self) -> bool:
         """Tell whether it was deleted, voided or removed."""
         return self.status == GONE
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """All that was read from Xero for a run; invoices, contacts and accounts by id."""
-
-    organisation: str
-    base_currency: str
-    payments: Iterable[XeroPayment] = ()
-    prepayments: Iterable[XeroPrepayment] = ()
-    overpayments: Iterable[XeroOverpayment] = ()
-    bank_transactions: Iterable[XeroBankTransaction] = ()
-    invoices: Mapping[str, XeroInvoice] = field(default_factory=dict)
-    contacts: Mapping[str, XeroContact] = field(default_factory=dict)
-    accounts: Mapping[str, XeroBankAccount] = field(default_factory=dict)
-    credit_notes: Iterable[XeroCreditNote] = ()
 
 
 def invoices_to_read(shown: Shown) -> set[str]:
@@ -132,6 +117,22 @@ def contacts_to_read(found: Iterable[Document], contacts: Mapping[str, XeroConta
     return {one.contact_id for one in found if one.contact_id and one.contact_id not in contacts}
 
 
+def merged_into(contacts: Mapping[str, XeroContact]) -> set[str]:
+    """Return the contacts that others were merged into and that are still to be read."""
+    targets = {contact.merged_to_contact_id for contact in contacts.values()}
+    return {one for one in targets if one and one not in contacts}
+
+
+def contact_of(contact_id: str, contacts: Mapping[str, XeroContact]) -> XeroContact | None:
+    """Return the contact that remains of one, or None where Xero showed none, or a circle of merges."""
+    for _ in range(MOST_MERGES):
+        contact = contacts.get(contact_id)
+        if contact is None or not contact.merged_to_contact_id:
+            return contact
+        contact_id = contact.merged_to_contact_id
+    return None
+
+
 def days_to_read(shown: Shown) -> set[dt.date]:
     """Return the days of prepayments whose bank transactions are not among those that were read."""
     known = {one.prepayment_id for one in shown.bank_transactions if one.status in _LIVE_PAYMENT}
@@ -141,17 +142,19 @@ def days_to_read(shown: Shown) -> set[dt.date]:
 
 def documents(shown: Shown) -> list[Document]:
     """Return the documents that Xero shows, in the order in which they are to be delivered."""
-    cash = _cash(shown.bank_transactions)
+    organisation, cash = shown.organisation, _cash(shown.bank_transactions)
     found = [_payment(payment, shown) for payment in shown.payments]
     for prepayment in shown.prepayments:
         whole = _prepayment(prepayment, shown, cash.get(prepayment.prepayment_id, frozenset()))
         found += [whole, *_allocations(whole, prepayment.allocations, shown)]
     for overpayment in shown.overpayments:
-        whole = _overpayment(overpayment, shown)
+        whole = _applied_of(overpayment, Key(organisation, Kind.OVERPAYMENT, overpayment.overpayment_id))
         found += [whole, *_allocations(whole, overpayment.allocations, shown)]
     for note in shown.credit_notes:
-        whole = _credit_note(note, shown)
-        if whole.problem and not whole.gone:
+        # By itself it moves no money: it is what its applications are of (see is_credit_note).
+        whole = _applied_of(note, Key(organisation, Kind.ALLOCATION, note.credit_note_id))
+        whole = replace(whole, xero_type=CREDIT_NOTE_ALLOCATION, prepayment_id=note.credit_note_id)
+        if whole.problem and not whole.deleted:
             # Nothing else may tell of it: what is applied of it may be what cannot be read.
             found.append(whole)
         found += _allocations(whole, note.allocations, shown)
@@ -168,10 +171,10 @@ def _cash(transactions: Iterable[XeroBankTransaction]) -> dict[str, frozenset[st
     return found
 
 
-def _status(said: str, live: frozenset[str], gone: frozenset[str]) -> str:
+def _status(said: str, live: frozenset[str], deleted: frozenset[str]) -> str:
     if said in live:
         return LIVE
-    return GONE if said in gone else said[:_STATUS_LENGTH]
+    return GONE if said in deleted else said[:_STATUS_LENGTH]
 
 
 def in_order(found: Iterable[Document]) -> list[Document]:
@@ -189,7 +192,7 @@ def removed(found: Iterable[Document], rows: Iterable[AuditRow]) -> list[Documen
     unread = {
         one.key.xero_id if one.key.kind is Kind.OVERPAYMENT else one.prepayment_id
         for one in found
-        if one.problem and not one.gone
+        if one.problem and not one.deleted
     }
     return [
         Document(
@@ -236,75 +239,46 @@ def _payment(payment: XeroPayment, shown: Shown) -> Document:
         key=Key(shown.organisation, Kind.PAYMENT, payment.payment_id),
         xero_type=payment.payment_type,
         role=_PAYMENT_ROLES.get(payment.payment_type),
-        status=_status(payment.status, _LIVE_PAYMENT, _GONE_PAYMENT),
+        status=_status(payment.status, _LIVE_PAYMENT, _DELETED_PAYMENT),
         day=xero_date(payment.date),
         amount=payment.amount,
-        currency=invoice.currency_code or "",
         rate=payment.currency_rate,
-        contact_id=invoice.contact.contact_id if invoice.contact else "",
         account_id=payment.account.account_id if payment.account else "",
-        invoice_number=invoice.invoice_number or "",
         changed_at=xero_instant(payment.updated_date_utc),
+        currency=invoice.currency_code or "",
+        contact_id=invoice.contact.contact_id if invoice.contact else "",
+        invoice_number=invoice.invoice_number or "",
         problem=_problems(payment.problem, invoice.problem),
     )
 
 
-def _prepayment(prepayment: XeroPrepayment, shown: Shown, accounts: frozenset[str]) -> Document:
+def _applied_of(thing: Allocated, key: Key) -> Document:
+    """Return a prepayment, overpayment or credit note, as far as they are alike."""
     return Document(
-        key=Key(shown.organisation, Kind.PREPAYMENT, prepayment.prepayment_id),
-        xero_type=prepayment.type,
+        key,
+        thing.type,
+        role=None,
+        status=_status(thing.status, _LIVE, _DELETED),
+        day=xero_date(thing.date),
+        amount=thing.total,
+        currency=thing.currency_code or "",
+        rate=thing.currency_rate,
+        contact_id=thing.contact.contact_id if thing.contact else "",
+        account_id="",
+        changed_at=xero_instant(thing.updated_date_utc),
+        problem=thing.problem,
+    )
+
+
+def _prepayment(prepayment: XeroPrepayment, shown: Shown, accounts: frozenset[str]) -> Document:
+    key = Key(shown.organisation, Kind.PREPAYMENT, prepayment.prepayment_id)
+    return replace(
+        _applied_of(prepayment, key),
         role=_PREPAYMENT_ROLES.get(prepayment.type),
-        status=_status(prepayment.status, _LIVE, _GONE),
-        day=xero_date(prepayment.date),
-        amount=prepayment.total,
-        currency=prepayment.currency_code or "",
-        rate=prepayment.currency_rate,
-        contact_id=prepayment.contact.contact_id if prepayment.contact else "",
         account_id=min(accounts) if len(accounts) == 1 else "",
         cash_problem="Xero shows its money in more than one bank account" if len(accounts) > 1 else "",
         # Xero's own number of a prepayment is not one of an invoice, and is not sent.
         prepayment_id=prepayment.prepayment_id,
-        changed_at=xero_instant(prepayment.updated_date_utc),
-        problem=prepayment.problem,
-    )
-
-
-def _overpayment(overpayment: XeroOverpayment, shown: Shown) -> Document:
-    return Document(
-        key=Key(shown.organisation, Kind.OVERPAYMENT, overpayment.overpayment_id),
-        xero_type=overpayment.type,
-        role=None,
-        status=_status(overpayment.status, _LIVE, _GONE),
-        day=xero_date(overpayment.date),
-        amount=overpayment.total,
-        currency=overpayment.currency_code or "",
-        rate=overpayment.currency_rate,
-        contact_id=overpayment.contact.contact_id if overpayment.contact else "",
-        account_id="",
-        changed_at=xero_instant(overpayment.updated_date_utc),
-        problem=overpayment.problem,
-    )
-
-
-def _credit_note(note: XeroCreditNote, shown: Shown) -> Document:
-    """Return a credit note as what its applications are of; by itself it moves no money.
-
-    It is a document only while something of it cannot be read (see is_credit_note).
-    """
-    return Document(
-        key=Key(shown.organisation, Kind.ALLOCATION, note.credit_note_id),
-        xero_type=CREDIT_NOTE_ALLOCATION,
-        role=None,
-        status=_status(note.status, _LIVE, _GONE),
-        day=xero_date(note.date),
-        amount=note.total,
-        currency=note.currency_code or "",
-        rate=note.currency_rate,
-        contact_id=note.contact.contact_id if note.contact else "",
-        account_id="",
-        prepayment_id=note.credit_note_id,
-        changed_at=xero_instant(note.updated_date_utc),
-        problem=note.problem,
     )
 
 
@@ -323,28 +297,23 @@ def _allocations(whole: Document, allocations: Iterable[XeroAllocation], shown: 
         made = _made_id(whole.key.xero_id, *alike, equals[alike])
         equals[alike] += 1
         xero_id = item.allocation_id or made
-        yield Document(
+        yield replace(
+            whole,
             key=Key(shown.organisation, Kind.ALLOCATION, xero_id),
             xero_type=OVERPAYMENT_ALLOCATION if whole.key.kind is Kind.OVERPAYMENT else whole.xero_type,
             role=_ALLOCATION_ROLES.get(whole.xero_type) if ours else None,
             status=_allocation_status(item, whole),
             day=day,
             amount=item.amount,
-            currency=whole.currency,
-            rate=whole.rate,
-            contact_id=whole.contact_id,
-            account_id=whole.account_id,
             invoice_number=invoice.invoice_number or "",
             prepayment_id=whole.key.xero_id,
             other_key=Key(shown.organisation, Kind.ALLOCATION, made) if xero_id != made else None,
-            changed_at=whole.changed_at,
-            cash_problem=whole.cash_problem,
             problem=_problems(item.problem, _deletion_problem(item), invoice.problem, whole.problem),
         )
 
 
 def _allocation_status(item: XeroAllocation, whole: Document) -> str:
-    if whole.gone or str(item.is_deleted).lower() == "true":
+    if whole.deleted or str(item.is_deleted).lower() == "true":
         return GONE
     # Neither live nor gone, as any status that nobody knows.
     return f"IsDeleted {item.is_deleted}"[:_STATUS_LENGTH] if _deletion_problem(item) else whole.status

@@ -11,25 +11,22 @@ from typing import Any
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from blocks.connections.payments import PaymentConnection
 from blocks.dates import require_askable
-from blocks.errors import DaybookError, UsageError
-from blocks.process import keep_new_files_private
-from flows.payments.beginning import against, require_sure_beginning
+from blocks.errors import UsageError
+from blocks.private_files import keep_new_files_private
+from flows.payments.beginning import file_for, objection, require_confirmed_record
 from flows.payments.collect import collect
 from flows.payments.deliver import Deliveries
 from flows.payments.record import advance, begin, end, recorded
 from flows.payments.report.artifacts import Report
 from flows.payments.report.summary import PaymentsSummary
 from flows.payments.run import PaymentsRun, opened
-from flows.payments.run_counts import file_for
 from flows.payments.start import determine_window
 from flows.runtime import artifacts as reports
 from flows.runtime.lease import acquire_lease
 from flows.runtime.run import clocks_differ
-from flows.runtime.text import fault_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Asked:
     dry_run: bool = False
 
     @property
-    def by_hand(self) -> bool:
+    def has_window(self) -> bool:
         """Tell whether somebody asks for a window of their own."""
         return bool(self.since or self.until or self.date)
 
@@ -76,34 +73,27 @@ async def payments(
         dry_run: Show what would be sent, and send nothing.
     """
     keep_new_files_private()
-    summary = PaymentsSummary(connection, str(runtime.flow_run.id))
-    report = await Report.begun(summary)
-    try:
+    summary = PaymentsSummary(None, connection, flow_run_id=str(runtime.flow_run.id))
+    report = Report(summary)
+
+    async def run_window() -> None:
         asked = checked(Asked(connection, since, until, date, dry_run))
         found = await PaymentConnection.named(connection)
-        log, run_id = reports.run_log(), summary.flow_run_id
         async with (
-            opened(connection, found, run_id, log.say, report.progress, warn=log.warn) as run,
-            recorded(run, summary, dry_run=dry_run, by_hand=asked.by_hand),
+            opened(connection, found, summary.flow_run_id, reports.run_log(), report.progress) as run,
+            recorded(run, summary, dry_run=dry_run, own_window=asked.has_window),
         ):
             run.run_count = file_for(found.store.address, connection)
             await run_stages(run, summary, asked)
-    except DaybookError as error:
-        await report.failed(error)
-        return Failed(message=summary.message)
-    except Exception as fault:
-        # Not foreseen, so the log gets the traceback; people get a sentence all the same.
-        await report.failed(fault_of(fault))
-        raise
-    await report.ended()
-    return Completed(message=summary.message)
+
+    return await report.outcome_of(run_window)
 
 
 async def run_stages(run: PaymentsRun, summary: PaymentsSummary, asked: Asked) -> None:
     """Take one window through all stages."""
     if asked.dry_run:
         await settle(run, summary, asked)
-        if reason := await against(run):
+        if reason := await objection(run):
             summary.notes.append(reason)
         summary.take((await decided(run)).collected, dry_run=True)
         summary.status = "dry-run"
@@ -111,7 +101,7 @@ async def run_stages(run: PaymentsRun, summary: PaymentsSummary, asked: Asked) -
     async with acquire_lease(run, run.run_id) as crashed:
         # Only now: what the run before has collected moves the window.
         await settle(run, summary, asked)
-        await require_sure_beginning(run)
+        await require_confirmed_record(run)
         await begin(run, summary, crashed)
         deliveries = await decided(run)
         try:

@@ -10,7 +10,6 @@ import calendar
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
@@ -21,48 +20,45 @@ from blocks.xero.payment_models import XeroBankAccount
 PREPAYMENT_FIELD = "XeroPprepaymentID"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A payment document as LN takes it; amounts are positive, the type gives the direction."""
-
-    document_type: int
-    day: dt.date
-    bank_account_number: str
-    business_partner: str
-    invoice_number: str
-    currency_code: str
-    currency_rate: Decimal
-    invoice_amount: Decimal
-    invoice_description: str
-    xero_payment_id: str
-    xero_prepayment_id: str
-    xero_contact_name: str
-
-
-def encoded(message: Message, prepayment_field: str = PREPAYMENT_FIELD) -> bytes:
-    """Return the bytes to post."""
+def message(
+    *,
+    document_type: int,
+    day: dt.date,
+    bank_account_number: str,
+    business_partner: str,
+    invoice_number: str,
+    currency_code: str,
+    currency_rate: Decimal,
+    invoice_amount: Decimal,
+    invoice_description: str,
+    xero_payment_id: str,
+    xero_prepayment_id: str,
+    xero_contact_name: str,
+    prepayment_field: str = PREPAYMENT_FIELD,
+) -> bytes:
+    """Return the bytes to post for a document; amounts are positive, the type gives the direction."""
     return msgspec.json.encode(
         {
-            "DocumentType": message.document_type,
-            "DocumentDate": unix_seconds(message.day),
-            "BankAccountNumber": message.bank_account_number,
-            "BusinessPartner": message.business_partner,
-            "InvoiceNumber": message.invoice_number,
-            "CurrencyCode": message.currency_code,
-            "CurrencyRate": msgspec.Raw(number_text(message.currency_rate).encode()),
-            "InvoiceAmount": msgspec.Raw(number_text(message.invoice_amount).encode()),
-            "InvoiceDescription": message.invoice_description,
-            "XeroPaymentID": message.xero_payment_id,
-            prepayment_field: message.xero_prepayment_id,
-            "XeroContactName": message.xero_contact_name,
+            "DocumentType": document_type,
+            "DocumentDate": unix_seconds(day),
+            "BankAccountNumber": bank_account_number,
+            "BusinessPartner": business_partner,
+            "InvoiceNumber": invoice_number,
+            "CurrencyCode": currency_code,
+            "CurrencyRate": msgspec.Raw(number_text(currency_rate).encode()),
+            "InvoiceAmount": msgspec.Raw(number_text(invoice_amount).encode()),
+            "InvoiceDescription": invoice_description,
+            "XeroPaymentID": xero_payment_id,
+            prepayment_field: xero_prepayment_id,
+            "XeroContactName": xero_contact_name,
         }
     )
 
 
-def decoded(message: str) -> Mapping[str, object]:
+def decoded(text: str) -> Mapping[str, object]:
     """Return the fields of a message that was sent, numbers as integers and decimals; empty for none."""
     try:
-        return _FIELDS.decode(message)
+        return _FIELDS.decode(text)
     except msgspec.DecodeError:
         return {}
 
@@ -127,20 +123,9 @@ def bank_number(
 _LN_NUMBER = re.compile(r"(?:(.+)-)?([0-9]{1,4})-([A-Z0-9]{3})-([0-9]+)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class LNInvoice:
-    """The parts of an invoice number of LN's."""
-
-    reference: str
-    company: str
-    type: str
-    number: str
-
-
-def ln_invoice(invoice_number: str) -> LNInvoice | None:
-    """Return the parts of a number in LN's format, or None for any other."""
-    found = _LN_NUMBER.fullmatch(invoice_number)
-    return LNInvoice(found[1] or "", found[2], found[3], found[4]) if found else None
+def ln_invoice(invoice_number: str) -> re.Match[str] | None:
+    """Return the parts of a number in LN's format (reference, company, type, number), or None for another."""
+    return _LN_NUMBER.fullmatch(invoice_number)
 
 
 def hint(invoice_number: str) -> str:

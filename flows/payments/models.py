@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from blocks.store.audit_rows import AuditRow, Entry, Key, Kind, Status
-from flows.payments.documents import Document, Role, Shown
+from blocks.xero.payment_models import Shown
+from flows.payments.documents import Document, Role
 from flows.payments.message import PREPAYMENT_FIELD
 
 
@@ -24,7 +25,7 @@ class Policy:
     # The day (UTC) from which on documents are this connection's; None holds nothing back for its date.
     starts_on: dt.date | None = None
     # The day (UTC) on which a person confirmed a record that may be new: LN may have what is dated up to then
-    # from an earlier one, or by hand. None where none had to.
+    # from an earlier one, or entered manually. None where none had to.
     confirmed_on: dt.date | None = None
 
 

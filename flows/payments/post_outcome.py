@@ -32,7 +32,7 @@ as is "Payment 1234: invoice already posted", and the payment is not booked.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from blocks.errors import CallFailed, NotAllowed, UnknownOutcome, Unreachable
@@ -111,13 +111,18 @@ class PostOutcome(StrEnum):
 class Interpretation:
     """An outcome with its reason in words; `wait_seconds` is what the other side asks for, if it does.
 
-    `passing`: what stops the run is likely to pass by itself.
+    `passing`: what stops the run is likely to pass by itself. `answer` is what LN answered, None for nothing;
+    `posts` how often the document was posted for it, and `given_up`: nothing was booked, for LN was not to be
+    had within the tries.
     """
 
     outcome: PostOutcome
     reason: str
     wait_seconds: float | None = None
     passing: bool = False
+    answer: LNAnswer | None = None
+    posts: int = 1
+    given_up: bool = False
 
 
 def interpret(
@@ -132,6 +137,7 @@ def interpret(
     `document_id` is the Xero id by which LN knows it, and `agreed_text` what LN says of one that it has;
     `in_doubt`: an earlier sending of it was never answered.
     """
+    answer = outcome if isinstance(outcome, LNAnswer) else None
     if not isinstance(outcome, LNAnswer):
         meaning = _of_error(outcome)
     elif _is_there(outcome, document_id, agreed_text):
@@ -141,8 +147,8 @@ def interpret(
     else:
         meaning = _of_answer(outcome)
     if in_doubt and meaning.outcome is PostOutcome.FAILED:
-        return Interpretation(meaning.outcome, meaning.reason + CHECK_LN)
-    return meaning
+        return Interpretation(meaning.outcome, meaning.reason + CHECK_LN, answer=answer)
+    return replace(meaning, answer=answer)
 
 
 def _is_there(answer: LNAnswer, document_id: str, agreed_text: str) -> bool:

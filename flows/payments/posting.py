@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from blocks.clock import Clock
@@ -15,19 +15,6 @@ from blocks.infor_ln.answers import LNAnswer
 from blocks.infor_ln.client import InforLNClient
 from blocks.store.audit_rows import MayNotSend
 from flows.payments.post_outcome import AGREED_TEXT, Interpretation, PostOutcome, interpret
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """How a document's posting ended: never with RETRY or RETRY_TOKEN. `answer` is the last that came.
-
-    `given_up`: nothing was booked, for LN was not to be had within the tries.
-    """
-
-    meaning: Interpretation
-    answer: LNAnswer | None
-    posts: int
-    given_up: bool = False
 
 
 async def post(
@@ -41,8 +28,8 @@ async def post(
     in_doubt: bool = False,
     again: Callable[[], Awaitable[None]] | None = None,
     patience: Patience | None = None,
-) -> Posted:
-    """Post a document, again where nothing was booked, and return how that ended.
+) -> Interpretation:
+    """Post a document, again where nothing was booked, and return how that ended: never with RETRY.
 
     By `document_id` and `agreed_text` `interpret` recognises a duplicate. `again` is awaited before each
     further post, so that the audit row counts it; where it raises MayNotSend, a person has closed the
@@ -59,36 +46,36 @@ async def post(
 
     while True:
         posts += 1
-        meaning, answer, outage = await _posted(ln, document, interpreted)
+        meaning, outage = await _posted(ln, document, interpreted)
         if meaning.outcome is PostOutcome.UNKNOWN:
             patience.under_way.note()
         if meaning.outcome not in {PostOutcome.RETRY, PostOutcome.RETRY_TOKEN}:
-            return Posted(meaning, answer, posts)
+            return replace(meaning, posts=posts)
         wait = _wait(meaning, posts)
         ends = patience.until(outage) if outage and retries else None
         if ends is not None and clock.now() + timedelta(seconds=wait) <= ends:
             patience.waits(outage, wait)
         elif posts > retries or wait > LONGEST_WAIT_SECONDS:
             if meaning.outcome is PostOutcome.RETRY or forgotten:
-                return Posted(_given_up(meaning, posts), answer, posts, given_up=True)
+                return _given_up(meaning, posts)
             # The token is not good after all, or so it seems: one more post, with a new one.
             ln.forget_token()
             forgotten = True
         await clock.sleep(wait)
         if again is not None and await _is_closed(again):
-            return Posted(_given_up(meaning, posts), answer, posts, given_up=True)
+            return _given_up(meaning, posts)
 
 
 async def _posted(
     ln: InforLNClient, document: bytes, interpreted: Callable[[LNAnswer | CallFailed], Interpretation]
-) -> tuple[Interpretation, LNAnswer | None, CallFailed | None]:
-    """Post once; return what it means, what LN answered, and what kept LN from taking anything."""
+) -> tuple[Interpretation, CallFailed | None]:
+    """Post once; return what came of it, and what kept LN from taking anything."""
     try:
         answer = await ln.post(document)
     except CallFailed as error:
-        return interpreted(error), None, error
+        return interpreted(error), error
     meaning = interpreted(answer)
-    return meaning, answer, Throttled(meaning.reason, status=429) if answer.status == 429 else None
+    return meaning, Throttled(meaning.reason, status=429) if answer.status == 429 else None
 
 
 async def _is_closed(again: Callable[[], Awaitable[None]]) -> bool:
@@ -102,7 +89,8 @@ async def _is_closed(again: Callable[[], Awaitable[None]]) -> bool:
 def _given_up(meaning: Interpretation, posts: int) -> Interpretation:
     times = "once" if posts == 1 else f"{posts} times"
     outcome = PostOutcome.FAILED if meaning.outcome is PostOutcome.RETRY else PostOutcome.STOP
-    return replace(meaning, outcome=outcome, reason=f"{meaning.reason} Tried {times}.")
+    reason = f"{meaning.reason} Tried {times}."
+    return replace(meaning, outcome=outcome, reason=reason, posts=posts, given_up=True)
 
 
 def _wait(meaning: Interpretation, posts: int) -> float:

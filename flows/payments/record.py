@@ -74,10 +74,10 @@ async def end(run: PaymentsRun, summary: PaymentsSummary) -> None:
     What LN does not answer for stays an incident until it does, and so does what waits for a person's word.
     """
     summary.status = "completed"
-    desk = incident_service(run)
+    service = incident_service(run)
     unknown = await run.store.audit.rows(run.name, statuses=[Status.UNKNOWN])
     silent = [row for row in unknown if row.tries > 1]
-    await desk.resolve(
+    await service.resolve(
         None,
         _ZONE,
         but_stages={before_start.STAGE},
@@ -86,10 +86,10 @@ async def end(run: PaymentsRun, summary: PaymentsSummary) -> None:
     if silent:
         failure = unanswered(run.name, silent, run.audit_command)
         await _open(run, failure, run.clock.now())
-    await _tell_before_start(run, desk)
+    await _tell_before_start(run, service)
 
 
-async def _tell_before_start(run: PaymentsRun, desk: IncidentService) -> None:
+async def _tell_before_start(run: PaymentsRun, service: IncidentService) -> None:
     """Keep one incident of all that is older than the connection and waits for a person's word."""
     # A day on which nothing else of the payments stops: they begin with the next one.
     day = (await sending_since(run)).astimezone(dt.UTC).date() - dt.timedelta(days=1)
@@ -97,36 +97,36 @@ async def _tell_before_start(run: PaymentsRun, desk: IncidentService) -> None:
     held = await run.store.incidents.all(run.name, only_open=True)
     rows = await run.store.audit.waiting_from_before_start(run.name)
     if not rows:
-        await desk.resolve(None, _ZONE, stages={before_start.STAGE})
+        await service.resolve(None, _ZONE, stages={before_start.STAGE})
         return
     failure = before_start.failure(run.name, [row.entry for row in rows], run.audit_command)
     open_now = [one for one in held if (one.flow, one.stage) == ("payments", before_start.STAGE)]
     failure, day = continued(failure, day, open_now)
     if failure.what not in {one.error for one in open_now}:
-        await desk.open(failure, day, _ZONE, beside=LASTING)
+        await service.open(failure, day, _ZONE, beside=LASTING)
 
 
 async def _open(run: PaymentsRun, failure: Failure, began: dt.datetime) -> Incident:
     """Record a failure; the same one that is still open is taken further, on whatever day it began."""
-    desk, day = incident_service(run), began.astimezone(dt.UTC).date()
+    service, day = incident_service(run), began.astimezone(dt.UTC).date()
     with suppress(StoreError):  # it is reported all the same
         held = await run.store.incidents.all(run.name, only_open=True)
         failure, day = continued(failure, day, held)
-    return await desk.open(failure, day, _ZONE, beside={*LASTING, before_start.STEP})
+    return await service.open(failure, day, _ZONE, beside={*LASTING, before_start.STEP})
 
 
 @asynccontextmanager
 async def recorded(
-    run: PaymentsRun, summary: PaymentsSummary, *, dry_run: bool, by_hand: bool
+    run: PaymentsRun, summary: PaymentsSummary, *, dry_run: bool, own_window: bool
 ) -> AsyncIterator[None]:
     """Take over the figures of a run however it ends, and record a failure.
 
-    A dry run leaves no record, nor does a wrong window that somebody asks for `by_hand`: they see the error.
+    A dry run leaves no record, nor does a wrong window that somebody asks for: they see the error.
     """
     try:
         yield
     except DaybookError as error:
-        wrong_use = by_hand and isinstance(error, UsageError)
+        wrong_use = own_window and isinstance(error, UsageError)
         if not dry_run and not wrong_use and not isinstance(error, LeaseLost):
             await _failed(run, summary, error)
         raise

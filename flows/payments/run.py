@@ -9,7 +9,7 @@ from pathlib import Path
 
 from blocks.clock import Clock, SystemClock
 from blocks.connections.payments import PaymentConnection
-from blocks.http.retry import Patience, UnderWay
+from blocks.http.retry import Patience
 from blocks.http.urls import is_loopback
 from blocks.infor_ln.client import InforLNClient
 from blocks.mambu.client import MambuClient
@@ -22,7 +22,8 @@ from blocks.xero.payments import XeroPayments
 from flows.payments.documents import Role
 from flows.payments.models import Policy
 from flows.payments.windows import Window
-from flows.runtime.run import LeaseScope, Progress, Run, patience_with
+from flows.runtime.artifacts import RunLog
+from flows.runtime.run import Calling, LeaseScope, Progress, Run
 
 
 class PaymentsRun(Run):
@@ -89,33 +90,25 @@ async def opened(
     name: str,
     connection: PaymentConnection,
     run_id: str,
-    log: Callable[[str], None],
+    log: RunLog,
     progress: Progress,
-    clock: Clock | None = None,
-    warn: Callable[[str], None] | None = None,
 ) -> AsyncIterator[PaymentsRun]:
     """Open the clients and the store of a connection for one run."""
-    attempts, minutes = connection.retries + 1, connection.patience_minutes
-    ticking, notice, under_way = clock or SystemClock(), warn or log, UnderWay()
-    patience = patience_with("Infor LN", minutes, ticking, notice, under_way)
-    xero = connection.xero.get_client(
-        attempts=attempts,
-        parallel=connection.xero_concurrency,
-        clock=ticking,
-        notice=notice,
-        patience=patience_with("Xero", minutes, ticking, notice, under_way),
-    )
-    ln = connection.ln.get_client(attempts=attempts, clock=ticking, notice=notice, patience=patience)
+    clock = SystemClock()
+    calling = Calling(connection.retries, connection.patience_minutes, log, clock)
+    attempts, patience = calling.attempts, calling.patience("Infor LN")
+    xero = calling.xero(connection.xero, connection.xero_concurrency)
+    ln = connection.ln.get_client(attempts=attempts, clock=clock, notice=log.warn, patience=patience)
     async with AsyncExitStack() as clients:
         store = await clients.enter_async_context(connection.store.open())
         for client in (xero, ln):
             await clients.enter_async_context(client)
         mambu = None
         if connection.mambu is not None:
-            mambu = connection.mambu.get_client(attempts=attempts, clock=ticking, notice=notice)
+            mambu = connection.mambu.get_client(attempts=attempts, clock=clock, notice=log.warn)
             await clients.enter_async_context(mambu)
-        run = PaymentsRun(name, connection, xero, ln, mambu, store, ticking, log, progress, run_id)
-        run.warn, run.patience = notice, patience
+        run = PaymentsRun(name, connection, xero, ln, mambu, store, clock, log.say, progress, run_id)
+        run.warn, run.patience = log.warn, patience
         yield run
 
 

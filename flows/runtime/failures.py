@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from blocks.errors import ResumeLater, Transient
 from blocks.text import visible
+from flows.runtime.text import asked_wait
 
 LONGEST_TEXT = 20_000
 _REST = "\n… The rest is on the date's failures page."
@@ -40,6 +42,15 @@ class Failure(NamedTuple):
         safe, remedy = map(visible, self.safe), visible(self.remedy)
         end = "\n".join(("", "", "What is safe", *safe, "", "What to do next", remedy))
         return _cut(what, longest - len(end)) + end
+
+
+def wait_asked_for(error: Exception) -> str:
+    """Return the advice to wait as long as an error says, or nothing."""
+    if isinstance(error, ResumeLater):
+        return f"Wait until {error.resume_at:%Y-%m-%d %H:%M} UTC."
+    if isinstance(error, Transient) and error.retry_after_seconds:
+        return asked_wait(error.retry_after_seconds)
+    return ""
 
 
 def _bullets(texts: tuple[str, ...]) -> list[str]:

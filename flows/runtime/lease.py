@@ -21,7 +21,7 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
 
 from blocks.errors import StoreError
-from blocks.process import home, private_folder
+from blocks.private_files import home, private_folder
 from blocks.store.models import LEASE_LIFE, RENEWED_EVERY, Lease, LeaseTaken
 from flows.runtime.run import Run
 

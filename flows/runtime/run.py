@@ -13,22 +13,40 @@ from blocks.clock import Clock, ClockThere
 from blocks.http.retry import Patience, UnderWay
 from blocks.store.journals import Store
 from blocks.store.models import Lease
+from blocks.xero.client import XeroClient
+from blocks.xero.credentials import XeroCredentials
 from flows.runtime import artifacts as reports
 from flows.runtime.text import counted
 
 Progress = Callable[[str, int, int], Awaitable[None]]
 
 
-def patience_with(
-    system: str, minutes: int, clock: Clock, warn: Callable[[str], None], under_way: UnderWay
-) -> Patience:
-    """Return how long a run waits for a system. Waiting is reported in its log and to its observer."""
+class Calling:
+    """How the clients of one run call: how often at most, how long they wait, and who hears of it."""
 
-    def report(text: str) -> None:
-        warn(text)
-        reports.observer().waits(text)
+    def __init__(self, retries: int, patience_minutes: int, log: reports.RunLog, clock: Clock) -> None:
+        self.attempts, self.clock, self.notice = retries + 1, clock, log.warn
+        self._patience = dt.timedelta(minutes=patience_minutes)
+        self._under_way = UnderWay()
 
-    return Patience(system, dt.timedelta(minutes=minutes), clock, report, under_way)
+    def patience(self, system: str) -> Patience:
+        """Return how long the run waits for a system. Waiting is reported in its log and to its observer."""
+
+        def report(text: str) -> None:
+            self.notice(text)
+            reports.observer().waits(text)
+
+        return Patience(system, self._patience, self.clock, report, self._under_way)
+
+    def xero(self, credentials: XeroCredentials, parallel: int) -> XeroClient:
+        """Return a client of Xero that makes so many calls at a time."""
+        return credentials.get_client(
+            attempts=self.attempts,
+            parallel=parallel,
+            clock=self.clock,
+            notice=self.notice,
+            patience=self.patience("Xero"),
+        )
 
 
 class LeaseScope(NamedTuple):
@@ -49,11 +67,8 @@ class Run(ABC):
     def __init__(
         self, name: str, store: Store, clock: Clock, log: Callable[[str], None], progress: Progress
     ) -> None:
-        self.name = name
-        self.store = store
-        self.clock = clock
-        self.log = log
-        self.progress = progress
+        self.name, self.store, self.clock = name, store, clock
+        self.log, self.progress = log, progress
         # For what somebody has to know although nothing fails; by default an ordinary line of the log.
         self.warn = log
         self.seconds: dict[str, float] = {}

@@ -10,15 +10,11 @@ journals, each at the run's own concurrency, with nothing parsed and no Prefect;
 from __future__ import annotations
 
 import argparse
-import asyncio
 import datetime as dt
 import http.client
 import json
-import os
-import resource
 import statistics
 import sys
-import tempfile
 import time
 import uuid
 from base64 import b64encode
@@ -29,7 +25,7 @@ from threading import local
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from blocks.process import quiet_prefect
+from tests.benchmarks.measuring import one_run, shown
 
 DATE = dt.date(2026, 11, 18)
 ROUNDS = 3
@@ -70,41 +66,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--lines", type=int, default=10_000, help="journal lines of the day")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="daybook-benchmark-") as folder:
-        os.environ["DAYBOOK_HOME"] = folder
-        os.environ.setdefault("PREFECT_HOME", f"{folder}/prefect")
-        quiet_prefect()
-        print(json.dumps(measured(arguments.lines, Path(folder))))
+    shown(lambda folder: measured(arguments.lines, folder))
 
 
 def measured(lines: int, folder: Path) -> dict[str, Any]:
     """Run the flow once and the floor three times, and return the figures."""
-    from blocks.connections import environment, lookup
+    from blocks.connections import environment
     from blocks.sandbox.process import SandboxProcess, SandboxSettings
     from flows.journals.flow import journals
-    from flows.journals.report.summary import Summary
-    from flows.runtime import artifacts as reports
-
-    class Ends(reports.Observer):
-        summary: Summary
-
-        def ended(self, summary: Summary, error: Exception | None) -> None:
-            if error:
-                raise error
-            self.summary = summary
 
     with SandboxProcess(SandboxSettings(folder / "sandbox", lines_per_day=lines)) as sandbox:
         connection = environment.journal_connection(sandbox.env)
         # The day is made up when it is first asked for, which is not what is measured.
         warm = Bare(connection.mambu.base_url, _mambu_headers(sandbox.env))
         _search(warm, *_day(), {"offset": "0", "limit": "1"})
-        ends = Ends()
-        with lookup.provided({"default": connection}), reports.observed_by(ends):
-            began = time.perf_counter()
-            asyncio.run(journals(DATE))
-            process_seconds = time.perf_counter() - began
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        summary = ends.summary
+        summary, process_seconds, peak = one_run(connection, lambda: journals(DATE))
         floor = _floor(sandbox.env, connection, summary)
     seconds = summary.seconds
     stages = {name: seconds[name] for name in ("extract", "process", "send", "confirm")}

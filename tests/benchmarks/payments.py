@@ -12,12 +12,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import datetime as dt
-import json
-import os
-import resource
 import statistics
 import sys
-import tempfile
 import time
 from collections import Counter
 from itertools import count
@@ -26,7 +22,7 @@ from typing import Any
 
 import httpx
 
-from blocks.process import quiet_prefect
+from tests.benchmarks.measuring import one_run, shown
 
 DATE = dt.date(2026, 11, 18)
 ROUNDS = 3
@@ -38,28 +34,14 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=10_000, help="documents of the day, about")
     parser.add_argument("--concurrency", type=int, help="posts at a time, where not the connection's default")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="daybook-benchmark-") as folder:
-        os.environ["DAYBOOK_HOME"] = folder
-        os.environ.setdefault("PREFECT_HOME", f"{folder}/prefect")
-        quiet_prefect()
-        print(json.dumps(measured(arguments.documents, arguments.concurrency, Path(folder))))
+    shown(lambda folder: measured(arguments.documents, arguments.concurrency, folder))
 
 
 def measured(documents: int, concurrency: int | None, folder: Path) -> dict[str, Any]:
     """Run the flow once and the floor three times, and return the figures."""
-    from blocks.connections import environment, lookup
+    from blocks.connections import environment
     from blocks.sandbox.process import SandboxProcess, SandboxSettings
     from flows.payments.flow import payments
-    from flows.payments.report.summary import PaymentsSummary
-    from flows.runtime import artifacts as reports
-
-    class Ends(reports.Observer):
-        summary: PaymentsSummary
-
-        def ended(self, summary: PaymentsSummary, error: Exception | None) -> None:
-            if error:
-                raise error
-            self.summary = summary
 
     with SandboxProcess(SandboxSettings(folder / "sandbox")) as sandbox:
         connection = environment.payment_connection(sandbox.env)
@@ -67,13 +49,7 @@ def measured(documents: int, concurrency: int | None, folder: Path) -> dict[str,
         connection = connection.model_copy(update={"start": _midnight(), "mambu": None, **given})
         with httpx.Client(base_url=sandbox.url, timeout=120) as http:
             _make_day(http, documents)
-        ends = Ends()
-        with lookup.provided({"default": connection}), reports.observed_by(ends):
-            began = time.perf_counter()
-            asyncio.run(payments(date=DATE))
-            process_seconds = time.perf_counter() - began
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        summary = ends.summary
+        summary, process_seconds, peak = one_run(connection, lambda: payments(date=DATE))
         asked = _calls(sandbox.url)
         bodies = [row.message.encode() for row in sorted(summary.rows, key=_when) if row.tries]
         found = [asyncio.run(_floor(sandbox.url, connection, bodies)) for _ in range(ROUNDS)]

@@ -49,24 +49,21 @@ def test_days_join_without_gap_or_overlap(date: dt.date, zone: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("zone", "scheduled", "expected"),
+    ("zone", "scheduled", "late", "expected"),
     [
-        ("Europe/London", "2026-11-21T01:00+00:00", "2026-11-20"),
-        ("Europe/London", "2026-07-01T23:30+00:00", "2026-07-01"),
-        ("Pacific/Auckland", "2026-11-20T12:00+00:00", "2026-11-20"),
-        ("Pacific/Marquesas", "2026-11-21T09:00+00:00", "2026-11-19"),
+        ("Europe/London", "2026-11-21T01:00+00:00", 0, "2026-11-20"),
+        ("Europe/London", "2026-11-21T01:00+00:00", 4, "2026-11-20"),
+        ("Europe/London", "2026-07-01T23:30+00:00", 0, "2026-07-01"),
+        ("Pacific/Auckland", "2026-11-20T12:00+00:00", 0, "2026-11-20"),
+        ("Pacific/Marquesas", "2026-11-21T09:00+00:00", 0, "2026-11-19"),
     ],
 )
-def test_the_day_before_the_scheduled_start_where_mambu_is(zone: str, scheduled: str, expected: str) -> None:
-    """Without a date a run covers the day before its scheduled start, counted in Mambu's zone."""
+def test_the_day_before_the_scheduled_start_where_mambu_is(
+    zone: str, scheduled: str, late: int, expected: str
+) -> None:
+    """Without a date a run, days late or not, covers the day before its schedule, counted in Mambu's zone."""
     at = instant(scheduled)
-    assert str(day_to_run(None, at, ZoneInfo(zone), now=at).date) == expected
-
-
-def test_a_late_run_covers_its_own_day() -> None:
-    """A run that starts days after its schedule still covers the day before the schedule."""
-    scheduled = instant("2026-11-21T01:00+00:00")
-    assert day_to_run(None, scheduled, LONDON, now=scheduled + dt.timedelta(days=4)).date.day == 20
+    assert str(day_to_run(None, at, ZoneInfo(zone), now=at + dt.timedelta(days=late)).date) == expected
 
 
 def test_a_date_asked_for_wins() -> None:

@@ -30,9 +30,7 @@ async def test_a_night_waits_for_xeros_token_service(
     sandbox.plant([line(1, 5), line(2, 5, "CREDIT")])
     sandbox.fault({"system": "xero", "path": "connect/token", **DOWN})
 
-    outcome = await sandbox.run(connection=sandbox.connection(**PATIENT))
-
-    assert outcome.state.is_completed(), outcome.message
+    outcome = (await sandbox.run(connection=sandbox.connection(**PATIENT))).completed()
     first, last = outcome.waited_for
     assert first.startswith("Waiting for Xero until ")
     assert "secret" not in first
@@ -48,9 +46,7 @@ async def test_payments_wait_for_infors_token_service(
     payment = pay(sandbox)
     sandbox.fault({"system": "ln", "path": "oauth2$", **DOWN})
 
-    outcome = await sandbox.pay_run(connection=sandbox.payment_connection(**PATIENT))
-
-    assert outcome.state.is_completed(), outcome.message
+    outcome = (await sandbox.pay_run(connection=sandbox.payment_connection(**PATIENT))).completed()
     assert (await statuses(sandbox))[payment] == "sent"
     assert outcome.waited_for[0].startswith("Waiting for Infor LN until ")
     assert set(outcome.waited_for) <= set(warnings(caplog))

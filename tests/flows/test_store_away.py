@@ -89,7 +89,7 @@ class Connector:
         self._sandbox.fault(self._fault)
         outcome = await self.run()
         self._sandbox.http.delete("/control/faults")
-        assert outcome.state.is_failed()
+        outcome.failed()
         return outcome
 
     async def incidents(self) -> list[tuple[str, bool]]:
@@ -130,7 +130,7 @@ async def test_a_failure_that_could_not_be_recorded_is_over_after_a_success(
 
     healed = await connector.run()
 
-    assert healed.state.is_completed(), healed.message
+    healed.completed()
     assert [task["status"] for task in tasks(sandbox)] == ["COMPLETED"]
     assert await connector.incidents() == []
     assert "ended without" not in " ".join(getattr(healed.summary, "notes", []))
@@ -163,7 +163,7 @@ async def test_the_figures_of_a_stopped_day_are_those_of_the_books(
         pass
     async with refusing(database, {"journals": "UPDATE WHEN NEW.state = 'created'"}):
         stopped = await sandbox.run(connection=connection)
-    assert stopped.state.is_failed()
+    stopped.failed()
     figures = stopped.summary.as_json()
     there = len(sandbox.xero_journals())
     assert there > 0
@@ -174,7 +174,7 @@ async def test_the_figures_of_a_stopped_day_are_those_of_the_books(
     sandbox.fault({"system": "mambu", "path": MAMBU_LINES, "kind": "500", "times": 0})
     early = await sandbox.run(connection=connection, refresh=True)
     figures = early.summary.as_json()
-    assert early.state.is_failed()
+    early.failed()
     assert (figures["journals_created"], figures["journals_already_in_xero"]) == (0, 2)
 
 
@@ -192,6 +192,6 @@ async def test_the_figures_of_a_stopped_delivery_are_those_of_the_audit_table(
     figures = stopped.summary.as_json()
     async with database.store() as store:
         (row,) = await store.audit.rows("default")
-    assert stopped.state.is_failed()
+    stopped.failed()
     assert (str(row.key), str(row.status)) == (key, "unknown")
     assert (figures["unknown"], figures["sent"], figures["waiting"], figures["documents"]) == (1, 0, 0, 1)

@@ -16,17 +16,17 @@ import pytest
 from rich.console import Console, RenderableType
 
 from blocks.errors import UsageError
-from blocks.process import write_private
+from blocks.private_files import write_private
 from blocks.store.audit_rows import AuditRow, Entry, Key, Kind, Result, Status
 from blocks.store.models import Incident, TaskState
+from blocks.xero.models import ManualJournal
 from flows.cli import audit_table, screen
-from flows.journals.models import LiveJournal
 from flows.journals.report.messages import day_markdown, failure_markdown
 from flows.journals.report.summary import BatchRow, Summary
 from flows.journals.withdraw.report import Withdrawal
 from flows.journals.withdraw.report import page as withdrawn_page
 from flows.journals.withdraw.rules import Scope, WithdrawalAction, WithdrawalCandidate
-from flows.payments.message import Message, encoded
+from flows.payments.message import message
 from flows.payments.report.page import page
 from flows.payments.report.summary import PaymentsSummary
 from flows.runtime import artifacts as reports
@@ -69,7 +69,7 @@ def drawn(*what: RenderableType | None) -> str:
 
 def payments_summary() -> PaymentsSummary:
     """Return a run of payments that met with poison."""
-    summary = PaymentsSummary("default", "run", DAY, message=f"Said {POISON}", status="completed")
+    summary = PaymentsSummary(DAY, "default", "completed", "run", message=f"Said {POISON}")
     summary.rows, summary.open = [row_of(), row_of(Status.SENT)], [row_of()]
     summary.counts[Status.FAILED] = 1
     summary.notes = [POISON]
@@ -87,7 +87,7 @@ def journals_summary() -> Summary:
 
 def withdrawal() -> Withdrawal:
     """Return a withdrawal of a journal that somebody named badly."""
-    journal = LiveJournal(POISON, POISON, DAY, POISON, [])
+    journal = ManualJournal(POISON, POISON, DAY, POISON, [])
     told = Withdrawal(DAY, "default", Scope(), False, POISON, message=f"Said {POISON}", link=lambda _: "")
     told.items = [WithdrawalCandidate(journal, None, WithdrawalAction.OTHER)]
     return told
@@ -205,15 +205,31 @@ def test_a_csv_holds_nothing_odd() -> None:
     assert odd(audit_table.csv_text([row_of()])) <= {"\r", "\n", "\t"}
 
 
+def message_from(account: str) -> bytes:
+    """Return a message for LN of a payment from a bank account."""
+    return message(
+        document_type=1,
+        day=DAY,
+        bank_account_number=account,
+        business_partner="BP1",
+        invoice_number="I-1",
+        currency_code="GBP",
+        currency_rate=Decimal(1),
+        invoice_amount=Decimal("10.10"),
+        invoice_description="for it",
+        xero_payment_id="p-1",
+        xero_prepayment_id="",
+        xero_contact_name="Acme",
+    )
+
+
 @pytest.mark.parametrize(("number", "told"), [("12345678", "****5678"), ("123", "****")])
 def test_a_csv_tells_only_the_end_of_a_bank_number(number: str, told: str) -> None:
     """The message in the CSV is the one that was sent but for the bank account's number, of which the end is
     left; and so are LN's words about that number."""
-    message = Message(
-        1, DAY, number, "BP1", "I-1", "GBP", Decimal(1), Decimal("10.10"), "for it", "p-1", "", "Acme"
-    )
+    sent = message_from(number)
     result = Result(Status.FAILED, f"LN refuses it: no account {number}.", 422, "", f"no account {number}")
-    row = AuditRow(row_of().entry, result, "run", AT, AT, 1, AT, encoded(message).decode())
+    row = AuditRow(row_of().entry, result, "run", AT, AT, 1, AT, sent.decode())
     text = audit_table.csv_text([row])
     (shown,) = csv.DictReader(io.StringIO(text, newline=""))
     assert shown["message"] == row.message.replace(f'"{number}"', f'"{told}"')
@@ -230,13 +246,11 @@ def test_a_document_in_a_line_of_the_terminal_is_text() -> None:
 def test_a_csv_tells_only_the_ends_of_both_numbers_of_a_moved_document() -> None:
     """Where a reason names the account that was sent and the one there now, neither is whole in the CSV."""
     before, now = "GB29601613319268", "DE99500105170648"
-    message = Message(
-        1, DAY, before, "BP1", "I-1", "GBP", Decimal(1), Decimal("10.10"), "for it", "p-1", "", "Acme"
-    )
-    reason = f"It was changed in Xero after sending (bank account {before} -> {now}): by hand in LN."
+    sent = message_from(before)
+    reason = f"It was changed in Xero after sending (bank account {before} -> {now}): manually in LN."
     entry = replace(row_of().entry, bank_account=now)
     result = Result(Status.EXCEPTION, reason)
-    text = audit_table.csv_text([AuditRow(entry, result, "run", AT, AT, 1, AT, encoded(message).decode())])
+    text = audit_table.csv_text([AuditRow(entry, result, "run", AT, AT, 1, AT, sent.decode())])
     assert "bank account ****9268 -> ****0648" in text
     assert before not in text
     assert now not in text

@@ -26,6 +26,7 @@ from blocks.store.models import ALL_DAYS, LEASE_LIFE, Incident, Lease
 from flows.journals import run as journals_run
 from flows.journals.flow import journals
 from flows.journals.record import incident_service
+from flows.runtime.artifacts import RunLog
 from flows.runtime.failures import Failure
 from flows.watch import check_journals, watch
 from tests.helpers.clocks import VirtualClock
@@ -93,8 +94,7 @@ async def test_a_payment_connection_that_was_not_run_by_schedule(sandbox: Sandbo
     sandbox.control("xero/options", {"payments_per_day": 0})
     connection = sandbox.payment_connection(start=None)
     day = dt.datetime.now(dt.UTC) - dt.timedelta(days=5)
-    outcome = await sandbox.pay_run(connection=connection, since=day, until=day + dt.timedelta(hours=1))
-    assert outcome.state.is_completed(), outcome.message
+    (await sandbox.pay_run(connection=connection, since=day, until=day + dt.timedelta(hours=1))).completed()
     state = await watched(connection)
     assert (state.message, await incidents(connection)) == ("No problems found.", [])
 
@@ -206,7 +206,7 @@ async def test_an_incident_of_the_payments_hides_no_day_of_the_journals(
     sandbox: Sandboxed, due: JournalConnection
 ) -> None:
     """What is open for the payments of a day says nothing of its journals."""
-    async with journals_run.opened("default", due, print, _unseen) as run:
+    async with journals_run.opened("default", due, RunLog(print, print), _unseen) as run:
         failure = Failure("collect", "", "Payments", "It went wrong.", (), (), "Try again.")
         incidents_of = replace(incident_service(run), flow="payments")
         await incidents_of.open(failure, _today() - dt.timedelta(days=1), ZoneInfo("UTC"))
@@ -268,7 +268,7 @@ async def _unseen(_stage: str, _done: int, _total: int) -> None:
 
 async def looked(connection: JournalConnection, clock: VirtualClock) -> list[dt.date]:
     """Let the watch check the journals on a clock; return the days it recorded."""
-    async with journals_run.opened("default", connection, print, _unseen, clock) as run:
+    async with journals_run.opened("default", connection, RunLog(print, print), _unseen, clock) as run:
         return await check_journals(run, clock.now())
 
 

@@ -139,10 +139,7 @@ async def ended(sandbox: Sandboxed, outcome: Outcome, date: dt.date = DATE) -> N
 
 
 async def night_of(
-    sandbox: Sandboxed,
-    date: dt.date,
-    connection: JournalConnection,
-    monkeypatch: pytest.MonkeyPatch,
+    sandbox: Sandboxed, date: dt.date, connection: JournalConnection, monkeypatch: pytest.MonkeyPatch
 ) -> Outcome:
     """Run as the schedule did in the night after a day: without a date."""
     planned = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(0, 30), LONDON)

@@ -17,9 +17,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from blocks.mambu.models import GLAccount, JournalLine
+from blocks.xero.models import ManualJournal
+from blocks.xero.models import XeroJournalLine as Line
 from flows.days import Day
 from flows.journals.lines import lines_of_day, staged_lines
-from flows.journals.models import LiveJournal, LiveLine, Plan
+from flows.journals.models import Plan
 from flows.journals.prepare import Prepared, PreparedJournal, PreparedRequest, PreparePolicy, prepare_journals
 from flows.journals.process.balance import Balanced, balance
 from flows.journals.process.batch import batch
@@ -110,7 +112,7 @@ def planned(
 
 def prepared_for(
     plan: Plan,
-    live: Iterable[LiveJournal] = (),
+    live: Iterable[ManualJournal] = (),
     *,
     cap: int = 250,
     taken: Mapping[dt.date, Sequence[int]] | None = None,
@@ -130,7 +132,7 @@ class Sending:
 
     plan: Plan
     prepared: Prepared
-    live: list[LiveJournal]
+    live: list[ManualJournal]
 
 
 def sent(
@@ -150,7 +152,7 @@ def body_of(request: PreparedRequest) -> list[dict[str, Any]]:
     return journals
 
 
-def taken_by_xero(requests: Iterable[PreparedRequest]) -> list[LiveJournal]:
+def taken_by_xero(requests: Iterable[PreparedRequest]) -> list[ManualJournal]:
     """Return the drafts that Xero makes of requests, read from their bytes alone."""
     return [_live(journal) for request in requests for journal in body_of(request)]
 
@@ -160,25 +162,24 @@ def id_of(narration: str) -> str:
     return str(uuid5(NAMESPACE_URL, narration))
 
 
-def _live(journal: dict[str, Any]) -> LiveJournal:
-    return LiveJournal(
+def _live(journal: dict[str, Any]) -> ManualJournal:
+    return ManualJournal(
         journal_id=id_of(journal["Narration"]),
         narration=journal["Narration"],
         date=dt.date.fromisoformat(journal["Date"]),
         status=journal["Status"],
         lines=[
-            LiveLine(one["LineAmount"], one["AccountCode"], one["Description"])
-            for one in journal["JournalLines"]
+            Line(one["LineAmount"], one["AccountCode"], one["Description"]) for one in journal["JournalLines"]
         ],
     )
 
 
-def edited(journal: LiveJournal, edit: Callable[[LiveLine], LiveLine], *, first: int = 1) -> LiveJournal:
+def edited(journal: ManualJournal, edit: Callable[[Line], Line], *, first: int = 1) -> ManualJournal:
     """Return a journal whose first lines a person has edited."""
     return journal._replace(lines=[*map(edit, journal.lines[:first]), *journal.lines[first:]])
 
 
-def entries(live: Iterable[LiveJournal]) -> list[int]:
+def entries(live: Iterable[ManualJournal]) -> list[int]:
     """Return the entry ids in journals, as often as they stand there."""
     texts = (one.description or "" for journal in live for one in journal.lines)
     return [int(text.removeprefix("EntryID: ").split(",")[0].split(" ")[0]) for text in texts]

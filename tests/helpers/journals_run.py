@@ -15,7 +15,8 @@ from blocks.mambu.credentials import MambuCredentials
 from blocks.store.block import open_store
 from blocks.store.models import JournalRecord, JournalState, StoredRequest, pack
 from blocks.xero.credentials import XeroCredentials
-from flows.journals.models import LiveJournal, Plan
+from blocks.xero.models import ManualJournal
+from flows.journals.models import Plan
 from flows.journals.prepare import PreparedJournal, PreparedRequest
 from flows.journals.read import XeroSnapshot
 from flows.journals.reconciliation import reconcile
@@ -98,7 +99,9 @@ async def scripted_run(folder: Path, *steps: Step, **connection: Any) -> AsyncIt
         yield ScriptedRun(run, clock, script)
 
 
-def snapshot_of(plan: Plan, live: Iterable[LiveJournal], held: Sequence[JournalRecord] = ()) -> XeroSnapshot:
+def snapshot_of(
+    plan: Plan, live: Iterable[ManualJournal], held: Sequence[JournalRecord] = ()
+) -> XeroSnapshot:
     """Return a read of Xero that shows these journals, while the store has these records."""
     return XeroSnapshot(reconcile(plan, live), MORNING, held)
 

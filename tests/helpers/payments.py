@@ -13,6 +13,7 @@ from hypothesis import settings
 from blocks.store import audit_rows as rules
 from blocks.store.audit_rows import AuditRow, Entry, Key, Kind, Result, Status
 from blocks.xero.payment_models import (
+    Shown,
     XeroAccountRef,
     XeroAllocation,
     XeroBankAccount,
@@ -23,21 +24,22 @@ from blocks.xero.payment_models import (
     XeroPayment,
     XeroPrepayment,
 )
-from flows.payments.classify import classify, row_of
-from flows.payments.documents import Document, Role, Shown, documents
+from flows.payments.case import row_of
+from flows.payments.classify import classify
+from flows.payments.documents import Document, Role, documents
 from flows.payments.models import Decision, Policy
 
 AT = dt.datetime(2026, 11, 21, 3, 0, tzinfo=dt.UTC)
 # 29 June 2020, midnight UTC: the date of the published samples.
 DATE = "/Date(1593388800000+0000)/"
-CLIENT, SUPPLIER, EMPLOYEE, STRANGER = "c-client", "c-supplier", "c-employee", "c-stranger"
+CLIENT, SUPPLIER, EMPLOYEE, WITHOUT_CODE = "c-client", "c-supplier", "c-employee", "c-without-code"
 BANK, TILL = "a-bank", "a-till"
 SALE, PURCHASE, EXPENSES = "i-sale", "i-purchase", "i-expenses"
 CONTACTS = {
     CLIENT: XeroContact(CLIENT, "ABC Customer ltd", "300000366"),
     SUPPLIER: XeroContact(SUPPLIER, "Recurring Supplier", " BP00000001 "),
     EMPLOYEE: XeroContact(EMPLOYEE, "Federico Rossi Expenses"),
-    STRANGER: XeroContact(STRANGER, "Nobody ltd", " "),
+    WITHOUT_CODE: XeroContact(WITHOUT_CODE, "Nobody ltd", " "),
 }
 INVOICES = {
     SALE: XeroInvoice(SALE, "303-SI1-1234567890", "ACCREC", "EUR", CONTACTS[CLIENT]),
@@ -119,10 +121,10 @@ def shown(*items: XeroPayment | XeroPrepayment | XeroOverpayment, **other: Any) 
         [item for item in items if isinstance(item, XeroPayment)],
         prepayments,
         [item for item in items if isinstance(item, XeroOverpayment)],
-        cash,
-        INVOICES,
-        CONTACTS,
-        ACCOUNTS,
+        bank_transactions=cash,
+        invoices=INVOICES,
+        contacts=CONTACTS,
+        accounts=ACCOUNTS,
     )
     return replace(made, **other)
 

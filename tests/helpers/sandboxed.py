@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -21,12 +21,15 @@ from blocks.sandbox.infor_ln.app import DEFAULT_PATH
 from blocks.sandbox.process import SandboxProcess, SandboxSettings
 from blocks.store.audit_rows import AuditRow
 from flows.journals.report.summary import Summary
+from flows.journals.withdraw.report import Withdrawal
 from flows.payments.report.summary import PaymentsSummary
 from flows.runtime import artifacts as reports
 
 DATE = dt.date(2026, 11, 18)
 IMPATIENT = {"patience_minutes": 0}
-S = TypeVar("S", Summary, PaymentsSummary)
+# What an edit of a line has to give, beside its amount.
+_OF_LINES = ("AccountCode", "Description", "TaxType")
+S = TypeVar("S", Summary, PaymentsSummary, Withdrawal)
 
 
 class Outcome(reports.Observer, Generic[S]):
@@ -50,6 +53,20 @@ class Outcome(reports.Observer, Generic[S]):
     def message(self) -> str:
         """Return what Prefect shows of the run's end."""
         return self.state.message or ""
+
+    def completed(self, *, created: int | None = None) -> Self:
+        """Require that the run completed, and that it sent so many journals."""
+        assert self.state.is_completed(), self.message
+        if created is not None:
+            assert isinstance(self.summary, Summary)
+            assert self.summary.journals_created == created
+        return self
+
+    def failed(self, *words: str) -> Self:
+        """Require that the run failed, and that what Prefect shows of it has these words."""
+        assert self.state.is_failed(), self.message
+        assert [word for word in words if word not in self.message] == [], self.message
+        return self
 
 
 class Sandboxed:
@@ -98,6 +115,24 @@ class Sandboxed:
         """Return all journals that Xero holds, with lines, in any state."""
         found = self.control("xero/journals")
         return list(found["journals"] if isinstance(found, dict) else found)
+
+    def edit(
+        self, journal: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]], **said: object
+    ) -> None:
+        """Let a person edit a draft: `change` gives what is new in each of its lines, `said` what else is."""
+        lines = [
+            {
+                **{name: one[name] for name in _OF_LINES if name in one},
+                "LineAmount": float(one["LineAmount"]),
+                **change(one),
+            }
+            for one in journal["JournalLines"]
+        ]
+        self.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": lines, **said})
+
+    def double(self, journal: dict[str, Any]) -> None:
+        """Let a person double the amounts of a draft."""
+        self.edit(journal, lambda one: {"LineAmount": float(Decimal(one["LineAmount"]) * 2)})
 
     @contextmanager
     def earlier(self, **before: float) -> Iterator[None]:
@@ -202,3 +237,9 @@ def line(
         "amount": amount,
         "glAccount": {"glCode": gl_code, "name": gl_code, "type": "ASSET", "usage": "DETAIL"},
     }
+
+
+def forget(home: Path) -> None:
+    """Delete the store."""
+    for file in home.glob("daybook.sqlite3*"):
+        file.unlink()

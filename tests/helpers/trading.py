@@ -15,6 +15,11 @@ SALE, BILL = "303-SI1-1234567890", "abcdefg-303-PI1-1234567890"
 CLIENT, SUPPLIER, EMPLOYEE = "ABC Customer ltd", "Abcdefg Components GmbH", "Federico Rossi Expenses"
 # A customer that LN does not know.
 WALK_IN = "Walk-in Customer"
+# Payments of Xero that no message to LN is there for.
+REFUNDS = [
+    *("ARPREPAYMENTPAYMENT", "APPREPAYMENTPAYMENT", "AROVERPAYMENTPAYMENT", "APOVERPAYMENTPAYMENT"),
+    *("ARCREDITPAYMENT", "APCREDITPAYMENT"),
+]
 # The payment call of the gateway, for faults; the token call is another.
 LN_CALL = {"system": "ln", "path": "BankTransactions$"}
 

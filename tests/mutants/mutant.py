@@ -92,11 +92,16 @@ class Place(NamedTuple):
         new: str,
         *,
         fault: str = "",
-        tests: tuple[str, ...] = (),
+        tests: str | tuple[str, ...] = (),
         survives: str = "",
         also: tuple[tuple[str, str], ...] = (),
     ) -> Mutant:
         """Return a mutant of the file; `tests` guard it in place of the file's own."""
-        return Mutant(
-            name, self.layer, self.file, old, new, tests or self.tests, self.simulation, fault, survives, also
-        )
+        guards = (tests,) if isinstance(tests, str) else tests or self.tests
+        return Mutant(name, self.layer, self.file, old, new, guards, self.simulation, fault, survives, also)
+
+
+def place(layer: str, file: str, *tests: str, simulation: str | None = None) -> Place:
+    """Return a file of a layer; without `tests` the module that mirrors it under tests/ guards it."""
+    folder, _, module = file.rpartition("/")
+    return Place(layer, file, tests or (f"tests/{folder}/test_{module}",), simulation)

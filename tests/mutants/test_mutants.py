@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import datetime as dt
 import json
 import re
+import symtable
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -38,11 +40,42 @@ def test_a_mutant_fits_the_code(one: Mutant) -> None:
     compile(broken, one.file, "exec")
 
 
+def unknown_names(text: str, file: str) -> set[str]:
+    """Return the names that code of a module looks up, and that neither the module nor Python has."""
+    module = symtable.symtable(text, file, "exec")
+    held = {one.get_name() for one in module.get_symbols() if one.is_assigned() or one.is_imported()}
+    held |= {*vars(builtins), "__file__"}
+    found, tables = set[str](), [module]
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        used = (one.get_name() for one in table.get_symbols() if one.is_referenced() and one.is_global())
+        found |= {name for name in used if name not in held}
+    return found
+
+
+@pytest.mark.parametrize("lost", ["def one():\n    return there", "def one(a=there): ...", "there"])
+def test_a_name_that_is_nowhere_is_seen(lost: str) -> None:
+    """A name that nothing defines is told from those that the module, a function or Python has."""
+    assert unknown_names(f"import os\n{lost}\n", "one.py") == {"there"}
+    assert unknown_names(f"there = __name__\n{lost}\n", "one.py") == set()
+
+
+def test_a_mutant_names_nothing_that_is_not_there() -> None:
+    """No mutant is noticed for a NameError alone: its module has every name that it uses, as before."""
+    found = {
+        one.name: unknown_names(one.applied((ROOT / one.file).read_text(encoding="utf-8")), one.file)
+        for one in MUTANTS
+    }
+    assert {name: names for name, names in found.items() if names} == {}
+
+
 def test_the_tests_that_guard_mutants_are_there() -> None:
     """Each mutant names tests that exist, a layer of the table, and a simulation that there is, or none."""
     for one in MUTANTS:
         assert one.tests, one.name
-        assert all((ROOT / test.partition("::")[0]).is_file() for test in one.tests), one.name
+        for file, _, name in (test.partition("::") for test in one.tests):
+            assert f"def {name}" in (ROOT / file).read_text(encoding="utf-8"), one.name
         assert one.layer in LAYERS
         assert one.simulation is None or one.simulation in SUBJECTS
 

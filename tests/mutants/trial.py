@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from enum import StrEnum, auto
 from pathlib import Path
 from queue import SimpleQueue
 from xml.etree import ElementTree
@@ -43,9 +43,9 @@ class By(StrEnum):
     """What noticed a mutant."""
 
     TESTS = "fast tests"
-    SIMULATION = "simulation"
+    SIMULATION = auto()
     TIME_OUT = "time-out"
-    NOTHING = "nothing"
+    NOTHING = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,31 +12,23 @@ from blocks.sandbox.infor_ln.app import DEFAULT_PATH, TENANT
 from tests.helpers.ln_stand_in import BILL, DAY_SECONDS, PAYMENTS, SALES_INVOICE, TAG, ln, message
 
 LEFT_OUT = ...
+OTHER_PATH = f"/{TENANT}/LN/lnapi/odata/txOther/BankTransactions"
 
 
 @pytest.mark.parametrize(
     ("changes", "status"),
     [
-        ({"path": f"/OTHER_TENANT{DEFAULT_PATH}"}, 404),
-        ({"path": f"/{TENANT}/LN/lnapi/odata/txOther/BankTransactions"}, 404),
-        ({"path": f"{PAYMENTS}/1"}, 404),
-        ({"Authorization": ""}, 401),
-        ({"Authorization": "Bearer nonsense"}, 401),
-        ({"Content_Type": "application/xml"}, 415),
-        ({"Content_Type": ""}, 415),
+        *(({"path": path}, 404) for path in (f"/OTHER_TENANT{DEFAULT_PATH}", OTHER_PATH, f"{PAYMENTS}/1")),
+        *(({"Authorization": said}, 401) for said in ("", "Bearer nonsense")),
+        *(({"Content_Type": kind}, 415) for kind in ("application/xml", "")),
         ({"Content_Type": "application/json; charset=utf-8"}, 201),
         ({"Accept": "application/xml"}, 406),
         ({"Accept": "*/*"}, 201),
-        ({"X_Infor_LnCompany": "x"}, 400),
-        ({"X_Infor_LnCompany": "10000"}, 400),
+        *(({"X_Infor_LnCompany": company}, 400) for company in ("x", "10000")),
         ({"X_Infor_LnCompany": "304"}, 404),
         ({"X_Infor_LnCompany": ""}, 201),
-        ({"content": "{"}, 400),
-        ({"content": b"\xff\xfe"}, 400),
-        ({"content": "[]"}, 400),
-        ({"content": ""}, 400),
+        *(({"content": text}, 400) for text in ("{", b"\xff\xfe", "[]", "", "[" * 100_000)),
         ({"content": '{"DocumentType":1,"DocumentType":1}'}, 400),
-        ({"content": "[" * 100_000}, 400),
     ],
 )
 async def test_a_call_is_checked_before_its_message(changes: dict[str, Any], status: int) -> None:

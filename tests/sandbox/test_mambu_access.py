@@ -41,10 +41,7 @@ async def test_bad_login_is_401(headers: dict[str, str], code: int) -> None:
 )
 async def test_good_logins(headers: dict[str, str]) -> None:
     """A key under a header of any case and HTTP Basic both work."""
-    async with (
-        sandbox() as mambu,
-        inside(mambu.app) as bare,
-    ):
+    async with sandbox() as mambu, inside(mambu.app) as bare:
         answer = await bare.get("/api/branches", headers={"Accept": ACCEPT, **headers})
     assert answer.status_code == 200
     assert [row["id"] for row in answer.json()] == ["LDN", "MAN", "EDI"]

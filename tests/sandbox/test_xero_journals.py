@@ -27,19 +27,11 @@ def tracked(*pairs: dict[str, str]) -> dict[str, Any]:
     return two(Tracking=list(pairs))
 
 
-def cannot(status: str) -> str:
-    """Return Xero's words for a change of status that is not possible."""
-    return f"The status '{status}' cannot be applied to the document"
-
-
-def not_valid(code: str) -> str:
-    """Return Xero's words for a code that no journal can use."""
-    return f"Account code '{code}' is not a valid code for this document."
-
-
-def no_tax(tax: str, code: str) -> str:
-    """Return Xero's words for a tax type that does not fit its account."""
-    return f"The TaxType code '{tax}' cannot be used with account code '{code}'"
+# Xero's words for a change of status that is not possible, a code that no journal can use, and for a tax type
+# that does not fit.
+cannot = "The status '{}' cannot be applied to the document".format
+not_valid = "Account code '{}' is not a valid code for this document.".format
+no_tax = "The TaxType code '{}' cannot be used with account code '{}'".format
 
 
 # What is echoed
@@ -69,11 +61,8 @@ async def test_what_was_sent_is_read_back() -> None:
     assert (first["AccountCode"], str(first["LineAmount"])) == ("1010", "1234.56")
     assert (first["AccountID"], first["AccountName"]) == (BY_CODE["1010"].account_id, BY_CODE["1010"].name)
     assert first["Description"] == 'Loan repayment ‹ü› "x"'
-    assert (second["AccountCode"], second["Description"], str(second["LineAmount"])) == (
-        "1900",
-        "",
-        "-1234.56",
-    )
+    assert (second["AccountCode"], second["Description"]) == ("1900", "")
+    assert str(second["LineAmount"]) == "-1234.56"
     assert (first["TaxType"], first["TaxAmount"], first["IsBlank"]) == ("NONE", 0, False)
     assert first["JournalLineID"] != second["JournalLineID"]
 
@@ -81,14 +70,8 @@ async def test_what_was_sent_is_read_back() -> None:
 @pytest.mark.parametrize(
     ("sent", "shown"),
     [
-        ("9999999999999999.99", "9999999999999999.99"),
-        ("123456789012345678.91", "123456789012345678.91"),
-        ("0.01", "0.01"),
-        ("0.10", "0.10"),
-        ("7", "7.00"),
-        ("1.5", "1.50"),
-        ("1E+2", "100.00"),
-        ("12.3400", "12.34"),
+        *{"7": "7.00", "1.5": "1.50", "1E+2": "100.00", "12.3400": "12.34"}.items(),
+        *((same, same) for same in ("9999999999999999.99", "123456789012345678.91", "0.01", "0.10")),
     ],
 )
 async def test_amounts_are_echoed_to_the_digit(sent: str, shown: str) -> None:
@@ -340,13 +323,8 @@ async def test_bounds_can_be_set(options: dict[str, Any], one: dict[str, Any], s
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
-        b"{",
-        b"[]",
-        b"7",
-        b'{"ManualJournals":[]}',
-        b'{"ManualJournals":{}}',
-        b'{"ManualJournals":["a"]}',
+        *(b"", b"{", b"[]", b"7"),
+        *(b'{"ManualJournals":[]}', b'{"ManualJournals":{}}', b'{"ManualJournals":["a"]}'),
         b'\xff{"Narration":"a"}',
         b"[" * 100_000,
         b'{"ManualJournals":[{"Narration":"a","JournalLines":[{"LineAmount":NaN}]}]}',

@@ -35,8 +35,8 @@ from blocks.store.block import DaybookStore
 from blocks.xero.credentials import XeroCredentials
 from flows.journals import run as night
 from flows.journals import schedule
+from flows.payments import beginning
 from flows.payments import run as exchange
-from flows.payments import run_counts
 from flows.runtime import artifacts as reports
 from flows.runtime import lease
 from tests.simulation.loop import LoopClock
@@ -285,7 +285,7 @@ def apart() -> Iterator[None]:
         patch.object(night, "SystemClock", lambda: here.get().clock),
         patch.object(exchange, "SystemClock", lambda: here.get().clock),
         patch.object(night, "home", lambda: here.get().machine.home),
-        patch.object(run_counts, "home", lambda: here.get().machine.home),
+        patch.object(beginning, "home", lambda: here.get().machine.home),
         patch.object(lease, "_lock", _lock),
         patch.object(lease, "_place", lambda lock: lock.place),
         patch.object(DaybookStore, "open", lambda _: _opened_store()),

@@ -80,7 +80,8 @@ class Rates(NamedTuple):
 class Random:
     """Faults and people by chance, the same for the same generator.
 
-    `faults` are those that can strike, by place; `weights` how much likelier than usual they are there.
+    `faults` are those that can strike, by place; `weights` how much likelier than usual they are, by the name
+    of a point or else its place; `acting` the same of people.
     """
 
     def __init__(
@@ -89,14 +90,15 @@ class Random:
         rates: Rates,
         faults: Mapping[str, tuple[StrEnum, ...]],
         weights: Mapping[str, float],
+        acting: Mapping[str, float] | None = None,
     ) -> None:
         self._rng, self._rates = rng, rates
-        self._faults, self._weights = faults, weights
+        self._faults, self._weights, self._acting = faults, weights, acting or {}
         self._left = rates.most
 
     def fault(self, point: Point) -> StrEnum | None:
         """Return a fault of those that can strike here, or as a rule None."""
-        rate = self._rates.fault * self._weights.get(point.place, 1.0)
+        rate = self._rates.fault * self._weights.get(point.name, self._weights.get(point.place, 1.0))
         if not self._left or self._rng.random() >= rate:
             return None
         kinds = [kind for kind in self._faults[point.place] if kind in self._rates.kinds]
@@ -107,4 +109,5 @@ class Random:
 
     def person(self, point: Point) -> bool:
         """Tell whether a person acts just now."""
-        return bool(self._rates.person) and self._rng.random() < self._rates.person
+        rate = self._rates.person * self._acting.get(point.place, 1.0)
+        return bool(rate) and self._rng.random() < rate

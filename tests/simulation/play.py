@@ -30,7 +30,10 @@ class Crashed(BaseException):
 
 
 class StoreFault(StrEnum):
-    """What can strike a call of a store. "Written" is said of what the call writes."""
+    """What can strike a call of a store.
+
+    "Written" is said of what the call writes.
+    """
 
     CRASH = "the run dies before"
     CRASH_DONE = "the run dies after"
@@ -130,6 +133,7 @@ class Play:
     nothing that is left to chance. So what the witness sees is the same however often stores are asked.
     """
 
+    starts_at: dt.datetime
     witness: Witness | None = None
 
     def __init__(
@@ -139,13 +143,12 @@ class Play:
         script: Script,
         chance: Chance,
         trace: list[str] | None,
-        start: dt.datetime,
     ) -> None:
         self.loop, self.files, self.script = loop, files, script
         self.chance: Chance = chance
         self.trace = trace
         self.rng = random.Random(f"world {script.seed}")  # noqa: S311
-        self.clock = LoopClock(loop, start)
+        self.clock = LoopClock(loop, self.starts_at)
         self.points = 0
         self.faults: Counter[str] = Counter()
         self.acted_at: dt.datetime | None = None
@@ -153,6 +156,11 @@ class Play:
         self._began = loop.time()
         self._runs: list[Any] = []
         self._pending: set[asyncio.Task[Any]] = set()
+        self.set_up()
+
+    def set_up(self) -> None:
+        """Make the systems, people and machines that the schedule is played with."""
+        raise NotImplementedError
 
     @property
     def elapsed(self) -> float:

@@ -37,12 +37,7 @@ class Simulator:
         return self.play_script(made, made.chance(), trace=trace, witness=witness)
 
     def play_script(
-        self,
-        made: Any,
-        chance: Chance,
-        *,
-        trace: list[str] | None = None,
-        witness: Witness | None = None,
+        self, made: Any, chance: Chance, *, trace: list[str] | None = None, witness: Witness | None = None
     ) -> Figures:
         """Play a schedule with the faults that `chance` decides. Raises Violation."""
         world = self._of.world(self._loop, self._files, made, chance, trace)

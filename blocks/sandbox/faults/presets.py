@@ -6,6 +6,7 @@ import json
 from typing import NamedTuple
 
 from blocks.sandbox.asgi import HTML, JSON, TEXT
+from blocks.sandbox.xero.wire import problem_body
 
 HTML_PAGE = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>"
 
@@ -42,14 +43,7 @@ def _xero_limit(problem: str, minute: int, day: int, retry_after: int | None = N
 
 
 def _xero_problem(status: int, title: str, detail: str) -> Preset:
-    body: dict[str, object] = {
-        "Type": None,
-        "Title": title,
-        "Status": status,
-        "Detail": detail,
-        "Instance": "5c9f4c1e-6f0b-4f64-9d0e-0f6f9f3a7a11",
-        "Extensions": {},
-    }
+    body = problem_body(status, title, detail, "5c9f4c1e-6f0b-4f64-9d0e-0f6f9f3a7a11")
     return Preset(status, json.dumps(body))
 
 

@@ -6,18 +6,16 @@ as a prepayment; with both ids filled it is an assignment of the one to the othe
 
 from __future__ import annotations
 
-from dataclasses import fields
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from blocks.sandbox.infor_ln.message import Message
 from blocks.sandbox.infor_ln.options import LnOptions
-from blocks.sandbox.infor_ln.state import BankDocument, State
+from blocks.sandbox.infor_ln.state import CARRIED, BankDocument, State
 from blocks.sandbox.infor_ln.wire import Problem, Refused
 from blocks.sandbox.world import trade
 from blocks.sandbox.world.trade_days import known_invoice
 
-_CARRIED: Final = tuple(field.name for field in fields(Message))
 _ROLES: Final = {"customer": "sales", "supplier": "purchase"}
 _SERIES: Final = {
     "receipt": "RCT",
@@ -159,7 +157,7 @@ class Books:
             kind=kind,
             company=company,
             received_ms=self._state.now_ms(),
-            **{name: getattr(message, name) for name in _CARRIED},
+            **{name: getattr(message, name) for name in CARRIED},
         )
 
     def _wrong_itself(self, message: Message) -> list[Problem]:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from blocks.sandbox.infor_ln.message import Message
 from blocks.sandbox.kept_state import KeptState, read_settings
 
 FILE_NAME: Final = "ln.sqlite3"
@@ -38,25 +39,13 @@ KINDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class BankDocument:
-    """One bank document, as LN booked it."""
+class BankDocument(Message):
+    """One bank document: a message as LN booked it."""
 
     serial: int
     number: str
     kind: str
     company: str
-    document_type: int
-    day: date
-    bank_account: str
-    partner: str
-    invoice: str
-    currency: str
-    rate: Decimal
-    amount: Decimal
-    description: str
-    payment_id: str
-    prepayment_id: str
-    contact_name: str
     received_ms: int
 
     @property
@@ -77,7 +66,9 @@ class BankDocument:
         return {**row, "day": self.day.isoformat(), "rate": str(self.rate), "amount": str(self.amount)}
 
 
-_COLUMNS: Final = tuple(column.name for column in fields(BankDocument))
+CARRIED: Final = tuple(field.name for field in fields(Message))
+"""What a document has of its message."""
+_COLUMNS: Final = ("serial", "number", "kind", "company", *CARRIED, "received_ms")
 
 
 @dataclass(frozen=True, slots=True)

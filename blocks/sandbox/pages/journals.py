@@ -222,11 +222,6 @@ def money(amount: Decimal) -> str:
     return f"{amount:,.2f}"
 
 
-def whole(number: int) -> str:
-    """Write a count: 1,234."""
-    return f"{number:,}"
-
-
 def counted(number: int, noun: str) -> str:
     """Write a number of things: 1 journal, 2 journals."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -235,6 +230,11 @@ def counted(number: int, noun: str) -> str:
 def short_day(day: date) -> str:
     """Write a day: 20 Nov 2026."""
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def whole(number: int) -> str:
+    """Write a count: 1,234."""
+    return f"{number:,}"
 
 
 def moment(milliseconds: int) -> str:

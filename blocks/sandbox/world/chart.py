@@ -7,7 +7,7 @@ Xero code, and `ACCOUNT_MAP` is the mapping a real connection would need for the
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class LedgerAccount(NamedTuple):
@@ -24,7 +24,7 @@ def _account(gl_code: str, name: str, gl_type: str, xero_type: str, xero_code: s
     return LedgerAccount(gl_code, name, gl_type, xero_type, xero_code or gl_code)
 
 
-CHART: tuple[LedgerAccount, ...] = (
+CHART: Final = (
     _account("1010", "Cash at settlement bank", "ASSET", "CURRENT"),
     _account("1020", "Card scheme receivable", "ASSET", "CURRENT"),
     _account("1030", "Direct debit in transit", "ASSET", "CURRENT"),

@@ -61,16 +61,15 @@ NOTES: tuple[str, ...] = (
 )
 
 
-def _debit(gl_code: str, parts: str, *, other_branch: bool = False) -> Leg:
-    return Leg(debit=True, gl_code=gl_code, parts=parts, other_branch=other_branch)
-
-
-def _credit(gl_code: str, parts: str, *, other_branch: bool = False) -> Leg:
-    return Leg(debit=False, gl_code=gl_code, parts=parts, other_branch=other_branch)
+def _legs(debits: str, credits_: str) -> tuple[Leg, ...]:
+    """Return the legs that each name an account and its parts, such as `1200:b`."""
+    sides = ((True, debits), (False, credits_))
+    parted = [(debit, leg.partition(":")) for debit, legs in sides for leg in legs.split()]
+    return tuple(Leg(debit, gl_code, parts) for debit, (gl_code, _, parts) in parted)
 
 
 def _pair(name: str, weight: int, product: str | None, largest: int, debit: str, credit: str) -> Kind:
-    return Kind(name, weight, product, (largest, 0, 0), (_debit(debit, "a"), _credit(credit, "a")))
+    return Kind(name, weight, product, (largest, 0, 0), _legs(f"{debit}:a", f"{credit}:a"))
 
 
 def _manual(name: str, largest: int, debit: str, credit: str) -> Kind:
@@ -78,20 +77,14 @@ def _manual(name: str, largest: int, debit: str, credit: str) -> Kind:
 
 
 def _exchange(name: str, currency: str, rate: int) -> Kind:
-    legs = (_debit("2000", "ab"), _credit("1010", "a"), _credit("4200", "b"))
+    legs = _legs("2000:ab", "1010:a 4200:b")
     return Kind(name, 8, "CA", (200_000, 4_000, 0), legs, foreign=(currency, rate))
 
 
 # In order of importance: a small day holds the first of them, and every day of some 150 lines or
 # more holds each at least once.
 POSTINGS: tuple[Kind, ...] = (
-    Kind(
-        "repayment",
-        160,
-        "PL",
-        (45_000, 9_000, 1_500),
-        (_debit("2000", "abc"), _credit("1100", "a"), _credit("1200", "b"), _credit("1210", "c")),
-    ),
+    Kind("repayment", 160, "PL", (45_000, 9_000, 1_500), _legs("2000:abc", "1100:a 1200:b 1210:c")),
     _manual("salaries", 900_000, "5400", "1010"),
     Kind(
         "transfer between branches",
@@ -99,37 +92,23 @@ POSTINGS: tuple[Kind, ...] = (
         "CA",
         (250_000, 0, 0),
         (
-            _debit("2000", "a"),
-            _credit("1900-INTERBRANCH", "a"),
-            _debit("1900-INTERBRANCH", "a", other_branch=True),
-            _credit("2010", "a", other_branch=True),
+            *_legs("2000:a", "1900-INTERBRANCH:a"),
+            *(leg._replace(other_branch=True) for leg in _legs("1900-INTERBRANCH:a", "2010:a")),
         ),
     ),
     _exchange("payment in euro", "EUR", 11_732),
     _exchange("points redeemed", "NON_FIAT", 1_000_000),
     _pair("deposit to current account", 260, "CA", 400_000, "1010", "2000"),
     _pair("withdrawal", 220, "CA", 90_000, "2000", "1010"),
-    Kind(
-        "card purchase with scheme charge",
-        120,
-        "CA",
-        (15_000, 60, 0),
-        (_debit("2000", "a"), _debit("5200", "b"), _credit("1020", "ab")),
-    ),
+    Kind("card purchase with scheme charge", 120, "CA", (15_000, 60, 0), _legs("2000:a 5200:b", "1020:ab")),
     Kind(
         "disbursement with fee and insurance",
         40,
         "PL",
         (1_500_000, 15_000, 30_000),
-        (_debit("1100", "abc"), _credit("2000", "a"), _credit("4100", "b"), _credit("2400", "c")),
+        _legs("1100:abc", "2000:a 4100:b 2400:c"),
     ),
-    Kind(
-        "write-off",
-        3,
-        "SB",
-        (800_000, 40_000, 0),
-        (_debit("5100", "ab"), _credit("1110", "a"), _credit("1200", "b")),
-    ),
+    Kind("write-off", 3, "SB", (800_000, 40_000, 0), _legs("5100:ab", "1110:a 1200:b")),
     _pair("direct debit collected", 60, "PL", 60_000, "1030", "1100"),
     _pair("penalty charged", 12, "PL", 4_000, "1220", "4110"),
     _manual("loan loss provision", 5_000_000, "5110", "1300"),
@@ -139,21 +118,11 @@ POSTINGS: tuple[Kind, ...] = (
     _pair("term deposit opened", 10, "TD", 9_000_000, "2010", "2020"),
     _pair("overdraft drawn", 70, "OD", 50_000, "1120", "1010"),
     _manual("bank charges", 30_000, "5300", "1010"),
-    Kind(
-        "business repayment",
-        50,
-        "SB",
-        (350_000, 60_000, 5_000),
-        (_debit("2000", "abc"), _credit("1110", "a"), _credit("1200", "b"), _credit("1220", "c")),
-    ),
+    Kind("business repayment", 50, "SB", (350_000, 60_000, 5_000), _legs("2000:abc", "1110:a 1200:b 1220:c")),
     _pair("business disbursement", 12, "SB", 7_500_000, "1110", "2000"),
     _exchange("payment in dollars", "USD", 13_405),
     Kind(
-        "interest paid less withholding tax",
-        20,
-        "SA",
-        (9_000, 2_000, 0),
-        (_debit("2100", "ab"), _credit("2010", "a"), _credit("2200", "b")),
+        "interest paid less withholding tax", 20, "SA", (9_000, 2_000, 0), _legs("2100:ab", "2010:a 2200:b")
     ),
     _manual("share capital paid in", 10_000_000, "1010", "3000"),
 )

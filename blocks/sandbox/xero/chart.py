@@ -25,6 +25,11 @@ CONNECTION_ID: Final = str(uuid.uuid5(_NAMES, "connection"))
 SHORT_CODE: Final = "!23eYt"
 
 
+def _id(kind: str, name: str) -> str:
+    # The same in every sandbox, so that configuration written down once keeps working.
+    return str(uuid.uuid5(_NAMES, f"{kind}:{name}"))
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """What an organisation is called, and the id by which Xero tells it from others."""
@@ -36,11 +41,6 @@ class Named:
 
 ORGANISATION: Final = Named(TENANT_ID, chart.ORGANISATION_NAME, SHORT_CODE)
 OTHER_ORGANISATION: Final = Named(str(uuid.uuid5(_NAMES, "other tenant")), "Another Organisation", "!99zZz")
-
-
-def _id(kind: str, name: str) -> str:
-    # The same in every sandbox, so that configuration written down once keeps working.
-    return str(uuid.uuid5(_NAMES, f"{kind}:{name}"))
 
 
 @dataclass(frozen=True, slots=True)

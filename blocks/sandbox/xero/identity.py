@@ -21,25 +21,18 @@ TOKEN_LIFE: Final = timedelta(minutes=30)
 
 # What a path asks for; the scope without `.read` opens reading too.
 _SETTINGS: Final = "accounting.settings"
-_JOURNALS: Final = "accounting.manualjournals"
 _ATTACHMENTS: Final = "accounting.attachments"
-_PAYMENTS: Final = "accounting.payments"
-_SCOPES: Final = {
-    "ManualJournals": _JOURNALS,
-    "Payments": _PAYMENTS,
-    "BatchPayments": _PAYMENTS,
-    "Prepayments": _PAYMENTS,
-    "Overpayments": _PAYMENTS,
-    "Invoices": "accounting.invoices",
-    "CreditNotes": "accounting.invoices",
-    "BankTransactions": "accounting.banktransactions",
-    "Contacts": "accounting.contacts",
+_OPENED: Final = {
+    "accounting.manualjournals": ("ManualJournals",),
+    "accounting.payments": ("Payments", "BatchPayments", "Prepayments", "Overpayments"),
+    "accounting.invoices": ("Invoices", "CreditNotes"),
+    "accounting.banktransactions": ("BankTransactions",),
+    "accounting.contacts": ("Contacts",),
 }
+_SCOPES: Final = {path: scope for scope, paths in _OPENED.items() for path in paths}
 # What the broad scope of apps made before March 2026 opens; it ends in September 2027.
 _TRANSACTIONS: Final = "accounting.transactions"
-_IN_TRANSACTIONS: Final = frozenset(
-    {_JOURNALS, _PAYMENTS, "accounting.invoices", "accounting.banktransactions"}
-)
+_IN_TRANSACTIONS: Final = _OPENED.keys() - {"accounting.contacts"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,14 @@ class Outcome:
     element: bytes
 
 
+class _Invalid(Exception):
+    """An element is refused, for these reasons."""
+
+    def __init__(self, *messages: str) -> None:
+        super().__init__(*messages)
+        self.messages = messages
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """What an element comes to: a journal to store, or the reasons against it."""
@@ -59,14 +67,6 @@ class _Plan:
     journal: Journal | None = None
     warnings: tuple[str, ...] = ()
     messages: tuple[str, ...] = ()
-
-
-class _Invalid(Exception):
-    """An element is refused, for these reasons."""
-
-    def __init__(self, *messages: str) -> None:
-        super().__init__(*messages)
-        self.messages = messages
 
 
 class ManualJournals:

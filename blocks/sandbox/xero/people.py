@@ -100,7 +100,6 @@ class XeroControl:
         journals: ManualJournals,
     ) -> None:
         self._state = state
-        self._people = people
         self._identity = identity
         self._limits = limits
         self._journals = journals

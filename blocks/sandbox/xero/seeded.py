@@ -10,23 +10,8 @@ from typing import Any, Final
 
 from blocks.sandbox.clock import day_ms
 from blocks.sandbox.world.trade_days import DAY_MS, Slot, amount_of, slot
+from blocks.sandbox.xero import trade
 from blocks.sandbox.xero.documents import Body, Document, Manner, Version, seeded_id
-from blocks.sandbox.xero.trade import (
-    allocated,
-    bank_transaction_body,
-    credit_note_body,
-    in_bank,
-    instant,
-    invoice_body,
-    payment_body,
-    prepayment_body,
-    rated,
-    thin,
-    thin_invoice,
-    total_of,
-    with_settled,
-    without_allocation,
-)
 
 # What follows on the same day does so four minutes later, and on the next day at the same time.
 _SOON: Final = 240_000
@@ -51,7 +36,7 @@ class _Maker:
     @property
     def rate(self) -> Body:
         none = self.slot.kind == "no-rate"
-        return rated(None if none else self.slot.rate, self.slot.currency, self.slot.draw >> 8)
+        return trade.rated(None if none else self.slot.rate, self.slot.currency, self.slot.draw >> 8)
 
     def id(self, kind: str, sub: int = 0) -> str:
         return seeded_id(self.seed, kind, self.slot.day, self.slot.n, sub)
@@ -64,11 +49,11 @@ class _Maker:
     def invoice(self, sub: int = 0, *, paid: Decimal | None = None) -> Document:
         one = self.slot.invoices[sub]
         invoice_id = self.id("Invoices", sub)
-        body = invoice_body(
+        body = trade.invoice_body(
             invoice_id,
             one.number,
             one.side,
-            thin(one.contact),
+            trade.thin(one.contact),
             self.slot.day,
             one.currency,
             one.total,
@@ -81,23 +66,25 @@ class _Maker:
         self, kind: str, amount: Decimal, about: Body, sub: int = 0, at: int | None = None, **more: Any
     ) -> Document:
         this, payment_id = self.slot, self.id("Payments", sub)
-        moved = in_bank(amount, this.currency, this.rate, this.bank)
-        body = payment_body(payment_id, kind, this.day, amount, this.bank, moved, self.rate, about, **more)
+        moved = trade.in_bank(amount, this.currency, this.rate, this.bank)
+        body = trade.payment_body(
+            payment_id, kind, this.day, amount, this.bank, moved, self.rate, about, **more
+        )
         return self.add("Payments", payment_id, body, at)
 
     def credit(self, family: str, kind: str, total: Decimal, *, transaction: str | None) -> Document:
         """Add a prepayment or overpayment, with the bank transaction that is its cash, if there is one."""
         this = self.slot
-        contact = thin(this.contact)
+        contact = trade.thin(this.contact)
         document_id = self.id(f"{family}s")
-        body = prepayment_body(document_id, kind, contact, this.day, this.currency, total, self.rate)
+        body = trade.prepayment_body(document_id, kind, contact, this.day, this.currency, total, self.rate)
         if family == "Overpayment":
             body["OverpaymentID"] = body.pop("PrepaymentID")
             del body["InvoiceNumber"]
         if transaction is not None:
             transaction_id = self.id("BankTransactions")
             link = {f"{family}ID": document_id}
-            row = bank_transaction_body(
+            row = trade.bank_transaction_body(
                 transaction_id,
                 transaction,
                 contact,
@@ -131,30 +118,34 @@ def _paid(make: _Maker) -> None:
     theirs: Body = (
         {"BankAccountNumber": "60161399887744"} if this.side == "purchase" and this.draw % 3 == 0 else {}
     )
-    about = {"Invoice": thin_invoice(_latest(invoice)), **theirs}
+    about = {"Invoice": trade.thin_invoice(_latest(invoice)), **theirs}
     payment = make.payment(kind, amount, about)
     if this.kind.startswith("deleted"):
         at = make.soon if this.kind == "deleted-at-once" else make.tomorrow
         change(payment, at, {**_latest(payment), "Status": "DELETED"})
-        change(invoice, at, with_settled(_latest(invoice), this.day, paid=-amount))
+        change(invoice, at, trade.with_settled(_latest(invoice), this.day, paid=-amount))
 
 
 def _batch(make: _Maker) -> None:
     this, batch_id = make.slot, make.id("BatchPayments")
-    total = total_of(one.total for one in this.invoices)
+    total = trade.total_of(one.total for one in this.invoices)
     # Of a batch the total is a string, as in Xero's own samples.
     batch: Body = {
         "BatchPaymentID": batch_id,
         "Type": "PAYBATCH",
         "Status": "AUTHORISED",
-        "Date": instant(day_ms(this.day)),
+        "Date": trade.instant(day_ms(this.day)),
         "TotalAmount": str(total),
         "IsReconciled": False,
     }
     lines = []
     for sub, one in enumerate(this.invoices):
         invoice = make.invoice(sub, paid=one.total)
-        about = {"Invoice": thin_invoice(_latest(invoice)), "BatchPaymentID": batch_id, "BatchPayment": batch}
+        about = {
+            "Invoice": trade.thin_invoice(_latest(invoice)),
+            "BatchPaymentID": batch_id,
+            "BatchPayment": batch,
+        }
         payment = make.payment("ACCPAYPAYMENT", one.total, about, sub)
         place = {"InvoiceID": invoice.document_id, "InvoiceNumber": one.number}
         lines.append({"Invoice": place, "PaymentID": payment.document_id, "Amount": one.total})
@@ -165,7 +156,7 @@ def _batch(make: _Maker) -> None:
 def _prepaid(make: _Maker) -> None:
     this = make.slot
     direction = "RECEIVE" if this.side == "sales" else "SPEND"
-    total = total_of(one.total for one in this.invoices)
+    total = trade.total_of(one.total for one in this.invoices)
     if this.kind != "prepaid-in-split":
         total += amount_of(this.draw >> 16, 1_000, 500_000)
     # Xero has been seen to call the cash of a prepayment plain RECEIVE: the id tells, not the type.
@@ -176,10 +167,10 @@ def _prepaid(make: _Maker) -> None:
     for sub in range(len(this.invoices)):
         _allocate(make, document, sub, times[sub], named=this.kind != "allocated-without-id")
     if this.kind == "allocation-removed":
-        change(document, make.tomorrow, without_allocation(_latest(document), 0), "allocation")
+        change(document, make.tomorrow, trade.without_allocation(_latest(document), 0), "allocation")
         invoice = next(one for one in make.documents if one.kind == "Invoices")
         amount = this.invoices[0].total
-        change(invoice, make.tomorrow, with_settled(_latest(invoice), this.day, credited=-amount))
+        change(invoice, make.tomorrow, trade.with_settled(_latest(invoice), this.day, credited=-amount))
     if this.kind.startswith("prepayment-voided"):
         at = make.soon if this.kind.endswith("at-once") else make.tomorrow
         for one in make.documents:
@@ -193,9 +184,9 @@ def _allocate(make: _Maker, document: Document, sub: int, at: int, *, named: boo
     amount = this.invoices[sub].total
     day = this.day if at == make.soon else this.day + timedelta(days=1)
     allocation_id = make.id("Allocations", sub) if named else None
-    body = allocated(_latest(document), allocation_id, _latest(invoice), amount, day)
+    body = trade.allocated(_latest(document), allocation_id, _latest(invoice), amount, day)
     change(document, at, body, "allocation")
-    change(invoice, at, with_settled(_latest(invoice), day, credited=amount))
+    change(invoice, at, trade.with_settled(_latest(invoice), day, credited=amount))
 
 
 def _overpaid(make: _Maker) -> None:
@@ -221,9 +212,9 @@ def _refund(make: _Maker) -> None:
     family = "Prepayment" if "PREPAYMENT" in kind else "Overpayment"
     cash = f"{'RECEIVE' if this.side == 'sales' else 'SPEND'}-{family.upper()}"
     document = make.credit(family, cash, total, transaction=cash)
-    about = {family: {f"{family}ID": document.document_id, "Contact": thin(this.contact), "Type": cash}}
+    about = {family: {f"{family}ID": document.document_id, "Contact": trade.thin(this.contact), "Type": cash}}
     payment = make.payment(kind, total, about, at=make.soon)
-    paid = [{"PaymentID": payment.document_id, "Date": instant(day_ms(this.day)), "Amount": total}]
+    paid = [{"PaymentID": payment.document_id, "Date": trade.instant(day_ms(this.day)), "Amount": total}]
     left = Decimal("0.00")
     body = {**_latest(document), "Status": "PAID", "RemainingCredit": left, "Payments": paid}
     change(document, make.soon, body)
@@ -234,20 +225,22 @@ def _credit_note_refund(make: _Maker, kind: str, total: Decimal) -> None:
     this, note_id = make.slot, make.id("CreditNotes")
     note_type = "ACCRECCREDIT" if this.side == "sales" else "ACCPAYCREDIT"
     number = f"CN-{this.day:%y%j}{this.n:04}"
-    note = credit_note_body(note_id, number, note_type, thin(this.contact), this.day, this.currency, total)
+    note = trade.credit_note_body(
+        note_id, number, note_type, trade.thin(this.contact), this.day, this.currency, total
+    )
     make.add("CreditNotes", note_id, {**note, "Status": "PAID", "RemainingCredit": Decimal("0.00")})
     about: Body = {"CreditNote": {"CreditNoteID": note_id, "CreditNoteNumber": number, "Type": note_type}}
     if this.side == "sales":
         names = {"Type": note_type, "InvoiceID": note_id, "InvoiceNumber": number}
-        about = {"Invoice": {**names, "Contact": thin(this.contact)}}
+        about = {"Invoice": {**names, "Contact": trade.thin(this.contact)}}
     make.payment(kind, total, about)
 
 
 def _bank_only(make: _Maker) -> None:
     this, transaction_id = make.slot, make.id("BankTransactions")
     kind, total = this.kind.removeprefix("bank-"), amount_of(this.draw >> 16)
-    contact = thin(this.contact)
-    body = bank_transaction_body(
+    contact = trade.thin(this.contact)
+    body = trade.bank_transaction_body(
         transaction_id, kind, contact, this.day, this.currency, total, this.bank, make.rate
     )
     make.add("BankTransactions", transaction_id, body)

@@ -68,6 +68,11 @@ class Journal:
         )
         object.__setattr__(self, "head", head.encode())
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the lines decoded, amounts as Decimal."""
+        rows: list[dict[str, Any]] = json.loads(self.lines, parse_float=Decimal)
+        return rows
+
     def summary(self) -> bytes:
         """Return the element of a list without lines."""
         return self.head + b"}"
@@ -75,21 +80,6 @@ class Journal:
     def full(self, lines: bytes | None = None) -> bytes:
         """Return the element with its lines, or with others as they are to be shown."""
         return b"".join((self.head, b',"JournalLines":', self.lines if lines is None else lines, b"}"))
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return the lines decoded, amounts as Decimal."""
-        rows: list[dict[str, Any]] = json.loads(self.lines, parse_float=Decimal)
-        return rows
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file beside a journal."""
-
-    attachment_id: str
-    name: str
-    content_type: str
-    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +91,16 @@ class Replay:
     status: int
     content_type: str
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file beside a journal."""
+
+    attachment_id: str
+    name: str
+    content_type: str
+    content: bytes
 
 
 class State(KeptState):

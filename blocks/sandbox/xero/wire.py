@@ -77,15 +77,13 @@ def envelope(now: datetime, key: str, items: Iterable[bytes], pagination: str = 
 
 def problem(status: int, title: str, detail: str) -> Answer:
     """Return an answer of the kind that 401, 403 and 500 have."""
-    body: dict[str, object] = {
-        "Type": None,
-        "Title": title,
-        "Status": status,
-        "Detail": detail,
-        "Instance": str(uuid.uuid4()),
-        "Extensions": {},
-    }
-    return Answer(status, dumps(body).encode())
+    return Answer(status, dumps(problem_body(status, title, detail, str(uuid.uuid4()))).encode())
+
+
+def problem_body(status: int, title: str, detail: str, instance: str) -> dict[str, object]:
+    """Return the body of such an answer; `instance` is its id."""
+    told = {"Type": None, "Title": title, "Status": status, "Detail": detail}
+    return {**told, "Instance": instance, "Extensions": {}}
 
 
 def error(number: int, kind: str, message: str, elements: Iterable[bytes] | None = None) -> Answer:

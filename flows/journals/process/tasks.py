@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 from zoneinfo import ZoneInfo
 
-from prefect import task
+from prefect import Task, task
 
 from blocks.mambu.models import MambuOffsets
 from flows.journals.lines import read_lines
@@ -22,6 +22,8 @@ from flows.journals.run import JournalsRun
 from flows.journals.staging import Staged, cache_key, from_cache, given_key, read_anew, staged, write_manifest
 from flows.journals.tie_out import exact_sums
 from flows.runtime.tasks import run_task
+
+P = ParamSpec("P")
 
 
 async def process(run: JournalsRun, lines: Staged) -> list[Staged]:
@@ -83,16 +85,20 @@ async def read_chart(run: JournalsRun) -> list[Account]:
     )
 
 
+def _cached_task(name: str) -> Callable[[Callable[P, Staged]], Task[P, Staged]]:
+    return task(
+        name=name,
+        task_run_name=name,
+        cache_key_fn=given_key,
+        persist_result=True,
+        result_serializer="json",
+    )
+
+
 # Each step reads the file of the one before it. `key` names the result: digest of the input and settings.
 
 
-@task(
-    name="process: validate",
-    task_run_name="process: validate",
-    cache_key_fn=given_key,
-    persist_result=True,
-    result_serializer="json",
-)
+@_cached_task("process: validate")
 def validate_lines(
     source: Staged,
     target: Path,
@@ -106,13 +112,7 @@ def validate_lines(
     return staged(found.lines, target, zero_lines=found.zero_entry_ids)
 
 
-@task(
-    name="process: map",
-    task_run_name="process: map",
-    cache_key_fn=given_key,
-    persist_result=True,
-    result_serializer="json",
-)
+@_cached_task("process: map")
 def map_lines(
     source: Staged,
     target: Path,
@@ -125,25 +125,13 @@ def map_lines(
     return staged(map_accounts(read_lines(source.path), account_map, chart, refused), target)
 
 
-@task(
-    name="process: group",
-    task_run_name="process: group",
-    cache_key_fn=given_key,
-    persist_result=True,
-    result_serializer="json",
-)
+@_cached_task("process: group")
 def group_lines(source: Staged, target: Path, key: str) -> Staged:  # noqa: ARG001
     """Find the lines that must stay together."""
     return staged(group(read_lines(source.path)), target)
 
 
-@task(
-    name="process: balance",
-    task_run_name="process: balance",
-    cache_key_fn=given_key,
-    persist_result=True,
-    result_serializer="json",
-)
+@_cached_task("process: balance")
 def balance_lines(source: Staged, target: Path, key: str, digits: int) -> Staged:  # noqa: ARG001
     """See that each unit sums to zero, and round it to the currency's minor unit."""
     found = balance(read_lines(source.path), digits)
@@ -152,13 +140,7 @@ def balance_lines(source: Staged, target: Path, key: str, digits: int) -> Staged
     )
 
 
-@task(
-    name="process: batch",
-    task_run_name="process: batch",
-    cache_key_fn=given_key,
-    persist_result=True,
-    result_serializer="json",
-)
+@_cached_task("process: batch")
 def batch_lines(source: Staged, target: Path, key: str, lines_per_journal: int) -> Staged:  # noqa: ARG001
     """Fill the batches."""
     return staged(batch(read_lines(source.path), lines_per_journal), target)

@@ -14,27 +14,14 @@ from flows.journals.report.messages import (
 )
 from flows.journals.report.summary import Summary
 from flows.runtime import artifacts as reports
+from flows.runtime.report import RunReport
 
-STAGES = ("extract", "process", "send", "confirm")
 
+class Report(RunReport[Summary]):
+    """What people see of one run of the journals."""
 
-class Report:
-    """What people see of one run: while it runs, and afterwards."""
-
-    def __init__(self, summary: Summary, progress: reports.Progress, began: float) -> None:
-        self._summary = summary
-        self._progress = progress
-        self._began = began
-
-    @classmethod
-    async def begun(cls, summary: Summary) -> Report:
-        """Show that a run has begun, and start its clock."""
-        began = time.perf_counter()
-        return cls(summary, await reports.Progress.begun(STAGES, "How far the run is."), began)
-
-    async def progress(self, stage: str, done: int, total: int) -> None:
-        """Show how far a stage is."""
-        await self._progress.note(stage, done, total)
+    STAGES = ("extract", "process", "send", "confirm")
+    PROGRESS = "How far the run is."
 
     async def ended(self) -> None:
         """Leave the date's page and its table of batches; failures too, where Mambu and Xero differ."""
@@ -61,16 +48,7 @@ class Report:
             await self._leave_failure(error)
         self._end(began, error)
 
-    def _end(self, report_began: float, error: DaybookError | None) -> None:
-        now = time.perf_counter()
-        spent = {"report": round(now - report_began, 3), "total": round(now - self._began, 3)}
-        self._summary.seconds = {**self._summary.seconds, **spent}
-        reports.observer().ended(self._summary, error)
-
     async def _leave_failure(self, error: DaybookError | None) -> None:
         text = failure_markdown(self._summary, error)
         described = "What went wrong, what is safe, and what to do."
         await reports.leave_markdown(self._key("journals-failures"), text, described)
-
-    def _key(self, kind: str) -> str:
-        return reports.artifact_key(kind, str(self._summary.date), self._summary.connection)

@@ -6,11 +6,11 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from blocks.errors import NotAllowed, Refusal, ResumeLater, Transient, UnknownOutcome
+from blocks.errors import NotAllowed, Refusal, UnknownOutcome
 from blocks.store.models import JournalRecord, JournalState, Lease, latest
 from flows.journals.process.errors import StepRefusal
-from flows.runtime.failures import WITHDRAWAL, Failure
-from flows.runtime.text import asked_wait, capital, counted
+from flows.runtime.failures import WITHDRAWAL, Failure, wait_asked_for
+from flows.runtime.text import capital, counted
 
 HAND_OVER = "hand-over"
 CRASHED = "died"
@@ -207,10 +207,8 @@ def _remedy(date: dt.date, stage: str, step: str, error: Exception) -> str:
     first = ""
     if isinstance(error, NotAllowed):
         first = "Correct the connection (python -m blocks save NAME). Then "
-    elif isinstance(error, ResumeLater):
-        first = f"Wait until {error.resume_at:%Y-%m-%d %H:%M} UTC. Then "
-    elif isinstance(error, Transient) and error.retry_after_seconds:
-        first = f"{asked_wait(error.retry_after_seconds)} Then "
+    elif wait := wait_asked_for(error):
+        first = f"{wait} Then "
     elif isinstance(error, Refusal) and stage == "send" and step != HAND_OVER:
         first = "Correct what is named above. Then "
     if stage == "send" and step != HAND_OVER:

@@ -6,23 +6,22 @@ import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from blocks.store.models import OPEN_ENDED, Incident, JournalRecord, JournalState, latest
+from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState, latest
 from flows.journals.models import Plan
 from flows.journals.narration import Narration
 from flows.journals.prepare import Prepared, PreparedJournal
 from flows.journals.reconciliation import Reconciliation
 from flows.journals.tie_out import Confirmed, TieOutRow, batches_in_review, open_points
 from flows.money import grouped, money_text, to_minor
-from flows.runtime.failures import Failure
+from flows.runtime.summary import RunSummary
 from flows.runtime.text import counted, listed
 
 IN_XERO = (JournalState.CREATED, JournalState.CONFIRMED, JournalState.DRIFT)
 TO_BE_SENT = (JournalState.PREPARED, JournalState.REFUSED, *OPEN_ENDED)
-Status = Literal["completed", "dry-run", "failed"]
 
 
 class BatchRow(NamedTuple):
@@ -45,16 +44,13 @@ class BatchRow(NamedTuple):
 
 
 @dataclass
-class Summary:
+class Summary(RunSummary):
     """One run of one day. Counts are of lines or journals, `debits` and `credits` in minor units.
 
     `in_review` counts batches that need review, `suppressed` lines that people removed from Xero and that
     this run does not send again.
     """
 
-    date: dt.date | None
-    connection: str
-    status: Status = "failed"
     lines: int = 0
     zero_lines: int = 0
     journals_planned: int = 0
@@ -68,24 +64,16 @@ class Summary:
     in_review: int = 0
     suppressed: int = 0
     mambu_calls: int = 0
-    xero_calls: int = 0
     refused_as_too_many: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
-    flow_run_id: str = ""
     looked_back: list[dt.date] = field(default_factory=list)
-    message: str = ""
-    stage: str = ""
-    # Whether that stage had more than begun to begin.
+    # Whether the stage had more than begun to begin.
     under_way: bool = True
-    failure: Failure | None = None
-    incident: Incident | None = None
     # What became of days that were looked back on, where they are not finished yet.
     still_open: list[str] = field(default_factory=list)
     staged: list[str] = field(default_factory=list)
     batches: list[BatchRow] = field(default_factory=list)
     tie_out: list[TieOutRow] = field(default_factory=list)
     account_names: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
 
     def take_day(self, date: dt.date, currency: str, digits: int) -> None:

@@ -21,7 +21,7 @@ from prefect.states import Completed, Failed
 from blocks.connections.journals import JournalConnection
 from blocks.dates import require_askable
 from blocks.errors import DaybookError
-from blocks.process import keep_new_files_private
+from blocks.private_files import keep_new_files_private
 from blocks.store.models import OPEN_ENDED, JournalRecord, StoredRequest, latest
 from flows.journals.models import DELETED_OR_VOIDED
 from flows.journals.narration import entry_id_in, has_label
@@ -77,8 +77,7 @@ async def withdraw(
     try:
         require_askable("date", date)
         found = await JournalConnection.named(connection)
-        log = reports.run_log()
-        async with opened(connection, found, log.say, progress.note, warn=log.warn) as run:
+        async with opened(connection, found, reports.run_log(), progress.note) as run:
             with run.in_stage("read"):
                 await determine_day_without_mambu(run, date)
             if confirmed:

@@ -16,12 +16,11 @@ import msgspec
 
 from blocks.errors import DaybookError, LeaseLost, NotFound, Overdue, Rejected, StoreError, UnknownOutcome
 from blocks.store.models import JournalRecord, JournalState
-from blocks.xero.journals import status_body, whole_body
+from blocks.xero.journals import change_text, status_body, whole_body
 from blocks.xero.models import ManualJournal
 from flows.journals.models import DELETED_OR_VOIDED
 from flows.journals.narration import Narration
 from flows.journals.pending import FRESH
-from flows.journals.read import live_journal
 from flows.journals.records import record_of
 from flows.journals.run import JournalsRun
 from flows.journals.withdraw.report import ALREADY_REMOVED, Outcome
@@ -150,12 +149,12 @@ async def _ask(run: JournalsRun, due: Due, *, whole: bool) -> Outcome | str:
         # After a refusal that comes of an earlier request: that one was ours.
         return Outcome(done=_IN_WORDS[target] if whole else ALREADY_REMOVED)
     journal, source = found
-    if not due.item.is_still(live_journal(journal), run.digits):
+    if not due.item.is_still(journal, run.digits):
         if whole:
             await call_off(run, due.record)
         return _CHANGED
-    body = whole_body(source, target) if whole else status_body(journal.manual_journal_id, target)
-    key = _key(run.organisation, journal, target, "whole" if whole else "status")
+    body = whole_body(source, target) if whole else status_body(journal.journal_id, target)
+    key = _key(run.organisation, journal, source, target, "whole" if whole else "status")
     await ask(run, due.record, target)
     try:
         verdict = await run.xero.post_manual_journal(body, key, not_after=read_at + FRESH)
@@ -171,7 +170,7 @@ async def _ask(run: JournalsRun, due: Due, *, whole: bool) -> Outcome | str:
         with suppress(StoreError, LeaseLost):
             await call_off(run, due.record)
         raise
-    return "; ".join(verdict.complaints()) or Outcome(done=_IN_WORDS[target])
+    return "; ".join(verdict.objections) or Outcome(done=_IN_WORDS[target])
 
 
 async def _is_removed(run: JournalsRun, due: Due) -> bool:
@@ -189,7 +188,7 @@ async def _read(run: JournalsRun, due: Due) -> tuple[ManualJournal, bytes] | Non
         return None
 
 
-def _key(organisation: str, journal: ManualJournal, status: str, kind: str) -> str:
+def _key(organisation: str, journal: ManualJournal, source: bytes, status: str, kind: str) -> str:
     """Return a key that is the same for the same request on the journal as it stands, and for no other."""
-    parts = (organisation, journal.manual_journal_id, status, kind, journal.updated_date_utc or "")
+    parts = (organisation, journal.journal_id, status, kind, change_text(source))
     return str(uuid.uuid5(_NAMESPACE, "\n".join(parts)))

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from blocks.errors import DaybookError, ResumeLater, Transient
-from flows.journals.models import LiveJournal, debits_of
+from blocks.xero.models import ManualJournal
+from flows.journals.models import debits_of
 from flows.journals.withdraw.rules import Scope, WithdrawalAction, WithdrawalCandidate
 from flows.money import grouped
 from flows.runtime.text import MOST_ROWS, capital, cell, counted, table
@@ -82,7 +83,7 @@ class Withdrawal:
         ]
 
     @property
-    def left(self) -> list[tuple[LiveJournal, str]]:
+    def left(self) -> list[tuple[ManualJournal, str]]:
         """Return the journals that stay, each with its reason."""
         reasons = ((item.journal, self._left(item)) for item in self.items)
         return [(journal, reason) for journal, reason in reasons if reason]
@@ -97,7 +98,7 @@ class Withdrawal:
         """Return the reasons of those of which it is not known yet whether they stay."""
         return [outcome.left for outcome in map(self._outcome, self.items) if outcome.open]
 
-    def done(self, what: str) -> list[LiveJournal]:
+    def done(self, what: str) -> list[ManualJournal]:
         """Return the journals of an outcome: deleted, voided or already removed."""
         return [one.journal for one in self.items if self._outcome(one).done == what]
 
@@ -147,7 +148,7 @@ class Withdrawal:
         return outcome.done or "not removed"
 
 
-def _named(journal: LiveJournal) -> dict[str, str]:
+def _named(journal: ManualJournal) -> dict[str, str]:
     return {"narration": journal.narration, "manual_journal_id": journal.journal_id}
 
 

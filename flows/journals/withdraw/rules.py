@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from blocks.store.models import JournalRecord, JournalState, latest
-from flows.journals.models import DELETED_OR_VOIDED, LiveJournal
+from blocks.xero.models import ManualJournal
+from flows.journals.models import DELETED_OR_VOIDED
 from flows.journals.narration import Narration
 from flows.journals.prepare import digest_of
 
@@ -59,7 +60,7 @@ _LEFT = {
 class WithdrawalCandidate(NamedTuple):
     """A journal of the day, what the record says of it, and what is to become of it."""
 
-    journal: LiveJournal
+    journal: ManualJournal
     record: JournalRecord | None
     action: WithdrawalAction
 
@@ -75,7 +76,7 @@ class WithdrawalCandidate(NamedTuple):
         name = self.record or Narration.parse(self.journal.narration)
         return name.number if name else 0
 
-    def is_still(self, live: LiveJournal, digits: int) -> bool:
+    def is_still(self, live: ManualJournal, digits: int) -> bool:
         """Tell whether a journal read just now is still the one that was planned for."""
         if live.status != self.journal.status:
             return False
@@ -86,7 +87,7 @@ class WithdrawalCandidate(NamedTuple):
 def planned(
     date: dt.date,
     label: str | None,
-    journals: Iterable[LiveJournal],
+    journals: Iterable[ManualJournal],
     records: Sequence[JournalRecord],
     scope: Scope,
     digits: int,
@@ -108,8 +109,8 @@ def planned(
 
 
 def _of_day(
-    date: dt.date, label: str | None, journals: Iterable[LiveJournal], records: Sequence[JournalRecord]
-) -> Iterator[tuple[LiveJournal, JournalRecord | None]]:
+    date: dt.date, label: str | None, journals: Iterable[ManualJournal], records: Sequence[JournalRecord]
+) -> Iterator[tuple[ManualJournal, JournalRecord | None]]:
     # What only looks like ours may be somebody else's.
     records = [record for record in records if record.state is not JournalState.POSSIBLE]
     by_id = {record.manual_journal_id: record for record in records if record.manual_journal_id}
@@ -123,7 +124,7 @@ def _of_day(
 
 
 def action_for(
-    journal: LiveJournal, record: JournalRecord | None, scope: Scope, digits: int
+    journal: ManualJournal, record: JournalRecord | None, scope: Scope, digits: int
 ) -> WithdrawalAction:
     """Return what is to become of a journal of the day."""
     if journal.status in DELETED_OR_VOIDED:
@@ -138,7 +139,7 @@ def action_for(
     return WithdrawalAction.VOID if posted else WithdrawalAction.DELETE
 
 
-def untouched(journal: LiveJournal, record: JournalRecord | None, digits: int) -> bool:
+def untouched(journal: ManualJournal, record: JournalRecord | None, digits: int) -> bool:
     """Tell whether a journal is byte for byte what the record says was sent."""
     if record is None or not record.digest:
         return False
@@ -147,6 +148,6 @@ def untouched(journal: LiveJournal, record: JournalRecord | None, digits: int) -
     return any(digest_of(journal, digits, choice) == record.digest for choice in choices)
 
 
-def _content(journal: LiveJournal) -> object:
+def _content(journal: ManualJournal) -> object:
     # In whatever order the lines are listed.
     return journal._replace(updated=None, lines=()), Counter(journal.lines)

@@ -10,27 +10,14 @@ from flows.payments.report.failures import stopped_sentence
 from flows.payments.report.page import audit_table, page
 from flows.payments.report.summary import PaymentsSummary
 from flows.runtime import artifacts as reports
+from flows.runtime.report import RunReport
 
-STAGES = ("collect", "deliver")
 
+class Report(RunReport[PaymentsSummary]):
+    """What people see of one run of the payments."""
 
-class Report:
-    """What people see of one run: while it runs, and afterwards."""
-
-    def __init__(self, summary: PaymentsSummary, progress: reports.Progress, began: float) -> None:
-        self._summary = summary
-        self._progress = progress
-        self._began = began
-
-    @classmethod
-    async def begun(cls, summary: PaymentsSummary) -> Report:
-        """Show that a run has begun, and start its clock."""
-        began = time.perf_counter()
-        return cls(summary, await reports.Progress.begun(STAGES, "Progress of the run."), began)
-
-    async def progress(self, stage: str, done: int, total: int) -> None:
-        """Show how far a stage is."""
-        await self._progress.note(stage, done, total)
+    STAGES = ("collect", "deliver")
+    PROGRESS = "Progress of the run."
 
     async def ended(self) -> None:
         """Leave the date's page and its audit table."""
@@ -55,10 +42,4 @@ class Report:
         if summary.rows:
             described = "All documents of the last run."
             await reports.leave_table(self._key("payments-audit"), audit_table(summary.rows), described)
-        now = time.perf_counter()
-        spent = {"report": round(now - began, 3), "total": round(now - self._began, 3)}
-        summary.seconds = {**summary.seconds, **spent}
-        reports.observer().ended(summary, error)
-
-    def _key(self, kind: str) -> str:
-        return reports.artifact_key(kind, str(self._summary.date), self._summary.connection)
+        self._end(began, error)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 
-from blocks.errors import NotAllowed, ResumeLater, Transient, UsageError
+from blocks.errors import NotAllowed, Transient, UsageError
 from blocks.store.audit_rows import AuditRow
 from blocks.store.models import Incident, Lease
 from flows.payments.errors import LNSaysNothing, LNStops, NotConfirmed, NoTokenNow
-from flows.runtime.failures import Failure
-from flows.runtime.text import asked_wait, capital, counted
+from flows.runtime.failures import Failure, wait_asked_for
+from flows.runtime.text import capital, counted
 
 # A system, or something on the way to it, is out of order: wherever runs meet with that, it is one incident.
 OUTAGE = "outage"
@@ -139,10 +139,8 @@ def _remedy(error: Exception) -> str:
         first = "Ask the administrators of Infor LN and its gateway whether both are working."
     elif isinstance(error, NotConfirmed):
         first = "Review people's decisions and confirm the start, as described above."
-    elif isinstance(error, ResumeLater):
-        first = f"Wait until {error.resume_at:%Y-%m-%d %H:%M} UTC."
-    elif isinstance(error, Transient) and error.retry_after_seconds:
-        first = asked_wait(error.retry_after_seconds)
+    elif wait := wait_asked_for(error):
+        first = wait
     elif isinstance(error, UsageError):
         first = "Correct what is named above."
     return f"{first} {capital(_AGAIN)}.".strip()

@@ -6,13 +6,12 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from blocks.store.audit_rows import IN_LN, AuditRow, Entry, Key, Status
-from blocks.store.models import Incident
 from flows.payments.models import Action, Collected, Decision
 from flows.payments.windows import Window
-from flows.runtime.failures import Failure
+from flows.runtime.summary import RunSummary
 from flows.runtime.text import counted
 
 # What is left for somebody to see to; the others are done, or closed, or never LN's.
@@ -30,30 +29,19 @@ _MEANING = {
 
 
 @dataclass
-class PaymentsSummary:
+class PaymentsSummary(RunSummary):
     """One run from Xero to LN. `counts` are of the documents that the run had to do with, by status.
 
     Sent and duplicate are what this run brought about; `already_sent` were in LN before. `waiting` were
     not reached. In a dry run `sent` is what would be sent.
     """
 
-    connection: str
-    flow_run_id: str
-    date: dt.date | None = None
     since: dt.datetime | None = None
     until: dt.datetime | None = None
-    status: Literal["completed", "dry-run", "failed"] = "failed"
     counts: Counter[Status] = field(default_factory=Counter)
     already_sent: int = 0
     waiting: int = 0
-    xero_calls: int = 0
     ln_calls: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
-    message: str = ""
-    stage: str = ""
-    failure: Failure | None = None
-    incident: Incident | None = None
-    notes: list[str] = field(default_factory=list)
     # What this run had to do with, each as it now stands; and all that is open, from whatever run.
     rows: list[AuditRow] = field(default_factory=list)
     planned: list[Decision] = field(default_factory=list)

@@ -61,19 +61,16 @@ def test_account_codes_fit_xero() -> None:
 
 
 @pytest.mark.parametrize(
-    "policy",
+    ("field", "number"),
     [
-        {"retries": -1},
-        {"mambu_concurrency": 0},
-        {"xero_concurrency": 0},
-        {"xero_concurrency": 6},
-        {"lines_per_journal": 1},
+        *(("retries", -1), ("lines_per_journal", 1)),
+        *(("mambu_concurrency", 0), ("xero_concurrency", 0), ("xero_concurrency", 6)),
     ],
 )
-def test_numbers_out_of_bounds(policy: dict[str, int]) -> None:
+def test_numbers_out_of_bounds(field: str, number: int) -> None:
     """A number that the systems could not bear is refused."""
     with pytest.raises(ValidationError):
-        connection(**policy)
+        connection(**{field: number})
 
 
 def test_no_secret_shows() -> None:

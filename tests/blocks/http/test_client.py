@@ -68,10 +68,11 @@ class Login:
 
 
 def decoded(found: Answer) -> object:
+    """Read an answer as clients do."""
     try:
         return msgspec.json.decode(found.body)
     except msgspec.DecodeError:
-        raise Unavailable("cannot be read") from None
+        raise Unavailable("cannot be read", status=found.status) from None
 
 
 def system(
@@ -670,7 +671,7 @@ async def test_a_closed_port_is_unreachable() -> None:
         port = probe.getsockname()[1]
     error = await over_a_socket(f"http://127.0.0.1:{port}", WRITE)
     assert type(error) is Unreachable
-    assert "Is the base URL right" in str(error)
+    assert "Check the base URL" in str(error)
 
 
 async def test_a_cancelled_call_ends_at_once() -> None:

@@ -6,29 +6,20 @@ import asyncio
 from datetime import timedelta
 
 import httpx
-import msgspec
 import pytest
 
 from blocks.errors import CallFailed, Transient, Unavailable, UnknownOutcome
 from blocks.http.client import Transport
-from blocks.http.models import Answer, ApiProfile
+from blocks.http.models import ApiProfile
 from blocks.http.retry import Patience, UnderWay
 from blocks.xero.client import XeroClient
 from blocks.xero.credentials import XeroCredentials
-from tests.blocks.http.test_client import BASE, READ, WRITE, Login, reasons
+from tests.blocks.http.test_client import BASE, READ, WRITE, Login, decoded, reasons
 from tests.helpers.clocks import START, VirtualClock
 from tests.helpers.scripted import Script, Step, answer, failing
 
 LIMIT = timedelta(minutes=15)
 DOWN = answer(503)
-
-
-def decoded(found: Answer) -> object:
-    """Read an answer as clients do."""
-    try:
-        return msgspec.json.decode(found.body)
-    except msgspec.DecodeError:
-        raise Unavailable("cannot be read", status=found.status) from None
 
 
 class Outage:

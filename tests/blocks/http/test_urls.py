@@ -12,13 +12,10 @@ CANARY = "CANARY-pw"
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
-        ("https://acme.mambu.com/api", "https://acme.mambu.com/api"),
         ("  https://acme.mambu.com/api/ ", "https://acme.mambu.com/api"),
-        ("HTTPS://acme.mambu.com", "HTTPS://acme.mambu.com"),
-        ("https://acme.mambu.com:8443/api", "https://acme.mambu.com:8443/api"),
-        ("http://127.0.0.1:8080/api", "http://127.0.0.1:8080/api"),
-        ("http://localhost:8080/api", "http://localhost:8080/api"),
-        ("http://[::1]:8080/api", "http://[::1]:8080/api"),
+        *((f"{one}.mambu.com",) * 2 for one in ("HTTPS://acme", "https://acme")),
+        *((f"{one}/api",) * 2 for one in ("https://acme.mambu.com", "https://acme.mambu.com:8443")),
+        *((f"http://{one}:8080/api",) * 2 for one in ("127.0.0.1", "localhost", "[::1]")),
     ],
 )
 def test_good_addresses(given: str, kept: str) -> None:

@@ -197,7 +197,7 @@ async def test_refused_credentials(status: int) -> None:
 async def test_no_token_no_post(step: Step) -> None:
     """Where the token service is down, or gives no token, nothing is posted and the error says so."""
     script = Infor(answer(201), token=step)
-    with pytest.raises(NoToken, match="nothing can be posted"):
+    with pytest.raises(NoToken, match="so nothing was posted"):
         async with client(script) as ln:
             await ln.post(DOCUMENT)
     assert script.requests == []

@@ -114,7 +114,7 @@ def new_each_time(*lines: object) -> Step:
 async def test_a_reading_that_might_never_end_is_given_up(steps: list[Step], calls: int) -> None:
     """Cursors that come again, and cursors ever new with more lines than there can be, end the reading."""
     script = Script(*steps)
-    with pytest.raises(UnusableAnswer, match="where they end cannot be told"):
+    with pytest.raises(UnusableAnswer, match="cannot tell where the lines end"):
         await pages(script, most=2500)
     assert len(script.requests) == calls
 
@@ -129,7 +129,7 @@ async def test_as_many_lines_as_there_may_be_are_taken() -> None:
 @pytest.mark.parametrize("cursor", [None, "_"])
 async def test_a_missing_or_standing_cursor_is_an_error(cursor: str | None) -> None:
     """An answer without a next cursor, or with the same one, is not taken for the end."""
-    with pytest.raises(UnusableAnswer, match="cannot be told"):
+    with pytest.raises(UnusableAnswer, match="cannot tell where the lines end"):
         await pages(Script(page(line(1), cursor=cursor)))
 
 
@@ -155,7 +155,7 @@ async def test_a_count_beyond_all_days_is_refused(total: str) -> None:
     """A count of lines that no day has is refused at once, in a short sentence."""
     script = Script(page(line(1), total=total))
     async with client(script) as mambu:
-        with pytest.raises(UnusableAnswer, match="10,000,000 are not taken") as raised:
+        with pytest.raises(UnusableAnswer, match="at most 10,000,000") as raised:
             await mambu.count_lines(AFTER, BEFORE)
     assert len(str(raised.value)) < 200
     assert len(script.requests) == 1
@@ -237,14 +237,25 @@ TWICE = [
 ]
 
 
-@pytest.mark.parametrize(("old", "new"), TWICE)
-async def test_a_key_that_is_there_twice_makes_a_line_unreadable(old: str, new: str) -> None:
-    """A key that is read and stands in its object twice, however it is written, costs its line alone."""
+HALF = [
+    *(("T1", text) for text in ("T\\ud800", "\\udfffT", "\\ude00\\ud83d")),
+    ("DEBIT", "DEBIT\\ud800"),
+    ("key2", "key\\ud800"),
+    ("1100", "11\\ud800"),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [*((*one, "twice") for one in TWICE), *((*one, "half a character") for one in HALF)],
+)
+async def test_what_is_read_and_odd_makes_its_line_unreadable(old: str, new: str, problem: str) -> None:
+    """A key that is read and is there twice, however written, or half a character, costs its line alone."""
     bad = written(2, (old, new))
     (found,) = await pages(Script(raw_page(b"[%b,%b,%b]" % (written(1), bad, written(3)))))
     assert [one.entry_id for one in found.lines] == [1, 3]
     assert [one.raw for one in found.unreadable] == [bad]
-    assert "twice" in found.unreadable[0].problem
+    assert problem in found.unreadable[0].problem
 
 
 @pytest.mark.parametrize(("old", "new"), TWICE)
@@ -283,40 +294,10 @@ async def test_what_is_not_read_costs_nothing(old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("T1", "T\\ud800"),
-        ("T1", "\\udfffT"),
-        ("T1", "\\ude00\\ud83d"),
-        ("DEBIT", "DEBIT\\ud800"),
-        ("key2", "key\\ud800"),
-        ("1100", "11\\ud800"),
-    ],
-)
-async def test_half_a_character_costs_the_line_that_is_read(old: str, new: str) -> None:
-    """Half a character in a field that is read makes its line unreadable, and no other."""
-    bad = written(2, (old, new))
-    (found,) = await pages(Script(raw_page(b"[%b,%b,%b]" % (written(1), bad, written(3)))))
-    assert [one.entry_id for one in found.lines] == [1, 3]
-    assert [one.raw for one in found.unreadable] == [bad]
-    assert "half a character" in found.unreadable[0].problem
-
-
-@pytest.mark.parametrize(
     "amount",
     [
-        *(
-            '"1_000"',
-            '" 5 "',
-            '"5 "',
-            '"+5"',
-            '"\u0665"',
-            '"\uff15"',
-            '"NaN"',
-            '"-Infinity"',
-            '"sNaN1"',
-            '"1e5_0"',
-        ),
+        *(f'"{one}"' for one in ("1_000", " 5 ", "5 ", "+5", "\u0665", "\uff15", "1e5_0")),
+        *('"NaN"', '"-Infinity"', '"sNaN1"'),
         *('"05"', '".5"', '"5."', '""', '"1,5"', '"1\\n"', "NaN", "Infinity", "true", "null", "[1]"),
     ],
 )
@@ -338,7 +319,7 @@ async def test_a_number_in_quotes_is_a_number(amount: str) -> None:
 @pytest.mark.parametrize("body", [b"[1 2]", b"[1],", b"[1]]", b"[,]", b"[1,]", b'["\x01"]', b"[1"])
 async def test_what_is_no_json_is_not_taken_apart(body: bytes) -> None:
     """A page that is not JSON is garbled as a whole, whatever can be read of it."""
-    with pytest.raises(Unavailable, match="does the base URL lead to Mambu's API"):
+    with pytest.raises(Unavailable, match="Check that the base URL leads to Mambu's API"):
         await pages(Script(raw_page(body)))
 
 
@@ -346,7 +327,7 @@ async def test_what_is_no_json_is_not_taken_apart(body: bytes) -> None:
 async def test_garbled_pages_are_repeated(body: bytes) -> None:
     """A page that is no list of objects is repeated and then Unavailable."""
     script = Script(raw_page(body))
-    with pytest.raises(Unavailable, match="does the base URL lead to Mambu's API"):
+    with pytest.raises(Unavailable, match="Check that the base URL leads to Mambu's API"):
         await pages(script)
     assert len(script.requests) == 5
 
@@ -377,7 +358,7 @@ async def test_mambus_own_words_are_told() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[" * 100_000, b'{"errors": "\xff"}', b'{"errors": 1}'])
 async def test_odd_refusals_are_refusals(body: bytes) -> None:
     """A refusal whose body says nothing readable keeps its meaning."""
-    with pytest.raises(Rejected, match="no reason that Mambu words"):
+    with pytest.raises(Rejected, match="Mambu gave no reason"):
         await pages(Script(answer(400, body, content_type="application/json")))
 
 

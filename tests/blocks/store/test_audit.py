@@ -102,11 +102,7 @@ async def test_both_stores_take_and_refuse_the_same(database: Database) -> None:
 
 async def test_a_row_per_document(database: Database) -> None:
     """However often a document is tried, it has one row; kind, id and organisation tell rows apart."""
-    others = [
-        entry(1, Kind.PREPAYMENT),
-        entry(2),
-        entry(1, key=Key("other", Kind.PAYMENT, "id-1")),
-    ]
+    others = [entry(1, Kind.PREPAYMENT), entry(2), entry(1, key=Key("other", Kind.PAYMENT, "id-1"))]
     async with database.store() as store:
         for one in [entry(), *others]:
             await posted(store, one, Result(Status.FAILED, "no"))

@@ -164,26 +164,33 @@ async def test_a_value_of_another_type_is_named(
     )
 
 
-async def test_a_text_that_is_none_is_named(tmp_path: Any) -> None:
-    """A text that is not UTF-8 is damage of its row, and not a database that is down."""
+@pytest.mark.parametrize(
+    ("damage", "read", "row"),
+    [
+        # A text that is not UTF-8 is damage of its row, and not a database that is down.
+        (
+            "UPDATE incidents SET error = CAST(x'ff41' AS TEXT)",
+            lambda store: store.incidents.all("default"),
+            "'incident-1' of its table incidents",
+        ),
+        (
+            "UPDATE runs SET day = '0000-00-00'",
+            lambda store: store.runs.first_day("default"),
+            "'run-1' of its table runs",
+        ),
+    ],
+)
+async def test_a_text_that_is_none_and_a_first_day_that_is_no_date_are_named(
+    tmp_path: Any, damage: str, read: Read, row: str
+) -> None:
+    """Bytes that are no text, and a run's day that is no date, are named by their row wherever it is read."""
     database = Database("sqlite", f"sqlite:///{tmp_path / 'daybook.sqlite3'}", None)
     async with database.store() as store:
         await fill(store)
         async with store.database.begin() as connection:
-            await connection.exec_driver_sql("UPDATE incidents SET error = CAST(x'ff41' AS TEXT)")
-        with pytest.raises(StoreError, match="'incident-1' of its table incidents cannot be read"):
-            await store.incidents.all("default")
-
-
-async def test_a_first_day_that_is_no_date_is_named(tmp_path: Any) -> None:
-    """A run's day that is no date is named where the first day is looked for."""
-    database = Database("sqlite", f"sqlite:///{tmp_path / 'daybook.sqlite3'}", None)
-    async with database.store() as store:
-        await fill(store)
-        async with store.database.begin() as connection:
-            await connection.exec_driver_sql("UPDATE runs SET day = '0000-00-00'")
-        with pytest.raises(StoreError, match="'run-1' of its table runs cannot be read"):
-            await store.runs.first_day("default")
+            await connection.exec_driver_sql(damage)
+        with pytest.raises(StoreError, match=f"{row} cannot be read"):
+            await read(store)
 
 
 async def test_whole_rows_beside_a_damaged_one_are_read(database: Database) -> None:

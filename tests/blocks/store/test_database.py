@@ -30,45 +30,31 @@ from blocks.store.database import SCHEMA_VERSION, _meta
 from blocks.store.models import Incident, Lease, StoredRequest
 from tests.helpers.stores import AT, DAY, Database, record
 
-# The tables of schema version 1, as they were: not to be changed with the store's.
+# The tables of schema version 1, as they were, not to be changed with the store's: a column's name and type;
+# a number is the most characters of a text. "!" is a part of the key, "?" may be NULL, "#" has an index.
+_VERSION_1 = {
+    "daybook": "schema_version int!",
+    "runs": "run_id 36! | connection 200 | day date | started_at 40 | ended_at 40? | status 20 | "
+    "message text",
+    "journals": "organisation 200! | narration 200! | generation int! | connection 200# | day date# | "
+    "booking_date date | number int | request_key 36 | digest 64 | lines int | debits 40 | state 20 | "
+    "manual_journal_id 36? | reason text? | changed_at 40",
+    "requests": "request_key 36! | body bytes | first_sent_at 40?",
+}
+_TYPES = {"int": Integer, "date": Date, "text": Text, "bytes": LargeBinary}
+
+
+def _column(text: str) -> Column[Any]:
+    name, kind = text.split()
+    word = kind.rstrip("!?#")
+    made = String(int(word)) if word.isdigit() else _TYPES[word]()
+    index = True if kind.endswith("#") else None
+    return Column(name, made, primary_key=kind.endswith("!"), nullable=kind.endswith("?"), index=index)
+
+
 _version_1 = MetaData()
-_daybook = Table("daybook", _version_1, Column("schema_version", Integer, primary_key=True))
-_runs = Table(
-    "runs",
-    _version_1,
-    Column("run_id", String(36), primary_key=True),
-    Column("connection", String(200), nullable=False),
-    Column("day", Date, nullable=False),
-    Column("started_at", String(40), nullable=False),
-    Column("ended_at", String(40)),
-    Column("status", String(20), nullable=False),
-    Column("message", Text, nullable=False),
-)
-_journals = Table(
-    "journals",
-    _version_1,
-    Column("organisation", String(200), primary_key=True),
-    Column("narration", String(200), primary_key=True),
-    Column("generation", Integer, primary_key=True),
-    Column("connection", String(200), nullable=False, index=True),
-    Column("day", Date, nullable=False, index=True),
-    Column("booking_date", Date, nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("request_key", String(36), nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("lines", Integer, nullable=False),
-    Column("debits", String(40), nullable=False),
-    Column("state", String(20), nullable=False),
-    Column("manual_journal_id", String(36)),
-    Column("reason", Text),
-    Column("changed_at", String(40), nullable=False),
-)
-_requests = Table(
-    "requests",
-    _version_1,
-    Column("request_key", String(36), primary_key=True),
-    Column("body", LargeBinary, nullable=False),
-    Column("first_sent_at", String(40)),
+_daybook, _runs, _journals, _requests = (
+    Table(name, _version_1, *map(_column, columns.split(" | "))) for name, columns in _VERSION_1.items()
 )
 # zlib.compress(b'{"ManualJournals":[]}', 1), as version 1 wrote it.
 _BODY = bytes.fromhex("7801ab56f24dcc2b4dccf1ca2f2dca4bcc2956b28a8ead0500566907db")

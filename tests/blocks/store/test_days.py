@@ -70,19 +70,12 @@ async def test_the_first_day_is_the_first_scheduled_one(database: Database) -> N
 
     A day that was asked for counts once it has had a scheduled run as well, whichever came first.
     """
-    runs = [
-        ("a", 0, False),
-        ("b", 3, True),
-        ("c", 2, False),
-        ("d", 2, True),
-        ("e", 1, False),
-        ("f", 3, False),
-    ]
+    runs = [(0, False), (3, True), (2, False), (2, True), (1, False), (3, False)]
     found = []
     async with database.store() as store:
         assert await store.runs.first_day("default") is None
         await store.runs.started("other", "other", DAY, AT, scheduled=True)
-        for run_id, number, scheduled in runs:
+        for run_id, (number, scheduled) in zip("abcdef", runs, strict=True):
             await store.runs.started(run_id, "default", DAY + number * ONE_DAY, AT, scheduled=scheduled)
             found.append(await store.runs.first_day("default"))
         third, fourth = DAY + 2 * ONE_DAY, DAY + 3 * ONE_DAY

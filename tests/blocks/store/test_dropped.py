@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -140,23 +140,27 @@ async def test_what_was_surely_not_kept_is_repeated(postgres_schema: str, word: 
         assert line.begun > 1
 
 
+def counted(store: Store, calls: list[None]) -> Callable[[], Awaitable[None]]:
+    """Return a transaction that notes in `calls` each time that it is carried out."""
+
+    @uncancellable
+    async def kept() -> None:
+        calls.append(None)
+        async with store.database.begin() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    return kept
+
+
 @pytest.mark.usefixtures("quickly")
 async def test_what_may_have_been_kept_is_not_repeated(postgres_schema: str) -> None:
     """Cut while it commits, a transaction may have been kept: it fails, and is not done a second time."""
     async with over_a_line(postgres_schema) as (line, store):
-        calls = 0
-
-        @uncancellable
-        async def kept() -> None:
-            nonlocal calls
-            calls += 1
-            async with store.database.begin() as connection:
-                await connection.execute(text("SELECT 1"))
-
+        kept = counted(store, calls := [])
         line.cut_at = each_nth(b"COMMIT", 1)
         with pytest.raises(StoreError, match="no connection to the database came about, or it was lost"):
             await kept()
-        assert calls == 1
+        assert len(calls) == 1
         await kept()
 
 
@@ -189,20 +193,12 @@ async def test_a_silent_connection_is_given_up(postgres_schema: str, word: bytes
 async def test_what_a_silent_database_may_have_kept_is_not_repeated(postgres_schema: str) -> None:
     """Silent while it commits, a transaction may have been kept: it fails after a time, and once."""
     async with over_a_line(postgres_schema) as (line, store):
-        calls = 0
-
-        @uncancellable
-        async def kept() -> None:
-            nonlocal calls
-            calls += 1
-            async with store.database.begin() as connection:
-                await connection.execute(text("SELECT 1"))
-
+        kept = counted(store, calls := [])
         line.mute, line.cut_at = True, each_nth(b"COMMIT", 1)
         async with asyncio.timeout(10):
             with pytest.raises(StoreError, match="did not answer in time"):
                 await kept()
-        assert calls == 1
+        assert len(calls) == 1
 
 
 async def test_a_silent_connection_does_not_hold_up_the_end(

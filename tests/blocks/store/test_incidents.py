@@ -18,21 +18,10 @@ EASTERN = timezone(timedelta(hours=-5))
 
 def incident(number: int = 1, **other: object) -> Incident:
     """Return what went wrong on the day, as a run reports it."""
-    made = Incident(
-        incident_id=f"incident-{number}",
-        flow="journals",
-        connection="default",
-        day=DAY,
-        stage="process",
-        step="map",
-        error="GL 4711 has no account",
-        remedy="Add it in Xero.",
-        opened=AT,
-        task_state=TaskState.DUE,
-        task_title=f"stopped {number}",
-        task_text="GL 4711 has no account. Add it in Xero.",
-    )
-    return replace(made, **other)  # type: ignore[arg-type]
+    what, remedy = "GL 4711 has no account", "Add it in Xero."
+    made = Incident(f"incident-{number}", "journals", "default", DAY, "process", "map", what, remedy, AT)
+    task = {"task_state": TaskState.DUE, "task_title": f"stopped {number}", "task_text": f"{what}. {remedy}"}
+    return replace(made, **{**task, **other})  # type: ignore[arg-type]
 
 
 async def everything(store: Store) -> list[Incident]:

@@ -206,12 +206,7 @@ def served(prefect_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
     ("command", "place"), [("journals", "gljournalentries:search"), ("payments", "Payments")]
 )
 def test_a_run_that_is_stopped_at_work_ends_cleanly(
-    env: dict[str, str],
-    served: SandboxProcess,
-    number: signal.Signals,
-    code: int,
-    command: str,
-    place: str,
+    env: dict[str, str], served: SandboxProcess, number: signal.Signals, code: int, command: str, place: str
 ) -> None:
     """Stopped at work, a run of either connector says so in one JSON object, and releases its lease."""
     system = "mambu" if command == "journals" else "xero"

@@ -145,10 +145,10 @@ def test_discard_and_undiscard(paid: Paid) -> None:
     """A person closes a row with a reason, which hides it, and reopens it; both are kept with their name."""
     key = paid.rows("--status", "failed")[0]["key"]
 
-    done = paid.audit("discard", key, "--reason", "booked by hand")
+    done = paid.audit("discard", key, "--reason", "booked manually")
 
     assert done.exit_code == 0, done.output
-    assert f"{key} is discarded. booked by hand" in done.stdout
+    assert f"{key} is discarded. booked manually" in done.stdout
     assert key not in {row["key"] for row in paid.rows()}
     (row,) = [row for row in paid.rows("--status", "discarded") if row["key"] == key]
     assert row["discarded_by"]
@@ -186,11 +186,7 @@ def test_a_wrong_key_ends_the_command_with_one_line(
 ) -> None:
     """Whoever gives a wrong key gets exit code 2, one line on stderr, and nothing on stdout."""
     words = ["audit", "discard", "payment:no-such", "--reason", "r", "--sandbox-dir", str(paid.folder)]
-    assert command(*words) == (
-        2,
-        "",
-        "The audit table of the connection sandbox has no payment:no-such.\n",
-    )
+    assert command(*words) == (2, "", "The audit table of the connection sandbox has no payment:no-such.\n")
 
 
 def test_a_name_from_outside_is_text_in_the_terminal(paid: Paid) -> None:

@@ -12,9 +12,10 @@ import pytest
 from msgspec.structs import replace as replaced
 
 from blocks.store.models import JournalState
+from blocks.xero.models import ManualJournal, XeroJournalLine
 from flows.journals.confirm import compare, confirm
 from flows.journals.flow import deliver
-from flows.journals.models import LiveJournal, LiveLine, Plan
+from flows.journals.models import Plan
 from flows.journals.prepare import PreparePolicy, prepare_journals
 from flows.journals.reconciliation import reconcile
 from flows.journals.send import Sent
@@ -28,17 +29,17 @@ ONE = sent(transfers(1))
 STATES = list(JournalState)
 
 
-def with_amount(journal: LiveJournal) -> LiveJournal:
+def with_amount(journal: ManualJournal) -> ManualJournal:
     """Return a journal of which a person changed the first amount."""
     return edited(journal, lambda line: replaced(line, amount=Decimal("9.99")))
 
 
-def with_text(journal: LiveJournal) -> LiveJournal:
+def with_text(journal: ManualJournal) -> ManualJournal:
     """Return a journal to whose first line a person has added a word."""
     return edited(journal, lambda line: replaced(line, description=f"{line.description} checked"))
 
 
-async def compared(scripted: ScriptedRun, live: list[LiveJournal], plan: Plan = ONE.plan) -> Confirmed:
+async def compared(scripted: ScriptedRun, live: list[ManualJournal], plan: Plan = ONE.plan) -> Confirmed:
     """Compare journals of Xero with the day."""
     found = snapshot_of(plan, live, await scripted.records())
     return await compare(scripted.run, plan, found, Sent({}, found, []))
@@ -67,10 +68,7 @@ async def test_an_edited_journal_has_drifted(tmp_path: Path) -> None:
     (sentence,) = [text for text in found.open if "EntryID 1" in text]
     assert "Mambu 1.25 on 1100, Xero 9.99 on 1100" in sentence
     assert (record.state, record.reason) == (JournalState.DRIFT, sentence)
-    assert (record.manual_journal_id, record.digest) == (
-        live.journal_id,
-        ONE.prepared.journals[0].digest,
-    )
+    assert (record.manual_journal_id, record.digest) == (live.journal_id, ONE.prepared.journals[0].digest)
 
 
 async def test_only_the_journal_that_differs_has_drifted(tmp_path: Path) -> None:
@@ -156,8 +154,8 @@ async def test_what_xero_shows_of_cash_basis_counts(tmp_path: Path, shown: bool 
 async def test_a_tracked_line_leaves_an_adopted_journal_without_a_digest(tmp_path: Path) -> None:
     """An adopted journal with a tracked line is confirmed, and is not claimed to be as it was sent."""
 
-    def tracked(line: LiveLine) -> LiveLine:
-        return replaced(line, tracked=True)
+    def tracked(line: XeroJournalLine) -> XeroJournalLine:
+        return replaced(line, tracking=({"Name": "Region"},))
 
     async with scripted_run(tmp_path) as at:
         await compared(at, [edited(ONE.live[0], tracked)])
@@ -174,7 +172,7 @@ async def test_what_was_sent_is_read_back(tmp_path: Path) -> None:
     assert at.methods == ["GET"]
 
 
-class Ghost:
+class DeletedSince:
     """A Xero that answers the first request with a journal that was deleted since, and takes the next one."""
 
     def __init__(self) -> None:
@@ -196,7 +194,7 @@ class Ghost:
 
 async def test_a_success_that_names_a_deleted_journal_is_none(tmp_path: Path) -> None:
     """Where Xero repeats an old answer, of a deleted journal, the lines go once more under a new key."""
-    xero = Ghost()
+    xero = DeletedSince()
     async with scripted_run(tmp_path, xero) as at:
         confirmed, _ = await deliver(at.run, ONE.plan)
     assert confirmed.tied_out

@@ -13,6 +13,7 @@ from flows.journals.run import staged_folder
 from flows.journals.staging import read_manifest
 from tests.helpers.failed_runs import (
     MAMBU_LINES,
+    Told,
     ended,
     entries,
     incidents,
@@ -152,47 +153,39 @@ async def test_a_transaction_too_large_for_one_request(sandbox: Sandboxed) -> No
 
 async def test_process_that_cannot_start(sandbox: Sandboxed) -> None:
     """Where Xero's accounts cannot be read, the lines are kept, and process starts from them."""
-    sandbox.plant(units(1, 2))
-    sandbox.fault({"system": "xero", "path": "Accounts", "kind": "500", "times": 0})
+    seen = await handed_over_in_vain(sandbox, "process", "Accounts")
 
-    failed = await sandbox.run(connection=sandbox.connection(retries=1))
-
-    assert len(reads(sandbox, "/Accounts")) == 2
-    seen = await told(sandbox, failed, "process/hand-over", "was answered 500")
     assert "start_from process" in seen.incident.remedy
     assert "Run the date again" not in seen.task["description"]
-    assert f"--date {DATE} --start-from process" in seen.incident.remedy
     assert "4 lines of" in seen.page
     assert "saved by extract" in seen.page
-    assert sandbox.xero_journals() == []
-
-    sandbox.http.delete("/control/faults")
-    sandbox.http.delete("/control/requests")
-    await ended(sandbox, await sandbox.run(start_from="process"))
-    assert searches(sandbox) == []
-    assert entries(sandbox) == [1, 2, 3, 4]
 
 
 async def test_send_that_cannot_start(sandbox: Sandboxed) -> None:
     """Where Xero's journals cannot be read, what process made is kept, and send starts from it."""
-    sandbox.plant(units(1, 2))
-    sandbox.fault({"system": "xero", "method": "GET", "path": "ManualJournals", "kind": "500", "times": 0})
+    seen = await handed_over_in_vain(sandbox, "send", "ManualJournals")
 
-    failed = await sandbox.run(connection=sandbox.connection(retries=1))
-
-    assert len(reads(sandbox, "/ManualJournals")) == 2
-    seen = await told(sandbox, failed, "send/hand-over", "was answered 500")
-    assert f"--date {DATE} --start-from send" in seen.incident.remedy
     assert "saved by process" in seen.page
     assert "No journal of this day is known to be in Xero" in seen.page or "sent nothing" in seen.page
-    assert sandbox.requests("xero", "PUT") == []
+    assert reads(sandbox, "/Accounts") == []
+
+
+async def handed_over_in_vain(sandbox: Sandboxed, stage: str, unread: str) -> Told:
+    """Require that a stage fails before it starts, and starts from what was kept; return what was told."""
+    sandbox.plant(units(1, 2))
+    sandbox.fault({"system": "xero", "method": "GET", "path": unread, "kind": "500", "times": 0})
+    failed = await sandbox.run(connection=sandbox.connection(retries=1))
+    assert len(reads(sandbox, f"/{unread}")) == 2
+    seen = await told(sandbox, failed, f"{stage}/hand-over", "was answered 500")
+    assert f"--date {DATE} --start-from {stage}" in seen.incident.remedy
+    assert sandbox.xero_journals() == sandbox.requests("xero", "PUT") == []
 
     sandbox.http.delete("/control/faults")
     sandbox.http.delete("/control/requests")
-    await ended(sandbox, await sandbox.run(start_from="send"))
+    await ended(sandbox, await sandbox.run(start_from=stage))
     assert searches(sandbox) == []
-    assert reads(sandbox, "/Accounts") == []
     assert entries(sandbox) == [1, 2, 3, 4]
+    return seen
 
 
 @pytest.mark.parametrize(
@@ -223,9 +216,7 @@ async def test_what_was_left_is_not_whole_any_more(
         file.write_bytes(file.read_bytes()[:-1] + b"?")
     sandbox.http.delete("/control/requests")
 
-    outcome = await sandbox.run(start_from=start_from)
-
-    await ended(sandbox, outcome)
+    await ended(sandbox, await sandbox.run(start_from=start_from))
     assert said in caplog.text
     assert bool(searches(sandbox)) is read_again
     assert entries(sandbox) == [1, 2, 3, 4]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -69,9 +68,7 @@ async def test_sending_stops_in_the_middle(
     connection = sandbox.connection(lines_per_journal=2, xero_concurrency=1, retries=0)
     sandbox.fault(fault)
 
-    failed = await sandbox.run(connection=connection)
-
-    seen = await told(sandbox, failed, "send", *listed)
+    seen = await told(sandbox, await sandbox.run(connection=connection), "send", *listed)
     assert f"{seen.task['description']}".count("kept and not sent again") == 1
     both_ways(seen.incident.remedy)
     assert "saved by process" in seen.page
@@ -140,19 +137,11 @@ async def test_a_warning_on_a_success(sandbox: Sandboxed) -> None:
     both_ways(seen.incident.remedy)
     accounts = {1: "5400", 2: "1010", 3: "5400", 4: "1010"}
     for journal in sandbox.xero_journals():
-        sandbox.control(
-            "xero/edit",
-            {
-                "journal_id": journal["ManualJournalID"],
-                "lines": [
-                    {
-                        "AccountCode": accounts[int(one["Description"].split(",")[0].split()[1])],
-                        "Description": one["Description"],
-                        "LineAmount": float(one["LineAmount"]),
-                        "TaxType": "NONE",
-                    }
-                    for one in journal["JournalLines"]
-                ],
+        sandbox.edit(
+            journal,
+            lambda one: {
+                "AccountCode": accounts[int(one["Description"].split(",")[0].split()[1])],
+                "TaxType": "NONE",
             },
         )
 
@@ -167,18 +156,7 @@ async def test_a_draft_that_a_person_edits(sandbox: Sandboxed) -> None:
     connection = sandbox.connection(lines_per_journal=2)
     await ended(sandbox, await sandbox.run(connection=connection))
     journal = journal_with(sandbox, 3)
-
-    def edit(factor: int) -> None:
-        lines = [
-            {
-                **{name: one[name] for name in ("AccountCode", "Description", "TaxType")},
-                "LineAmount": float(Decimal(one["LineAmount"]) * factor),
-            }
-            for one in journal["JournalLines"]
-        ]
-        sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": lines})
-
-    edit(2)
+    sandbox.double(journal)
     sandbox.http.delete("/control/requests")
     failed = await sandbox.run(connection=connection)
 
@@ -190,6 +168,6 @@ async def test_a_draft_that_a_person_edits(sandbox: Sandboxed) -> None:
     assert sandbox.requests("xero", "PUT") == []
     assert journal_with(sandbox, 3)["JournalLines"][0]["LineAmount"].startswith("14")
 
-    edit(1)
+    sandbox.edit(journal, lambda _: {})
     await ended(sandbox, await sandbox.run(connection=connection))
     assert len(await incidents(sandbox)) == len(tasks(sandbox)) == 1

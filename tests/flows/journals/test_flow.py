@@ -59,9 +59,7 @@ def live_lines(sandbox: Sandboxed) -> list[tuple[int, str, str, Decimal]]:
 
 async def test_a_day_arrives_whole_and_once(sandbox: Sandboxed) -> None:
     """Xero holds exactly one live line per non-zero Mambu line, with its account, booking date and amount."""
-    outcome = await sandbox.run()
-
-    assert outcome.state.is_completed(), outcome.message
+    outcome = (await sandbox.run()).completed()
     expected = {
         one["entryID"]: (
             one["bookingDate"][:10],
@@ -97,9 +95,7 @@ async def test_a_second_run_finds_the_work_done(sandbox: Sandboxed) -> None:
     """A rerun creates nothing, says so, and reads no journal line from Mambu again."""
     first = await sandbox.run()
     sandbox.http.delete("/control/requests")
-    second = await sandbox.run()
-
-    assert second.state.is_completed()
+    second = (await sandbox.run()).completed()
     assert second.summary.journals_created == 0
     assert second.summary.journals_already_in_xero == first.summary.journals_created > 0
     assert "already in Xero" in second.message
@@ -126,8 +122,8 @@ async def test_a_rerun_after_a_failed_send_repeats_neither_extract_nor_process(s
     sandbox.http.delete("/control/requests")
     second = await sandbox.run()
 
-    assert first.state.is_failed()
-    assert second.state.is_completed(), second.message
+    first.failed()
+    second.completed()
     assert not any("cursor" in one["query"] for one in sandbox.requests("mambu", "POST"))
 
 
@@ -137,7 +133,7 @@ async def test_a_dry_run_sends_nothing_and_shows_what_would_be_sent(sandbox: San
     assert sandbox.requests("xero", "PUT") == []
     real = await sandbox.run()
 
-    assert rehearsal.state.is_completed()
+    rehearsal.completed()
     assert rehearsal.summary.status == "dry-run"
     told = sorted((row.narration, row.lines, row.debits) for row in rehearsal.summary.batches)
     assert told == sorted((row.narration, row.lines, row.debits) for row in real.summary.batches)
@@ -151,9 +147,7 @@ async def test_amounts_of_eighteen_digits_arrive_unchanged(sandbox: Sandboxed) -
     text = json.dumps([line(1, "@"), line(2, "@", "CREDIT"), line(3, "#"), line(4, "#", "CREDIT")])
     sandbox.plant(text.replace('"@"', "1234567890123456.78").replace('"#"', "9007199254740993.01"))
 
-    outcome = await sandbox.run()
-
-    assert outcome.state.is_completed(), outcome.message
+    (await sandbox.run()).completed()
     amounts = sorted(abs(amount) for *_, amount in live_lines(sandbox))
     assert amounts == sorted([Decimal("1234567890123456.78"), Decimal("9007199254740993.01")] * 2)
 
@@ -161,9 +155,7 @@ async def test_amounts_of_eighteen_digits_arrive_unchanged(sandbox: Sandboxed) -
 async def test_a_day_without_lines_completes_and_says_so(sandbox: Sandboxed) -> None:
     """A day for which Mambu has no lines completes, sends nothing, and says that there was nothing."""
     sandbox.plant([])
-    outcome = await sandbox.run()
-
-    assert outcome.state.is_completed(), outcome.message
+    outcome = (await sandbox.run()).completed()
     assert "no journal lines" in outcome.message
     assert sandbox.xero_journals() == []
 
@@ -174,9 +166,7 @@ async def test_a_transaction_over_two_booking_dates_goes_into_two_journals(sandb
     sandbox.plant(
         [line(1, 5), line(2, 5, "CREDIT"), line(3, 7, booked=earlier), line(4, 7, "CREDIT", booked=earlier)]
     )
-    outcome = await sandbox.run()
-
-    assert outcome.state.is_completed(), outcome.message
+    (await sandbox.run()).completed()
     dates: dict[str, set[int]] = defaultdict(set)
     for entry, date, *_ in live_lines(sandbox):
         dates[date].add(entry)
@@ -194,9 +184,7 @@ async def test_a_unit_larger_than_the_line_cap_stays_whole(sandbox: Sandboxed) -
             line(101, 1, "CREDIT", transaction="T2"),
         ]
     )
-    outcome = await sandbox.run(connection=sandbox.connection(lines_per_journal=5))
-
-    assert outcome.state.is_completed(), outcome.message
+    (await sandbox.run(connection=sandbox.connection(lines_per_journal=5))).completed()
     assert sorted(len(journal["JournalLines"]) for journal in sandbox.xero_journals()) == [2, 13]
 
 
@@ -221,9 +209,7 @@ async def test_days_of_23_and_25_hours_arrive_whole(sandbox: Sandboxed, date: dt
     sandbox.plant(pair(5, f"{following}T00:00:00{clocks['end']}"), following)
     sandbox.plant(pair(7, f"{day_before}T23:59:59{clocks['start']}"), day_before)
 
-    outcome = await sandbox.run(date)
-
-    assert outcome.state.is_completed(), outcome.message
+    (await sandbox.run(date)).completed()
     assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
 
 

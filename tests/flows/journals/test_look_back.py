@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
+import re
+from collections import Counter
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from blocks.connections.journals import JournalConnection
 from blocks.sandbox.mambu.app import ASSIGNED_USER_KEY
 from blocks.store.models import DayRecord, Incident, JournalState
-from flows.journals.look_back import unfinished_days
+from flows.journals.look_back import finished_days, unfinished_days
 from tests.flows.journals.test_people import journal_with
 from tests.helpers.failed_runs import (
     days_ago,
@@ -29,12 +34,6 @@ from tests.helpers.journals import DAY, sent, transfers
 from tests.helpers.journals_run import scripted_run
 from tests.helpers.sandboxed import DATE, Outcome, Sandboxed
 from tests.helpers.scripted import Script, answer
-
-
-@pytest.fixture
-def connection(sandbox: Sandboxed) -> JournalConnection:
-    """Give a connection by which each transaction of two lines is a journal, sent one after the other."""
-    return sandbox.connection(lines_per_journal=2, xero_concurrency=1)
 
 
 async def a_dead_run_was_told(sandbox: Sandboxed, date: dt.date) -> Incident:
@@ -147,9 +146,7 @@ async def test_a_look_back_that_fails_is_named_and_the_night_goes_on(
 
     outcome = await run_nightly(sandbox, connection)
 
-    assert outcome.state.is_failed()
-    assert f"The earlier day {missed} is not finished" in outcome.message
-    assert f"booking date {missed} is out of balance by" in outcome.message
+    outcome.failed(f"The earlier day {missed} is not finished", f"booking date {missed} is out of balance by")
     assert entries(sandbox) == [1, 2, 41, 42]
     (incident,) = await incidents(sandbox, missed, only_open=True)
     assert (incident.stage, incident.step) == ("process", "balance")
@@ -218,15 +215,15 @@ async def test_a_rerun_of_an_older_date_is_not_the_beginning(
     assert await incidents(sandbox, between) == []
 
 
-async def test_a_date_of_yesterday_by_hand_is_not_the_beginning(
+async def test_a_requested_date_of_yesterday_is_not_the_beginning(
     sandbox: Sandboxed, connection: JournalConnection
 ) -> None:
     """A date known to be asked for is no beginning either where its drafts came on the date after it."""
-    by_hand, between, yesterday = days_ago(3), days_ago(2), days_ago(1)
-    for number, date in enumerate((by_hand, between, yesterday)):
+    requested, between, yesterday = days_ago(3), days_ago(2), days_ago(1)
+    for number, date in enumerate((requested, between, yesterday)):
         sandbox.plant(units(10 * number + 1, date=date), date)
     with sandbox.earlier(days=2):
-        await ended(sandbox, await sandbox.run(by_hand, connection=connection), by_hand)
+        await ended(sandbox, await sandbox.run(requested, connection=connection), requested)
 
     outcome = await run_nightly(sandbox, connection)
 
@@ -278,8 +275,7 @@ async def test_a_dry_run_looks_back_on_nothing(sandbox: Sandboxed) -> None:
     connection = sandbox.connection(first_day=days_ago(3))
     for number in (3, 2, 1):
         sandbox.plant(units(10 * number + 1, date=days_ago(number)), days_ago(number))
-    outcome = await sandbox.run(None, connection=connection, dry_run=True)
-    assert outcome.state.is_completed()
+    outcome = (await sandbox.run(None, connection=connection, dry_run=True)).completed()
     assert outcome.summary.looked_back == []
     assert sandbox.xero_journals() == []
 
@@ -314,7 +310,8 @@ async def test_the_days_that_are_run_first(
             await there.run.store.days.finished(record)
         script = Script(six_of_the_18th)
         async with credentials.get_client(clock=there.clock, http=script) as there.run.mambu:
-            assert await unfinished_days(there.run) == [DAY.date.replace(day=number) for number in due]
+            found = await unfinished_days(there.run, await finished_days(there.run))
+            assert found == [DAY.date.replace(day=number) for number in due]
 
 
 @pytest.mark.parametrize(
@@ -337,14 +334,44 @@ async def test_what_was_finished_in_another_organisation_is_run(
         if sent_here:
             requests = sent(transfers(1)).prepared.requests
             await there.keep(
-                requests,
-                JournalState.PREPARED,
-                day=dt.date(2026, 11, sent_here),
-                manual_journal_id="id",
+                requests, JournalState.PREPARED, day=dt.date(2026, 11, sent_here), manual_journal_id="id"
             )
         for number, lines in ((18, 6), (19, 5)):
             day = dt.date(2026, 11, number)
             await store.days.finished(DayRecord("default", day, "UTC", lines, now, organisation=organisation))
         credentials, script = there.run.connection.mambu, Script(six_of_the_18th)
         async with credentials.get_client(clock=there.clock, http=script) as there.run.mambu:
-            assert await unfinished_days(there.run) == [DAY.date.replace(day=number) for number in due]
+            found = await unfinished_days(there.run, await finished_days(there.run))
+            assert found == [DAY.date.replace(day=number) for number in due]
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_rows_of_the_store_are_read_once_per_stage(
+    sandbox: Sandboxed,
+    connection: JournalConnection,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    again: bool,
+) -> None:
+    """No stage of a nightly run asks the store twice for the same journals or days, nor does a repeat."""
+    yesterday, before = days_ago(1), days_ago(2)
+    for number, date in enumerate((before, yesterday)):
+        sandbox.plant(units(number + 1, date=date), date)
+    for date in (before, *[yesterday] * again):
+        await ended(sandbox, await night_of(sandbox, date, connection, monkeypatch), date)
+    caplog.set_level(logging.INFO)
+    asked: Counter[tuple[str, str]] = Counter()
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if re.match(r"SELECT .*FROM (journals|days)\b", statement, re.DOTALL):
+            asked[
+                next(said for said in reversed(caplog.messages) if said.endswith(": begins")), statement
+            ] += 1
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        await ended(sandbox, await night_of(sandbox, yesterday, connection, monkeypatch), yesterday)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert {stage for stage, _ in asked} == {"day: begins", "send: begins", "confirm: begins"}
+    assert set(asked.values()) == {1}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.flows.journals.test_flow import live_lines
 from tests.helpers.sandboxed import DATE, Sandboxed, line
@@ -22,6 +23,12 @@ def two_units(sandbox: Sandboxed) -> None:
             line(4, 7, "CREDIT", transaction="T2"),
         ]
     )
+
+
+async def two_units_sent(sandbox: Sandboxed) -> None:
+    """Plant that day, and send it."""
+    two_units(sandbox)
+    await sandbox.run()
 
 
 def journal_with(sandbox: Sandboxed, entry: int) -> dict[str, Any]:
@@ -40,10 +47,7 @@ async def test_a_deleted_draft_is_sent_again_under_a_new_number(sandbox: Sandbox
     await sandbox.run(connection=connection)
     sandbox.control("xero/delete", {"journal_id": journal_with(sandbox, 3)["ManualJournalID"]})
 
-    again = await sandbox.run(connection=connection)
-
-    assert again.state.is_completed(), again.message
-    assert again.summary.journals_created == 1
+    (await sandbox.run(connection=connection)).completed(created=1)
     assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
     names = [journal["Narration"] for journal in sandbox.xero_journals()]
     assert len(names) == len(set(names)) == 3
@@ -51,83 +55,49 @@ async def test_a_deleted_draft_is_sent_again_under_a_new_number(sandbox: Sandbox
 
 async def test_an_edited_draft_is_reported_and_not_overwritten(sandbox: Sandboxed) -> None:
     """A draft whose amounts a person changed makes the run fail with both sides, and stays as it is."""
-    two_units(sandbox)
-    await sandbox.run()
-    journal = sandbox.xero_journals()[0]
-    fields = ("AccountCode", "Description", "TaxType")
-    kept = [
-        {**{name: one[name] for name in fields}, "LineAmount": float(Decimal(one["LineAmount"]) * 2)}
-        for one in journal["JournalLines"]
-    ]
-    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": kept})
+    await two_units_sent(sandbox)
+    sandbox.double(sandbox.xero_journals()[0])
     sandbox.http.delete("/control/requests")
 
-    again = await sandbox.run()
-
-    assert again.state.is_failed()
-    assert "EntryID 1" in again.message
-    assert "5.00" in again.message
-    assert "10.00" in again.message
+    again = (await sandbox.run()).failed("EntryID 1", "5.00", "10.00")
     assert again.summary.tied_out is False
     assert sandbox.requests("xero", "PUT") == []
 
 
 async def test_an_edited_narration_is_still_the_same_journal(sandbox: Sandboxed) -> None:
     """A draft that a person renamed is found by its lines: nothing is sent twice."""
-    two_units(sandbox)
-    await sandbox.run()
+    await two_units_sent(sandbox)
     journal = sandbox.xero_journals()[0]
     sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "narration": "November, Mambu"})
 
-    again = await sandbox.run()
-
-    assert again.state.is_completed(), again.message
-    assert again.summary.journals_created == 0
+    (await sandbox.run()).completed(created=0)
 
 
 async def test_a_voided_journal_is_reported_and_never_sent_again(sandbox: Sandboxed) -> None:
     """A journal that was posted and voided is reported, and not replaced."""
-    two_units(sandbox)
-    await sandbox.run()
+    await two_units_sent(sandbox)
     journal = sandbox.xero_journals()[0]
     sandbox.control("xero/post", {"journal_id": journal["ManualJournalID"]})
     sandbox.control("xero/void", {"journal_id": journal["ManualJournalID"]})
 
-    again = await sandbox.run()
-
-    assert again.state.is_failed()
-    assert "voided" in again.message
+    (await sandbox.run()).failed("voided")
     assert len(sandbox.xero_journals()) == 1
 
 
 async def test_a_copied_journal_stops_the_run(sandbox: Sandboxed) -> None:
     """Lines that stand in two live journals stop the run before anything is sent."""
-    two_units(sandbox)
-    await sandbox.run()
+    await two_units_sent(sandbox)
     sandbox.control("xero/copy", {"journal_id": sandbox.xero_journals()[0]["ManualJournalID"]})
-
-    again = await sandbox.run()
-
-    assert again.state.is_failed()
-    assert "more than once" in again.message
+    (await sandbox.run()).failed("more than once")
 
 
 async def test_late_lines_go_out_in_a_further_journal(sandbox: Sandboxed) -> None:
     """Lines that appear in Mambu after the day was sent are sent alone, under the next number."""
-    two_units(sandbox)
-    await sandbox.run()
-    sandbox.control(
-        "mambu/add_lines",
-        {
-            "date": str(DATE),
-            "lines": [line(8, 1, transaction="T0"), line(9, 1, "CREDIT", transaction="T0")],
-        },
-    )
+    await two_units_sent(sandbox)
+    late = [line(8, 1, transaction="T0"), line(9, 1, "CREDIT", transaction="T0")]
+    sandbox.control("mambu/add_lines", {"date": str(DATE), "lines": late})
 
-    again = await sandbox.run()
-
-    assert again.state.is_completed(), again.message
-    assert again.summary.journals_created == 1
+    (await sandbox.run()).completed(created=1)
     assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4, 8, 9]
     assert journal_with(sandbox, 8)["Narration"].endswith("| 2")
 
@@ -136,10 +106,7 @@ async def test_a_store_that_was_lost_leads_to_no_second_journal(sandbox: Sandbox
     """After the store and all staged files are gone, a rerun finds everything in Xero and sends nothing."""
     await sandbox.run()
     shutil.rmtree(home)
-    again = await sandbox.run()
-
-    assert again.state.is_completed(), again.message
-    assert again.summary.journals_created == 0
+    (await sandbox.run()).completed(created=0)
 
 
 async def test_a_declined_journal_is_named_and_the_others_are_kept(sandbox: Sandboxed) -> None:
@@ -157,15 +124,10 @@ async def test_a_declined_journal_is_named_and_the_others_are_kept(sandbox: Sand
     body = {"ErrorNumber": 10, "Type": "ValidationException", "Message": "Invalid", "Elements": [reason]}
     rule = {"system": "xero", "method": "PUT", "nth": 2, "kind": "status", "status": 400}
     sandbox.fault({**rule, "content_type": "application/json", "body": json.dumps(body)})
-    first = await sandbox.run(connection=connection)
-    assert first.state.is_failed()
-    assert "archived" in first.message
+    (await sandbox.run(connection=connection)).failed("archived")
     assert len(sandbox.xero_journals()) == 1
 
-    second = await sandbox.run(connection=connection)
-
-    assert second.state.is_completed(), second.message
-    assert second.summary.journals_created == 1
+    (await sandbox.run(connection=connection)).completed(created=1)
     assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
 
 
@@ -173,13 +135,9 @@ async def test_a_warning_on_a_success_is_a_failure(sandbox: Sandboxed) -> None:
     """A journal that Xero takes while dropping an account code fails the run, and is not sent twice."""
     two_units(sandbox)
     sandbox.control("xero/warn")
-    first = await sandbox.run()
-    assert first.state.is_failed()
-    assert "has been removed" in first.message
+    (await sandbox.run()).failed("has been removed")
 
-    second = await sandbox.run()
-
-    assert second.state.is_failed()
+    (await sandbox.run()).failed()
     assert len(sandbox.xero_journals()) == 1
 
 
@@ -187,9 +145,7 @@ async def test_a_lost_answer_does_not_double_a_journal(sandbox: Sandboxed) -> No
     """A request that was carried out but whose answer got lost is repeated under its key: one journal."""
     two_units(sandbox)
     sandbox.fault({"system": "xero", "method": "PUT", "kind": "drop_after"})
-    outcome = await sandbox.run()
-
-    assert outcome.state.is_completed(), outcome.message
+    (await sandbox.run()).completed()
     assert len(sandbox.xero_journals()) == 1
     keys = {one["idempotency_key"] for one in sandbox.requests("xero", "PUT")}
     bodies = {one["body_sha256"] for one in sandbox.requests("xero", "PUT")}
@@ -197,18 +153,41 @@ async def test_a_lost_answer_does_not_double_a_journal(sandbox: Sandboxed) -> No
     assert len(keys) == len(bodies) == 1
 
 
-async def test_a_run_that_lost_every_answer_is_settled_by_the_next(sandbox: Sandboxed) -> None:
-    """When no answer comes at all, the run fails saying so, and the next one finds the journal."""
+PUT = {"system": "xero", "method": "PUT"}
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param([{**PUT, "kind": "504", "times": 0}], id="no answer comes at all"),
+        pytest.param(
+            [
+                {
+                    **PUT,
+                    "kind": "status_after",
+                    "status": 200,
+                    "content_type": "application/json",
+                    "body": '{"ManualJournals":[]}',
+                }
+            ],
+            id="a success does not mention the journal",
+        ),
+        pytest.param(
+            [{**PUT, "kind": "drop_after"}, {**PUT, "kind": "status", "status": 409, "body": ""}],
+            id="a 409 from somewhere on the way, after an answer was lost",
+        ),
+    ],
+)
+async def test_what_no_answer_settled_is_settled_by_the_next_run(
+    sandbox: Sandboxed, faults: list[dict[str, Any]]
+) -> None:
+    """Where no answer says what became of a journal, the run fails saying so; the next one sends no copy."""
     two_units(sandbox)
-    sandbox.fault({"system": "xero", "method": "PUT", "kind": "504", "times": 0})
-    first = await sandbox.run(connection=sandbox.connection(retries=1))
-    assert first.state.is_failed()
-    assert "not known" in first.message
+    sandbox.fault(*faults)
+    (await sandbox.run(connection=sandbox.connection(retries=1))).failed("not known")
     sandbox.http.delete("/control/faults")
 
-    second = await sandbox.run()
-
-    assert second.state.is_completed(), second.message
+    (await sandbox.run()).completed()
     assert len(sandbox.xero_journals()) == 1
 
 
@@ -216,10 +195,7 @@ async def test_a_used_up_day_limit_ends_the_run_with_the_time_to_go_on(sandbox: 
     """A day limit ends the run at once, with the time at which it can go on."""
     two_units(sandbox)
     sandbox.fault({"system": "xero", "method": "PUT", "kind": "429-day"})
-    outcome = await sandbox.run()
-
-    assert outcome.state.is_failed()
-    assert "until" in outcome.message
+    outcome = (await sandbox.run()).failed("until")
     assert outcome.summary.seconds["total"] < 30
     assert sandbox.xero_journals() == []
 
@@ -229,45 +205,9 @@ async def test_a_list_that_lags_behind_does_not_lead_to_a_copy(sandbox: Sandboxe
     two_units(sandbox)
     # Set before the write: the stand-in lags for what happens while the switch is on.
     sandbox.control("xero/options", {"read_lag_seconds": 600.0})
-    first = await sandbox.run()
-    assert first.state.is_completed(), first.message
+    (await sandbox.run()).completed()
 
-    again = await sandbox.run()
-
-    assert again.state.is_completed(), again.message
-    assert again.summary.journals_created == 0
-    assert len(sandbox.xero_journals()) == 1
-
-
-async def test_an_answer_that_does_not_mention_a_journal_leaves_it_unknown(sandbox: Sandboxed) -> None:
-    """A success without an element for a journal says nothing of it: the next run asks, and sends no copy."""
-    two_units(sandbox)
-    rule = {"system": "xero", "method": "PUT", "kind": "status_after", "status": 200}
-    sandbox.fault({**rule, "content_type": "application/json", "body": '{"ManualJournals":[]}'})
-    first = await sandbox.run()
-    assert first.state.is_failed()
-    assert "not known" in first.message
-
-    second = await sandbox.run()
-
-    assert second.state.is_completed(), second.message
-    assert len(sandbox.xero_journals()) == 1
-
-
-async def test_a_refusal_after_a_lost_answer_is_no_refusal(sandbox: Sandboxed) -> None:
-    """A 409 from somewhere on the way, after an answer was lost, does not mean that Xero declined."""
-    two_units(sandbox)
-    sandbox.fault(
-        {"system": "xero", "method": "PUT", "kind": "drop_after"},
-        {"system": "xero", "method": "PUT", "kind": "status", "status": 409, "body": ""},
-    )
-    first = await sandbox.run()
-    assert first.state.is_failed()
-    assert "not known" in first.message
-
-    second = await sandbox.run()
-
-    assert second.state.is_completed(), second.message
+    (await sandbox.run()).completed(created=0)
     assert len(sandbox.xero_journals()) == 1
 
 
@@ -279,67 +219,31 @@ async def test_a_draft_whose_lines_cannot_be_told_is_not_sent_a_second_time(
     with sandbox.earlier(days=1):
         await sandbox.run()
     shutil.rmtree(home)
-    journal = sandbox.xero_journals()[0]
-    lines = [
-        {
-            "AccountCode": one["AccountCode"],
-            "Description": "Loan",
-            "LineAmount": float(one["LineAmount"]),
-            "TaxType": "NONE",
-        }
-        for one in journal["JournalLines"]
-    ]
-    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": lines})
+    sandbox.edit(sandbox.xero_journals()[0], lambda _: {"Description": "Loan", "TaxType": "NONE"})
 
-    again = await sandbox.run()
-
-    assert again.state.is_failed()
-    assert "can no longer be recognised" in again.message
+    (await sandbox.run()).failed("can no longer be recognised")
     assert len(sandbox.xero_journals()) == 1
 
 
 async def test_a_label_that_was_added_later_is_refused(sandbox: Sandboxed) -> None:
     """A day that was sent without a label is not sent again under one."""
-    two_units(sandbox)
-    await sandbox.run()
-    again = await sandbox.run(connection=sandbox.connection(label="acme-uk"))
-
-    assert again.state.is_failed()
-    assert "label" in again.message
+    await two_units_sent(sandbox)
+    (await sandbox.run(connection=sandbox.connection(label="acme-uk"))).failed("label")
     assert len(sandbox.xero_journals()) == 1
 
 
 async def test_the_same_day_under_another_connections_name_is_found_done(sandbox: Sandboxed) -> None:
     """A connection saved under a second name finds the day in Xero and completes, time and again."""
-    two_units(sandbox)
-    await sandbox.run()
+    await two_units_sent(sandbox)
     for _ in range(2):
-        again = await sandbox.run(name="acme")
-        assert again.state.is_completed(), again.message
-        assert again.summary.journals_created == 0
+        (await sandbox.run(name="acme")).completed(created=0)
 
 
 async def test_a_draft_that_has_tax_now_does_not_tie_out(sandbox: Sandboxed) -> None:
     """A draft on which a person chose a tax rate is reported, although its amounts are the same."""
-    lines = [
-        line(1, 5, gl_code="5300"),
-        line(2, 5, "CREDIT"),
-    ]
-    sandbox.plant(lines)
+    sandbox.plant([line(1, 5, gl_code="5300"), line(2, 5, "CREDIT")])
     await sandbox.run()
     journal = sandbox.xero_journals()[0]
-    edited = [
-        {
-            "AccountCode": one["AccountCode"],
-            "Description": one["Description"],
-            "LineAmount": float(one["LineAmount"]),
-            "TaxType": "INPUT2" if one["AccountCode"] == "5300" else "NONE",
-        }
-        for one in journal["JournalLines"]
-    ]
-    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": edited})
+    sandbox.edit(journal, lambda one: {"TaxType": "INPUT2" if one["AccountCode"] == "5300" else "NONE"})
 
-    again = await sandbox.run()
-
-    assert again.state.is_failed()
-    assert "tax" in again.message
+    (await sandbox.run()).failed("tax")

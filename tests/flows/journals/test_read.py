@@ -73,10 +73,10 @@ async def test_a_list_that_stood_still_is_taken(tmp_path: Path) -> None:
     """A list is whole behind its last page, where as many came as were stated, or behind an empty page."""
     async with scripted_run(tmp_path, page("a", "b", pages=2, items=3), page("c", pages=2, items=3)) as there:
         found = await list_journals(there.run, SINCE) or []
-    assert [one.manual_journal_id for one in found] == ["a", "b", "c"]
+    assert [one.journal_id for one in found] == ["a", "b", "c"]
     async with scripted_run(tmp_path / "other", page("a"), page("b"), page()) as there:
         found = await list_journals(there.run, SINCE) or []
-    assert [one.manual_journal_id for one in found] == ["a", "b"]
+    assert [one.journal_id for one in found] == ["a", "b"]
 
 
 async def test_a_list_that_moved_is_read_again(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ async def test_a_list_that_moved_is_read_again(tmp_path: Path) -> None:
     still = [page("a", "b", pages=2, items=3), page("c", pages=2, items=3)]
     async with scripted_run(tmp_path, *fewer, *grown, *still) as there:
         found = await list_journals(there.run, SINCE) or []
-    assert [one.manual_journal_id for one in found] == ["a", "b", "c"]
+    assert [one.journal_id for one in found] == ["a", "b", "c"]
     assert len(there.script.requests) == 6
 
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as replaced
 
 from blocks.mambu.models import JournalLine
-from flows.journals.models import Known, LiveJournal, LiveLine
+from blocks.xero.models import ManualJournal
+from blocks.xero.models import XeroJournalLine as Line
+from flows.journals.models import Known
 from flows.journals.reconciliation import reconcile
 from flows.journals.tie_out import confirmed
 from tests.helpers.journals import (
@@ -33,7 +35,7 @@ from tests.helpers.journals import (
 STATES = ["DRAFT", "POSTED", "ARCHIVED", "DELETED", "VOIDED"]
 
 
-def text_edit(change: Callable[[str], str]) -> Callable[[LiveLine], LiveLine]:
+def text_edit(change: Callable[[str], str]) -> Callable[[Line], Line]:
     """Return an edit of a line's description."""
     return lambda line: replaced(line, description=change(line.description or ""))
 
@@ -98,7 +100,7 @@ def test_a_removed_label_is_forgiven_in_our_journal() -> None:
         (lambda line: replaced(line, account_code=None), "Xero 5.00 on no account"),
     ],
 )
-def test_an_edited_line_is_drift(change: Callable[[LiveLine], LiveLine], sentence: str) -> None:
+def test_an_edited_line_is_drift(change: Callable[[Line], Line], sentence: str) -> None:
     """A line whose amount or account differs is reported with both sides, and is not sent again."""
     day = sent(posting(1, "5", "-5"))
     live = [edited(day.live[0], change)]
@@ -116,12 +118,12 @@ def test_an_edited_line_is_drift(change: Callable[[LiveLine], LiveLine], sentenc
         ),
         (lambda journal: journal._replace(date=None), "the date in Xero is None"),
         (
-            lambda journal: journal._replace(lines=[*journal.lines, LiveLine(Decimal(1), CASH, "Tip")]),
+            lambda journal: journal._replace(lines=[*journal.lines, Line(Decimal(1), CASH, "Tip")]),
             "1 of its 3 lines do not belong to this day",
         ),
     ],
 )
-def test_an_edited_journal_is_drift(change: Callable[[LiveJournal], LiveJournal], sentence: str) -> None:
+def test_an_edited_journal_is_drift(change: Callable[[ManualJournal], ManualJournal], sentence: str) -> None:
     """A journal whose date or lines differ is reported, keeps the day open, and is not sent again."""
     day = sent(posting(1, "5", "-5"))
     live = [change(day.live[0])]
@@ -212,12 +214,12 @@ def test_tenants_that_share_an_organisation(ours: str | None, theirs: str | None
 
 
 def test_journals_of_other_origin_do_not_matter() -> None:
-    """Journals without our entry ids, of other days or by hand, are neither ours nor drift."""
+    """Journals without our entry ids, of other days or entered manually, are neither ours nor drift."""
     day = sent(posting(1, "5", "-5"))
     others = [
-        LiveJournal("a", "Rent", DAY.date, "POSTED", [LiveLine(Decimal(5), CASH, "Rent")]),
-        LiveJournal("b", "Odd", None, "DRAFT", [LiveLine(Decimal(5), None, None)]),
-        LiveJournal("c", "Empty", DAY.date, "DRAFT", []),
+        ManualJournal("a", "Rent", DAY.date, "POSTED", [Line(Decimal(5), CASH, "Rent")]),
+        ManualJournal("b", "Odd", None, "DRAFT", [Line(Decimal(5), None, None)]),
+        ManualJournal("c", "Empty", DAY.date, "DRAFT", []),
         *(
             one._replace(narration=one.narration.replace("date: 2026-11-20", "date: 2026-11-19"))
             for one in sent(transfers(2, first=900)).live

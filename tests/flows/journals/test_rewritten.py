@@ -7,34 +7,32 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from blocks.connections.journals import JournalConnection
 from tests.flows.journals.test_flow import live_lines
 from tests.flows.journals.test_people import journal_with
 from tests.helpers.failed_runs import ended, incidents, unit, units
 from tests.helpers.sandboxed import DATE, Outcome, Sandboxed, line
 
 Text = Callable[[str], str]
-FIELDS = ("AccountCode", "Description", "TaxType", "LineAmount")
 
 
 def edit(
     sandbox: Sandboxed, journal: dict[str, Any], text: Text, *, name: Text | None = None, lines: int = 100
 ) -> None:
     """Let a person change the texts of a journal's first lines, and its name."""
-    changed = [
-        {
-            **{name: one[name] for name in FIELDS},
-            "LineAmount": float(one["LineAmount"]),
-            "Description": text(one["Description"]) if number < lines else one["Description"],
-        }
-        for number, one in enumerate(journal["JournalLines"])
-    ]
+    numbers = count()
     narration = {"narration": name(journal["Narration"])} if name else {}
-    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": changed, **narration})
+    sandbox.edit(
+        journal,
+        lambda one: {"Description": text(one["Description"])} if next(numbers) < lines else {},
+        **narration,
+    )
 
 
 def xero_total(sandbox: Sandboxed) -> Decimal:
@@ -46,7 +44,7 @@ def xero_total(sandbox: Sandboxed) -> Decimal:
 
 def refused(outcome: Outcome, *words: str) -> None:
     """Require that a run says what does not agree, and does not say that all is well."""
-    assert outcome.state.is_failed(), outcome.message
+    outcome.failed()
     assert outcome.summary.tied_out is False
     assert "tie out" not in outcome.message
     for word in words:
@@ -141,41 +139,38 @@ async def test_a_person_takes_a_transaction_out_of_a_draft(sandbox: Sandboxed) -
     await sandbox.run()
     take_out(sandbox, 3)
 
-    again = await sandbox.run()
-
-    await ended(sandbox, again)
+    await ended(sandbox, await sandbox.run())
     assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
 
 
 def take_out(sandbox: Sandboxed, entry: int) -> None:
     """Let a person take the two lines of a transaction out of a draft."""
     journal = journal_with(sandbox, entry)
-    kept = [
-        {**{name: one[name] for name in FIELDS}, "LineAmount": float(one["LineAmount"])}
-        for one in journal["JournalLines"]
-        if not one["Description"].startswith((f"EntryID: {entry},", f"EntryID: {entry + 1},"))
-    ]
-    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": kept})
+    gone = (f"EntryID: {entry},", f"EntryID: {entry + 1},")
+    kept = [one for one in journal["JournalLines"] if not one["Description"].startswith(gone)]
+    sandbox.edit({**journal, "JournalLines": kept}, lambda _: {})
 
 
 # With the record lost.
 
 
-def lookalike(sandbox: Sandboxed) -> None:
-    """Let a person rewrite all texts and the name of the journal of the first transaction."""
-    edit(sandbox, journal_with(sandbox, 1), lambda _: "see file", name=lambda _: "November interest")
-
-
-async def test_without_the_record_a_lookalike_holds_its_batch(sandbox: Sandboxed, home: Path) -> None:
-    """A batch that a journal with its date and sums may be waits for a person, in run after run."""
+async def forgotten_lookalike(sandbox: Sandboxed, home: Path) -> JournalConnection:
+    """Send two transactions, let a person rewrite all of the first one's journal, and lose the record."""
     sandbox.plant(units(1, 2))
     connection = sandbox.connection(lines_per_journal=2)
     # Long ago, or a run with a new record would first wait for whatever else may be on its way.
     with sandbox.earlier(days=1):
         await sandbox.run(connection=connection)
-        lookalike(sandbox)
-        sandbox.control("xero/delete", {"journal_id": journal_with(sandbox, 3)["ManualJournalID"]})
+        edit(sandbox, journal_with(sandbox, 1), lambda _: "see file", name=lambda _: "November interest")
     shutil.rmtree(home)
+    return connection
+
+
+async def test_without_the_record_a_lookalike_holds_its_batch(sandbox: Sandboxed, home: Path) -> None:
+    """A batch that a journal with its date and sums may be waits for a person, in run after run."""
+    connection = await forgotten_lookalike(sandbox, home)
+    with sandbox.earlier(days=1):
+        sandbox.control("xero/delete", {"journal_id": journal_with(sandbox, 3)["ManualJournalID"]})
 
     for created in (1, 0):
         again = await sandbox.run(connection=connection)
@@ -212,21 +207,14 @@ async def test_a_lookalike_is_remembered_beside_a_copy_under_its_old_name(
 
 async def test_a_person_says_that_a_lookalike_is_none_of_ours(sandbox: Sandboxed, home: Path) -> None:
     """Once a person has written so into the lookalike's narration, what waited is sent."""
-    sandbox.plant(units(1, 2))
-    connection = sandbox.connection(lines_per_journal=2)
-    with sandbox.earlier(days=1):
-        await sandbox.run(connection=connection)
-        lookalike(sandbox)
-    shutil.rmtree(home)
+    connection = await forgotten_lookalike(sandbox, home)
     refused(await sandbox.run(connection=connection))
     (theirs,) = [one for one in sandbox.xero_journals() if one["Narration"] == "November interest"]
     sandbox.control(
         "xero/edit", {"journal_id": theirs["ManualJournalID"], "narration": "November interest, not Mambu"}
     )
 
-    again = await sandbox.run(connection=connection)
-
-    await ended(sandbox, again)
+    await ended(sandbox, await sandbox.run(connection=connection))
     assert xero_total(sandbox) == 6 + 6 + 7
 
 
@@ -244,9 +232,7 @@ async def test_a_lookalike_whose_texts_were_put_back_is_ours_again(sandbox: Sand
     await ended(sandbox, await sandbox.run())
     edit(sandbox, sandbox.xero_journals()[0], lambda _: "see file")
 
-    again = await sandbox.run()
-
-    refused(again, "its descriptions were edited", "EntryID 1, 2")
+    refused(await sandbox.run(), "its descriptions were edited", "EntryID 1, 2")
     assert len(sandbox.xero_journals()) == 1
 
 
@@ -274,12 +260,12 @@ def reverse(sandbox: Sandboxed, journal: dict[str, Any], *, first: int = 100) ->
     known = {one["ManualJournalID"] for one in sandbox.xero_journals()}
     sandbox.control("xero/copy", {"journal_id": journal["ManualJournalID"]})
     (copy,) = [one for one in sandbox.xero_journals() if one["ManualJournalID"] not in known]
-    lines = [
-        {**{name: one[name] for name in FIELDS}, "LineAmount": -float(one["LineAmount"])}
-        for one in copy["JournalLines"][:first]
-    ]
-    change = {"narration": f"Reversal: {journal['Narration']}", "day": "2026-11-25", "lines": lines}
-    sandbox.control("xero/edit", {"journal_id": copy["ManualJournalID"], **change})
+    sandbox.edit(
+        {**copy, "JournalLines": copy["JournalLines"][:first]},
+        lambda one: {"LineAmount": -float(one["LineAmount"])},
+        narration=f"Reversal: {journal['Narration']}",
+        day="2026-11-25",
+    )
 
 
 @pytest.mark.parametrize("first", [100, 2])
@@ -309,10 +295,7 @@ async def test_a_line_that_stands_there_twice_is_still_a_duplicate(sandbox: Sand
     reverse(sandbox, journal_with(sandbox, 1))
     sandbox.control("xero/copy", {"journal_id": journal_with(sandbox, 3)["ManualJournalID"]})
 
-    again = await sandbox.run(connection=connection)
-
-    assert again.state.is_failed()
-    assert "EntryID 3 is in" in again.message
+    again = (await sandbox.run(connection=connection)).failed("EntryID 3 is in")
     assert "EntryID 1 is in" not in again.message
 
 
@@ -376,11 +359,8 @@ async def test_a_live_line_at_its_floor_or_ceiling_is_right(
     sandbox.plant(fine("1.005"))
     await sandbox.run()
     (journal,) = sandbox.xero_journals()
-    lines = [
-        {**{name: one[name] for name in FIELDS}, "LineAmount": float(cents) * (1 if number == 0 else -1)}
-        for number, one in enumerate(journal["JournalLines"])
-    ]
-    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": lines})
+    first = journal["JournalLines"][0]
+    sandbox.edit(journal, lambda one: {"LineAmount": float(cents) * (1 if one is first else -1)})
 
     again = await sandbox.run()
 

@@ -10,7 +10,7 @@ import pytest
 
 from blocks.sandbox.mambu.app import ASSIGNED_USER_KEY
 from tests.helpers.failed_runs import MAMBU_LINES, ended, incidents, page, tasks, told, units
-from tests.helpers.sandboxed import DATE, Outcome, Sandboxed
+from tests.helpers.sandboxed import DATE, Outcome, Sandboxed, forget
 
 TASKS = {"system": "mambu", "path": "tasks"}
 UNREADABLE = {"system": "mambu", "path": MAMBU_LINES, "kind": "500", "times": 0}
@@ -21,8 +21,7 @@ async def failing(sandbox: Sandboxed, *faults: dict[str, Any]) -> Outcome:
     sandbox.plant(units(1))
     sandbox.http.delete("/control/faults")
     sandbox.fault(UNREADABLE, *faults)
-    outcome = await sandbox.run(connection=sandbox.connection(retries=0))
-    assert outcome.state.is_failed()
+    outcome = (await sandbox.run(connection=sandbox.connection(retries=0))).failed()
     sandbox.http.delete("/control/faults")
     return outcome
 
@@ -86,18 +85,26 @@ async def test_a_success_completes_the_task_of_a_lost_store(sandbox: Sandboxed, 
     assert [task["status"] for task in tasks(sandbox)] == ["COMPLETED"]
 
 
-async def test_mambu_is_down_as_a_whole(sandbox: Sandboxed) -> None:
-    """While nothing of Mambu can be reached, the incident and its task wait in the store."""
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param([{"system": "mambu", "kind": "503", "times": 0}], id="nothing of Mambu can be reached"),
+        pytest.param([{**TASKS, "kind": "403", "times": 0}, UNREADABLE], id="the user may not log tasks"),
+    ],
+)
+async def test_what_mambu_does_not_take_waits_in_the_store(
+    sandbox: Sandboxed, faults: list[dict[str, Any]]
+) -> None:
+    """While Mambu cannot take a task, or the user may not log one, the incident and its task wait here."""
     sandbox.plant(units(1))
-    sandbox.fault({"system": "mambu", "kind": "503", "times": 0})
-    failed = await sandbox.run(connection=sandbox.connection(retries=0))
-    assert failed.state.is_failed()
+    sandbox.fault(*faults)
+    (await sandbox.run(connection=sandbox.connection(retries=0))).failed()
     (incident,) = await incidents(sandbox, only_open=True)
     assert (incident.stage, incident.task_id) == ("extract", None)
+    assert tasks(sandbox) == []
+
     sandbox.http.delete("/control/faults")
-
     await ended(sandbox, await sandbox.run())
-
     assert len(tasks(sandbox)) == 1
 
 
@@ -135,24 +142,3 @@ async def test_a_failure_right_after_a_success_is_told_again(sandbox: Sandboxed)
     again = await sandbox.run(connection=sandbox.connection(retries=0), refresh=True)
 
     await told(sandbox, again, "extract", earlier_tasks=1)
-
-
-async def test_a_mambu_user_who_may_not_log_tasks(sandbox: Sandboxed) -> None:
-    """Where the Mambu user may not log tasks, the incident is recorded, and its task waits for the right."""
-    sandbox.plant(units(1))
-    sandbox.fault({**TASKS, "kind": "403", "times": 0}, UNREADABLE)
-    failed = await sandbox.run(connection=sandbox.connection(retries=0))
-    assert failed.state.is_failed()
-    (incident,) = await incidents(sandbox, only_open=True)
-    assert incident.task_id is None
-    assert tasks(sandbox) == []
-
-    sandbox.http.delete("/control/faults")
-    await ended(sandbox, await sandbox.run())
-    assert len(tasks(sandbox)) == 1
-
-
-def forget(home: Path) -> None:
-    """Delete the store."""
-    for file in home.glob("daybook.sqlite3*"):
-        file.unlink()

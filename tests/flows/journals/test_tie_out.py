@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as replaced
 
 from blocks.mambu.models import JournalLine
-from flows.journals.models import Known, LiveJournal
+from blocks.xero.models import ManualJournal
+from flows.journals.models import Known
 from flows.journals.reconciliation import reconcile
 from flows.journals.tie_out import TieOutRow, confirmed, exact_sums, open_points, tie_out
 from tests.helpers.journals import (
@@ -121,7 +122,7 @@ def test_what_comes_late_adds_less_than_one_unit(lines: list[JournalLine], cut: 
 
 def test_late_small_amounts_start_from_what_is_live() -> None:
     """Late lines are rounded so that each account stays within a unit of its exact sum, again and again."""
-    lines, live = list[JournalLine](), list[LiveJournal]()
+    lines, live = list[JournalLine](), list[ManualJournal]()
     for number in range(1, 6):
         for amount in (f"0.00{number}", f"1.1{number}4", "0.0033"):
             lines += posting(len(lines) + 1, amount, f"-{amount}")
@@ -185,11 +186,7 @@ def test_what_was_reversed_and_entered_again_is_there_once() -> None:
 
 @pytest.mark.parametrize(
     ("may_be_new", "narration", "waits"),
-    [
-        (True, "November", True),
-        (False, "November", False),
-        (True, "November (not Mambu)", False),
-    ],
+    [(True, "November", True), (False, "November", False), (True, "November (not Mambu)", False)],
 )
 def test_a_lookalike_holds_its_batch_where_the_record_may_be_new(
     may_be_new: bool, narration: str, waits: bool

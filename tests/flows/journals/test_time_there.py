@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from blocks.store.models import DayRecord
-from flows.journals.look_again import LATE, _compared_at
+from flows.journals.late_journals import LATE, _compared_at
 from flows.journals.pending import KEY_EXPIRED
 from flows.journals.send import _wait_for_others
 from tests.helpers.failed_runs import LONDON, days_ago, searches, units
@@ -32,8 +32,7 @@ async def test_a_day_that_is_over_by_our_clock_alone_is_refused(sandbox: Sandbox
     with sandbox.earlier(seconds=seconds_before_midnight(600)):
         outcome = await sandbox.run(days_ago(1))
 
-    assert outcome.state.is_failed()
-    assert "is not over yet in Europe/London" in outcome.message
+    outcome.failed("is not over yet in Europe/London")
     told = " ".join(outcome.summary.notes)
     assert "ahead of Mambu's" in told
     assert "ahead of Xero's" in told
@@ -47,7 +46,7 @@ async def test_a_nightly_run_that_begins_too_early_waits_for_its_day_to_end(sand
     with sandbox.earlier(seconds=seconds_before_midnight(8)):
         outcome = await sandbox.run(None, connection=sandbox.connection(look_back_days=0))
 
-    assert outcome.state.is_completed(), outcome.message
+    outcome.completed()
     assert outcome.summary.date == date
     end = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(), LONDON)
     asked = [dt.datetime.fromisoformat(one["at"]) for one in searches(sandbox)]

@@ -55,7 +55,7 @@ async def test_two_runs_with_stores_of_their_own(sandbox: Sandboxed, tmp_path: P
     runs = await asyncio.gather(*running)
 
     for ended_run in runs:
-        assert ended_run.state.is_completed(), ended_run.message
+        ended_run.completed()
         assert ended_run.summary.tied_out is True
     requests = sandbox.requests("xero", "PUT")
     assert len(requests) == 4

@@ -32,7 +32,7 @@ def transfer(**moments: str) -> list[dict[str, Any]]:
 
 def contradicted(outcome: Outcome[Any], sandbox: Sandboxed, *words: str) -> None:
     """Require that a run stopped in the step validate with these words, and sent nothing."""
-    assert outcome.state.is_failed()
+    outcome.failed()
     assert isinstance(outcome.error, StepRefusal), repr(outcome.error)
     assert (outcome.error.step, outcome.error.exit_code) == ("validate", 1)
     for word in words:
@@ -60,8 +60,7 @@ async def test_the_right_zone_sends_what_the_wrong_one_did_not(sandbox: Sandboxe
     far_away(sandbox)
     sandbox.plant(transfer(created=f"{DATE}T14:00:00+13:00", booked=f"{DATE}T00:00:00+13:00"))
     await sandbox.run(connection=connection(sandbox, "UTC"))
-    outcome = await sandbox.run(connection=connection(sandbox, AUCKLAND))
-    assert outcome.state.is_completed(), outcome.message
+    (await sandbox.run(connection=connection(sandbox, AUCKLAND))).completed()
     (journal,) = sandbox.xero_journals()
     assert f"booking date {DATE}" in journal["Narration"]
 
@@ -71,7 +70,7 @@ async def test_a_whole_day_of_a_tenant_far_away_agrees(sandbox: Sandboxed) -> No
     far_away(sandbox)
     changing = dt.date(2026, 9, 27)
     outcome = await sandbox.run(changing, connection=connection(sandbox, AUCKLAND), dry_run=True)
-    assert outcome.state.is_completed(), outcome.message
+    outcome.completed()
     assert outcome.summary.batches
 
 
@@ -107,8 +106,7 @@ async def test_a_tenant_that_answers_in_utc(sandbox: Sandboxed) -> None:
     outcome = await sandbox.run(connection=connection(sandbox, AUCKLAND))
     contradicted(outcome, sandbox, "Mambu seems to give its times in UTC", "mambu_offsets to utc")
     told = connection(sandbox, AUCKLAND, mambu_offsets="utc")
-    outcome = await sandbox.run(connection=told)
-    assert outcome.state.is_completed(), outcome.message
+    (await sandbox.run(connection=told)).completed()
     (journal,) = sandbox.xero_journals()
     assert f"booking date {DATE}" in journal["Narration"]
 
@@ -125,7 +123,6 @@ async def test_a_changed_setting_is_not_answered_from_the_cache(sandbox: Sandbox
     """What passed under one setting is held against the other one, too."""
     far_away(sandbox)
     sandbox.plant(transfer(created=f"{DATE}T14:00:00+13:00", booked=f"{DATE}T00:00:00+13:00"))
-    passed = await sandbox.run(connection=connection(sandbox, AUCKLAND), dry_run=True)
-    assert passed.state.is_completed()
+    (await sandbox.run(connection=connection(sandbox, AUCKLAND), dry_run=True)).completed()
     told = connection(sandbox, AUCKLAND, mambu_offsets="utc")
     contradicted(await sandbox.run(connection=told, dry_run=True), sandbox, "mambu_offsets")

@@ -51,7 +51,7 @@ async def test_they_are_one_incident_and_one_line_until_a_person_closes_them(
     assert "Dated before the start: 3, by date" in text
     assert text.index("2026-10-29: ABC") < text.index("2026-10-30: ABC")
 
-    told = await audit("discard", "--before-start", "--reason", "booked by hand until November")
+    told = await audit("discard", "--before-start", "--reason", "booked manually until November")
 
     assert told.exit_code == 0, told.output
     assert "Discarded 3 documents" in told.output
@@ -73,7 +73,7 @@ async def test_one_that_was_entered_late_is_let_go_and_the_others_are_closed(
     assert shown.index("2026-10-29") < shown.index("2026-10-30")
 
     assert (await audit("undiscard", late)).exit_code == 0
-    told = await audit("discard", "--before-start", "--reason", "by hand")
+    told = await audit("discard", "--before-start", "--reason", "booked manually")
 
     assert "Discarded 1 document" in told.output
     await quiet.pay_run()
@@ -87,7 +87,7 @@ async def test_prepayments_and_what_is_applied_of_them_are_among_them(quiet: San
     await quiet.pay_run()
     assert await statuses(quiet) == {prepayment: "exception", applied: "exception"}
 
-    told = await audit("discard", "--before-start", "--reason", "by hand")
+    told = await audit("discard", "--before-start", "--reason", "booked manually")
 
     assert "Discarded 2 documents" in told.output
 
@@ -102,7 +102,7 @@ async def test_other_exceptions_are_not_closed_with_them(quiet: Sandboxed, audit
     await quiet.pay_run()
     assert await statuses(quiet) == {held: "exception"}
 
-    told = await audit("discard", "--before-start", "--reason", "by hand")
+    told = await audit("discard", "--before-start", "--reason", "booked manually")
 
     assert "Discarded 0 documents" in told.output
 
@@ -150,7 +150,7 @@ async def test_they_stay_one_incident_where_the_start_moves(quiet: Sandboxed) ->
     assert incident.resolved is None
     async with moved.store.open() as store:
         (row,) = await store.audit.waiting_from_before_start("default")
-        await store.audit.discard(row.key, "Ann", "by hand", dt.datetime.now(dt.UTC))
+        await store.audit.discard(row.key, "Ann", "booked manually", dt.datetime.now(dt.UTC))
     await quiet.pay_run(connection=moved)
     assert await statuses(quiet) == {payment: "discarded"}
     (incident,) = await waiting(quiet)

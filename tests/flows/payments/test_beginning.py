@@ -11,26 +11,26 @@ from typing import Any
 from blocks.store.audit_rows import Status
 from flows.payments.errors import NotConfirmed
 from tests.flows.payments.conftest import Audit
-from tests.flows.payments.test_payments_flow import collected_until, forget, incidents
-from tests.helpers.sandboxed import Outcome, Sandboxed
+from tests.flows.payments.test_payments_flow import collected_until, incidents
+from tests.helpers.sandboxed import Outcome, Sandboxed, forget
 from tests.helpers.trading import LN_CALL, of_ln, pay, statuses
 
 
 def refused(outcome: Outcome, *words: str) -> None:
     """Require that a run sent nothing further, and says what to do: exit code 2."""
-    assert outcome.state.is_failed()
+    outcome.failed()
     assert isinstance(outcome.error, NotConfirmed), outcome.message
     assert outcome.error.exit_code == 2
     for word in (*words, "python -m flows.main audit begin", "python -m flows.main audit import FILE"):
         assert word in outcome.message
 
 
-async def booked_by_hand(sandbox: Sandboxed, audit: Audit, **run: Any) -> str:
-    """Leave a payment that LN refused, and that a person booked there by hand and discarded."""
+async def booked_manually(sandbox: Sandboxed, audit: Audit, **run: Any) -> str:
+    """Leave a payment that LN refused, and that a person booked there manually and discarded."""
     key = pay(sandbox)
     sandbox.fault({**LN_CALL, "kind": "422"})
     await sandbox.pay_run(**run)
-    assert (await audit("discard", key, "--reason", "booked by hand")).exit_code == 0
+    assert (await audit("discard", key, "--reason", "booked manually")).exit_code == 0
     return key
 
 
@@ -39,8 +39,7 @@ async def test_a_new_store_of_a_connection_that_began_long_ago(quiet: Sandboxed,
     payment = pay(quiet)
 
     for _ in range(2):
-        stopped = await quiet.pay_run(confirmed=False)
-        refused(stopped, "The last window it knows: none")
+        refused(await quiet.pay_run(confirmed=False), "The last window it knows: none")
 
     assert quiet.requests("ln", "POST") == []
     assert await collected_until(quiet) is None
@@ -49,9 +48,7 @@ async def test_a_new_store_of_a_connection_that_began_long_ago(quiet: Sandboxed,
 
     told = await audit("begin")
     assert told.exit_code == 0, told.output
-    outcome = await quiet.pay_run(confirmed=False)
-
-    assert outcome.state.is_completed(), outcome.message
+    (await quiet.pay_run(confirmed=False)).completed()
     assert await statuses(quiet) == {payment: "sent"}
     assert await incidents(quiet) == []
 
@@ -61,9 +58,7 @@ async def test_a_connection_that_has_just_begun_needs_no_confirmation(quiet: San
     payment = pay(quiet)
     start = dt.datetime.now(dt.UTC) - dt.timedelta(hours=23)
 
-    outcome = await quiet.pay_run(connection=quiet.payment_connection(start=start), confirmed=False)
-
-    assert outcome.state.is_completed(), outcome.message
+    (await quiet.pay_run(connection=quiet.payment_connection(start=start), confirmed=False)).completed()
     assert await statuses(quiet) == {payment: "sent"}
 
 
@@ -74,9 +69,7 @@ async def test_who_asks_for_days_long_past_begins_there(quiet: Sandboxed) -> Non
     since = dt.datetime.now(dt.UTC) - dt.timedelta(days=2)
 
     refused(await quiet.pay_run(connection=connection, since=since, confirmed=False))
-    dry = await quiet.pay_run(connection=connection, since=since, confirmed=False, dry_run=True)
-
-    assert dry.state.is_completed(), dry.message
+    dry = (await quiet.pay_run(connection=connection, since=since, confirmed=False, dry_run=True)).completed()
     assert "may be new" in " ".join(dry.summary.notes)
     assert quiet.requests("ln", "POST") == []
 
@@ -87,7 +80,7 @@ async def test_a_lost_store_does_not_book_again_what_a_person_booked(
     """After a loss of the store nothing is posted; with the exported decisions what was closed stays so."""
     sent = pay(quiet)
     await quiet.pay_run()
-    by_hand = await booked_by_hand(quiet, audit)
+    manual = await booked_manually(quiet, audit)
     file = tmp_path / "decisions.json"
     exported = await audit("export", str(file))
     assert exported.exit_code == 0, exported.output
@@ -100,74 +93,70 @@ async def test_a_lost_store_does_not_book_again_what_a_person_booked(
 
     assert "1 document" in (await audit("import", str(file))).output
     assert (await audit("begin")).exit_code == 0
-    outcome = await quiet.pay_run(confirmed=False)
-
-    assert outcome.state.is_completed(), outcome.message
-    assert await statuses(quiet) == {sent: "duplicate", by_hand: "discarded"}
-    assert of_ln(quiet, by_hand) == []
+    (await quiet.pay_run(confirmed=False)).completed()
+    assert await statuses(quiet) == {sent: "duplicate", manual: "discarded"}
+    assert of_ln(quiet, manual) == []
     assert "0 documents" in (await audit("import", str(file))).output
+
+
+async def first_run(quiet: Sandboxed) -> dict[str, Any]:
+    """Run a connection that began an hour ago for the first time; return how its runs are asked for."""
+    connection = quiet.payment_connection(start=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1))
+    recent = {"connection": connection, "confirmed": False}
+    await quiet.pay_run(**recent)
+    return recent
 
 
 async def test_a_store_that_was_set_back_is_known_where_it_was_used(
     quiet: Sandboxed, home: Path, audit: Audit
 ) -> None:
     """Where this machine remembers a later run than the store, nothing leaves until a person confirms."""
-    young = {
-        "connection": quiet.payment_connection(start=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)),
-        "confirmed": False,
-    }
-    await quiet.pay_run(**young)
+    recent = await first_run(quiet)
     copy = home / "copy"
     shutil.copy(home / "daybook.sqlite3", copy)
-    by_hand = await booked_by_hand(quiet, audit, **young)
+    manual = await booked_manually(quiet, audit, **recent)
     sent = pay(quiet)
-    await quiet.pay_run(**young)
+    await quiet.pay_run(**recent)
     forget(home)
     shutil.move(copy, home / "daybook.sqlite3")
     posts = len(quiet.ln_posts())
 
-    refused(await quiet.pay_run(**young), "older copy")
+    refused(await quiet.pay_run(**recent), "older copy")
 
     assert len(quiet.ln_posts()) == posts
-    assert of_ln(quiet, by_hand) == []
+    assert of_ln(quiet, manual) == []
     assert (await audit("begin")).exit_code == 0
-    assert (await quiet.pay_run(**young)).state.is_completed()
-    assert await statuses(quiet) == {sent: "duplicate", by_hand: "sent"}
+    assert (await quiet.pay_run(**recent)).state.is_completed()
+    assert await statuses(quiet) == {sent: "duplicate", manual: "sent"}
 
 
 async def test_a_store_that_was_set_back_stops_at_the_first_sign(
     quiet: Sandboxed, home: Path, audit: Audit
 ) -> None:
     """On another machine: where LN has what the record has as never sent, nothing else leaves."""
-    young = {
-        "connection": quiet.payment_connection(start=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)),
-        "confirmed": False,
-    }
-    await quiet.pay_run(**young)
+    recent = await first_run(quiet)
     last = await collected_until(quiet)
     copy = home / "copy"
     shutil.copy(home / "daybook.sqlite3", copy)
     sent = pay(quiet)
-    await quiet.pay_run(**young)
-    by_hand = await booked_by_hand(quiet, audit, **young)
+    await quiet.pay_run(**recent)
+    manual = await booked_manually(quiet, audit, **recent)
     forget(home)
     shutil.rmtree(home / "stores")
     shutil.move(copy, home / "daybook.sqlite3")
 
     known = f"The last window it knows: ended {last:%Y-%m-%d %H:%M:%S} UTC"
-    refused(await quiet.pay_run(**young), "older copy", known)
+    refused(await quiet.pay_run(**recent), "older copy", known)
     assert await statuses(quiet) == {sent: "duplicate"}
     posts = len(quiet.ln_posts())
-    refused(await quiet.pay_run(**young), "older copy", known)
+    refused(await quiet.pay_run(**recent), "older copy", known)
     assert len(quiet.ln_posts()) == posts
-    assert of_ln(quiet, by_hand) == []
+    assert of_ln(quiet, manual) == []
     assert await collected_until(quiet) == last
 
     assert (await audit("begin")).exit_code == 0
-    outcome = await quiet.pay_run(**young)
-
-    assert outcome.state.is_completed(), outcome.message
-    assert await statuses(quiet) == {sent: "duplicate", by_hand: "sent"}
+    (await quiet.pay_run(**recent)).completed()
+    assert await statuses(quiet) == {sent: "duplicate", manual: "sent"}
 
 
 async def test_after_a_confirmation_duplicates_are_answers(quiet: Sandboxed, home: Path) -> None:
@@ -176,8 +165,6 @@ async def test_after_a_confirmation_duplicates_are_answers(quiet: Sandboxed, hom
     await quiet.pay_run()
     forget(home)
 
-    outcome = await quiet.pay_run()
-
-    assert outcome.state.is_completed(), outcome.message
+    outcome = (await quiet.pay_run()).completed()
     assert outcome.summary.counts[Status.DUPLICATE] == 3
     assert await statuses(quiet) == dict.fromkeys(keys, "duplicate")

@@ -34,8 +34,7 @@ def void(quiet: Sandboxed, prepayment: str) -> None:
 
 async def run(quiet: Sandboxed) -> dict[str, AuditRow]:
     """Run, and return the audit table."""
-    outcome = await quiet.pay_run()
-    assert outcome.state.is_completed(), outcome.message
+    (await quiet.pay_run()).completed()
     return await quiet.audit()
 
 
@@ -137,7 +136,7 @@ async def test_what_is_changed_back_is_sent_again(quiet: Sandboxed) -> None:
 
 
 async def test_what_is_from_before_the_start_and_goes(quiet: Sandboxed) -> None:
-    """What a person may have booked by hand before the start is an exception when it goes, held or new."""
+    """What a person may have booked manually before the start is an exception when it goes, held or new."""
     with quiet.earlier(days=9):
         payment, held = pay(quiet), prepay(quiet)
         edit_me = prepay(quiet)

@@ -16,7 +16,7 @@ from flows.payments import decisions
 from tests.helpers.payments import AT
 
 ENTRY = Entry(Key("org", Kind.PAYMENT, "1234"), "default", 1, "3", "INV-1", "Zoë", AT.date(), "1.10", "EUR")
-ROW = rules.discarded(rules.posting(None, ENTRY, '{"a":1.10}', "run-1", AT), "Ann", "by hand", AT)
+ROW = rules.discarded(rules.posting(None, ENTRY, '{"a":1.10}', "run-1", AT), "Ann", "booked manually", AT)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

@@ -22,10 +22,11 @@ from blocks.store.audit_rows import IN_LN, AuditRow, Key, Kind, Status
 from blocks.store.block import open_store
 from blocks.store.journals import Store
 from blocks.store.models import ALL_DAYS, Lease
-from blocks.xero.payment_models import XeroInvoice
-from flows.payments.classify import classify, row_of
+from blocks.xero.payment_models import Shown, XeroInvoice
+from flows.payments.case import row_of
+from flows.payments.classify import classify
 from flows.payments.delivery import Delivered, Delivery, deliver
-from flows.payments.documents import Shown, documents
+from flows.payments.documents import documents
 from tests.blocks.infor_ln.test_client import U14, Infor, client
 from tests.helpers.clocks import VirtualClock
 from tests.helpers.payments import CLIENT, CONTACTS, POLICY, SALE, allocation, payment, prepayment, shown
@@ -80,17 +81,8 @@ class LN:
         return answer(201)(request)
 
 
-FAULTS = [
-    "no connection",
-    "429",
-    "503",
-    "504 before",
-    "422",
-    "killed before",
-    "killed after",
-    "timeout",
-    "504 after",
-]
+NOT_BOOKED = ("no connection", "429", "503", "504 before", "422", "killed before")
+FAULTS = [*NOT_BOOKED, "killed after", "timeout", "504 after"]
 
 
 @asynccontextmanager
@@ -231,7 +223,7 @@ async def test_what_ln_has_without_the_record_is_doubted(first: tuple[Step, ...]
         by = Delivery(store.audit, ln, clock, "run-1", 3, doubt=doubt)
         done = await deliver(by, classify(document, None, None, everything, POLICY))
     assert done is not None
-    assert (done.row.status, done.doubtful, asked) == (Status.DUPLICATE, True, [document.key])
+    assert (done.row.status, done.contradicts_record, asked) == (Status.DUPLICATE, True, [document.key])
 
 
 async def test_what_an_earlier_delivery_posted_is_not_doubted(store: Store) -> None:
@@ -250,7 +242,7 @@ async def test_what_an_earlier_delivery_posted_is_not_doubted(store: Store) -> N
         by = Delivery(store.audit, ln, clock, "run-2", 3, doubt=doubt)
         done = await deliver(by, classify(document, held, None, everything, POLICY))
     assert done is not None
-    assert (done.row.status, done.doubtful) == (Status.DUPLICATE, False)
+    assert (done.row.status, done.contradicts_record) == (Status.DUPLICATE, False)
 
 
 async def test_a_refusal_hints_at_where_the_invoice_is_from(store: Store) -> None:

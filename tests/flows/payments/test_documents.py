@@ -18,13 +18,7 @@ from blocks.xero.payment_models import (
     XeroInvoice,
     XeroOverpayment,
 )
-from flows.payments.documents import (
-    contacts_to_read,
-    days_to_read,
-    documents,
-    in_order,
-    invoices_to_read,
-)
+from flows.payments.documents import contacts_to_read, days_to_read, documents, in_order, invoices_to_read
 from tests.helpers.payments import (
     BANK,
     CLIENT,
@@ -126,8 +120,7 @@ def test_the_made_id_is_kept_beside_xeros() -> None:
 
 
 @pytest.mark.parametrize(
-    "other",
-    [{"amount": Decimal("1.01")}, {"date": LATER}, {"invoice": XeroInvoice(PURCHASE)}],
+    "other", [{"amount": Decimal("1.01")}, {"date": LATER}, {"invoice": XeroInvoice(PURCHASE)}]
 )
 def test_what_differs_has_another_id(other: dict[str, object]) -> None:
     """Another amount, date, invoice or prepayment makes another id."""
@@ -187,12 +180,14 @@ def test_what_is_no_amount_is_an_exception(odd: str) -> None:
     assert found.message == b""
 
 
-@pytest.mark.parametrize(("said", "gone"), [(True, True), ("true", True), (False, False), ("false", False)])
-def test_a_part_that_was_taken_back_is_gone(said: bool | str, gone: bool) -> None:
-    """What was applied of a prepayment and taken back since is gone, however Xero writes that."""
+@pytest.mark.parametrize(
+    ("said", "deleted"), [(True, True), ("true", True), (False, False), ("false", False)]
+)
+def test_a_part_that_was_taken_back_is_deleted(said: bool | str, deleted: bool) -> None:
+    """What was applied of a prepayment and taken back since is deleted, however Xero writes that."""
     found = documents(shown(prepayment(CLIENT, allocation(is_deleted=said))))
     (part,) = [one for one in found if one.key.kind is Kind.ALLOCATION]
-    assert part.gone is gone
+    assert part.deleted is deleted
 
 
 def test_deleted_cash_of_a_prepayment_does_not_count() -> None:

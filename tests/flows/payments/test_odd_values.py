@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from blocks.store.audit_rows import AuditRow, Entry, Key, Kind, Status
-from blocks.xero.payment_models import XeroBankAccount, XeroContact, XeroPayment, XeroPrepayment
-from flows.payments.documents import Shown, documents, removed
+from blocks.xero.payment_models import Shown, XeroBankAccount, XeroContact, XeroPayment, XeroPrepayment
+from flows.payments.documents import documents, removed
 from tests.blocks.xero.test_payments import page, raw, reading
 from tests.flows.payments.test_delivery import LN, run
 from tests.helpers.payments import ACCOUNTS, CLIENT, CONTACTS, DATE, SALE, decided, payment, row, shown
@@ -279,7 +279,7 @@ async def test_one_odd_prepayment_does_not_stop_a_run(quiet: Sandboxed) -> None:
     odd, good, paid = prepay(quiet), prepay(quiet), pay(quiet)
     with altered(quiet, "Prepayments", odd, Allocations=None):
         outcome = await quiet.pay_run()
-    assert outcome.state.is_completed(), outcome.message
+    outcome.completed()
     assert await statuses(quiet) == {odd: "exception", good: "sent", paid: "sent"}
     assert "null for Allocations" in (await quiet.audit())[odd].reason
 

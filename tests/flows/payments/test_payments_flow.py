@@ -19,7 +19,7 @@ from blocks.store.audit_rows import AuditRow, Entry, Status
 from blocks.store.models import CollectedWindow, Incident
 from flows.payments.deliver import SILENT_FRESH
 from tests.helpers.failed_runs import page, tasks
-from tests.helpers.sandboxed import Outcome, Sandboxed
+from tests.helpers.sandboxed import Outcome, Sandboxed, forget
 from tests.helpers.trading import (
     BILL,
     LN_CALL,
@@ -57,12 +57,6 @@ async def refused_token(sandbox: Sandboxed, **changes: Any) -> Outcome:
     return outcome
 
 
-def forget(home: Path) -> None:
-    """Delete the store."""
-    for file in home.glob("daybook.sqlite3*"):
-        file.unlink()
-
-
 async def test_pages_that_never_end_stop_the_run(quiet: Sandboxed) -> None:
     """Where Xero states pages without end, nothing is collected or sent, and an incident says why."""
     key = pay(quiet)
@@ -71,10 +65,7 @@ async def test_pages_that_never_end_stop_the_run(quiet: Sandboxed) -> None:
     endless = {"system": "xero", "path": "/Payments$", "kind": "status", "status": 200, "body": body}
     quiet.fault({**endless, "times": 0})
 
-    outcome = await quiet.pay_run()
-
-    assert outcome.state.is_failed()
-    assert "repeat or never end" in outcome.message
+    (await quiet.pay_run()).failed("repeat or never end")
     (incident,) = await incidents(quiet)
     assert (incident.flow, incident.stage) == ("payments", "collect")
     assert quiet.ln_posts() == []
@@ -142,9 +133,7 @@ async def test_ln_is_down_for_three_runs(quiet: Sandboxed) -> None:
     assert len(await incidents(quiet)) == 1
     quiet.http.delete("/control/faults")
 
-    up = await quiet.pay_run()
-
-    assert up.state.is_completed(), up.message
+    (await quiet.pay_run()).completed()
     rows = await quiet.audit()
     assert {key: str(row.status) for key, row in rows.items()} == dict.fromkeys(keys, "sent")
     assert {row.tries for row in rows.values()} == {4}
@@ -158,9 +147,7 @@ async def test_prepayments_that_ln_cannot_take_hold_no_payments_up(quiet: Sandbo
     payment = pay(quiet)
     quiet.fault({**LN_CALL, "kind": "503", "times": SILENT_FRESH})
 
-    outcome = await quiet.pay_run()
-
-    assert outcome.state.is_failed()
+    (await quiet.pay_run()).failed()
     assert await statuses(quiet) == {payment: "sent", **dict.fromkeys(prepayments, "unknown")}
 
 
@@ -169,9 +156,7 @@ async def test_documents_that_are_locked_are_no_silence(quiet: Sandboxed) -> Non
     keys = {pay(quiet) for _ in range(6)}
     quiet.fault({**LN_CALL, "kind": "409-lock", "times": 0})
 
-    outcome = await quiet.pay_run(connection=quiet.payment_connection(retries=0))
-
-    assert outcome.state.is_completed(), outcome.message
+    (await quiet.pay_run(connection=quiet.payment_connection(retries=0))).completed()
     assert await statuses(quiet) == dict.fromkeys(keys, "failed")
 
 
@@ -179,8 +164,7 @@ async def test_an_ln_that_is_down_is_not_asked_for_everything(quiet: Sandboxed) 
     """Where LN answers nothing several times in a row, the rest waits unsent for the next run."""
     keys = {pay(quiet) for _ in range(8)}
     quiet.fault({**LN_CALL, "kind": "503", "times": 0})
-    down = await quiet.pay_run(connection=quiet.payment_connection(ln_concurrency=1))
-    assert down.state.is_failed()
+    down = (await quiet.pay_run(connection=quiet.payment_connection(ln_concurrency=1))).failed()
     posts = len(quiet.ln_posts())
     assert posts == len(await quiet.audit()) < len(keys)
     assert down.summary.waiting == len(keys) - posts
@@ -206,9 +190,7 @@ async def test_ln_cannot_be_reached_for_three_runs(quiet: Sandboxed) -> None:
     assert {row.status for row in rows.values()} == {Status.FAILED}
     assert not any(row.in_doubt for row in rows.values())
 
-    up = await quiet.pay_run()
-
-    assert up.state.is_completed(), up.message
+    (await quiet.pay_run()).completed()
     assert await statuses(quiet) == dict.fromkeys(keys, "sent")
     assert len(quiet.ln_posts()) == 2
     await books_agree(quiet)
@@ -229,7 +211,7 @@ async def test_one_document_that_ln_never_answers_is_one_incident(quiet: Sandbox
         assert (incident.step, task["status"]) == ("unanswered", "OPEN")
         assert await statuses(quiet) == {old: "unknown", **dict.fromkeys(news, "sent")}
         quiet.http.delete("/control/faults")
-    assert outcome.state.is_completed(), outcome.message
+    outcome.completed()
     assert (set(found), incident.times) == ({found[0]}, 3)
     assert old in incident.error
 
@@ -277,9 +259,7 @@ async def test_an_answer_that_was_lost_is_settled_by_ln(quiet: Sandboxed, fault:
     assert await statuses(quiet) == {payment: "unknown"}
     assert len(of_ln(quiet, payment)) == 1
 
-    again = await quiet.pay_run()
-
-    assert again.state.is_completed(), again.message
+    (await quiet.pay_run()).completed()
     row = (await quiet.audit())[payment]
     assert (row.status, row.tries) == (Status.DUPLICATE, 2)
     assert len({one["body_sha256"] for one in quiet.ln_posts()}) == 1
@@ -324,9 +304,7 @@ async def test_the_store_is_lost(quiet: Sandboxed, home: Path) -> None:
     forget(home)
     keys.add(pay(quiet))
 
-    outcome = await quiet.pay_run()
-
-    assert outcome.state.is_completed(), outcome.message
+    outcome = (await quiet.pay_run()).completed()
     assert outcome.summary.since == quiet.payment_connection().start
     assert sorted((await statuses(quiet)).values()) == ["duplicate", "duplicate", "duplicate", "sent"]
     assert (await statuses(quiet)).keys() == keys
@@ -370,9 +348,7 @@ async def test_a_first_run_without_a_beginning(quiet: Sandboxed) -> None:
     """Without a start and without an earlier run it is wrong use, which names --since and sends nothing."""
     pay(quiet)
 
-    outcome = await quiet.pay_run(connection=quiet.payment_connection(start=None))
-
-    assert outcome.state.is_failed()
+    outcome = (await quiet.pay_run(connection=quiet.payment_connection(start=None))).failed()
     assert isinstance(outcome.error, UsageError)
     assert "--since" in outcome.message
     assert quiet.requests("xero", "GET") == quiet.requests("ln", "POST") == []
@@ -383,9 +359,7 @@ async def test_a_date_beside_a_window(quiet: Sandboxed) -> None:
     pay(quiet)
     now = dt.datetime.now(dt.UTC)
 
-    outcome = await quiet.pay_run(date=now.date(), since=now)
-
-    assert outcome.state.is_failed()
+    outcome = (await quiet.pay_run(date=now.date(), since=now)).failed()
     assert isinstance(outcome.error, UsageError)
     assert quiet.requests("xero", "GET") == quiet.requests("ln", "POST") == []
     assert await incidents(quiet) == []
@@ -411,8 +385,7 @@ async def test_a_list_that_cannot_be_read(quiet: Sandboxed, path: str) -> None:
     """Where one of Xero's lists fails, nothing is posted and the window stays; the next run has it all."""
     keys = {pay(quiet), prepay(quiet)}
     quiet.fault({**XERO_DOWN, "path": path})
-    failed = await quiet.pay_run(connection=quiet.payment_connection(retries=0))
-    assert failed.state.is_failed()
+    failed = (await quiet.pay_run(connection=quiet.payment_connection(retries=0))).failed()
     assert failed.summary.stage == "collect"
     assert await collected_until(quiet) is None
     assert quiet.ln_posts() == []
@@ -430,8 +403,7 @@ async def test_a_later_page_that_cannot_be_read(quiet: Sandboxed, monkeypatch: p
     monkeypatch.setattr("blocks.xero.payments.PAGE_SIZE", 2)
     keys = {pay(quiet) for _ in range(3)}
     quiet.fault({**XERO_DOWN, "path": "2.0/Payments$", "nth": 2})
-    failed = await quiet.pay_run(connection=quiet.payment_connection(retries=0))
-    assert failed.state.is_failed()
+    (await quiet.pay_run(connection=quiet.payment_connection(retries=0))).failed()
     assert (await collected_until(quiet), quiet.ln_posts()) == (None, [])
     quiet.http.delete("/control/faults")
 
@@ -516,9 +488,7 @@ async def test_a_dry_run_writes_nothing(quiet: Sandboxed) -> None:
     """A dry run names what would be sent and held back; it leaves no row and no window, nor calls LN."""
     sent, held = pay(quiet), pay(quiet, WALK_IN)
 
-    dry = await quiet.pay_run(dry_run=True)
-
-    assert dry.state.is_completed(), dry.message
+    dry = (await quiet.pay_run(dry_run=True)).completed()
     assert dry.summary.status == "dry-run"
     assert {str(one.entry.key): str(one.action) for one in dry.summary.planned} == {
         sent: "send",
@@ -544,7 +514,7 @@ async def test_a_discarded_payment_is_left_until_it_is_reopened(quiet: Sandboxed
     key = (await quiet.audit())[payment].key
     now = dt.datetime.now(dt.UTC)
     async with quiet.payment_connection().store.open() as store:
-        await store.audit.discard(key, "Ann", "booked by hand", now)
+        await store.audit.discard(key, "Ann", "booked manually", now)
         await quiet.pay_run()
         assert await statuses(quiet) == {payment: "discarded"}
         assert len(quiet.ln_posts()) == 1
@@ -569,14 +539,12 @@ async def test_what_is_discarded_in_the_instant_before_its_post_is_left(
 
     async def with_ann(audit: Audit, entry: Entry, *told: Any) -> AuditRow:
         if entry.key == closed:
-            await audit.discard(closed, "Ann", "booked by hand", dt.datetime.now(dt.UTC))
+            await audit.discard(closed, "Ann", "booked manually", dt.datetime.now(dt.UTC))
         return await posting(audit, entry, *told)
 
     monkeypatch.setattr(Audit, "posting", with_ann)
 
-    outcome = await quiet.pay_run()
-
-    assert outcome.state.is_completed(), outcome.message
+    outcome = (await quiet.pay_run()).completed()
     assert await statuses(quiet) == {first: "discarded", second: "sent"}
     assert (outcome.summary.counts[Status.DISCARDED], outcome.summary.waiting) == (1, 0)
     assert of_ln(quiet, first) == []
@@ -589,7 +557,7 @@ async def test_a_refused_token_stops_the_run(quiet: Sandboxed) -> None:
 
     outcome = await refused_token(quiet, ln_concurrency=1)
 
-    assert outcome.state.is_failed()
+    outcome.failed()
     assert outcome.summary.stage == "deliver"
     assert await collected_until(quiet) is None
     assert quiet.ln_books() == []
@@ -610,9 +578,7 @@ async def test_a_task_in_mambu_tells_of_the_failure_and_of_its_end(quiet: Sandbo
         assert (task["status"], task["assignedUserKey"]) == ("OPEN", ASSIGNED_USER_KEY)
         assert "[Daybook payments default" in task["title"]
 
-    outcome = await quiet.pay_run()
-
-    assert outcome.state.is_completed(), outcome.message
+    (await quiet.pay_run()).completed()
     assert await statuses(quiet) == {payment: "sent"}
     assert await incidents(quiet) == []
     (task,) = tasks(quiet)

@@ -9,8 +9,8 @@ import pytest
 
 from blocks.http.retry import Patience
 from blocks.store.audit_rows import MayNotSend
-from flows.payments.post_outcome import PostOutcome
-from flows.payments.posting import Posted, post
+from flows.payments.post_outcome import Interpretation, PostOutcome
+from flows.payments.posting import post
 from tests.blocks.infor_ln.test_client import DOCUMENT, U14, Infor, block, tokens
 from tests.helpers.clocks import START, VirtualClock
 from tests.helpers.scripted import Step, answer, failing
@@ -32,7 +32,7 @@ class Posting:
     async def again(self) -> None:
         self.counted += 1
 
-    async def run(self, retries: int = 3) -> Posted:
+    async def run(self, retries: int = 3) -> Interpretation:
         ln = block().get_client(clock=self.clock, http=self.script, patience=self.patience)
         async with ln:
             found = await post(
@@ -48,7 +48,7 @@ async def test_what_was_not_booked_is_posted_again(busy: Step) -> None:
     """After a quota, a lock, no connection or an odd token refusal the same bytes go out again."""
     posting = Posting(busy, busy, DONE)
     found = await posting.run()
-    assert (found.meaning.outcome, found.posts) == (PostOutcome.SENT, 3)
+    assert (found.outcome, found.posts) == (PostOutcome.SENT, 3)
     assert len(posting.script.token_requests) == 1
 
 
@@ -56,8 +56,8 @@ async def test_what_was_not_booked_is_posted_again(busy: Step) -> None:
 async def test_in_the_end_it_failed(busy: Step) -> None:
     """Once the retries are used up the document failed, for a later run."""
     found = await Posting(busy).run(retries=2)
-    assert (found.meaning.outcome, found.posts) == (PostOutcome.FAILED, 3)
-    assert "Tried 3 times" in found.meaning.reason
+    assert (found.outcome, found.posts) == (PostOutcome.FAILED, 3)
+    assert "Tried 3 times" in found.reason
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ async def test_an_unknown_outcome_is_never_posted_again(step: Step) -> None:
     for steps in ((step, DONE), (BUSY, step, DONE)):
         posting = Posting(*steps)
         found = await posting.run()
-        assert found.meaning.outcome is PostOutcome.UNKNOWN
+        assert found.outcome is PostOutcome.UNKNOWN
         assert len(posting.script.requests) == len(steps) - 1
 
 
@@ -86,18 +86,18 @@ async def test_an_unknown_outcome_is_never_posted_again(step: Step) -> None:
 async def test_a_refusal_is_not_posted_again(step: Step, outcome: PostOutcome) -> None:
     """What LN refuses, or denies, is posted once."""
     found = await Posting(step, DONE).run()
-    assert (found.meaning.outcome, found.posts) == (outcome, 1)
+    assert (found.outcome, found.posts) == (outcome, 1)
     assert found.answer is not None
 
 
 async def test_a_token_that_is_refused_for_good_is_replaced_once() -> None:
     """After the retries with the same token one with a new token follows; refused too, it stops the run."""
     posting = Posting(U14, U14, U14, DONE)
-    assert (await posting.run(retries=2)).meaning.outcome is PostOutcome.SENT
+    assert (await posting.run(retries=2)).outcome is PostOutcome.SENT
     assert len(posting.script.token_requests) == 2
     posting = Posting(U14)
     found = await posting.run(retries=2)
-    assert (found.meaning.outcome, found.posts) == (PostOutcome.STOP, 4)
+    assert (found.outcome, found.posts) == (PostOutcome.STOP, 4)
     assert len(posting.script.token_requests) == 2
 
 
@@ -117,7 +117,7 @@ async def test_a_long_wait_is_for_a_later_run() -> None:
     """A wait longer than a run should take ends the posting, as failed."""
     posting = Posting(answer(429, retry_after="3600"), DONE)
     found = await posting.run()
-    assert (found.meaning.outcome, found.posts, posting.clock.slept) == (PostOutcome.FAILED, 1, [])
+    assert (found.outcome, found.posts, posting.clock.slept) == (PostOutcome.FAILED, 1, [])
 
 
 class Waiting(Posting):
@@ -133,7 +133,7 @@ class Waiting(Posting):
 async def test_an_ln_that_takes_nothing_is_waited_for(down: Step) -> None:
     """While nothing can have been posted, LN is waited for beyond the retries, and that is told."""
     posting = Waiting(*[down] * 8, DONE)
-    assert (await posting.run(retries=1)).meaning.outcome is PostOutcome.SENT
+    assert (await posting.run(retries=1)).outcome is PostOutcome.SENT
     assert posting.told[0].startswith("Waiting for Infor LN until 03:15 UTC at the latest.")
 
 
@@ -143,7 +143,7 @@ async def test_waiting_for_ln_has_an_end(minutes: int) -> None:
     posting = Waiting(failing(httpx.ConnectError), minutes=minutes)
     for _ in range(2):
         posting.counted = 0
-        assert (await posting.run(retries=1)).meaning.outcome is PostOutcome.FAILED
+        assert (await posting.run(retries=1)).outcome is PostOutcome.FAILED
         # The short waits of the tries that each document has anyway come on top.
         most = timedelta(minutes=minutes, seconds=2)
         assert timedelta(minutes=minutes - 1) < posting.clock.now() - START < most
@@ -153,7 +153,7 @@ async def test_a_token_that_is_renewed_meanwhile_prolongs_no_wait_for_ln() -> No
     """While the gateway takes nothing, the token service's answers neither prolong the wait nor end it."""
     posting = Waiting(BUSY)
     posting.script.give = tokens(expires_in=300)
-    assert (await posting.run(retries=1)).meaning.outcome is PostOutcome.FAILED
+    assert (await posting.run(retries=1)).outcome is PostOutcome.FAILED
     assert posting.clock.now() - START < timedelta(minutes=15, seconds=2)
     assert len(posting.script.token_requests) > 2
     assert len(posting.told) == 1
@@ -170,7 +170,7 @@ async def test_an_answer_about_one_document_is_not_waited_for(busy: Step) -> Non
 async def test_nothing_is_waited_for_while_an_outcome_is_unknown() -> None:
     """Once a document was posted and not answered for, LN is not waited for any more."""
     posting = Waiting(answer(504), failing(httpx.ConnectError))
-    assert (await posting.run(retries=1)).meaning.outcome is PostOutcome.UNKNOWN
+    assert (await posting.run(retries=1)).outcome is PostOutcome.UNKNOWN
     assert (await posting.run(retries=1)).posts == 2
 
 
@@ -183,7 +183,7 @@ async def test_what_is_closed_between_two_posts_goes_out_no_more() -> None:
 
     posting = Closed(BUSY, DONE)
     found = await posting.run()
-    assert (found.meaning.outcome, found.given_up, found.posts) == (PostOutcome.FAILED, True, 1)
+    assert (found.outcome, found.given_up, found.posts) == (PostOutcome.FAILED, True, 1)
     assert len(posting.script.requests) == 1
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
+
 from blocks.store.audit_rows import Status
 from tests.helpers.sandboxed import Sandboxed
 from tests.helpers.trading import BILL, CLIENT, EMPLOYEE, SALE, SUPPLIER, allocate, arrived, bare, pay, prepay
@@ -32,17 +34,23 @@ def expected(kind: int, partner: str, name: str, **other: str) -> dict[str, obje
     }
 
 
-async def test_payment_received_from_client(quiet: Sandboxed) -> None:
-    """A straight payment of a sales invoice is type 1, with the customer's code and no prepayment."""
-    payment = pay(quiet, CLIENT, SALE, **DAY)
+@pytest.mark.parametrize(
+    ("contact", "paid", "kind", "partner"),
+    [
+        pytest.param(CLIENT, SALE, 1, "300000366", id="received from a client"),
+        pytest.param(SUPPLIER, BILL, 2, "BP00000001", id="sent to a recurring supplier"),
+        # Without a partner, under its name: an expense there.
+        pytest.param(EMPLOYEE, BILL, 2, "", id="sent to a non-recurring supplier"),
+    ],
+)
+async def test_straight_payment(quiet: Sandboxed, contact: str, paid: str, kind: int, partner: str) -> None:
+    """A straight payment is type 1 or 2, with the partner's code where LN has it, and no prepayment."""
+    payment = pay(quiet, contact, paid, **DAY)
 
     await quiet.pay_run(connection=quiet.payment_connection(start=START))
 
-    await arrived(
-        quiet,
-        payment,
-        expected(1, "300000366", "ABC Customer ltd", invoice="303-SI1-1234567890", payment=bare(payment)),
-    )
+    await arrived(quiet, payment, expected(kind, partner, contact, invoice=paid, payment=bare(payment)))
+    assert [one["kind"] == "expense" for one in quiet.ln_books()] == [contact == EMPLOYEE]
 
 
 async def test_payment_received_from_client_and_related_to_prepayment(quiet: Sandboxed) -> None:
@@ -55,76 +63,25 @@ async def test_payment_received_from_client_and_related_to_prepayment(quiet: San
     await arrived(
         quiet,
         allocation,
-        expected(
-            1,
-            "300000366",
-            "ABC Customer ltd",
-            invoice="303-SI1-1234567890",
-            payment=bare(allocation),
-            prepayment=bare(prepayment),
-        ),
+        expected(1, "300000366", CLIENT, invoice=SALE, payment=bare(allocation), prepayment=bare(prepayment)),
     )
 
 
-async def test_payment_sent_to_recurring_supplier(quiet: Sandboxed) -> None:
-    """A straight payment of the bill of a supplier of LN's is type 2, with the supplier's code."""
-    payment = pay(quiet, SUPPLIER, BILL, **DAY)
+@pytest.mark.parametrize(
+    ("contact", "kind", "partner"),
+    [
+        pytest.param(CLIENT, 4, "300000366", id="received from a client"),
+        pytest.param(SUPPLIER, 3, "BP00000001", id="made for a recurring supplier"),
+    ],
+)
+async def test_prepayment(quiet: Sandboxed, contact: str, kind: int, partner: str) -> None:
+    """A prepayment is type 4 or 3, of its whole amount, without an invoice or a payment's id."""
+    prepayment = prepay(quiet, contact, **DAY)
 
     await quiet.pay_run(connection=quiet.payment_connection(start=START))
 
-    await arrived(
-        quiet,
-        payment,
-        expected(
-            2,
-            "BP00000001",
-            "Abcdefg Components GmbH",
-            invoice="abcdefg-303-PI1-1234567890",
-            payment=bare(payment),
-        ),
-    )
-
-
-async def test_payment_sent_to_non_recurring_supplier(quiet: Sandboxed) -> None:
-    """A payment to a supplier that LN lacks is type 2 without a partner, under its name: an expense there."""
-    payment = pay(quiet, EMPLOYEE, "abcdefg-303-PI1-1234567890", **DAY)
-
-    await quiet.pay_run(connection=quiet.payment_connection(start=START))
-
-    await arrived(
-        quiet,
-        payment,
-        expected(
-            2, "", "Federico Rossi Expenses", invoice="abcdefg-303-PI1-1234567890", payment=bare(payment)
-        ),
-    )
-    assert [one["kind"] for one in quiet.ln_books()] == ["expense"]
-
-
-async def test_prepayment_received_from_client(quiet: Sandboxed) -> None:
-    """A client's prepayment is type 4, of its whole amount, without an invoice or a payment's id."""
-    prepayment = prepay(quiet, CLIENT, **DAY)
-
-    await quiet.pay_run(connection=quiet.payment_connection(start=START))
-
-    await arrived(
-        quiet,
-        prepayment,
-        expected(4, "300000366", "ABC Customer ltd", amount="120.0", prepayment=bare(prepayment)),
-    )
-
-
-async def test_prepayment_made_for_recurring_supplier(quiet: Sandboxed) -> None:
-    """A prepayment to a supplier of LN's is type 3, without an invoice or a payment's id."""
-    prepayment = prepay(quiet, SUPPLIER, **DAY)
-
-    await quiet.pay_run(connection=quiet.payment_connection(start=START))
-
-    await arrived(
-        quiet,
-        prepayment,
-        expected(3, "BP00000001", "Abcdefg Components GmbH", amount="120.0", prepayment=bare(prepayment)),
-    )
+    row = expected(kind, partner, contact, amount="120.0", prepayment=bare(prepayment))
+    await arrived(quiet, prepayment, row)
 
 
 async def test_prepayment_made_for_non_recurring_supplier(quiet: Sandboxed) -> None:

@@ -75,19 +75,9 @@ async def watched(sandbox: Sandboxed) -> Seen:
     texts = [await page(f"{kind}-{outcome.summary.date}", run=run) for kind in ("payments", "payments-audit")]
     sandbox.http.delete("/control/requests")
     again = await sandbox.pay_run()
-    return Seen(
-        sandbox,
-        start,
-        outcome,
-        rows,
-        books,
-        posts,
-        texts[0] or "",
-        texts[1] or "",
-        again,
-        await sandbox.audit(),
-        sandbox.ln_posts(),
-    )
+    later = await sandbox.audit(), sandbox.ln_posts()
+    shown = texts[0] or "", texts[1] or ""
+    return Seen(sandbox, start, outcome, rows, books, posts, *shown, again, *later)
 
 
 @pytest.fixture(scope="module")

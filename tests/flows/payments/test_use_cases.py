@@ -13,9 +13,9 @@ import pytest
 
 from blocks.store import audit_rows as rules
 from blocks.store.audit_rows import AuditRow, Kind, Status
-from blocks.xero.payment_models import XeroAccountRef, XeroContact, XeroInvoice, XeroOverpayment
+from blocks.xero.payment_models import Shown, XeroAccountRef, XeroContact, XeroInvoice, XeroOverpayment
 from flows.payments.classify import classify
-from flows.payments.documents import OVERPAYMENT_ALLOCATION, Shown, documents, removed
+from flows.payments.documents import OVERPAYMENT_ALLOCATION, documents, removed
 from flows.payments.models import Action, Decision
 from flows.payments.post_outcome import CHECK_LN
 from tests.helpers.payments import (
@@ -29,9 +29,9 @@ from tests.helpers.payments import (
     POLICY,
     PURCHASE,
     SALE,
-    STRANGER,
     SUPPLIER,
     TILL,
+    WITHOUT_CODE,
     allocation,
     decided,
     only,
@@ -41,6 +41,7 @@ from tests.helpers.payments import (
     row,
     shown,
 )
+from tests.helpers.trading import REFUNDS
 
 PAY_OUT = {"payment_type": "ACCPAYPAYMENT", "payment_id": "4321-4321-4321-4321"}
 SPEND = {"type": "SPEND-PREPAYMENT"}
@@ -74,66 +75,63 @@ def expected(kind: int, partner: str, invoice: str, payment_id: str, prepayment_
 # --- The seed's use cases, with the seed's own values -------------------------------------------
 
 
-def test_payment_received_from_client() -> None:
-    """A straight payment of a sales invoice by a customer of LN's is an allocated sales payment."""
-    assert fields(decided(shown(payment()))) == expected(
-        1, "300000366", "303-SI1-1234567890", "1234-1234-1234-1234", ""
-    )
+RECURRING = {"XeroContactName": "Recurring Supplier"}
+CASES: dict[str, tuple[Shown, Kind, Any]] = {
+    "a payment received from a client": (
+        shown(payment()),
+        Kind.PAYMENT,
+        expected(1, "300000366", "303-SI1-1234567890", "1234-1234-1234-1234", ""),
+    ),
+    # It names the invoice, its own id and the prepayment's.
+    "a payment received out of a prepayment": (
+        shown(prepayment("c-client", allocation())),
+        Kind.ALLOCATION,
+        expected(1, "300000366", "303-SI1-1234567890", "5678-5678-5678-5678", "abcde-abcde-abcde-abcde"),
+    ),
+    "a payment sent to a recurring supplier": (
+        shown(payment(PURCHASE, **PAY_OUT)),
+        Kind.PAYMENT,
+        expected(2, "BP00000001", "abcdefg-303-PI1-1234567890", "4321-4321-4321-4321", "", **RECURRING),
+    ),
+    # Without a partner, under its name in Xero.
+    "a payment sent to a supplier that LN does not know": (
+        shown(payment(EXPENSES, **PAY_OUT, currency_rate=None)),
+        Kind.PAYMENT,
+        expected(
+            *(2, "", "abcdefg-303-PI1-1234567891", "4321-4321-4321-4321", ""),
+            XeroContactName="Federico Rossi Expenses",
+            CurrencyCode="GBP",
+            CurrencyRate="1.0",
+        ),
+    ),
+    # The whole amount, no invoice, and its id as the prepayment's alone.
+    "a prepayment received from a client": (
+        shown(prepayment()),
+        Kind.PREPAYMENT,
+        expected(4, "300000366", "", "", "abcde-abcde-abcde-abcde", InvoiceAmount="120.0"),
+    ),
+    "a prepayment made for a recurring supplier": (
+        shown(prepayment(SUPPLIER, **SPEND)),
+        Kind.PREPAYMENT,
+        expected(3, "BP00000001", "", "", "abcde-abcde-abcde-abcde", InvoiceAmount="120.0", **RECURRING),
+    ),
+    "what is applied of a prepayment to a supplier": (
+        shown(prepayment(SUPPLIER, allocation(PURCHASE), **SPEND)),
+        Kind.ALLOCATION,
+        expected(
+            *(2, "BP00000001", "abcdefg-303-PI1-1234567890", "5678-5678-5678-5678"),
+            "abcde-abcde-abcde-abcde",
+            **RECURRING,
+        ),
+    ),
+}
 
 
-def test_payment_received_from_client_out_of_a_prepayment() -> None:
-    """What is applied of a client's prepayment names the invoice, its own id and the prepayment's."""
-    everything = shown(prepayment("c-client", allocation()))
-    assert fields(decided(everything, Kind.ALLOCATION)) == expected(
-        1, "300000366", "303-SI1-1234567890", "5678-5678-5678-5678", "abcde-abcde-abcde-abcde"
-    )
-
-
-def test_payment_sent_to_recurring_supplier() -> None:
-    """A straight payment of a bill of a supplier of LN's is an allocated purchase payment."""
-    assert fields(decided(shown(payment(PURCHASE, **PAY_OUT)))) == expected(
-        2,
-        "BP00000001",
-        "abcdefg-303-PI1-1234567890",
-        "4321-4321-4321-4321",
-        "",
-        XeroContactName="Recurring Supplier",
-    )
-
-
-def test_payment_sent_to_non_recurring_supplier() -> None:
-    """A payment to a supplier that LN does not know goes out without a partner, under its name in Xero."""
-    everything = shown(payment(EXPENSES, **PAY_OUT, currency_rate=None))
-    assert fields(decided(everything)) == expected(
-        2,
-        "",
-        "abcdefg-303-PI1-1234567891",
-        "4321-4321-4321-4321",
-        "",
-        XeroContactName="Federico Rossi Expenses",
-        CurrencyCode="GBP",
-        CurrencyRate="1.0",
-    )
-
-
-def test_prepayment_received_from_client() -> None:
-    """A client's prepayment has its whole amount, no invoice, and its id as the prepayment's alone."""
-    assert fields(decided(shown(prepayment()), Kind.PREPAYMENT)) == expected(
-        4, "300000366", "", "", "abcde-abcde-abcde-abcde", InvoiceAmount="120.0"
-    )
-
-
-def test_prepayment_made_for_recurring_supplier() -> None:
-    """A prepayment to a supplier of LN's is the purchase side of the same."""
-    assert fields(decided(shown(prepayment(SUPPLIER, **SPEND)), Kind.PREPAYMENT)) == expected(
-        3,
-        "BP00000001",
-        "",
-        "",
-        "abcde-abcde-abcde-abcde",
-        InvoiceAmount="120.0",
-        XeroContactName="Recurring Supplier",
-    )
+@pytest.mark.parametrize("case", CASES)
+def test_written_use_case(case: str) -> None:
+    """Each of the written use cases has its type, partner, invoice, amount and ids."""
+    everything, kind, message = CASES[case]
+    assert fields(decided(everything, kind)) == message
 
 
 def test_prepayment_to_non_recurring_supplier() -> None:
@@ -152,19 +150,6 @@ def noted(decision: Decision) -> Status | None:
     return decision.status
 
 
-def test_allocation_of_a_supplier_prepayment() -> None:
-    """What is applied of a prepayment to a supplier is an allocated purchase payment."""
-    everything = shown(prepayment(SUPPLIER, allocation(PURCHASE), **SPEND))
-    assert fields(decided(everything, Kind.ALLOCATION)) == expected(
-        2,
-        "BP00000001",
-        "abcdefg-303-PI1-1234567890",
-        "5678-5678-5678-5678",
-        "abcde-abcde-abcde-abcde",
-        XeroContactName="Recurring Supplier",
-    )
-
-
 def test_allocation_to_a_non_recurring_supplier() -> None:
     """An allocation needs its partner in LN: an expense record cannot name a prepayment."""
     everything = shown(prepayment(EMPLOYEE, allocation(EXPENSES), **SPEND))
@@ -179,18 +164,22 @@ def test_allocation_whose_prepayment_is_held_back(status: Status) -> None:
     assert "prepayment is not in LN" in decision.reason
 
 
-@pytest.mark.parametrize("status", [Status.SENT, Status.DUPLICATE, Status.UNKNOWN, "none"])
-def test_allocation_whose_prepayment_may_be_in_ln(status: Any) -> None:
-    """An allocation goes out where LN has its prepayment, or may have it from before the connection."""
-    held = None if status == "none" else prepaid(status)
-    decision = decided(shown(prepayment("c-client", allocation())), Kind.ALLOCATION, None, held)
-    assert decision.action is Action.SEND
-
-
-@pytest.mark.parametrize("status", [Status.SENT, Status.UNKNOWN, None])
-def test_allocation_whose_prepayment_a_person_has_seen_to(status: Status | None) -> None:
-    """A prepayment that LN has, or may have, and that a person has closed holds nothing back."""
-    held = rules.discarded(prepaid(status), "ann", "it is in LN", AT)
+@pytest.mark.parametrize(
+    "held",
+    [
+        # LN has it, or may have it from before the connection.
+        *(None, prepaid(Status.SENT), prepaid(Status.DUPLICATE), prepaid(Status.UNKNOWN)),
+        # A person has closed what LN has, or may have.
+        *(
+            rules.discarded(prepaid(one), "ann", "it is in LN", AT)
+            for one in (Status.SENT, Status.UNKNOWN, None)
+        ),
+        # It was changed after sending.
+        rules.noted(prepaid(Status.SENT), prepaid(Status.SENT).entry, Status.EXCEPTION, "changed", "r", AT),
+    ],
+)
+def test_allocation_whose_prepayment_may_be_in_ln(held: AuditRow | None) -> None:
+    """An allocation goes out where LN has its prepayment, or may have it, whatever became of it since."""
     decision = decided(shown(prepayment("c-client", allocation())), Kind.ALLOCATION, None, held)
     assert decision.action is Action.SEND
 
@@ -203,17 +192,10 @@ def test_allocation_whose_prepayment_is_held_for_a_person(status: Status | None)
     assert noted(decided(everything, Kind.ALLOCATION, None, prepaid(status), policy)) is Status.EXCEPTION
 
 
-def test_allocation_whose_prepayment_was_changed_after_sending() -> None:
-    """A prepayment that LN has holds nothing back, whatever has happened to it since."""
-    held = rules.noted(prepaid(Status.SENT), prepaid(Status.SENT).entry, Status.EXCEPTION, "changed", "r", AT)
-    decision = decided(shown(prepayment("c-client", allocation())), Kind.ALLOCATION, None, held)
-    assert decision.action is Action.SEND
-
-
-@pytest.mark.parametrize("item", [payment("i-other"), prepayment(STRANGER)])
+@pytest.mark.parametrize("item", [payment("i-other"), prepayment(WITHOUT_CODE)])
 def test_customer_without_ln_code(item: Any) -> None:
     """A customer without a code, blanks not counted, is an exception that names the customer."""
-    invoices = {"i-other": XeroInvoice("i-other", "303-SI1-1", "ACCREC", "EUR", XeroContact(STRANGER))}
+    invoices = {"i-other": XeroInvoice("i-other", "303-SI1-1", "ACCREC", "EUR", XeroContact(WITHOUT_CODE))}
     kind = Kind.PAYMENT if hasattr(item, "payment_id") else Kind.PREPAYMENT
     decision = decided(shown(item, invoices=invoices), kind)
     assert noted(decision) is Status.EXCEPTION
@@ -266,29 +248,23 @@ def test_deleted_and_never_sent(which: str) -> None:
 
 
 @pytest.mark.parametrize("which", WHICH)
-@pytest.mark.parametrize("status", [Status.SENT, Status.DUPLICATE])
-def test_deleted_and_sent(status: Status, which: str) -> None:
-    """What went after it was sent is to be reversed by hand, and stays so until a person closes it."""
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        *((status, "reverse it manually in LN") for status in (Status.SENT, Status.DUPLICATE)),
+        *((status, "check LN") for status in (Status.UNKNOWN, None)),
+    ],
+)
+def test_deleted_and_maybe_in_ln(status: Status | None, said: str, which: str) -> None:
+    """What went after LN had it, or may have, is for a person to see to, and stays so until one closes it."""
     held = row_at(status, which)
     decision = decided(*gone(which), held)
     assert noted(decision) is Status.EXCEPTION
-    assert "reverse it manually in LN" in decision.reason
+    assert said in decision.reason
     later = rules.noted(held, decision.entry, Status.EXCEPTION, decision.reason, "run-2", AT)
     assert decided(*gone(which), later) == decision
     closed = rules.discarded(later, "ann", "done", AT)
     assert decided(*gone(which), closed).action is Action.LEAVE
-
-
-@pytest.mark.parametrize("which", WHICH)
-@pytest.mark.parametrize("status", [Status.UNKNOWN, None])
-def test_deleted_and_unknown(status: Status | None, which: str) -> None:
-    """What went while its outcome was unknown is for a person to look up, in each later run too."""
-    held = row_at(status, which)
-    decision = decided(*gone(which), held)
-    assert noted(decision) is Status.EXCEPTION
-    assert "check LN" in decision.reason
-    later = rules.noted(held, decision.entry, Status.EXCEPTION, decision.reason, "run-2", AT)
-    assert decided(*gone(which), later) == decision
 
 
 def test_allocation_that_vanished() -> None:
@@ -316,16 +292,6 @@ def test_sent_and_shown_thinly() -> None:
     assert decided(thin, row=held).action is Action.LEAVE
 
 
-REFUNDS = [
-    "ARPREPAYMENTPAYMENT",
-    "APPREPAYMENTPAYMENT",
-    "AROVERPAYMENTPAYMENT",
-    "APOVERPAYMENTPAYMENT",
-    "ARCREDITPAYMENT",
-    "APCREDITPAYMENT",
-]
-
-
 @pytest.mark.parametrize("kind", [*REFUNDS, "SOMETHING-NEW", ""])
 def test_refunds_and_what_is_not_known(kind: str) -> None:
     """A refund, or a type nobody has heard of, is for a person, even where it carries an invoice."""
@@ -339,10 +305,7 @@ def test_overpayments_and_their_allocations() -> None:
     """An overpayment and what is applied of it are for a person."""
     everything = shown(
         XeroOverpayment(
-            overpayment_id="o-1",
-            type="RECEIVE-OVERPAYMENT",
-            status="AUTHORISED",
-            allocations=[allocation()],
+            overpayment_id="o-1", type="RECEIVE-OVERPAYMENT", status="AUTHORISED", allocations=[allocation()]
         )
     )
     assert only(documents(everything), Kind.ALLOCATION).xero_type == OVERPAYMENT_ALLOCATION
@@ -517,7 +480,7 @@ def test_what_was_changed_after_sending(other: dict[str, Any], said: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "other", [{"total": Decimal("120.000")}, {"currency_rate": None}, {"contact": XeroContact(STRANGER)}]
+    "other", [{"total": Decimal("120.000")}, {"currency_rate": None}, {"contact": XeroContact(WITHOUT_CODE)}]
 )
 def test_what_is_the_same_after_sending(other: dict[str, Any]) -> None:
     """Another spelling of the amount, or a change of what is not the document's own, is no edit."""

@@ -1,4 +1,4 @@
-"""What LN has, or may have by hand: each change of it in Xero is told, and nothing of it closes by itself."""
+"""What LN has, or may have by manual entry: each change in Xero is told, and nothing closes by itself."""
 
 from __future__ import annotations
 
@@ -11,18 +11,10 @@ import pytest
 
 from blocks.store import audit_rows as rules
 from blocks.store.audit_rows import AuditRow, Kind, Status
-from blocks.xero.payment_models import (
-    XeroAccountRef,
-    XeroAllocation,
-    XeroBankAccount,
-    XeroBankTransaction,
-    XeroContact,
-    XeroCreditNote,
-    XeroInvoice,
-    XeroOverpayment,
-)
-from flows.payments.classify import classify, row_of
-from flows.payments.documents import Shown, days_to_read, documents, removed
+from blocks.xero import payment_models as models
+from flows.payments.case import row_of
+from flows.payments.classify import classify
+from flows.payments.documents import days_to_read, documents, removed
 from flows.payments.models import Action, Decision
 from flows.payments.report.summary import PaymentsSummary
 from tests.helpers.payments import (
@@ -47,8 +39,8 @@ from tests.helpers.payments import (
 
 LATER = AT + dt.timedelta(hours=1)
 OTHER_BANK = "a-other"
-TWO_BANKS = {**ACCOUNTS, OTHER_BANK: XeroBankAccount(OTHER_BANK, "BANK", "Other", "01-02-03 87654321")}
-CASES: dict[Kind, Shown] = {
+TWO_BANKS = {**ACCOUNTS, OTHER_BANK: models.XeroBankAccount(OTHER_BANK, "BANK", "Other", "01-02-03 87654321")}
+CASES: dict[Kind, models.Shown] = {
     Kind.PAYMENT: shown(payment()),
     Kind.PREPAYMENT: shown(prepayment()),
     Kind.ALLOCATION: shown(prepayment("c-client", allocation())),
@@ -56,14 +48,14 @@ CASES: dict[Kind, Shown] = {
 EMPLOYEE_BILL = shown(payment("i-expenses", payment_type="ACCPAYPAYMENT"))
 
 
-def cash(account: str, status: str = "AUTHORISED") -> XeroBankTransaction:
+def cash(account: str, status: str = "AUTHORISED") -> models.XeroBankTransaction:
     """Return a bank transaction of the prepayment."""
-    return XeroBankTransaction(
-        f"b-{account}-{status}", "RECEIVE", status, XeroAccountRef(account), "abcde-abcde-abcde-abcde"
+    return models.XeroBankTransaction(
+        f"b-{account}-{status}", "RECEIVE", status, models.XeroAccountRef(account), "abcde-abcde-abcde-abcde"
     )
 
 
-def sent(kind: Kind, everything: Shown | None = None) -> AuditRow:
+def sent(kind: Kind, everything: models.Shown | None = None) -> AuditRow:
     """Return the row of what LN took."""
     decision = decided(everything or CASES[kind], kind)
     return row(Status.SENT, decision.entry, decision.message)
@@ -86,7 +78,7 @@ def exception(decision: Decision, *said: str) -> Decision:
 # --- All of the message is compared -------------------------------------------------------------
 
 
-def _invoice(**other: Any) -> Shown:
+def _invoice(**other: Any) -> models.Shown:
     fields: dict[str, Any] = {
         "invoice_id": SALE,
         "invoice_number": "303-SI1-1234567890",
@@ -95,7 +87,7 @@ def _invoice(**other: Any) -> Shown:
         "contact": CONTACTS["c-client"],
         **other,
     }
-    return shown(payment(), invoices={**INVOICES, SALE: XeroInvoice(**fields)})
+    return shown(payment(), invoices={**INVOICES, SALE: models.XeroInvoice(**fields)})
 
 
 @pytest.mark.parametrize(
@@ -105,7 +97,7 @@ def _invoice(**other: Any) -> Shown:
         (Kind.PREPAYMENT, shown(prepayment(currency_code="USD")), "currency EUR -> USD"),
         (Kind.PREPAYMENT, shown(prepayment(currency_rate=Decimal("1.2"))), "rate 1.09177 -> 1.2"),
         (Kind.PREPAYMENT, shown(prepayment(SUPPLIER)), "partner 300000366 -> BP00000001"),
-        (Kind.PREPAYMENT, shown(prepayment("c-stranger")), "partner 300000366 -> none"),
+        (Kind.PREPAYMENT, shown(prepayment("c-without-code")), "partner 300000366 -> none"),
         (Kind.PREPAYMENT, shown(prepayment(type="SPEND-PREPAYMENT")), "type 4 -> 3"),
         (Kind.PREPAYMENT, shown(prepayment(type="ARPREPAYMENT")), "type 4 -> none"),
         (
@@ -118,7 +110,7 @@ def _invoice(**other: Any) -> Shown:
         (Kind.PAYMENT, shown(payment(currency_rate=Decimal(2))), "rate 1.09177 -> 2.0"),
         (
             Kind.PAYMENT,
-            shown(payment(account=XeroAccountRef(OTHER_BANK)), accounts=TWO_BANKS),
+            shown(payment(account=models.XeroAccountRef(OTHER_BANK)), accounts=TWO_BANKS),
             "bank account 12345678 -> 87654321",
         ),
         (Kind.PAYMENT, shown(payment(payment_type="ACCPAYPAYMENT")), "type 1 -> 2"),
@@ -139,7 +131,7 @@ def _invoice(**other: Any) -> Shown:
         ),
     ],
 )
-def test_a_change_of_any_field_after_sending_is_named(kind: Kind, now: Shown, said: str) -> None:
+def test_a_change_of_any_field_after_sending_is_named(kind: Kind, now: models.Shown, said: str) -> None:
     """Whatever field of what LN has is changed in Xero: an exception names it with both its values, once."""
     held = sent(kind)
     noted = after(held, exception(decided(now, kind, held), said))
@@ -156,7 +148,7 @@ def test_all_changes_are_named_at_once() -> None:
 
 def test_a_renamed_contact_is_noted() -> None:
     """Another name of a contact with the same code is noted once, and what LN has stays sent."""
-    renamed = {**CONTACTS, "c-client": XeroContact("c-client", "ABC Group plc", "300000366")}
+    renamed = {**CONTACTS, "c-client": models.XeroContact("c-client", "ABC Group plc", "300000366")}
     now, held = shown(payment(), contacts=renamed), sent(Kind.PAYMENT)
     decision = decided(now, row=held)
     assert (decision.action, decision.status) == (Action.NOTE, Status.SENT)
@@ -170,14 +162,14 @@ def test_a_renamed_contact_is_noted() -> None:
 def test_another_name_without_a_code_is_another_person() -> None:
     """LN tells partners without a code apart by their name alone, so another name there is an exception."""
     held = sent(Kind.PAYMENT, EMPLOYEE_BILL)
-    renamed = {**CONTACTS, "c-employee": XeroContact("c-employee", "Maria Bianchi Expenses")}
+    renamed = {**CONTACTS, "c-employee": models.XeroContact("c-employee", "Maria Bianchi Expenses")}
     now = replace(EMPLOYEE_BILL, contacts=renamed)
     exception(decided(now, row=held), "Federico Rossi Expenses -> Maria Bianchi Expenses")
 
 
 def test_a_code_for_an_employee_is_no_change() -> None:
     """That LN got to know the supplier of a bill since is no change of what it booked as an expense."""
-    known = {**CONTACTS, "c-employee": XeroContact("c-employee", "Federico Rossi Expenses", "BP1")}
+    known = {**CONTACTS, "c-employee": models.XeroContact("c-employee", "Federico Rossi Expenses", "BP1")}
     held = sent(Kind.PAYMENT, EMPLOYEE_BILL)
     assert decided(replace(EMPLOYEE_BILL, contacts=known), row=held).action is Action.LEAVE
 
@@ -194,7 +186,7 @@ def test_what_is_not_read_again_is_no_change(kind: Kind) -> None:
 # --- The row follows Xero -----------------------------------------------------------------------
 
 
-def prepaid_of(total: int) -> Shown:
+def prepaid_of(total: int) -> models.Shown:
     """Return a prepayment of so much."""
     return shown(prepayment(total=Decimal(total)))
 
@@ -315,8 +307,8 @@ def test_a_closing_of_an_older_daybook_covers_what_its_row_says() -> None:
 
 
 def test_a_code_for_a_customer_opens_no_closing() -> None:
-    """That a customer has got a code since is no change of what a person booked by hand and closed."""
-    without = {**CONTACTS, "c-client": XeroContact("c-client", "ABC Customer ltd")}
+    """That a customer has got a code since is no change of what a person booked manually and closed."""
+    without = {**CONTACTS, "c-client": models.XeroContact("c-client", "ABC Customer ltd")}
     decision = exception(decided(shown(payment(), contacts=without)))
     held = closed(row(Status.EXCEPTION, decision.entry))
     assert decided(CASES[Kind.PAYMENT], row=held).action is Action.LEAVE
@@ -329,7 +321,7 @@ OLD = replace(POLICY, starts_on=dt.date(2020, 7, 1))
 
 @pytest.mark.parametrize("kind", GONE)
 def test_what_is_from_before_the_start_and_gone_is_for_a_person(kind: Kind) -> None:
-    """What is older than the connection and goes is never closed by itself: LN may have it by hand."""
+    """What is older than the connection and goes is never closed by itself: it may be in LN."""
     first = exception(decided(GONE[kind], kind, policy=OLD), "if it was booked in LN (manually")
     held = row(Status.EXCEPTION, first.entry)
     exception(decided(GONE[kind], kind, held, policy=OLD), "if it was booked in LN (manually")
@@ -369,7 +361,7 @@ def test_what_is_gone_and_dated_ahead_or_not_at_all_is_for_a_person(date: str | 
 
 @pytest.mark.parametrize("kind", GONE)
 def test_what_was_for_people_and_goes_is_an_exception_until_one_closes_it(kind: Kind) -> None:
-    """What was to be booked in LN by hand and goes in Xero is told again in each run, until it is closed."""
+    """What was to be booked in LN manually and goes in Xero is told again in each run, until it is closed."""
     held = row(Status.UNSUPPORTED, decided(CASES[kind], kind).entry)
     for _ in range(2):
         told = exception(decided(GONE[kind], kind, held), "if it was booked in LN (manually")
@@ -381,7 +373,7 @@ def test_what_was_for_people_and_goes_is_an_exception_until_one_closes_it(kind: 
 
 def test_what_no_end_was_made_of_and_xero_no_longer_shows_is_left_open() -> None:
     """A run that only leaves something that Xero no longer shows does not say that all is done."""
-    summary = PaymentsSummary("default", "run-1", since=AT, until=LATER)
+    summary = PaymentsSummary(None, "default", flow_run_id="run-1", since=AT, until=LATER)
     assert (summary.left_open, "no payments." in summary.sentence()) == (0, True)
     summary.unseen = [row(Status.EXCEPTION, decided(CASES[Kind.PAYMENT]).entry)]
     assert (summary.left_open, "no longer shows 1 open document" in summary.sentence()) == (1, True)
@@ -389,7 +381,7 @@ def test_what_no_end_was_made_of_and_xero_no_longer_shows_is_left_open() -> None
 
 def test_what_an_earlier_run_left_open_is_open_still() -> None:
     """A run does not say that all is done while what an earlier one found is open, though it met it not."""
-    summary = PaymentsSummary("default", "run-2", since=AT, until=LATER)
+    summary = PaymentsSummary(None, "default", flow_run_id="run-2", since=AT, until=LATER)
     assert not summary.anything_open
     summary.open = [row(Status.EXCEPTION, decided(CASES[Kind.PAYMENT]).entry)]
     assert (summary.left_open, summary.anything_open) == (0, True)
@@ -417,16 +409,16 @@ def removed_from(held: AuditRow) -> AuditRow:
 
 
 @pytest.mark.parametrize("status", [Status.SENT, Status.UNKNOWN, None])
-@pytest.mark.parametrize("by_hand", [False, True])
-def test_an_allocation_made_again_alike_is_told(status: Status | None, by_hand: bool) -> None:
+@pytest.mark.parametrize("manual", [False, True])
+def test_an_allocation_made_again_alike_is_told(status: Status | None, manual: bool) -> None:
     """What LN has, or may have, and is removed and made again under the same id is told until closed."""
     decision = decided(UNNAMED, Kind.ALLOCATION)
     held = removed_from(row(status, decision.entry, decision.message))
-    if by_hand:
+    if manual:
         held = closed(held)
     for _ in range(2):
         again = decided(UNNAMED, Kind.ALLOCATION, held)
-        exception(again, "deleted in Xero and an identical one created", *(["ann"] if by_hand else []))
+        exception(again, "deleted in Xero and an identical one created", *(["ann"] if manual else []))
         held = after(held, again)
     assert held.status is Status.EXCEPTION
     assert decided(UNNAMED, Kind.ALLOCATION, closed(held)).action is Action.LEAVE
@@ -514,12 +506,12 @@ def test_cash_in_two_accounts_is_not_guessed() -> None:
 # --- Credit notes, and rates --------------------------------------------------------------------
 
 
-def note(*allocations: XeroAllocation) -> Shown:
+def note(*allocations: models.XeroAllocation) -> models.Shown:
     """Return a credit note of which this was applied."""
-    made = XeroCreditNote(
+    made = models.XeroCreditNote(
         credit_note_id="cn-1",
         status="AUTHORISED",
-        contact=XeroContact("c-client"),
+        contact=models.XeroContact("c-client"),
         date=DATE,
         total=Decimal(9),
         currency_code="EUR",
@@ -542,11 +534,13 @@ def test_what_is_applied_of_a_credit_note_is_for_people(allocation_id: str | Non
     assert (gone.status, "reverse it there" in gone.reason) == (Status.EXCEPTION, True)
 
 
-def wholes(*allocations: XeroAllocation, problem: str = "", status: str = "AUTHORISED") -> dict[str, Shown]:
+def wholes(
+    *allocations: models.XeroAllocation, problem: str = "", status: str = "AUTHORISED"
+) -> dict[str, models.Shown]:
     """Return an overpayment and a credit note of which this was applied."""
     said: dict[str, Any] = {
         "status": status,
-        "contact": XeroContact("c-client"),
+        "contact": models.XeroContact("c-client"),
         "date": DATE,
         "total": Decimal(9),
         "currency_code": "EUR",
@@ -554,10 +548,10 @@ def wholes(*allocations: XeroAllocation, problem: str = "", status: str = "AUTHO
         "allocations": list(allocations),
         "problem": problem,
     }
-    overpaid = XeroOverpayment(overpayment_id="w-1", type="RECEIVE-OVERPAYMENT", **said)
+    overpaid = models.XeroOverpayment(overpayment_id="w-1", type="RECEIVE-OVERPAYMENT", **said)
     return {
         "overpayment": shown(overpaid),
-        "credit note": shown(credit_notes=[XeroCreditNote(credit_note_id="w-1", **said)]),
+        "credit note": shown(credit_notes=[models.XeroCreditNote(credit_note_id="w-1", **said)]),
     }
 
 

@@ -105,17 +105,17 @@ def test_a_window_that_did_not_end_by_xeros_clock_is_gone_back_behind(
 )
 @example(5000, 23 * 60 + 55, 0, 10, False)
 @examples
-def test_a_window_by_hand_stands_for_the_usual_one_where_it_reads_as_far_back(
+def test_a_window_asked_for_stands_for_the_usual_one_where_it_reads_as_far_back(
     start: int | None, collected: int | None, since: int, minutes: int, by_xero: bool
 ) -> None:
     """A window that is asked for moves on exactly where it reads all that the usual one would."""
     begins, ended = (None if ago is None else AT - dt.timedelta(minutes=ago) for ago in (start, collected))
     back = overlap(minutes, now=AT, collected_until=ended, by_xero=by_xero)
     places = {"collected_until": ended, "start": begins, "overlap": back}
-    by_hand = made(**places, since=AT - dt.timedelta(minutes=since))
-    goes = goes_on(by_hand, ended, begins)
+    asked = made(**places, since=AT - dt.timedelta(minutes=since))
+    goes = goes_on(asked, ended, begins)
     if ended is None and begins is None:
         assert goes
     else:
-        assert goes == (by_hand.asked_from <= made(**places).asked_from)
+        assert goes == (asked.asked_from <= made(**places).asked_from)
         assert goes_on(made(**places), ended, begins)

@@ -2,65 +2,47 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import PAYMENTS, Place
+from functools import partial
+
+from tests.mutants.mutant import PAYMENTS, place
+
+_at = partial(place, PAYMENTS)
+_of_payments = partial(place, PAYMENTS, simulation="payments")
 
 _CASES = ("tests/flows/payments/test_use_cases.py", "tests/flows/payments/test_what_ln_may_have.py")
 
-_WINDOWS = Place(PAYMENTS, "flows/payments/windows.py", ("tests/flows/payments/test_windows.py",), "payments")
-_START = Place(
-    PAYMENTS,
+_WINDOWS = _of_payments("flows/payments/windows.py")
+_START = _of_payments(
     "flows/payments/start.py",
-    ("tests/flows/payments/test_time_of_xero.py::test_a_payment_made_while_our_clock_is_ahead_arrives",),
-    "payments",
+    "tests/flows/payments/test_time_of_xero.py::test_a_payment_made_while_our_clock_is_ahead_arrives",
 )
 _FLOW_TESTS = "tests/flows/payments/test_payments_flow.py"
-_COLLECT = Place(
-    PAYMENTS,
+_COLLECT = _of_payments(
     "flows/payments/collect.py",
-    (
-        f"{_FLOW_TESTS}::test_a_failed_payment_is_retried_long_after_its_window",
-        f"{_FLOW_TESTS}::test_until_yesterday",
-    ),
-    "payments",
+    f"{_FLOW_TESTS}::test_a_failed_payment_is_retried_long_after_its_window",
+    f"{_FLOW_TESTS}::test_until_yesterday",
 )
-_DOCUMENTS = Place(
-    PAYMENTS, "flows/payments/documents.py", ("tests/flows/payments/test_documents.py",), "payments"
-)
-_CLASSIFY = Place(PAYMENTS, "flows/payments/classify.py", _CASES, "payments")
-_POLICY = Place(PAYMENTS, "flows/payments/classify.py", ("tests/flows/payments/test_policy.py",))
-_POST_OUTCOME = Place(
-    PAYMENTS, "flows/payments/post_outcome.py", ("tests/flows/payments/test_post_outcome.py",), "payments"
-)
-_POSTING = Place(PAYMENTS, "flows/payments/posting.py", ("tests/flows/payments/test_posting.py",), "payments")
-_DELIVERY = Place(
-    PAYMENTS, "flows/payments/delivery.py", ("tests/flows/payments/test_delivery.py",), "payments"
-)
-_DELIVER = Place(
-    PAYMENTS,
-    "flows/payments/deliver.py",
-    (f"{_FLOW_TESTS}::test_prepayments_that_ln_cannot_take_hold_no_payments_up",),
-    "payments",
+_DOCUMENTS = _of_payments("flows/payments/documents.py")
+_CLASSIFY = _of_payments("flows/payments/classify.py", *_CASES)
+_CASE = _CLASSIFY._replace(file="flows/payments/case.py")
+_POLICY = _at("flows/payments/classify.py", "tests/flows/payments/test_policy.py")
+_POST_OUTCOME = _of_payments("flows/payments/post_outcome.py")
+_POSTING = _of_payments("flows/payments/posting.py")
+_DELIVERY = _of_payments("flows/payments/delivery.py")
+_DELIVER = _of_payments(
+    "flows/payments/deliver.py", f"{_FLOW_TESTS}::test_prepayments_that_ln_cannot_take_hold_no_payments_up"
 )
 _BEGINNINGS = "tests/flows/payments/test_beginning.py"
-_BEGINNING = Place(
-    PAYMENTS,
-    "flows/payments/beginning.py",
-    (f"{_BEGINNINGS}::test_a_store_that_was_set_back_is_known_where_it_was_used",),
-    "payments",
+_BEGINNING = _of_payments(
+    "flows/payments/beginning.py", f"{_BEGINNINGS}::test_a_store_that_was_set_back_is_known_where_it_was_used"
 )
-_FLOW = Place(
-    PAYMENTS,
-    "flows/payments/flow.py",
-    (f"{_BEGINNINGS}::test_a_new_store_of_a_connection_that_began_long_ago",),
-    "payments",
+_FLOW = _of_payments(
+    "flows/payments/flow.py", f"{_BEGINNINGS}::test_a_new_store_of_a_connection_that_began_long_ago"
 )
-_MESSAGE = Place(PAYMENTS, "flows/payments/message.py", ("tests/flows/payments/test_message.py",))
-_RECORD = Place(
-    PAYMENTS,
+_MESSAGE = _at("flows/payments/message.py")
+_RECORD = _at(
     "flows/payments/record.py",
-    (
-        "tests/flows/payments/test_before_start.py::test_they_are_one_incident_and_one_line_until_a_person_closes_them",
-    ),
+    "tests/flows/payments/test_before_start.py::test_they_are_one_incident_and_one_line_until_a_person_closes_them",
 )
 _PAYMENTS_RUN = _POLICY._replace(file="flows/payments/run.py")
 
@@ -99,25 +81,25 @@ MUTANTS = (
         "windows of another organisation tell what was collected of this one",
         '    if last is None or last.organisation in {"", run.organisation}:\n',
         '    if last is None or last.organisation != "this one":\n',
-        tests=(f"{_FLOW_TESTS}::test_windows_of_another_organisation_leave_nothing_out",),
+        tests=f"{_FLOW_TESTS}::test_windows_of_another_organisation_leave_nothing_out",
     ),
     _COLLECT.broken(
         "what a window reads a second time is passed over",
         "return at is None or window.asked_from <= at < window.until",
         "return at is None or window.since <= at < window.until",
-        tests=("tests/flows/payments/test_collect.py",),
+        tests="tests/flows/payments/test_collect.py",
     ),
     _COLLECT.broken(
         "what changes behind a window's end is collected with it",
         "return at is None or window.asked_from <= at < window.until",
         "return at is None or window.asked_from <= at",
-        tests=("tests/flows/payments/test_collect.py",),
+        tests="tests/flows/payments/test_collect.py",
     ),
     _COLLECT.broken(
         "a part that is taken back from an invoice is not looked for",
         "ours = in_order([*ours, *removed(found, _allocations_among(rows))])",
         "ours = in_order(ours)",
-        tests=("tests/flows/payments/test_use_case_table.py::test_allocation_that_moves_no_time_of_change",),
+        tests="tests/flows/payments/test_use_case_table.py::test_allocation_that_moves_no_time_of_change",
     ),
     _COLLECT.broken(
         "what earlier runs made no end of is forgotten",
@@ -128,12 +110,12 @@ MUTANTS = (
         "prepayments that the record has as open are not read again",
         "    wanted[Kind.PREPAYMENT] |= await _open_by_the_record(run)\n",
         "",
-        tests=("tests/flows/payments/test_use_case_table.py::test_allocation_that_moves_no_time_of_change",),
+        tests="tests/flows/payments/test_use_case_table.py::test_allocation_that_moves_no_time_of_change",
     ),
     _DOCUMENTS.broken(
         "a part that was taken back goes out",
-        'if whole.gone or str(item.is_deleted).lower() == "true":',
-        "if whole.gone:",
+        'if whole.deleted or str(item.is_deleted).lower() == "true":',
+        "if whole.deleted:",
     ),
     _DOCUMENTS.broken(
         "two equal parts applied to one invoice are one document",
@@ -147,8 +129,8 @@ MUTANTS = (
     ),
     _DOCUMENTS.broken(
         "an overpayment goes out as a prepayment",
-        "        xero_type=overpayment.type,\n        role=None,",
-        "        xero_type=overpayment.type,\n        role=Role.CLIENT_PREPAYMENT,",
+        "        thing.type,\n        role=None,",
+        "        thing.type,\n        role=Role.CLIENT_PREPAYMENT,",
     ),
     _CLASSIFY.broken(
         "a document that a person closed is left, however it changes",
@@ -158,17 +140,17 @@ MUTANTS = (
     ),
     _CLASSIFY.broken(
         "what is deleted while its outcome is unknown is closed as never sent",
-        "    if row is not None and _may_be_in_ln(row):\n        return case.note(",
+        "    if row is not None and may_be_in_ln(row):\n        return case.note(",
         "    if row is not None and row.sent_at:\n        return case.note(",
         fault="what LN may have closed quietly",
     ),
     _CLASSIFY.broken(
-        "what is deleted and may have been booked by hand is closed as never sent",
-        "    if _by_hand(row) or _left_to_people(case):\n",
-        "    if _by_hand(row):\n",
+        "what is deleted and may have been entered manually is closed as never sent",
+        "    if _is_for_people(row) or _left_to_people(case):\n",
+        "    if _is_for_people(row):\n",
         fault="what LN may have closed quietly",
     ),
-    _CLASSIFY.broken(
+    _CASE.broken(
         "what was unanswered once and refused since is surely not in LN",
         "return row.sent_at is not None or row.in_doubt or row.result.status is Status.UNKNOWN",
         "return row.sent_at is not None or row.result.status is Status.UNKNOWN",
@@ -177,7 +159,7 @@ MUTANTS = (
     _CLASSIFY.broken(
         "what is in doubt goes out as Xero shows it now",
         "row.entry,\n        message=row.message.encode(),",
-        "case.entry,\n        message=_message(case),",
+        "case.entry,\n        message=message_of(case),",
     ),
     _CLASSIFY.broken(
         "what is to be held for a person is sent again",
@@ -268,8 +250,8 @@ MUTANTS = (
     ),
     _DELIVERY.broken(
         "that LN has what the record never sent is no reason to doubt the record",
-        "doubtful = never_posted and delivery.doubt is not None and await delivery.doubt(key)",
-        "doubtful = False",
+        "contradicts_record = never_posted and delivery.doubt is not None and await delivery.doubt(key)",
+        "contradicts_record = False",
         fault="a set-back store that sends again",
     ),
     _DELIVER.broken(
@@ -285,38 +267,36 @@ MUTANTS = (
         "what is applied is not decided on again once its prepayment was sent",
         "                self._decide(kinds)\n",
         "                pass\n",
-        tests=(
-            "tests/flows/payments/test_use_case_table.py::test_allocation_of_a_prepayment_that_ln_refuses_waits",
-        ),
+        tests="tests/flows/payments/test_use_case_table.py::test_allocation_of_a_prepayment_that_ln_refuses_waits",
     ),
     _DELIVER.broken(
         "the oldest document does not go out alone, before all others",
         "        await self._deliver_the_oldest()\n",
         "",
-        tests=(f"{_BEGINNINGS}::test_a_store_that_was_set_back_stops_at_the_first_sign",),
+        tests=f"{_BEGINNINGS}::test_a_store_that_was_set_back_stops_at_the_first_sign",
     ),
     _DELIVER.broken(
         "a system that says nothing is asked about every document",
         "return self.fresh >= SILENT_FRESH or self.in_a_row >= SILENT",
         "return self.fresh >= 100 * SILENT_FRESH",
-        tests=("tests/flows/payments/test_deliver.py",),
+        tests="tests/flows/payments/test_deliver.py",
     ),
     _FLOW.broken(
         "a store that may be set back sends",
-        "        await require_sure_beginning(run)\n",
+        "        await require_confirmed_record(run)\n",
         "",
         fault="a set-back store that sends again",
     ),
     _BEGINNING.broken(
         "what is noted beside a store that was set back says nothing",
-        "if seen.runs > said.runs and not",
-        "if seen.runs < said.runs and not",
+        "if before.runs > said.runs and not",
+        "if before.runs < said.runs and not",
         fault="a set-back store that sends again",
     ),
     _MESSAGE.broken(
         "the amount goes out in the place of the rate",
-        "msgspec.Raw(number_text(message.currency_rate).encode())",
-        "msgspec.Raw(number_text(message.invoice_amount).encode())",
+        "msgspec.Raw(number_text(currency_rate).encode())",
+        "msgspec.Raw(number_text(invoice_amount).encode())",
     ),
     _RECORD.broken(
         "the end of a run ends the incident of what waits for a person's word",

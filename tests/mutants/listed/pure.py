@@ -2,64 +2,57 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import PURE, Place
+from functools import partial
 
-_MONEY = Place(PURE, "flows/money.py", ("tests/flows/test_money.py",))
-_DAYS = Place(PURE, "flows/days.py", ("tests/flows/test_days.py",))
-_VISIBLE = Place(PURE, "blocks/text.py", ("tests/blocks/test_text.py",))
-_MARKDOWN = Place(PURE, "flows/runtime/text.py", ("tests/flows/test_text_out.py",))
-_VALIDATE = Place(
-    PURE, "flows/journals/process/validate.py", ("tests/flows/journals/process/test_validate.py",)
-)
-_MAP = Place(PURE, "flows/journals/process/map.py", ("tests/flows/journals/process/test_map.py",))
-_GROUP = Place(PURE, "flows/journals/process/group.py", ("tests/flows/journals/process/test_group.py",))
-_BALANCE = Place(PURE, "flows/journals/process/balance.py", ("tests/flows/journals/process/test_balance.py",))
-_BATCH = Place(PURE, "flows/journals/process/batch.py", ("tests/flows/journals/process/test_batch.py",))
-_ROUNDING = Place(
-    PURE, "flows/journals/process/rounding.py", ("tests/flows/journals/process/test_rounding.py",)
-)
-_LINES = Place(PURE, "flows/journals/lines.py", ("tests/flows/journals/test_lines.py",))
-_WINDOWS = Place(PURE, "flows/days.py", ("tests/flows/test_windows.py",))
-_OFFSETS = Place(PURE, "flows/journals/offsets.py", ("tests/flows/journals/process/test_validate.py",))
-_NARRATION = Place(
-    PURE,
+from tests.mutants.mutant import PURE, place
+
+_at = partial(place, PURE)
+_of_journals = partial(place, PURE, simulation="journals")
+
+_MONEY = _at("flows/money.py")
+_DAYS = _at("flows/days.py")
+_VISIBLE = _at("blocks/text.py")
+_MARKDOWN = _at("flows/runtime/text.py", "tests/flows/test_text_out.py")
+_VALIDATE = _at("flows/journals/process/validate.py")
+_MAP = _at("flows/journals/process/map.py")
+_GROUP = _at("flows/journals/process/group.py")
+_BALANCE = _at("flows/journals/process/balance.py")
+_BATCH = _at("flows/journals/process/batch.py")
+_ROUNDING = _at("flows/journals/process/rounding.py")
+_LINES = _at("flows/journals/lines.py")
+_WINDOWS = _at("flows/days.py", "tests/flows/test_windows.py")
+_OFFSETS = _at("flows/journals/offsets.py", "tests/flows/journals/process/test_validate.py")
+_NARRATION = _of_journals(
     "flows/journals/narration.py",
-    ("tests/flows/journals/test_narration.py", "tests/flows/journals/test_prepare.py"),
-    "journals",
+    "tests/flows/journals/test_narration.py",
+    "tests/flows/journals/test_prepare.py",
 )
-_SEALING = Place(PURE, "flows/journals/prepare.py", ("tests/flows/journals/test_prepare.py",), "journals")
-_AMOUNTS = Place(
-    PURE,
+_SEALING = _of_journals("flows/journals/prepare.py")
+_AMOUNTS = _of_journals(
     "flows/journals/amounts.py",
-    ("tests/flows/journals/test_tie_out.py", "tests/flows/journals/test_prepare.py"),
-    "journals",
+    "tests/flows/journals/test_tie_out.py",
+    "tests/flows/journals/test_prepare.py",
 )
-_BOOKS = Place(
-    PURE,
+_BOOKS = _of_journals(
     "flows/journals/reconciliation.py",
-    ("tests/flows/journals/test_reconciliation.py", "tests/flows/journals/test_prepare.py"),
-    "journals",
+    "tests/flows/journals/test_reconciliation.py",
+    "tests/flows/journals/test_prepare.py",
 )
-_DIFFERENCES = Place(
-    PURE,
+_DIFFERENCES = _of_journals(
     "flows/journals/differences.py",
-    ("tests/flows/journals/test_reconciliation.py", "tests/flows/journals/test_tie_out.py"),
-    "journals",
+    "tests/flows/journals/test_reconciliation.py",
+    "tests/flows/journals/test_tie_out.py",
 )
-_TIE_OUT = Place(
-    PURE,
+_TIE_OUT = _of_journals(
     "flows/journals/tie_out.py",
-    ("tests/flows/journals/test_tie_out.py", "tests/flows/journals/test_reconciliation.py"),
-    "journals",
+    "tests/flows/journals/test_tie_out.py",
+    "tests/flows/journals/test_reconciliation.py",
 )
-_STRANGERS = Place(
-    PURE,
-    "flows/journals/strangers.py",
-    ("tests/flows/journals/test_strangers.py::test_a_journal_that_may_hold_our_lines_is_not_passed_over",),
+_UNREADABLE = _at(
+    "flows/journals/unreadable.py",
+    "tests/flows/journals/test_journals_of_others.py::test_a_journal_that_may_hold_our_lines_is_not_passed_over",
 )
-_WITHDRAWAL = Place(
-    PURE, "flows/journals/withdraw/rules.py", ("tests/flows/journals/withdraw/test_rules.py",)
-)
+_WITHDRAWAL = _at("flows/journals/withdraw/rules.py")
 
 MUTANTS = (
     _MONEY.broken(
@@ -74,9 +67,7 @@ MUTANTS = (
         tests=("tests/flows/test_money.py", "tests/flows/journals/test_reconciliation.py"),
     ),
     _MONEY.broken(
-        "yen are sent with two decimals",
-        "return 0 if currency in _WITHOUT_MINOR_UNITS else 2",
-        "return 2",
+        "yen are sent with two decimals", "return 0 if currency in _WITHOUT_MINOR_UNITS else 2", "return 2"
     ),
     _DAYS.broken(
         "every day has twenty-four hours",
@@ -110,9 +101,7 @@ MUTANTS = (
         'pc.less(staged["amount"], pa.scalar(-1, AMOUNT))',
     ),
     _VALIDATE.broken(
-        "zero lines are sent",
-        "return Validated(lines.filter(pc.invert(zero)), ",
-        "return Validated(lines, ",
+        "zero lines are sent", "return Validated(lines.filter(pc.invert(zero)), ", "return Validated(lines, "
     ),
     _VALIDATE.broken(
         "the booking date is taken at the offset of the creation",
@@ -135,9 +124,7 @@ MUTANTS = (
         'keys.groupby(["transaction_id"], sort=False)',
     ),
     _BALANCE.broken(
-        "units that together do not balance are pooled",
-        "        if _total(units):",
-        "        if not units:",
+        "units that together do not balance are pooled", "        if _total(units):", "        if not units:"
     ),
     _BALANCE.broken(
         "what was rounded up stays down",
@@ -175,9 +162,7 @@ MUTANTS = (
         "distinct.filter(pc.fill_null(inside, False))",
     ),
     _WINDOWS.broken(
-        "windows do not overlap",
-        "OVERLAP = dt.timedelta(seconds=2)",
-        "OVERLAP = dt.timedelta(seconds=0)",
+        "windows do not overlap", "OVERLAP = dt.timedelta(seconds=2)", "OVERLAP = dt.timedelta(seconds=0)"
     ),
     _OFFSETS.broken(
         "offsets that are behind the zone's pass",
@@ -250,8 +235,8 @@ MUTANTS = (
     ),
     _BOOKS.broken(
         "a journal that may be ours is not waited for",
-        "_lookalikes(plan, absent, strangers) if record_may_be_new else []",
-        "_lookalikes(plan, absent, strangers) if not record_may_be_new else []",
+        "_lookalikes(plan, absent, unrecorded) if record_may_be_new else []",
+        "_lookalikes(plan, absent, unrecorded) if not record_may_be_new else []",
     ),
     _BOOKS.broken(
         "the oldest of a journal's appearances in a list counts",
@@ -290,7 +275,7 @@ MUTANTS = (
         "abs(self.rounding) < self.allowed",
         "abs(self.rounding) <= self.allowed",
     ),
-    _STRANGERS.broken(
+    _UNREADABLE.broken(
         "an unreadable journal counts as ours only where a text begins as ours do",
         "if any(_OURS.search(text) for text in one.texts):",
         "if any(_OURS.match(text) for text in one.texts):",

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import RUN, Place
+from functools import partial
 
-_LEASE = Place(RUN, "flows/runtime/lease.py", ("tests/flows/runtime/test_lease.py",))
-_LEASES = Place(
-    RUN, "blocks/store/leases.py", ("tests/flows/runtime/test_lease.py", "tests/blocks/store/test_leases.py")
+from tests.mutants.mutant import RUN, place
+
+_at = partial(place, RUN)
+
+_LEASE = _at("flows/runtime/lease.py")
+_LEASES = _at(
+    "blocks/store/leases.py", "tests/flows/runtime/test_lease.py", "tests/blocks/store/test_leases.py"
 )
-_INCIDENTS = Place(RUN, "flows/runtime/incidents.py", ("tests/flows/runtime/test_incidents.py",))
-_RECORD = Place(
-    RUN,
-    "flows/journals/record.py",
-    ("tests/flows/journals/test_failures.py::test_a_day_that_cannot_be_read",),
+_INCIDENTS = _at("flows/runtime/incidents.py")
+_RECORD = _at(
+    "flows/journals/record.py", "tests/flows/journals/test_failures.py::test_a_day_that_cannot_be_read"
 )
 _EDITED = "tests/flows/journals/test_people.py::test_an_edited_draft_is_reported_and_not_overwritten"
-_FLOW = Place(RUN, "flows/journals/flow.py", (_EDITED,))
-_REPORTS = Place(RUN, "flows/runtime/artifacts.py", ("tests/flows/test_text_out.py",))
-_STAGING = Place(RUN, "flows/journals/staging.py", ("tests/flows/journals/test_staging.py",))
-_FAILURE = Place(RUN, "flows/journals/report/failures.py", ("tests/flows/journals/report/test_failures.py",))
-_RUN_COUNTS = Place(RUN, "flows/payments/run_counts.py", ("tests/flows/payments/test_run_counts.py",))
+_FLOW = _at("flows/journals/flow.py", _EDITED)
+_RUN_REPORT = _FLOW._replace(file="flows/runtime/report.py")
+_REPORTS = _at("flows/runtime/artifacts.py", "tests/flows/test_text_out.py")
+_STAGING = _at("flows/journals/staging.py")
+_FAILURE = _at("flows/journals/report/failures.py")
+_RUN_COUNTS = _at("flows/payments/beginning.py", "tests/flows/payments/test_run_counts.py")
 _STORE_MODELS = _LEASES._replace(file="blocks/store/models.py")
 _RUNTIME_FAILURES = _INCIDENTS._replace(file="flows/runtime/failures.py")
 
@@ -76,14 +79,14 @@ MUTANTS = (
     ),
     _RECORD.broken(
         "a day that has come through leaves its incident open",
-        "        await desk.resolve(day, zone)\n",
+        "        await service.resolve(day, zone)\n",
         "        pass\n",
     ),
     _RECORD.broken(
         "a day that does not tie out is recorded as finished",
         '    if summary.status == "failed":\n        said = outcome_sentence',
         '    if summary.status == "stopped":\n        said = outcome_sentence',
-        tests=("tests/flows/journals/test_record.py",),
+        tests="tests/flows/journals/test_record.py",
     ),
     _RECORD.broken(
         "the lines of a day whose extract failed are kept",
@@ -94,26 +97,24 @@ MUTANTS = (
         "a run that lost its lease opens an incident",
         "isinstance(error, DayNotOver | LeaseLost)",
         "isinstance(error, DayNotOver)",
-        tests=("tests/flows/journals/test_send.py",),
+        tests="tests/flows/journals/test_send.py",
     ),
     _RECORD.broken(
         "a run that died leaves no trace",
         "    if crashed_run is not None:\n",
         "    if crashed_run is not None and crashed_run.expired(run.clock.now()) is None:\n",
-        tests=(
-            "tests/flows/journals/test_look_back.py::test_a_run_that_died_is_found_by_the_next_of_its_date",
-        ),
+        tests="tests/flows/journals/test_look_back.py::test_a_run_that_died_is_found_by_the_next_of_its_date",
     ),
-    _FLOW.broken(
+    _RUN_REPORT.broken(
         "a run whose day does not tie out is completed",
-        '    return (Failed if summary.status == "failed" else Completed)(message=summary.message)',
-        "    return Completed(message=summary.message)",
+        '        return (Failed if summary.status == "failed" else Completed)(message=summary.message)',
+        "        return Completed(message=summary.message)",
     ),
     _FLOW.broken(
         "a dry run looks back, and sends",
         "nightly = asked.date is None and not asked.dry_run",
         "nightly = asked.date is None",
-        tests=("tests/flows/journals/test_look_back.py::test_a_dry_run_looks_back_on_nothing",),
+        tests="tests/flows/journals/test_look_back.py::test_a_dry_run_looks_back_on_nothing",
     ),
     _REPORTS.broken(
         "the pages of a second connection go over those of the first",

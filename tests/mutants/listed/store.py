@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import STORE, Place
+from functools import partial
 
-_LEASES = Place(
-    STORE,
-    "blocks/store/leases.py",
-    ("tests/blocks/store/test_leases.py", "tests/flows/runtime/test_lease.py"),
+from tests.mutants.mutant import STORE, place
+
+_at = partial(place, STORE)
+_of_journals = partial(place, STORE, simulation="journals")
+_of_payments = partial(place, STORE, simulation="payments")
+
+_LEASES = _at(
+    "blocks/store/leases.py", "tests/blocks/store/test_leases.py", "tests/flows/runtime/test_lease.py"
 )
-_STORE = Place(STORE, "blocks/store/block.py", ("tests/blocks/store/test_journals.py",), "journals")
-_ROWS = Place(STORE, "blocks/store/audit_rows.py", ("tests/blocks/store/test_audit_rows.py",), "payments")
-_AUDIT = Place(STORE, "blocks/store/audit.py", ("tests/blocks/store/test_audit.py",), "payments")
-_INCIDENTS = Place(
-    STORE,
+_STORE = _of_journals("blocks/store/block.py", "tests/blocks/store/test_journals.py")
+_ROWS = _of_payments("blocks/store/audit_rows.py")
+_AUDIT = _of_payments("blocks/store/audit.py")
+_INCIDENTS = _at(
     "blocks/store/incidents.py",
-    ("tests/blocks/store/test_incidents.py", "tests/flows/runtime/test_incidents.py"),
+    "tests/blocks/store/test_incidents.py",
+    "tests/flows/runtime/test_incidents.py",
 )
-_BEGINNINGS = Place(STORE, "blocks/store/beginnings.py", ("tests/blocks/store/test_beginnings.py",))
+_BEGINNINGS = _at("blocks/store/beginnings.py")
 _LEASES_KEPT = _LEASES._replace(file="blocks/store/models.py")
 _STORE_MODELS = _STORE._replace(file="blocks/store/models.py")
 _STORE_JOURNALS = _STORE._replace(file="blocks/store/journals.py")
 
 MUTANTS = (
+    _STORE_JOURNALS.broken(
+        "a request is written down as leaving without a look at the lease",
+        "            await require(database, lease)\n"
+        "            await database.execute(\n                update(_journals)\n",
+        "            await database.execute(\n                update(_journals)\n",
+        fault="no lease handed to the store",
+        tests="tests/flows/journals/test_send.py",
+    ),
     _LEASES_KEPT.broken(
         "a lease that was renewed a minute ago has expired",
         "LEASE_LIFE: Final = timedelta(seconds=180)",
@@ -69,14 +81,6 @@ MUTANTS = (
         "the oldest generation of a journal counts",
         "if held is None or held.generation < record.generation:",
         "if held is None or held.generation > record.generation:",
-    ),
-    _STORE_JOURNALS.broken(
-        "a request is written down as leaving without a look at the lease",
-        "            await require(database, lease)\n"
-        "            await database.execute(\n                update(_journals)\n",
-        "            await database.execute(\n                update(_journals)\n",
-        fault="no lease handed to the store",
-        tests=("tests/flows/journals/test_send.py",),
     ),
     _ROWS.broken(
         "what LN may have goes out with other content",

@@ -12,7 +12,7 @@ that the read has not shown where
 Waiting for journals of another run to settle compares Xero's clock with ours, which takes `clocks` from
 the same 120 s. A process that stands still between its last check of that age and the request leaving
 takes `pause` from them: 45 + 45 + 20 + 10 = 120. A longer pause can let a journal in twice, which the night
-after finds (flows/journals/look_again.py). Waiting for a key's death has far more room: the last repeat
+after finds (flows/journals/late_journals.py). Waiting for a key's death has far more room: the last repeat
 leaves 300 s after the request was written down, so commit + stale + clocks may be as much as 660 - 300 s
 there.
 

@@ -69,14 +69,7 @@ _ANY = (
     Fault.CRASH,
     Fault.CRASH_DONE,
 )
-_CALLS = (
-    *_ANY,
-    Fault.RESET_DONE,
-    Fault.LIMIT_MINUTE,
-    Fault.LIMIT_DAY,
-    Fault.LIMIT_CONCURRENT,
-    Fault.EXPIRED,
-)
+_CALLS = (*_ANY, Fault.RESET_DONE, Fault.LIMIT_MINUTE, Fault.LIMIT_DAY, Fault.LIMIT_CONCURRENT, Fault.EXPIRED)
 _DONE = (
     Fault.TIMEOUT_DONE,
     Fault.TIMEOUT_LATE,
@@ -118,22 +111,10 @@ USUAL: frozenset[StrEnum] = frozenset({*Fault, *StoreFault, Pause.SHORT}) - froz
 SLOWNESS: frozenset[StrEnum] = frozenset(
     {Fault.TIMEOUT, Fault.TIMEOUT_DONE, Fault.TIMEOUT_LATE, Fault.SLOW, Fault.LIMIT_MINUTE, Fault.RESET}
 )
-SILENCE: frozenset[StrEnum] = frozenset(
-    {
-        Fault.RESET,
-        Fault.TIMEOUT_LATE,
-        Fault.EMPTY_504,
-        Fault.EMPTY_504_LATE,
-        Fault.CACHED_500,
-        Fault.CACHED_500_DONE,
-        Fault.TWICE,
-        Fault.CRASH,
-        Fault.CRASH_LATE,
-        StoreFault.CRASH,
-        StoreFault.CRASH_DONE,
-        StoreFault.STORE_DOWN_DONE,
-    }
-)
+_UNHEARD = {Fault.RESET, Fault.TIMEOUT_LATE, Fault.EMPTY_504, Fault.EMPTY_504_LATE, Fault.TWICE}
+_KEPT = {Fault.CACHED_500, Fault.CACHED_500_DONE, Fault.CRASH, Fault.CRASH_LATE}
+_OF_STORES = {StoreFault.CRASH, StoreFault.CRASH_DONE, StoreFault.STORE_DOWN_DONE}
+SILENCE: frozenset[StrEnum] = frozenset({*_UNHEARD, *_KEPT, *_OF_STORES})
 DEATHS: frozenset[StrEnum] = frozenset(
     {Fault.CRASH, Fault.CRASH_DONE, Fault.CRASH_LATE, StoreFault.CRASH, StoreFault.CRASH_DONE}
 )

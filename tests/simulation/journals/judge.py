@@ -577,11 +577,7 @@ class Judge:
                 yield at - 1e-6, run, read
 
     def problems(
-        self,
-        day: str,
-        run: Run,
-        cut: tuple[float, Run, float] | None = None,
-        lines_at: float | None = None,
+        self, day: str, run: Run, cut: tuple[float, Run, float] | None = None, lines_at: float | None = None
     ) -> list[Problem]:
         """Return what is not as it should be of a day, now or as of instants."""
         lines = self._lines_of(day, lines_at)

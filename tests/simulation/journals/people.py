@@ -314,18 +314,7 @@ HARMLESS = ("post", "add to the name", "add words to a text", "split a line")
 STIRRING = ("post", "add to the name", "add words to a text")
 REMOVALS = ("delete", "void", "remove a transaction", "replace a line")
 EDITS = (
-    *HARMLESS,
-    "rename",
-    "redate",
-    "change amounts",
-    "change an account",
-    "add lines",
-    "rewrite a text",
-    "rewrite all texts",
-    "move a transaction",
-    "copy",
-    "reverse",
-    "archive",
-    "rewrite all",
+    *(*HARMLESS, "rename", "redate", "change amounts", "change an account", "add lines", "rewrite a text"),
+    *("rewrite all texts", "move a transaction", "copy", "reverse", "archive", "rewrite all"),
 )
 SETTINGS = tuple(_SETTINGS)

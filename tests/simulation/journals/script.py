@@ -11,9 +11,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from tests.simulation.chance import STORE, Calm, Chance, Rates
+from tests.simulation.chance import STORE, Calm, Chance, Random, Rates
 from tests.simulation.journals.assumptions import BOUNDS, QUIET, WRONG_CLOCK, Bounds
-from tests.simulation.journals.drawn import Drawn
 from tests.simulation.journals.faults import (
     CHANGE,
     CLOCKS_JUMP,
@@ -38,23 +37,11 @@ from tests.simulation.journals.people import EDITS, HARMLESS, REMOVALS, SETTINGS
 from tests.simulation.play import Pause
 
 MACHINES = 3
-NIGHT, DATE, WITHDRAW, WATCH, REHEARSAL, REFRESH = (
-    "night",
-    "date",
-    "withdraw",
-    "watch",
-    "rehearsal",
-    "refresh",
-)
+NIGHT, DATE, WITHDRAW, WATCH = "night", "date", "withdraw", "watch"
+REHEARSAL, REFRESH = "rehearsal", "refresh"
 ONE_STORE, SHARED, SEPARATE = (0, 0, 0), (0, 0, 1), (0, 1, 2)
-LATE, TAKEN_BACK, REVERSED, HIDE, SHOW, ZONE = (
-    "late lines",
-    "lines taken back",
-    "lines reversed",
-    "a branch is hidden",
-    "the branch is shown",
-    "another zone",
-)
+LATE, TAKEN_BACK, REVERSED = "late lines", "lines taken back", "lines reversed"
+HIDE, SHOW, ZONE = "a branch is hidden", "the branch is shown", "another zone"
 LABEL, MAP, ORGANISATION = "another label", "another account map", "another organisation"
 
 
@@ -114,7 +101,7 @@ class Script(NamedTuple):
         if not self.rates.fault and not self.rates.person:
             return Calm()
         rng = random.Random(f"faults {self.seed}")  # noqa: S311
-        return Drawn(rng, self.rates, self.weights, self.acting)
+        return Random(rng, self.rates, FAULTS, self.weights, self.acting)
 
 
 _GAPS = (0.0, 5.0, 40.0, 100.0, 235.0, 290.0, 370.0, 430.0, 700.0, 4000.0)
@@ -139,6 +126,10 @@ def script(seed: int, bounds: Bounds = BOUNDS) -> Script:
 
 def _numbered(visits: list[Visit]) -> tuple[Visit, ...]:
     return tuple(visit._replace(number=number) for number, visit in enumerate(visits, 1))
+
+
+def _script(seed: int, visits: list[Visit], rates: Rates) -> Script:
+    return Script(seed, "", _numbered(visits), rates)
 
 
 def _gap(rng: random.Random) -> float:
@@ -174,11 +165,7 @@ def _one_store(seed: int, rng: random.Random) -> Script:
         visits.append(Visit(0, kind, machine, _gap(rng), beside, rng.choice((1, 1, 2)), acts=acts))
     themes = (USUAL, SLOWNESS, SILENCE, DEATHS, OBJECTIONS)
     kinds = rng.choices(themes, (60, 10, 16, 8, 8))[0]
-    return Script(
-        seed,
-        "",
-        _numbered(visits),
-        _rates(rng, kinds, themed=kinds is not USUAL),
+    return _script(seed, visits, _rates(rng, kinds, themed=kinds is not USUAL))._replace(
         kind=rng.choices((SMALL, TINY, LARGE), (7, 3, 0.6))[0],
         stores=stores,
         parallel=rng.choice((1, 2, 2, 4)),
@@ -203,11 +190,7 @@ def _separate(seed: int, rng: random.Random) -> Script:
         kind = DATE if beside or rng.random() < 0.7 else NIGHT
         visits.append(Visit(0, kind, machine, _gap(rng), beside, rng.choice((1, 1, 1, 2)), store))
     kinds = rng.choices((USUAL - REFUSALS, SLOWNESS, SILENCE, DEATHS), (50, 12, 20, 12))[0]
-    return Script(
-        seed,
-        "",
-        _numbered(visits),
-        _rates(rng, kinds, themed=kinds != USUAL - REFUSALS),
+    return _script(seed, visits, _rates(rng, kinds, themed=kinds != USUAL - REFUSALS))._replace(
         kind=rng.choices((SMALL, TINY, LARGE), (6, 3, 0.6))[0],
         stores=stores,
         parallel=rng.choice((1, 2, 2, 4)),
@@ -222,19 +205,12 @@ def _meeting(seed: int, rng: random.Random) -> Script:
     again = rng.uniform(600, 800)
     close = rng.choice((rng.uniform(0, 3), rng.uniform(0, 60)))
     order = rng.choice(((1, 0), (0, 1)))
-    visits = [
-        Visit(0, DATE),
-        Visit(0, DATE, order[0], again),
-        Visit(0, DATE, order[1], close, beside=True),
-    ]
+    visits = [Visit(0, DATE), Visit(0, DATE, order[0], again), Visit(0, DATE, order[1], close, beside=True)]
     if rng.random() < 0.5:
         # Lines that came late let the two pack what is missing in different ways.
         visits[2] = visits[2]._replace(acts=(LATE,))
-    return Script(
-        seed,
-        "",
-        _numbered(visits),
-        _rates(rng, rng.choice((SILENCE, DEATHS, SLOWNESS, _NONE)), person=0.0),
+    rates = _rates(rng, rng.choice((SILENCE, DEATHS, SLOWNESS, _NONE)), person=0.0)
+    return _script(seed, visits, rates)._replace(
         kind=rng.choice((SMALL, SMALL, TINY)),
         stores=SEPARATE,
         parallel=rng.choice((1, 2)),
@@ -255,11 +231,8 @@ def _blocks(seed: int, rng: random.Random) -> Script:
     ]
     if rng.random() < 0.4:
         visits.append(Visit(0, rng.choice((DATE, NIGHT)), rng.randrange(MACHINES), _gap(rng)))
-    return Script(
-        seed,
-        "",
-        _numbered(visits),
-        _rates(rng, rng.choice((_NONE, _NONE, SILENCE, DEATHS, SLOWNESS)), person=0.0),
+    rates = _rates(rng, rng.choice((_NONE, _NONE, SILENCE, DEATHS, SLOWNESS)), person=0.0)
+    return _script(seed, visits, rates)._replace(
         kind=SINGLE_ONES,
         stores=SEPARATE,
         parallel=rng.choice((1, 1, 2)),
@@ -278,11 +251,8 @@ def _organisations(seed: int, rng: random.Random) -> Script:
         if rng.random() < 0.3:
             acts = (*acts, rng.choice((LATE, "post", "add to the name")))
         visits.append(Visit(0, kind, rng.randrange(2), _gap(rng), acts=acts, back=rng.choice((1, 1, 2))))
-    return Script(
-        seed,
-        "",
-        _numbered(visits),
-        _rates(rng, rng.choice((_NONE, _NONE, SILENCE, DEATHS, SLOWNESS)), person=rng.choice((0.0, 0.01))),
+    rates = _rates(rng, rng.choice((_NONE, _NONE, SILENCE, DEATHS, SLOWNESS)), person=rng.choice((0.0, 0.01)))
+    return _script(seed, visits, rates)._replace(
         kind=rng.choice((SMALL, TINY)),
         stores=rng.choice((ONE_STORE, SHARED)),
         stale=_stale(rng),
@@ -298,11 +268,8 @@ def _branch(seed: int, rng: random.Random) -> Script:
         acts = (rng.choice((HIDE, SHOW, SHOW, LATE)),) if rng.random() < 0.6 else ()
         kind = rng.choices((DATE, NIGHT, REFRESH, REHEARSAL), (4, 4, 1, 1))[0]
         visits.append(Visit(0, kind, after=_gap(rng), acts=acts, store=rng.choice(("", "", "", "lost"))))
-    return Script(
-        seed,
-        "",
-        _numbered(visits),
-        _rates(rng, rng.choice((_NONE, _NONE, SLOWNESS, DEATHS)), person=0.004),
+    rates = _rates(rng, rng.choice((_NONE, _NONE, SLOWNESS, DEATHS)), person=0.004)
+    return _script(seed, visits, rates)._replace(
         kind=rng.choice((SMALL, SINGLE_ONES)),
         days=4,
         page_size=2,
@@ -325,11 +292,7 @@ def _ghosts(seed: int, rng: random.Random) -> Script:
             Visit(0, DATE, after=rng.choice((1.0, 30.0, 100.0, 400.0)), store=store, acts=("delete",))
         )
     kinds = frozenset({Fault.CRASH, Fault.CRASH_DONE, Fault.RESET_DONE})
-    return Script(
-        seed,
-        "",
-        _numbered(visits),
-        Rates(0.02, rng.choice((0, 1)), 0.0, kinds),
+    return _script(seed, visits, Rates(0.02, rng.choice((0, 1)), 0.0, kinds))._replace(
         kind=rng.choice((TINY, SMALL)),
         parallel=rng.choice((1, 2)),
         shows_deleted=False,
@@ -342,11 +305,7 @@ def _unanswered(seed: int, rng: random.Random) -> Script:
     if rng.random() < 0.5:
         visits.append(Visit(0, DATE, rng.randrange(2), _gap(rng), beside=rng.random() < 0.5))
     kinds = frozenset({Fault.TIMEOUT, rng.choice((Fault.TIMEOUT_LATE, Fault.EMPTY_504_LATE, Fault.SLOW))})
-    return Script(
-        seed,
-        "",
-        _numbered(visits),
-        Rates(0.9, rng.choice((3, 4, 5, 6)), 0.0, kinds),
+    return _script(seed, visits, Rates(0.9, rng.choice((3, 4, 5, 6)), 0.0, kinds))._replace(
         kind=rng.choice((SMALL, TINY)),
         stores=rng.choice((ONE_STORE, SHARED, SEPARATE)),
         parallel=rng.choice((1, 2)),
@@ -398,11 +357,7 @@ def _lease(seed: int, rng: random.Random) -> Script:
     if rng.random() < 0.5:
         visits.append(Visit(0, DATE, rng.randrange(2), _gap(rng)))
     kinds: frozenset[StrEnum] = frozenset({Pause.LONG})
-    return Script(
-        seed,
-        "",
-        _numbered(visits),
-        Rates(0.4, rng.choice((1, 2)), 0.0, kinds),
+    return _script(seed, visits, Rates(0.4, rng.choice((1, 2)), 0.0, kinds))._replace(
         kind=SMALL,
         stores=SHARED,
         parallel=rng.choice((1, 1, 2)),
@@ -422,11 +377,8 @@ def _pause(seed: int, rng: random.Random) -> Script:
         Visit(0, rng.choice((DATE, NIGHT))),
         Visit(0, DATE, 1, rng.choice((rng.uniform(1, 60), rng.uniform(200, 900))), beside=True),
     ]
-    return Script(
-        seed,
-        "",
-        _numbered(visits),
-        Rates(0.5, rng.choice((1, 1, 2)), 0.0, rng.choice((PAUSES, PAUSES, _MOMENTS))),
+    rates = Rates(0.5, rng.choice((1, 1, 2)), 0.0, rng.choice((PAUSES, PAUSES, _MOMENTS)))
+    return _script(seed, visits, rates)._replace(
         kind=rng.choice((SMALL, TINY)),
         stores=stores,
         parallel=rng.choice((1, 2)),
@@ -459,11 +411,7 @@ def _withdrawal(seed: int, rng: random.Random) -> Script:
     if rng.random() < 0.5:
         late = frozenset({Fault.CRASH_LATE})
     kinds = rng.choices((late, SILENCE, USUAL - REFUSALS, _NONE), (45, 20, 20, 15))[0]
-    return Script(
-        seed,
-        "",
-        _numbered(visits),
-        _rates(rng, kinds, person=rng.choice((0.0, 0.0, 0.01))),
+    return _script(seed, visits, _rates(rng, kinds, person=rng.choice((0.0, 0.0, 0.01))))._replace(
         kind=rng.choice((SMALL, TINY)),
         stale=rng.choice((0.0, 1.0, 1.0)),
         parallel=rng.choice((1, 2, 4)),
@@ -486,11 +434,8 @@ def _people(seed: int, rng: random.Random) -> Script:
         gap = QUIET + _gap(rng)
         options = tuple(one for one in ("posted", "edited") if rng.random() < 0.3)
         visits.append(Visit(0, kind, after=gap, store=store, acts=some(), options=options))
-    return Script(
-        seed,
-        "",
-        _numbered(visits),
-        _rates(rng, rng.choice((_NONE, _NONE, SLOWNESS)), person=rng.choice((0.0, 0.01))),
+    rates = _rates(rng, rng.choice((_NONE, _NONE, SLOWNESS)), person=rng.choice((0.0, 0.01)))
+    return _script(seed, visits, rates)._replace(
         kind=rng.choice((SMALL, SMALL, TINY)),
         stale=_stale(rng),
         acts=HARMLESS,
@@ -522,11 +467,8 @@ def _nights(seed: int, rng: random.Random) -> Script:
 
     kinds = (NIGHT, NIGHT, NIGHT, WATCH)
     more = [Visit(0, rng.choice(kinds), acts=some()) for _ in range(rng.choice((1, 2)))]
-    return Script(
-        seed,
-        "",
-        _numbered([Visit(0, NIGHT), *more]),
-        _rates(rng, rng.choice((_NONE, DEATHS, SILENCE)), person=rng.choice((0.0, 0.0, 0.01))),
+    rates = _rates(rng, rng.choice((_NONE, DEATHS, SILENCE)), person=rng.choice((0.0, 0.0, 0.01)))
+    return _script(seed, [Visit(0, NIGHT), *more], rates)._replace(
         kind=rng.choice((SMALL, TINY)),
         days=4,
         stale=_stale(rng),
@@ -545,11 +487,7 @@ def _zone(seed: int, rng: random.Random) -> Script:
         visits[1] = Visit(0, DATE, after=_gap(rng), acts=(ZONE,))
     if rng.random() < 0.3:
         visits[2] = visits[2]._replace(store="lost")
-    return Script(
-        seed,
-        "",
-        _numbered(visits),
-        _rates(rng, rng.choice((_NONE, SLOWNESS, DEATHS)), person=0.0),
+    return _script(seed, visits, _rates(rng, rng.choice((_NONE, SLOWNESS, DEATHS)), person=0.0))._replace(
         kind=rng.choice((SMALL, TINY)),
         days=4,
         stale=_stale(rng),
@@ -564,11 +502,7 @@ def _clocks(seed: int, rng: random.Random) -> Script:
         for _ in range(rng.choice((1, 2)))
     ]
     kinds = rng.choice((CLOCKS_JUMP, CLOCKS_JUMP | SILENCE, CLOCKS_JUMP | SLOWNESS))
-    return Script(
-        seed,
-        "",
-        _numbered([_first(rng), *more]),
-        _rates(rng, kinds, person=0.0),
+    return _script(seed, [_first(rng), *more], _rates(rng, kinds, person=0.0))._replace(
         kind=rng.choice((SMALL, TINY)),
         stores=rng.choice((ONE_STORE, SHARED)),
         ahead=tuple(rng.uniform(-WRONG_CLOCK, WRONG_CLOCK) for _ in range(MACHINES)),
@@ -583,11 +517,8 @@ def _settings(seed: int, rng: random.Random) -> Script:
     for _ in range(rng.choice((1, 2))):
         some = tuple(rng.choice(acts) for _ in range(rng.choice((1, 2))))
         visits.append(Visit(0, rng.choice((DATE, NIGHT, WITHDRAW)), 0, _gap(rng), acts=some))
-    return Script(
-        seed,
-        "",
-        _numbered(visits),
-        _rates(rng, rng.choice((_NONE, USUAL)), person=rng.choice((0.0, 0.01))),
+    rates = _rates(rng, rng.choice((_NONE, USUAL)), person=rng.choice((0.0, 0.01)))
+    return _script(seed, visits, rates)._replace(
         kind=rng.choice((SMALL, TINY)),
         stale=_stale(rng),
         acts=(*HARMLESS, *SETTINGS, "delete"),

@@ -8,18 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.journals import judge as judging
-from tests.simulation.journals.judge import (
-    JOURNALS,
-    WITHDRAWAL,
-    Change,
-    End,
-    Journal,
-    Judge,
-    Line,
-    Row,
-    Run,
-    Word,
-)
+from tests.simulation.journals.judge import Change, End, Journal, Judge, Line, Row, Run, Word
 
 DAY = "2026-11-20"
 NAME = "Mambu journal data with creation date: 2026-11-20 | booking date 2026-11-20 | {}"
@@ -41,7 +30,7 @@ class History:
         self.judge.mambu_has(0.0, LINES)
         self.now = 0.0
 
-    def run(self, number: int = 1, kind: str = JOURNALS, store: int = 0, day: str = DAY) -> Run:
+    def run(self, number: int = 1, kind: str = judging.JOURNALS, store: int = 0, day: str = DAY) -> Run:
         """Let a run begin, and look at Xero."""
         self.now += 10
         run = Run(number, kind, store, self.now, {}, day=day, listed=self.now)
@@ -186,7 +175,7 @@ def test_what_its_own_store_did_is_no_excuse() -> None:
     told.judge.mambu_has(0.0, LINES)
     told.run()
     told.change(sent(), 1)
-    told.run(2, WITHDRAWAL)
+    told.run(2, judging.WITHDRAWAL)
     told.change(sent(status="DELETED"), 2)
     told.run(3)
     told.say(3, ALL_THERE)
@@ -195,7 +184,7 @@ def test_what_its_own_store_did_is_no_excuse() -> None:
 
 def test_a_persons_edit_is_overwritten(history: History) -> None:
     """No run changes what stands in a journal."""
-    history.run(2, WITHDRAWAL)
+    history.run(2, judging.WITHDRAWAL)
     history.change(sent(date="2026-11-21"), 2)
     assert "overwrites" in history.broken
 
@@ -203,7 +192,7 @@ def test_a_persons_edit_is_overwritten(history: History) -> None:
 def test_a_persons_edit_is_withdrawn(history: History) -> None:
     """A withdrawal leaves what a person edited, unless it is told to take it too."""
     history.person(sent(date="2026-11-21"))
-    run = history.run(2, WITHDRAWAL)
+    run = history.run(2, judging.WITHDRAWAL)
     run.read_before["id 1"] = history.now
     history.change(sent(date="2026-11-21", status="DELETED"), 2)
     assert "which a person edited" in history.broken
@@ -230,7 +219,7 @@ def test_a_voided_line_is_sent_again(history: History) -> None:
 def test_a_journal_behind_a_withdrawal(history: History) -> None:
     """Once a withdrawal says that it is done, nothing comes in from a run that looked before."""
     history.run(2)
-    history.run(3, WITHDRAWAL)
+    history.run(3, judging.WITHDRAWAL)
     history.change(sent(status="DELETED"), 3)
     history.say(3, "1 draft was deleted")
     history.change(sent(2), 2)
@@ -239,14 +228,14 @@ def test_a_journal_behind_a_withdrawal(history: History) -> None:
 
 def test_a_withdrawal_that_leaves_something(history: History) -> None:
     """A withdrawal that says all is done has left nothing of the day."""
-    history.run(2, WITHDRAWAL)
+    history.run(2, judging.WITHDRAWAL)
     history.say(2, "nothing to withdraw")
     assert "says that all is done" in history.broken
 
 
 def test_a_day_that_rests_on_what_is_on_its_way_out(history: History) -> None:
     """No run calls a day completed while a request of its store to withdraw it may still be carried out."""
-    history.run(2, WITHDRAWAL)
+    history.run(2, judging.WITHDRAWAL)
     left = history.now + 1
     history.run(3)
     history.say(3, ALL_THERE)
@@ -395,9 +384,9 @@ def test_a_day_that_is_missing_once_the_connection_leads_back() -> None:
     assert "no run has finished 2026-11-21 in its organisation" in told.broken
 
 
-@pytest.mark.parametrize("kind", [JOURNALS, WITHDRAWAL])
+@pytest.mark.parametrize("kind", [judging.JOURNALS, judging.WITHDRAWAL])
 def test_the_books_of_another_organisation(history: History, kind: str) -> None:
     """A run of a connection that is for another organisation neither sends nor changes anything."""
     history.run(2, kind).refused = True
-    history.change(sent(2, rows=()) if kind == JOURNALS else sent(status="DELETED"), 2)
+    history.change(sent(2, rows=()) if kind == judging.JOURNALS else sent(status="DELETED"), 2)
     assert "an organisation that its connection is not for" in history.broken

@@ -37,7 +37,7 @@ from flows.journals import read as reading
 from flows.journals.flow import journals
 from flows.journals.withdraw import flow as withdrawals
 from tests.simulation.apart import Machine, Process, ProcessClock, Said, apart, run_flow
-from tests.simulation.chance import Calm, Chance, Point
+from tests.simulation.chance import Calm, Point
 from tests.simulation.journals.assumptions import LONGEST_PAUSE, WRONG_CLOCK
 from tests.simulation.journals.doors import MambuDoor, XeroDoor
 from tests.simulation.journals.faults import CLOCKS_JUMP, JUMPS, PUT, Fault
@@ -76,7 +76,6 @@ from tests.simulation.journals.script import (
     Script,
     Visit,
 )
-from tests.simulation.loop import VirtualLoop
 from tests.simulation.play import Pause, Play, Runner, Violation
 from tests.simulation.stores import Copy, StoreFile, WatchedStore
 
@@ -204,18 +203,17 @@ class RunProcess(Process):
 
 
 class World(Play):
-    """A schedule under way. `play` plays it."""
+    """A schedule under way: a Mambu, one organisation or two, people, and machines with their runs.
 
-    def __init__(
-        self,
-        loop: VirtualLoop,
-        files: list[StoreFile],
-        script: Script,
-        chance: Chance,
-        trace: list[str] | None,
-    ) -> None:
-        super().__init__(loop, files, script, chance, trace, START)
-        self.script: Script = script
+    `play` plays it.
+    """
+
+    starts_at = START
+    script: Script
+
+    def set_up(self) -> None:
+        """Make Mambu, Xero, the people and the machines."""
+        script = self.script
         self.settings = Settings()
         names = (FIRST_ORGANISATION, OTHER_ORGANISATION) if script.other else (FIRST_ORGANISATION,)
         self.offices = [Office(self, named) for named in names]
@@ -229,7 +227,7 @@ class World(Play):
             zone=script.zone,
             late_hours=script.late_hours,
         )
-        folder = files[0].folder
+        folder = self.files[0].folder
         self.machines = [Machine(folder / f"machine {number}") for number in range(MACHINES)]
         self.warns = False
         self.writes = self.under_way = 0

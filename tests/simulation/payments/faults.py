@@ -71,32 +71,10 @@ _ANY = (
     Fault.CRASH_DONE,
     *_SELF,
 )
+# What never strikes a post.
+_OF_OTHERS = (Fault.LIMIT_DAY, Fault.NO_GRANT, Fault.STORE_DOWN, Fault.STORE_DOWN_DONE)
 FAULTS: Mapping[str, tuple[StrEnum, ...]] = {
-    POST: (
-        *_ANY,
-        Fault.TIMEOUT_DONE,
-        Fault.TIMEOUT_LATE,
-        Fault.RESET_DONE,
-        Fault.EMPTY_504_DONE,
-        Fault.EMPTY_504_LATE,
-        Fault.BARE_500_DONE,
-        Fault.FAULT_500,
-        Fault.FAULT_500_DONE,
-        Fault.TEXT_503_DONE,
-        Fault.REFUSED,
-        Fault.ERROR_200,
-        Fault.ERROR_200_DONE,
-        Fault.FORBIDDEN,
-        Fault.LOCKED,
-        Fault.LIMIT_SECONDS,
-        Fault.LIMIT_DATE,
-        Fault.LIMIT_LONG,
-        Fault.LIMIT_BARE,
-        Fault.EXPIRED,
-        Fault.GOOD_TOKEN,
-        Fault.TWICE_LAST,
-        Fault.CRASH_LATE,
-    ),
+    POST: (*_ANY, *(one for one in Fault if one not in {*_ANY, *_OF_OTHERS})),
     LN_TOKEN: (*_ANY, Fault.NO_GRANT, Fault.LIMIT_BARE),
     READ: (*_ANY, Fault.RESET_DONE, Fault.LIMIT_SECONDS, Fault.LIMIT_DAY, Fault.EXPIRED),
     XERO_TOKEN: _ANY,
@@ -113,25 +91,8 @@ FAULTS: Mapping[str, tuple[StrEnum, ...]] = {
 # Posting is where it matters, and much of what a run does is to read, and to ask its store.
 WEIGHTS = {POST: 4.0, READ: 0.7, STORE: 0.5}
 # After these the caller cannot know whether LN has booked what it posted.
-IN_THE_DARK = frozenset(
-    {
-        Fault.TIMEOUT,
-        Fault.TIMEOUT_DONE,
-        Fault.TIMEOUT_LATE,
-        Fault.RESET,
-        Fault.RESET_DONE,
-        Fault.EMPTY_504,
-        Fault.EMPTY_504_DONE,
-        Fault.EMPTY_504_LATE,
-        Fault.BARE_500,
-        Fault.BARE_500_DONE,
-        Fault.TEXT_503,
-        Fault.TEXT_503_DONE,
-        Fault.ERROR_200,
-        Fault.ERROR_200_DONE,
-        Fault.HTML,
-    }
-)
+_DARK = ("TIMEOUT", "RESET", "EMPTY_504", "BARE_500", "TEXT_503", "ERROR_200", "HTML")
+IN_THE_DARK = frozenset(one for one in Fault if one.name.startswith(_DARK))
 # What no rule of ours could make good where LN does not check for what it has.
 ONLY_WITH_CHECK = frozenset({Fault.FAULT_500_DONE, Fault.TWICE, Fault.TWICE_LAST, Pause.LONG})
 # Themes: schedules in which only such faults strike, again and again.
@@ -139,17 +100,6 @@ DEATHS = frozenset({Fault.CRASH, Fault.CRASH_DONE, Fault.CRASH_LATE})
 SILENCE = IN_THE_DARK | {Fault.CRASH_DONE, Fault.STORE_DOWN_DONE}
 STANDSTILLS = frozenset({Pause.LONG, Pause.SHORT})
 REFUSALS = frozenset(
-    {
-        Fault.REFUSED,
-        Fault.ERROR_200,
-        Fault.FAULT_500,
-        Fault.FAULT_500_DONE,
-        Fault.FORBIDDEN,
-        Fault.LOCKED,
-        Fault.LIMIT_BARE,
-        Fault.LIMIT_LONG,
-        Fault.GOOD_TOKEN,
-        Fault.NO_CONNECTION,
-    }
-)
+    {Fault.REFUSED, Fault.ERROR_200, Fault.FAULT_500, Fault.FAULT_500_DONE, Fault.FORBIDDEN, Fault.LOCKED}
+) | {Fault.LIMIT_BARE, Fault.LIMIT_LONG, Fault.GOOD_TOKEN, Fault.NO_CONNECTION}
 ALL: frozenset[StrEnum] = frozenset({*Fault, Pause.SHORT, Pause.LONG})

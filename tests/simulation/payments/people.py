@@ -163,14 +163,7 @@ class Bookkeeper:
     ) -> Item:
         old = content.day < self._start.date()
         item = Item(
-            kind,
-            xero_id,
-            content,
-            who,
-            self._now(),
-            prepayment,
-            old=old,
-            organisation=self._organisation,
+            kind, xero_id, content, who, self._now(), prepayment, old=old, organisation=self._organisation
         )
         self._judge.made(item)
         if item.old and self._by_hand and self._rng.random() < 0.7:

@@ -9,11 +9,7 @@ from typing import NamedTuple
 
 from tests.simulation.chance import Calm, Chance, Random, Rates
 from tests.simulation.payments import assumptions
-from tests.simulation.payments.assumptions import (
-    CHECK_FIRST,
-    CHECK_LAST,
-    CHECK_OFF,
-)
+from tests.simulation.payments.assumptions import CHECK_FIRST, CHECK_LAST, CHECK_OFF
 from tests.simulation.payments.faults import (
     ALL,
     DEATHS,
@@ -96,13 +92,7 @@ class Script(NamedTuple):
         return Random(random.Random(f"faults {self.seed}"), self.rates, FAULTS, WEIGHTS)  # noqa: S311
 
 
-SMALL_DAY = (
-    "receive",
-    "pay an employee",
-    "receive from a stranger",
-    "receive a prepayment",
-    "apply a part",
-)
+SMALL_DAY = ("receive", "pay an employee", "receive from a stranger", "receive a prepayment", "apply a part")
 NO_FAULTS = Rates(0.0, 0, 0.0, frozenset())
 # Two post side by side. No list is behind, and the clocks are the same: those come with the random schedules.
 SMALL = Script(
@@ -354,11 +344,11 @@ def _gone_in_doubt(rng: random.Random, made: Script) -> Script:
     kinds = IN_THE_DARK | {Fault.CRASH_DONE, Fault.CRASH_LATE}
     return made._replace(
         theme="what is in doubt goes",
+        rates=Rates(fault=0.08, most=4, person=0.0, kinds=kinds),
+        decides=0.0,
         visits=(Visit(0, 0.0), Visit(0, rng.choice((0.0, 60.0, 400.0)), acts=tuple(acts)), Visit(0, 900.0)),
         opening=(*made.opening, "prepay a supplier", "pay a supplier"),
         separate=False,
-        decides=0.0,
-        rates=Rates(fault=0.08, most=4, person=0.0, kinds=kinds),
     )
 
 
@@ -366,18 +356,16 @@ def _closing_hides(rng: random.Random, made: Script) -> Script:
     """A person closes what is open, and then it changes in Xero."""
     first, then = rng.choice(
         (
-            ("prepay an employee", "edit what is closed"),
-            ("prepay an employee", "take back what is closed"),
-            ("prepay an employee", "apply what is closed"),
-            ("receive from a stranger", "take back what is closed"),
-            ("an old prepayment", "edit what is closed"),
-            ("an old payment", "take back what is closed"),
+            *(("prepay an employee", act) for act in ("edit", "take back", "apply")),
+            ("receive from a stranger", "take back"),
+            ("an old prepayment", "edit"),
+            ("an old payment", "take back"),
         )
     )
     visits = (
         Visit(0, 0.0),
         Visit(0, 400.0, acts=("close something",)),
-        Visit(0, 400.0, acts=(then,)),
+        Visit(0, 400.0, acts=(f"{then} what is closed",)),
         Visit(0, 900.0),
     )
     return _calmly(made)._replace(

@@ -54,6 +54,18 @@ def paid(judge: Judge, number: str = "303-SI1-1", **other: Any) -> Item:
     return item
 
 
+@pytest.fixture
+def books() -> Judge:
+    """Give a test a judge."""
+    return judge()
+
+
+@pytest.fixture
+def item(books: Judge) -> Item:
+    """Give a test what a client has paid."""
+    return paid(books)
+
+
 def prepaid(judge: Judge) -> tuple[Item, Item]:
     """Let a client have made a prepayment, of which a part is applied."""
     whole = Item(PREPAYMENT, "prepayment", content("", RECEIVED), CLIENT, MADE)
@@ -125,19 +137,15 @@ def test_it_imports_nothing_of_what_it_judges() -> None:
     assert ours == {"tests.simulation.play"}
 
 
-def test_a_history_in_order_breaks_nothing() -> None:
+def test_a_history_in_order_breaks_nothing(books: Judge, item: Item) -> None:
     """A document that is booked once, and a run that says so, break no rule."""
-    books = judge()
-    item = paid(books)
     posted(books, item)
     books.ended(told())
     books.all_is_well([0])
 
 
-def test_twice_in_ln() -> None:
+def test_twice_in_ln(books: Judge, item: Item) -> None:
     """A document that two runs book is seen."""
-    books = judge()
-    item = paid(books)
     posted(books, item)
     broken(lambda: posted(books, item, run=2), "booked twice")
 
@@ -150,41 +158,33 @@ def test_twice_by_one_run_though_ln_does_not_check() -> None:
     broken(lambda: posted(books, item), "booked twice by one run")
 
 
-def test_booked_by_hand_and_sent() -> None:
+def test_booked_by_hand_and_sent(books: Judge, item: Item) -> None:
     """A document that a person booked by hand, and that is sent nevertheless, is seen."""
-    books = judge()
-    item = paid(books)
     books.booked_by_hand(item)
     broken(lambda: posted(books, item), "of which a person booked one")
 
 
-def test_sent_though_closed() -> None:
+def test_sent_though_closed(books: Judge, item: Item) -> None:
     """A document that leaves in a run which began after a person had closed it is seen."""
-    books = judge()
-    item = paid(books)
     books.closed(item, 0, MADE)
     broken(lambda: books.leaves(1, message(item), BEGAN), "though a person closed it")
 
 
-def test_posted_again_in_the_dark() -> None:
+def test_posted_again_in_the_dark(books: Judge, item: Item) -> None:
     """A document that a run posts again, not knowing what became of it, is seen."""
-    books = judge()
-    item = paid(books)
     books.leaves(1, message(item), BEGAN)
     books.unanswered(1, message(item))
     broken(lambda: books.leaves(1, message(item), BEGAN), "does not know whether it is booked")
 
 
-def test_a_part_before_its_prepayment() -> None:
+def test_a_part_before_its_prepayment(books: Judge) -> None:
     """What is applied of a prepayment, and leaves before it, is seen."""
-    books = judge()
     _, part = prepaid(books)
     broken(lambda: books.leaves(1, message(part), BEGAN), "before its prepayment")
 
 
-def test_a_part_of_what_was_written_off() -> None:
+def test_a_part_of_what_was_written_off(books: Judge) -> None:
     """What is applied of a prepayment that a person closed before it was sent, and leaves, is seen."""
-    books = judge()
     whole, part = prepaid(books)
     books.sets_out(message(whole))
     books.closed(whole, 0, MADE)
@@ -192,32 +192,26 @@ def test_a_part_of_what_was_written_off() -> None:
 
 
 @pytest.mark.parametrize("field", ["InvoiceAmount", "BankAccountNumber", "DocumentType", "DocumentDate"])
-def test_booked_as_something_else(field: str) -> None:
+def test_booked_as_something_else(books: Judge, item: Item, field: str) -> None:
     """A document of another amount, bank account, type or date than Xero ever showed is seen."""
-    books = judge()
-    item = paid(books)
     other = {"BankAccountNumber": "00000000"}.get(field, 86400)
     broken(lambda: books.books(1, message(item, **{field: other})), "which Xero never showed")
 
 
 @pytest.mark.parametrize("field", ["BusinessPartner", "XeroContactName"])
-def test_booked_for_somebody_else(field: str) -> None:
+def test_booked_for_somebody_else(books: Judge, item: Item, field: str) -> None:
     """A document of another partner is seen."""
-    books = judge()
-    item = paid(books)
     broken(lambda: books.books(1, message(item, **{field: "another"})), "for somebody else")
 
 
-def test_a_document_of_nothing() -> None:
+def test_a_document_of_nothing(books: Judge) -> None:
     """A document of what Xero never had is seen."""
-    books = judge()
     item = Item(PAYMENT, "no such", content(), CLIENT, MADE)
     broken(lambda: books.leaves(1, message(item), BEGAN), "which Xero never had")
 
 
-def test_posting_after_others_took_over() -> None:
+def test_posting_after_others_took_over(books: Judge) -> None:
     """A run that stood still, and goes on posting what it had not begun when others took over, is seen."""
-    books = judge()
     for number in range(3):
         paid(books, f"303-SI1-{number}")
     books.at_a_door(1, BEGAN)
@@ -227,10 +221,8 @@ def test_posting_after_others_took_over() -> None:
     broken(lambda: books.leaves(1, message(books.items[1]), LATER), "goes on posting")
 
 
-def test_completed_without_a_document() -> None:
+def test_completed_without_a_document(books: Judge, item: Item) -> None:
     """A run that says "completed" though LN does not have a document, and names it nowhere, is seen."""
-    books = judge()
-    item = paid(books)
     broken(lambda: books.ended(told()), "hides that LN does not have")
     books.ended(told(f"- somebody: no code ({item.kind}:{item.xero_id})"))
 
@@ -242,47 +234,39 @@ def test_what_lists_do_not_show_yet_is_not_asked_of_a_run() -> None:
     books.ended(told())
 
 
-def test_what_went_after_it_was_sent_and_is_not_told() -> None:
+def test_what_went_after_it_was_sent_and_is_not_told(books: Judge, item: Item) -> None:
     """A document that LN has, that is deleted in Xero, and of which a run says nothing, is seen."""
-    books = judge()
-    item = paid(books)
     posted(books, item)
     item.gone = True
     broken(lambda: books.ended(told()), "hides that .* went")
 
 
-def test_what_people_booked_before_the_start_and_went() -> None:
+def test_what_people_booked_before_the_start_and_went(books: Judge) -> None:
     """A document from before the start, booked by hand, that goes in Xero without a word, is seen."""
-    books = judge()
     item = paid(books, old=True)
     books.booked_by_hand(item)
     item.gone = True
     broken(lambda: books.ended(told()), "hides that .* went")
 
 
-def test_what_is_by_hand_and_went() -> None:
+def test_what_is_by_hand_and_went(books: Judge, item: Item) -> None:
     """What LN has no counterpart to, a run has seen, and goes without a word, is seen."""
-    books = judge()
-    item = paid(books)
     item.content = item.content._replace(document_type=None)
     books.ended(told())
     item.gone = True
     broken(lambda: books.ended(told()), "which was by hand")
 
 
-def test_what_people_were_told_of_and_went() -> None:
+def test_what_people_were_told_of_and_went(books: Judge, item: Item) -> None:
     """A document that was named as open, and goes in Xero without a word, is seen; a note is a word."""
-    books = judge()
-    item = paid(books)
     books.ended(told(f"- {item.xero_id}"))
     item.gone = True
     broken(lambda: books.ended(told()), "went, once it was open")
     books.ended(told(page=f"## Notes\n\n- {item.xero_id}: it was deleted before it was sent"))
 
 
-def test_what_changed_after_it_was_sent_and_is_not_told() -> None:
+def test_what_changed_after_it_was_sent_and_is_not_told(books: Judge) -> None:
     """A prepayment that is edited after it was sent, of which a run says nothing, is seen."""
-    books = judge()
     whole, part = prepaid(books)
     posted(books, whole)
     posted(books, part)
@@ -290,46 +274,39 @@ def test_what_changed_after_it_was_sent_and_is_not_told() -> None:
     broken(lambda: books.ended(told()), "changed after sending")
 
 
-def test_what_changed_after_it_was_closed_and_is_not_told() -> None:
+def test_what_changed_after_it_was_closed_and_is_not_told(books: Judge, item: Item) -> None:
     """A document that changes in Xero after a person closed it, of which a run says nothing, is seen."""
-    books = judge()
-    item = paid(books)
     books.closed(item, 0, MADE)
     books.ended(told())
     item.change(MADE, amount=Decimal("2.00"))
     broken(lambda: books.ended(told()), "changed since closed")
 
 
-def test_ended_with_0_though_something_is_open() -> None:
+def test_ended_with_0_though_something_is_open(books: Judge) -> None:
     """A run that ends with 0 while its page names something open is seen."""
-    books = judge()
     broken(lambda: books.ended(told("- something", exit_code=0)), "ends with 0")
 
 
-def test_a_failure_without_a_task() -> None:
+def test_a_failure_without_a_task(books: Judge) -> None:
     """A run that fails, without a task in Mambu that tells of it, is seen."""
-    books = judge()
     broken(lambda: books.ended(told(completed=False, exit_code=1)), "no task tells of it")
 
 
-def test_a_failure_without_an_incident() -> None:
+def test_a_failure_without_an_incident(books: Judge) -> None:
     """A run that fails, and whose page names no incident, is seen."""
-    books = judge()
     books.mambu_has([task(1, "Payments: stopped [Daybook payments default 2026-11-20 collect]")])
     broken(lambda: books.ended(told(completed=False, exit_code=1)), "names no incident")
 
 
-def test_a_death_that_the_watch_tells_nobody_of() -> None:
+def test_a_death_that_the_watch_tells_nobody_of(books: Judge) -> None:
     """A run that died, of which nobody is told once the watch has looked around, is seen."""
-    books = judge()
     books.at_a_door(2, BEGAN)
     books.died(2)
     broken(lambda: books.watched(0, "default"), "tells nobody that run 2 died")
 
 
-def test_a_task_that_outlasts_its_failure() -> None:
+def test_a_task_that_outlasts_its_failure(books: Judge) -> None:
     """A run that comes through, and leaves the task of an earlier failure open, is seen."""
-    books = judge()
     books.mambu_has([task(1, "Payments: stopped [Daybook payments default 2026-11-20 collect]")])
     broken(lambda: books.ended(told()), "tasks are still open")
 
@@ -340,41 +317,33 @@ def test_two_tasks_of_one_incident() -> None:
     broken(lambda: judge().mambu_has(titles), "two tasks are open")
 
 
-def test_missing_in_the_end() -> None:
+def test_missing_in_the_end(books: Judge, item: Item) -> None:
     """A document that could have gone out, and is only named as open in the end, is seen."""
-    books = judge()
-    item = paid(books)
     books.ended(told(f"- {item.xero_id}"))
     broken(lambda: books.all_is_well([0]), "in the end LN does not have")
 
 
-def test_a_further_run_that_posts_what_was_done() -> None:
+def test_a_further_run_that_posts_what_was_done(books: Judge, item: Item) -> None:
     """A further run that posts what was not open is seen."""
-    books = judge()
-    item = paid(books)
     posted(books, item)
     broken(lambda: books.posts_again(message(item), told()), "of which nothing was open")
 
 
-def test_a_dry_run_that_posts() -> None:
+def test_a_dry_run_that_posts(books: Judge, item: Item) -> None:
     """A dry run that posts something is seen."""
-    books = judge()
-    item = paid(books)
     books.began(3, 0, BEGAN, dry=True)
     broken(lambda: books.leaves(3, message(item), BEGAN), "is dry")
 
 
-def test_a_dry_run_that_leaves_traces() -> None:
+def test_a_dry_run_that_leaves_traces(books: Judge) -> None:
     """A dry run that changes Mambu's tasks, or what is on record, is seen."""
-    books = judge()
     books.began(3, 0, BEGAN, dry=True)
     broken(lambda: books.tells_mambu(3), "changes something in Mambu")
     broken(lambda: books.left_as_it_was(3, same=False), "changes what is on record")
 
 
-def test_a_dry_run_takes_over_from_nobody() -> None:
+def test_a_dry_run_takes_over_from_nobody(books: Judge) -> None:
     """A dry run beside one that stands still is no other that took over."""
-    books = judge()
     items = [paid(books, f"303-SI1-{number}") for number in range(3)]
     books.at_a_door(1, BEGAN)
     books.stands_still(1, BEGAN)
@@ -384,35 +353,30 @@ def test_a_dry_run_takes_over_from_nobody() -> None:
         books.leaves(1, message(item), BEGAN + dt.timedelta(minutes=6))
 
 
-def test_another_organisation_than_is_named() -> None:
+def test_another_organisation_than_is_named(books: Judge, item: Item) -> None:
     """A run that comes through, or posts, in another organisation than the connection names is seen."""
-    books = judge()
-    item = paid(books)
     books.began(3, 0, BEGAN, astray=True)
     broken(lambda: books.leaves(3, message(item), BEGAN), "of another organisation")
     broken(lambda: books.ended(told(run=3)), "comes through in another organisation")
 
 
-def test_a_document_of_another_organisation() -> None:
+def test_a_document_of_another_organisation(books: Judge) -> None:
     """A run that posts what is in another organisation is seen; that it does not is asked of no run."""
-    books = judge()
     item = paid(books, organisation=1)
     broken(lambda: books.leaves(1, message(item), BEGAN), "reads another organisation")
     books.ended(told())
     broken(lambda: books.ended(told(organisation=1)), "hides that LN does not have")
 
 
-def test_a_window_by_hand_that_leaves_something_out() -> None:
+def test_a_window_by_hand_that_leaves_something_out(books: Judge) -> None:
     """Of a window that somebody asks for, all that changed in it is asked, and nothing else."""
-    books = judge()
     paid(books)
     books.ended(told(by_hand=True, since=MADE + dt.timedelta(minutes=1)))
     broken(lambda: books.ended(told(by_hand=True, since=MADE)), "hides that LN does not have")
 
 
-def test_a_window_from_before_the_start_that_holds_back_what_is_dated_in_it() -> None:
+def test_a_window_from_before_the_start_that_holds_back_what_is_dated_in_it(books: Judge) -> None:
     """What is dated in a window from before the start, and nobody was told of, is to be sent."""
-    books = judge()
     item = paid(books, old=True)
     page = f"# Payments\n\n## Dated before the start: 1\n\n- {item.xero_id}\n"
     since = START - dt.timedelta(days=3)
@@ -423,16 +387,14 @@ def test_a_window_from_before_the_start_that_holds_back_what_is_dated_in_it() ->
     books.ended(asked)
 
 
-def test_a_wrong_window_is_told_to_who_asks_for_it() -> None:
+def test_a_wrong_window_is_told_to_who_asks_for_it(books: Judge) -> None:
     """Of a window that cannot be asked for no task has to tell; of any other failure one has to."""
-    books = judge()
     books.ended(told(completed=False, exit_code=2, by_hand=True))
     broken(lambda: books.ended(told(completed=False, exit_code=3, by_hand=True)), "no task tells of it")
 
 
-def test_tasks_of_what_has_passed() -> None:
+def test_tasks_of_what_has_passed(books: Judge) -> None:
     """In the end a task of what no longer waits, and none of what does, are seen."""
-    books = judge()
     books.ended(told())
     books.mambu_has([task(1, "Payments [Daybook payments default 2026-11-19 exceptions/before start]")])
     broken(lambda: books.all_is_well([0]), "tasks are open of what has passed")
@@ -441,9 +403,8 @@ def test_tasks_of_what_has_passed() -> None:
     broken(lambda: books.all_is_well([0]), "no task tells of what waits")
 
 
-def test_a_removed_part_that_a_lost_store_never_saw_go() -> None:
+def test_a_removed_part_that_a_lost_store_never_saw_go(books: Judge) -> None:
     """That a part went is asked of a store that was lost only where it has seen the part again since."""
-    books = judge()
     whole, part = prepaid(books)
     posted(books, whole)
     posted(books, part)

@@ -22,8 +22,7 @@ from blocks.xero import payments as xero_payments
 from flows.payments.flow import payments
 from flows.watch import watch
 from tests.simulation.apart import Machine, Process, ProcessClock, apart, run_flow
-from tests.simulation.chance import STORE, Calm, Chance
-from tests.simulation.loop import VirtualLoop
+from tests.simulation.chance import STORE, Calm
 from tests.simulation.payments import assumptions
 from tests.simulation.payments.administrators import NAMES, Administrator
 from tests.simulation.payments.assumptions import (
@@ -100,21 +99,18 @@ class Run(Runner):
 class World(Play):
     """A schedule under way. `play` plays it."""
 
-    def __init__(
-        self,
-        loop: VirtualLoop,
-        files: list[PaymentsFile],
-        script: Script,
-        chance: Chance,
-        trace: list[str] | None,
-    ) -> None:
-        super().__init__(loop, files, script, chance, trace, START)
-        self.script: Script = script
+    starts_at = START
+    script: Script
+    files: list[PaymentsFile]
+
+    def set_up(self) -> None:
+        """Make Mambu, Xero, LN, the people and the machines."""
+        script = self.script
         self.start = START - dt.timedelta(hours=1)
         self.checked = script.check != CHECK_OFF
         self.by_hand = not (script.separate and BY_HAND_WITH_ONE_STORE)
         self.xeros = [_xero(self.clock, script, number) for number in range(script.organisations)]
-        self.ln, self.lags = _ln(self.clock, script), Lags(loop, script)
+        self.ln, self.lags = _ln(self.clock, script), Lags(self.loop, script)
         self.mambu = MambuStandIn(None, self.clock, MambuOptions())
         self.judge = Judge(
             self.start,
@@ -137,10 +133,10 @@ class World(Play):
             for number, xero in enumerate(self.xeros)
         ]
         self._settings: dict[str, str | int] = dict(_settings(script))
-        self._machines = [Machine(_home(files[0], place)) for place in range(2)]
+        self._machines = [Machine(_home(self.files[0], place)) for place in range(2)]
         self.administrators = [
             Administrator(self, number, file, random.Random(f"administrator {script.seed} {number}"))  # noqa: S311
-            for number, file in enumerate(files)
+            for number, file in enumerate(self.files)
         ]
         self.under_way = 0
         self.said = 0  # how often people said something of the audit table

@@ -11,17 +11,8 @@ from hypothesis import strategies as st
 from blocks.mambu.models import JournalLine
 from flows.journals.process.batch import LARGEST_JOURNAL_BYTES, Unit, batch, fill
 from flows.journals.process.errors import StepRefusal
-from tests.helpers.journals import (
-    EARLIER,
-    balanced,
-    days_of_lines,
-    examples,
-    planned,
-    posting,
-    prepared_for,
-    sent,
-    transfers,
-)
+from tests.helpers import journals
+from tests.helpers.journals import EARLIER, balanced, days_of_lines, examples, planned, posting, transfers
 
 caps = st.integers(2, 9)
 units = st.lists(
@@ -112,10 +103,7 @@ def test_a_unit_larger_than_the_cap_has_a_batch_of_its_own() -> None:
 
 def test_a_transaction_over_two_booking_dates_is_in_two_batches() -> None:
     """What a transaction booked on two dates goes into a batch of each date."""
-    lines = [
-        *posting(1, "1", "-1", transaction="A"),
-        *posting(3, "2", "-2", transaction="A", booked=EARLIER),
-    ]
+    lines = [*posting(1, "1", "-1", transaction="A"), *posting(3, "2", "-2", transaction="A", booked=EARLIER)]
     assert [(str(date), number, len(rows)) for (date, number), rows in batches(lines, 250).items()] == [
         (EARLIER, 1, 2),
         ("2026-11-20", 1, 2),
@@ -138,8 +126,10 @@ def test_no_request_is_larger_than_xero_takes(letter: str) -> None:
         for entry in range(1, 4001, 2)
         for one in posting(entry, "9" * 16, f"-{'9' * 16}", transaction=f"{letter * 390}{entry}")
     ]
-    first = sent(lines, cap=5000)
-    again = prepared_for(first.plan, [one._replace(status="DELETED") for one in first.live], cap=5000)
+    first = journals.sent(lines, cap=5000)
+    again = journals.prepared_for(
+        first.plan, [one._replace(status="DELETED") for one in first.live], cap=5000
+    )
     assert len(first.prepared.requests) == len(again.requests) > 1
     assert max(len(request.body) for request in (*first.prepared.requests, *again.requests)) < 3_500_000
 

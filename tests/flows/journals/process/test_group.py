@@ -18,19 +18,12 @@ def test_a_transaction_is_a_unit() -> None:
     """The lines of a transaction share a unit, also where other lines lie between them."""
     assert units(
         [line(1, "1", transaction="A"), line(2, "2", transaction="B"), line(3, "-1", transaction="A")]
-    ) == {
-        1: 0,
-        2: 1,
-        3: 0,
-    }
+    ) == {1: 0, 2: 1, 3: 0}
 
 
 def test_a_transaction_over_two_booking_dates_is_two_units() -> None:
     """The lines of one transaction are a unit per booking date."""
-    lines = [
-        *posting(1, "1", "-1", transaction="A"),
-        *posting(3, "2", "-2", transaction="A", booked=EARLIER),
-    ]
+    lines = [*posting(1, "1", "-1", transaction="A"), *posting(3, "2", "-2", transaction="A", booked=EARLIER)]
     assert units(lines) == {1: 0, 2: 0, 3: 1, 4: 1}
 
 

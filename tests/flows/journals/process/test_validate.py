@@ -48,38 +48,28 @@ def test_zero_lines_are_left_out_and_reported() -> None:
 
 
 @pytest.mark.parametrize(
-    ("zone", "booked", "date"),
+    ("zone", "booked", "date", "in_utc"),
     [
-        ("Europe/London", "2026-03-29T00:30:00+00:00", "2026-03-29"),
-        ("Europe/London", "2026-03-29T23:59:59+01:00", "2026-03-29"),
-        ("Europe/London", "2026-03-30T00:00:00+01:00", "2026-03-30"),
-        ("Europe/London", "2026-10-25T23:30:00Z", "2026-10-25"),
-        ("Pacific/Auckland", "2026-11-20T00:00:00+13:00", "2026-11-20"),
-        ("Pacific/Auckland", "2046-07-20T00:00:00+12:00", "2046-07-20"),
-        ("Pacific/Marquesas", "2026-11-20T23:59:59-0930", "2026-11-20"),
-        ("Europe/London", "1970-01-01T00:00:00+01:00", "1970-01-01"),
-        ("Europe/London", "1969-12-31T23:59:59.999999999+01:00", "1969-12-31"),
+        ("Europe/London", "2026-03-29T00:30:00+00:00", "2026-03-29", False),
+        ("Europe/London", "2026-03-29T23:59:59+01:00", "2026-03-29", False),
+        ("Europe/London", "2026-03-30T00:00:00+01:00", "2026-03-30", False),
+        ("Europe/London", "2026-10-25T23:30:00Z", "2026-10-25", False),
+        ("Pacific/Auckland", "2026-11-20T00:00:00+13:00", "2026-11-20", False),
+        ("Pacific/Auckland", "2046-07-20T00:00:00+12:00", "2046-07-20", False),
+        ("Pacific/Marquesas", "2026-11-20T23:59:59-0930", "2026-11-20", False),
+        ("Europe/London", "1970-01-01T00:00:00+01:00", "1970-01-01", False),
+        ("Europe/London", "1969-12-31T23:59:59.999999999+01:00", "1969-12-31", False),
+        ("Pacific/Auckland", "2026-11-19T11:00:00Z", "2026-11-20", True),
+        ("Pacific/Auckland", "2026-11-20T10:59:59+00:00", "2026-11-20", True),
+        ("Pacific/Marquesas", "2026-11-21T09:29:59Z", "2026-11-20", True),
+        ("Europe/London", "2026-03-29T23:00:00Z", "2026-03-30", True),
     ],
 )
-def test_the_booking_date_is_mambus_local_date(zone: str, booked: str, date: str) -> None:
-    """The booking date is the date of its instant in Mambu's zone, at any time of any year."""
-    lines = validate(staged(in_zone(zone, booked=booked)), ZoneInfo(zone), 2).lines
-    assert lines["booking_date"].to_pylist() == [dt.date.fromisoformat(date)] * 2
-
-
-@pytest.mark.parametrize(
-    ("zone", "booked", "date"),
-    [
-        ("Pacific/Auckland", "2026-11-19T11:00:00Z", "2026-11-20"),
-        ("Pacific/Auckland", "2026-11-20T10:59:59+00:00", "2026-11-20"),
-        ("Pacific/Marquesas", "2026-11-21T09:29:59Z", "2026-11-20"),
-        ("Europe/London", "2026-03-29T23:00:00Z", "2026-03-30"),
-    ],
-)
-def test_times_in_utc_have_local_dates(zone: str, booked: str, date: str) -> None:
-    """Where Mambu gives its times in UTC, the booking date is still that of its zone."""
-    lines = validate(staged(posting(1, "1", "-1", booked=booked)), ZoneInfo(zone), 2, "utc").lines
-    assert lines["booking_date"].to_pylist() == [dt.date.fromisoformat(date)] * 2
+def test_the_booking_date_is_mambus_local_date(zone: str, booked: str, date: str, in_utc: bool) -> None:
+    """The booking date is the date in Mambu's zone, at any time of any year, also where times are in UTC."""
+    lines = posting(1, "1", "-1", booked=booked) if in_utc else in_zone(zone, booked=booked)
+    found = validate(staged(lines), ZoneInfo(zone), 2, "utc" if in_utc else "zone").lines
+    assert found["booking_date"].to_pylist() == [dt.date.fromisoformat(date)] * 2
 
 
 def in_zone(zone: str, *, booked: str | None = None, created: str | None = None) -> list[JournalLine]:

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
-from blocks.errors import (
-    DaybookError,
-    NotAllowed,
-    Refusal,
-    Rejected,
-    ResumeLater,
-    StoreError,
-    Unavailable,
-    UnknownOutcome,
-)
+from blocks import errors
+from blocks.errors import DaybookError, NotAllowed, Refusal, ResumeLater, Unavailable, UnknownOutcome
 from blocks.store.models import JournalRecord, JournalState, Lease
 from flows.journals.process.errors import StepRefusal
 from flows.journals.report.failures import crashed, differences, failure_of, never_finished
 from flows.runtime.failures import Failure
+from tests.helpers.stores import record
 
 DATE = dt.date(2026, 11, 20)
 RESUME_AT = dt.datetime(2026, 11, 22, 0, 5, tzinfo=dt.UTC)
@@ -40,26 +32,19 @@ WAYS_ON = (
 )
 CORRECT = "Correct the connection (python -m blocks save NAME). Then "
 ASKED = "Wait 2 minutes, as the system asks. Then "
+BOTH = (False, True)
 WAIT = "Wait until 2026-11-22 00:05 UTC. Then "
 
 
 def journal(number: int, state: JournalState, **other: object) -> JournalRecord:
     """Return the record of a journal in a state."""
-    made = JournalRecord(
-        organisation="org",
-        narration=f"N | {number}",
-        generation=0,
-        connection="default",
-        day=DATE,
-        booking_date=dt.date(2026, 11, 18),
-        number=number,
-        request_key=f"key-{number}",
-        digest="d" * 64,
-        lines=250,
-        debits=f"{number}00.00",
-        state=state,
-    )
-    return replace(made, **other)  # type: ignore[arg-type]
+    return record(number, **{"debits": f"{number}00.00", "state": state, **other})
+
+
+def died(at: str, *records: JournalRecord) -> Failure:
+    """Return what is told of a run that was last heard of at a stage."""
+    begun = dt.datetime(2026, 11, 21, 3, tzinfo=dt.UTC)
+    return crashed(Lease("journals", "default", DATE, "run-1", "here", at, begun, begun), list(records))
 
 
 def failure(
@@ -76,18 +61,14 @@ def capital(text: str) -> str:
 @pytest.mark.parametrize(
     ("stage", "under_way", "error", "place", "title"),
     [
-        ("", False, ERROR, ("extract", ""), "before reading the lines from Mambu"),
-        ("day", False, ERROR, ("extract", ""), "before reading the lines from Mambu"),
-        ("extract", False, ERROR, ("extract", ""), "while reading the lines from Mambu"),
-        ("extract", True, ERROR, ("extract", ""), "while reading the lines from Mambu"),
+        *((one, False, ERROR, ("extract", ""), "before reading the lines from Mambu") for one in ("", "day")),
+        *(("extract", one, ERROR, ("extract", ""), "while reading the lines from Mambu") for one in BOTH),
         ("process", False, ERROR, ("process", "hand-over"), "before processing the lines"),
         ("process", True, ERROR, ("process", ""), "while processing the lines"),
-        ("process", True, REFUSAL, ("process", "map"), "while matching accounts"),
-        ("process", False, REFUSAL, ("process", "map"), "while matching accounts"),
+        *(("process", one, REFUSAL, ("process", "map"), "while matching accounts") for one in BOTH),
         ("send", False, ERROR, ("send", "hand-over"), "before sending to Xero"),
         ("send", True, ERROR, ("send", ""), "while sending to Xero"),
-        ("confirm", False, ERROR, ("send", "confirm"), "while comparing Mambu with Xero"),
-        ("confirm", True, ERROR, ("send", "confirm"), "while comparing Mambu with Xero"),
+        *(("confirm", one, ERROR, ("send", "confirm"), "while comparing Mambu with Xero") for one in BOTH),
     ],
 )
 def test_where_it_is_recorded(
@@ -118,10 +99,10 @@ def test_a_steps_refusal_names_every_offender() -> None:
         ("extract", ResumeLater("Later.", resume_at=RESUME_AT), f"{WAIT}{AGAIN}."),
         ("extract", Unavailable("No.", retry_after_seconds=61), f"{ASKED}{AGAIN}."),
         ("confirm", Unavailable("No.", retry_after_seconds=61), f"{ASKED}{WAYS_ON}"),
-        ("process", StoreError("No."), f"{capital(AGAIN)}."),
+        ("process", errors.StoreError("No."), f"{capital(AGAIN)}."),
         ("process", NotAllowed("No."), f"{CORRECT}{AGAIN}."),
         ("send", Refusal("Declined."), f"Correct what is named above. Then {WAYS_ON}"),
-        ("send", Rejected("Declined."), capital(WAYS_ON)),
+        ("send", errors.Rejected("Declined."), capital(WAYS_ON)),
         ("send", NotAllowed("No."), f"{CORRECT}{WAYS_ON}"),
         ("send", ResumeLater("Later.", resume_at=RESUME_AT), f"{WAIT}{WAYS_ON}"),
         (
@@ -207,9 +188,9 @@ def test_without_the_record_nothing_is_promised() -> None:
     """Where the store cannot be asked after sending began, the task does not say that nothing was sent."""
     said = "It is not known what was sent, because the record cannot be read at the moment."
     for stage, under_way in (("send", True), ("confirm", True), ("send", False)):
-        found = failure_of(DATE, stage, StoreError("No."), "It went wrong.", None, under_way=under_way)
+        found = failure_of(DATE, stage, errors.StoreError("No."), "It went wrong.", None, under_way=under_way)
         assert (found.safe[0].startswith(said), found.details) == (True, ())
-    before = failure_of(DATE, "process", StoreError("No."), "It went wrong.", None, under_way=True)
+    before = failure_of(DATE, "process", errors.StoreError("No."), "It went wrong.", None, under_way=True)
     assert before.safe == SENT_NOTHING
 
 
@@ -249,9 +230,7 @@ def test_a_day_that_does_not_agree() -> None:
 )
 def test_a_run_that_died(at: str, stage: str) -> None:
     """A run that died is told under the stage at which it was last heard of, with both ways on."""
-    begun = dt.datetime(2026, 11, 21, 3, tzinfo=dt.UTC)
-    lease = Lease("journals", "default", DATE, "run-1", "here", at, begun, begun)
-    found = crashed(lease, [])
+    found = died(at)
     assert (found.stage, found.step) == (stage, "died")
     assert found.title == "Journals of 2026-11-20: a run crashed"
     assert found.happened == (
@@ -264,9 +243,7 @@ def test_a_run_that_died(at: str, stage: str) -> None:
 @pytest.mark.parametrize("at", ["", "day", "extract", "process", "send", "confirm"])
 def test_a_run_that_died_while_it_was_sending(at: str) -> None:
     """Where the record shows a journal under way, the run died at send, whatever its lease says."""
-    begun = dt.datetime(2026, 11, 21, 3, tzinfo=dt.UTC)
-    lease = Lease("journals", "default", DATE, "run-1", "here", at, begun, begun)
-    found = crashed(lease, [journal(1, JournalState.SENDING)])
+    found = died(at, journal(1, JournalState.SENDING))
     assert found.stage == "send"
     assert found.safe == ("No journal of this day is known to be in Xero.",)
     assert found.details[0] == "Not known whether in Xero: 1 journal"
@@ -282,15 +259,13 @@ def test_a_run_that_died_while_it_was_sending(at: str) -> None:
 )
 def test_a_withdrawal_that_died(at: str, words: str) -> None:
     """A withdrawal that died is told as one, at the very stage, with what was asked for and the way on."""
-    begun = dt.datetime(2026, 11, 21, 3, tzinfo=dt.UTC)
-    lease = Lease("journals", "default", DATE, "run-1", "here", at, begun, begun)
-    found = crashed(lease, [journal(1, JournalState.WITHDRAWING), journal(2, JournalState.SENDING)])
+    found = died(at, journal(1, JournalState.WITHDRAWING), journal(2, JournalState.SENDING))
     assert (found.stage, found.step) == (at, "died")
     assert found.title == "Withdrawal of 2026-11-20: the run crashed"
     assert f"crashed during the withdrawal of the day from Xero, {words}." in found.happened
     assert "Withdrawal requested, not known whether removed: 1 journal" in found.details
     assert "python -m flows.main withdraw --date 2026-11-20" in found.remedy
-    assert crashed(lease, []).safe == ("Nothing was removed from Xero.",)
+    assert died(at).safe == ("Nothing was removed from Xero.",)
 
 
 def test_a_day_that_no_run_finished() -> None:

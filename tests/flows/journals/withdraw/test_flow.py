@@ -10,17 +10,15 @@ import json
 import shutil
 from collections import Counter
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.client.schemas.objects import State
 from pydantic import SecretStr
 
 from blocks.connections import lookup
 from blocks.connections.journals import JournalConnection
-from blocks.errors import DaybookError, UsageError
+from blocks.errors import UsageError
 from blocks.store.block import DaybookStore, open_store
 from blocks.store.journals import Store
 from blocks.store.models import JournalState, Lease
@@ -30,26 +28,8 @@ from flows.runtime import artifacts as reports
 from tests.flows.journals.test_flow import live_lines
 from tests.flows.journals.test_people import journal_with, two_units
 from tests.helpers.failed_runs import tasks
-from tests.helpers.sandboxed import DATE, Sandboxed, line
+from tests.helpers.sandboxed import DATE, Outcome, Sandboxed, line
 from tests.helpers.stores import Database
-
-
-class Outcome(reports.Observer):
-    """How a withdrawal ended."""
-
-    def __init__(self) -> None:
-        self.told: Withdrawal
-        self.error: DaybookError | None = None
-        self.state: State[Any]
-
-    def ended(self, summary: Withdrawal, error: DaybookError | None) -> None:
-        """Keep it."""
-        self.told, self.error = summary, error
-
-    @property
-    def message(self) -> str:
-        """Return what Prefect shows of the run's end."""
-        return self.state.message or ""
 
 
 async def withdraw(
@@ -58,16 +38,16 @@ async def withdraw(
     connection: JournalConnection | None = None,
     confirmed: bool = True,
     **parameters: Any,
-) -> Outcome:
+) -> Outcome[Withdrawal]:
     """Run the withdraw flow and return how it ended."""
     from flows.journals.withdraw.flow import withdraw as flow
 
-    outcome = Outcome()
+    outcome = Outcome[Withdrawal]()
     # One call at a time, so that a fault strikes the request that a test means.
     known = {"default": connection or two_lines_each(sandbox)}
     with lookup.provided(known), reports.observed_by(outcome):
         outcome.state = await flow(DATE, confirmed=confirmed, return_state=True, **parameters)
-    assert outcome.told.message == outcome.message
+    assert outcome.summary.message == outcome.message
     return outcome
 
 
@@ -96,13 +76,7 @@ def statuses(sandbox: Sandboxed) -> dict[int, str]:
 
 def edit(sandbox: Sandboxed, entry: int) -> None:
     """Let a person double the amounts of the journal with an entry."""
-    journal = journal_with(sandbox, entry)
-    fields = ("AccountCode", "Description", "TaxType")
-    lines = [
-        {**{name: one[name] for name in fields}, "LineAmount": float(Decimal(one["LineAmount"]) * 2)}
-        for one in journal["JournalLines"]
-    ]
-    sandbox.control("xero/edit", {"journal_id": journal["ManualJournalID"], "lines": lines})
+    sandbox.double(journal_with(sandbox, entry))
 
 
 def changes(sandbox: Sandboxed) -> list[dict[str, Any]]:
@@ -142,16 +116,12 @@ async def test_a_day_withdrawn_and_run_again_at_once_is_the_same_day(sandbox: Sa
     before = sorted(live_lines(sandbox))
     names = Counter(journal["Narration"] for journal in sandbox.xero_journals())
 
-    gone = await withdraw(sandbox, connection=sandbox.connection())
-
-    assert gone.state.is_completed(), gone.message
+    gone = (await withdraw(sandbox, connection=sandbox.connection())).completed()
     assert live_lines(sandbox) == []
-    assert len(gone.told.as_json()["deleted"]) == len(names) > 0
+    assert len(gone.summary.as_json()["deleted"]) == len(names) > 0
     assert "to send the day again, run the date" in gone.message
 
-    again = await sandbox.run()
-
-    assert again.state.is_completed(), again.message
+    again = (await sandbox.run()).completed()
     assert again.summary.tied_out is True
     assert sorted(live_lines(sandbox)) == before
     names.update(journal["Narration"] for journal in sandbox.xero_journals())
@@ -163,14 +133,12 @@ async def test_without_confirmation_nothing_is_written(sandbox: Sandboxed) -> No
     """A plan names every journal and what would become of it, and writes nothing to Xero."""
     await two_journals(sandbox)
 
-    plan = await withdraw(sandbox, confirmed=False)
-
-    assert plan.state.is_completed()
-    assert [row.happens for row in plan.told.rows()] == ["delete", "delete"]
-    assert [row.debits for row in plan.told.rows()] == ["5.00", "7.00"]
+    plan = (await withdraw(sandbox, confirmed=False)).completed()
+    assert [row.happens for row in plan.summary.rows()] == ["delete", "delete"]
+    assert [row.debits for row in plan.summary.rows()] == ["5.00", "7.00"]
     assert "2 drafts would be deleted" in plan.message
     assert "Nothing was changed yet" in plan.message
-    assert plan.told.as_json()["deleted"] == []
+    assert plan.summary.as_json()["deleted"] == []
     assert changes(sandbox) == []
 
 
@@ -179,9 +147,7 @@ async def test_mambu_is_not_needed(sandbox: Sandboxed) -> None:
     await two_journals(sandbox)
     sandbox.fault({"system": "mambu", "kind": "status", "status": 503, "times": 0})
 
-    gone = await withdraw(sandbox)
-
-    assert gone.state.is_completed(), gone.message
+    (await withdraw(sandbox)).completed()
     assert set(statuses(sandbox).values()) == {"DELETED"}
 
 
@@ -191,12 +157,10 @@ async def test_posted_and_edited_journals_stay_and_are_named(sandbox: Sandboxed)
     sandbox.control("xero/post", {"journal_id": journal_with(sandbox, 1)["ManualJournalID"]})
     edit(sandbox, 3)
 
-    gone = await withdraw(sandbox)
-
-    assert gone.state.is_failed()
+    gone = (await withdraw(sandbox)).failed()
     assert statuses(sandbox) == {1: "POSTED", 3: "DRAFT"}
     assert changes(sandbox) == []
-    reasons = [one["reason"] for one in gone.told.as_json()["refused"]]
+    reasons = [one["reason"] for one in gone.summary.as_json()["refused"]]
     assert "posted" in reasons[0]
     assert "it was edited after" in reasons[1]
     assert "--include-posted" in gone.message
@@ -211,16 +175,12 @@ async def test_posted_and_edited_journals_go_where_that_is_asked_for(sandbox: Sa
     sandbox.control("xero/post", {"journal_id": journal_with(sandbox, 1)["ManualJournalID"]})
     edit(sandbox, 3)
 
-    gone = await withdraw(sandbox, include_posted=True, include_edited=True)
-
-    assert gone.state.is_completed(), gone.message
+    gone = (await withdraw(sandbox, include_posted=True, include_edited=True)).completed()
     assert statuses(sandbox) == {1: "VOIDED", 3: "DELETED"}
-    told = gone.told.as_json()
+    told = gone.summary.as_json()
     assert (len(told["deleted"]), len(told["voided"]), told["refused"]) == (1, 1, [])
 
-    again = await sandbox.run(connection=two_lines_each(sandbox))
-
-    assert again.state.is_completed(), again.message
+    (await sandbox.run(connection=two_lines_each(sandbox))).completed()
     assert sorted(live_lines(sandbox)) == before
 
 
@@ -229,11 +189,9 @@ async def test_a_lost_answer_is_no_failure(sandbox: Sandboxed) -> None:
     await two_journals(sandbox)
     sandbox.fault({"system": "xero", "method": "POST", "path": "ManualJournals", "kind": "drop_after"})
 
-    gone = await withdraw(sandbox)
-
-    assert gone.state.is_completed(), gone.message
+    gone = (await withdraw(sandbox)).completed()
     assert set(statuses(sandbox).values()) == {"DELETED"}
-    assert len(gone.told.as_json()["deleted"]) == 2
+    assert len(gone.summary.as_json()["deleted"]) == 2
     sent = changes(sandbox)
     assert len(sent) == 3
     assert sent[0]["idempotency_key"] == sent[1]["idempotency_key"]
@@ -245,12 +203,10 @@ async def test_an_answer_that_never_comes_is_settled_by_the_status(sandbox: Sand
     lost = {"system": "xero", "method": "POST", "path": "ManualJournals"}
     sandbox.fault({**lost, "kind": "drop_after"}, {**lost, "kind": "drop_before", "times": 0})
 
-    gone = await withdraw(sandbox, connection=two_lines_each(sandbox, retries=0))
-
-    assert gone.state.is_failed()
+    gone = (await withdraw(sandbox, connection=two_lines_each(sandbox, retries=0))).failed()
     assert statuses(sandbox) == {1: "DELETED", 3: "DRAFT"}
-    assert len(gone.told.as_json()["deleted"]) == 1
-    (left,) = gone.told.as_json()["refused"]
+    assert len(gone.summary.as_json()["deleted"]) == 1
+    (left,) = gone.summary.as_json()["refused"]
     assert "no clear answer" in left["reason"]
 
 
@@ -272,19 +228,15 @@ async def test_a_withdrawal_carried_out_late_is_our_own(
     gone = await withdraw(sandbox, connection=two_lines_each(sandbox, retries=0), include_posted=True)
 
     await asyncio.sleep(rests)
-    again = await sandbox.run(connection=two_lines_each(sandbox))
-
-    assert again.state.is_completed(), again.message
+    again = (await sandbox.run(connection=two_lines_each(sandbox))).completed()
     assert "voided" not in again.message
     assert again.summary.tied_out is True
     assert again.summary.journals_created == 2
     await asyncio.sleep(4 - rests)
     assert sorted(live_lines(sandbox)) == before
-    further = await sandbox.run(connection=two_lines_each(sandbox))
-    assert further.state.is_completed(), further.message
-    assert further.summary.journals_created == 0
-    assert gone.state.is_failed()
-    assert "no clear answer" in gone.told.as_json()["refused"][0]["reason"]
+    (await sandbox.run(connection=two_lines_each(sandbox))).completed(created=0)
+    gone.failed()
+    assert "no clear answer" in gone.summary.as_json()["refused"][0]["reason"]
     assert "A run of the date waits until that is known" in gone.message
     assert "Run the command again in ten minutes" in gone.message
 
@@ -300,9 +252,7 @@ async def test_a_second_withdrawal_finds_out_about_the_first(
 
     plan = await withdraw(sandbox, confirmed=False)
     assert "Xero gave no clear answer to the withdrawal of 1 journal" in plan.message
-    again = await withdraw(sandbox)
-
-    assert again.state.is_completed(), again.message
+    (await withdraw(sandbox)).completed()
     assert set(statuses(sandbox).values()) == {"DELETED"}
     assert set(await states(home)) == {JournalState.WITHDRAWN}
 
@@ -322,9 +272,7 @@ async def test_a_late_end_of_a_journal_unknown_to_the_record_is_our_own(
     assert await states(home) == [JournalState.WITHDRAWING] * 2
     await asyncio.sleep(2)
 
-    again = await sandbox.run(connection=two_lines_each(sandbox))
-
-    assert again.state.is_completed(), again.message
+    (await sandbox.run(connection=two_lines_each(sandbox))).completed()
     assert sorted(live_lines(sandbox)) == before
 
 
@@ -336,12 +284,9 @@ async def test_a_copy_that_was_voided_too_keeps_nothing_out(sandbox: Sandboxed) 
     for journal in sandbox.xero_journals():
         sandbox.control("xero/post", {"journal_id": journal["ManualJournalID"]})
 
-    gone = await withdraw(sandbox, include_posted=True, include_edited=True)
-    assert gone.state.is_completed(), gone.message
-    assert copy["ManualJournalID"] in {one["manual_journal_id"] for one in gone.told.as_json()["voided"]}
-    again = await sandbox.run(connection=two_lines_each(sandbox))
-
-    assert again.state.is_completed(), again.message
+    gone = (await withdraw(sandbox, include_posted=True, include_edited=True)).completed()
+    assert copy["ManualJournalID"] in {one["manual_journal_id"] for one in gone.summary.as_json()["voided"]}
+    (await sandbox.run(connection=two_lines_each(sandbox))).completed()
     assert sorted(live_lines(sandbox)) == before
 
 
@@ -350,11 +295,9 @@ async def test_a_journal_that_xero_declines_is_listed_and_the_others_go(sandbox:
     await two_journals(sandbox)
     sandbox.fault({**refusal("The journal is linked to a report"), "times": 2})
 
-    gone = await withdraw(sandbox)
-
-    assert gone.state.is_failed()
+    gone = (await withdraw(sandbox)).failed()
     assert statuses(sandbox) == {1: "DRAFT", 3: "DELETED"}
-    (left,) = gone.told.as_json()["refused"]
+    (left,) = gone.summary.as_json()["refused"]
     assert left["manual_journal_id"] == journal_with(sandbox, 1)["ManualJournalID"]
     assert "The journal is linked to a report" in left["reason"]
     assert "to send the day again, run the date" in gone.message
@@ -366,9 +309,7 @@ async def test_a_whole_journal_is_sent_where_a_status_alone_is_refused(sandbox: 
     sandbox.control("xero/options", {"status_only_updates": False})
     before = [one["JournalLines"] for one in sandbox.xero_journals()]
 
-    gone = await withdraw(sandbox)
-
-    assert gone.state.is_completed(), gone.message
+    (await withdraw(sandbox)).completed()
     assert set(statuses(sandbox).values()) == {"DELETED"}
 
     def without_ids(lines: list[list[dict[str, Any]]]) -> list[tuple[Any, ...]]:
@@ -382,19 +323,14 @@ async def test_without_the_store_nothing_goes_until_the_date_was_run(sandbox: Sa
     await two_journals(sandbox)
     shutil.rmtree(home)
 
-    refused = await withdraw(sandbox)
-
-    assert refused.state.is_failed()
+    refused = (await withdraw(sandbox)).failed()
     assert set(statuses(sandbox).values()) == {"DRAFT"}
     assert changes(sandbox) == []
     assert "Run the date first" in refused.message
     assert "not known" in refused.message
 
-    adopted = await sandbox.run(connection=two_lines_each(sandbox))
-    assert adopted.state.is_completed(), adopted.message
-    gone = await withdraw(sandbox)
-
-    assert gone.state.is_completed(), gone.message
+    (await sandbox.run(connection=two_lines_each(sandbox))).completed()
+    (await withdraw(sandbox)).completed()
     assert set(statuses(sandbox).values()) == {"DELETED"}
 
 
@@ -404,13 +340,9 @@ async def test_without_the_store_numbers_stay_taken(sandbox: Sandboxed, home: Pa
     shutil.rmtree(home)
     # The record alone must do: Xero may hide from its lists what was deleted.
     sandbox.control("xero/options", {"list_deleted": False})
-    gone = await withdraw(sandbox, include_edited=True)
-    assert gone.state.is_completed(), gone.message
+    (await withdraw(sandbox, include_edited=True)).completed()
 
-    again = await sandbox.run(connection=two_lines_each(sandbox))
-
-    assert again.state.is_completed(), again.message
-    assert again.summary.journals_created == 2
+    (await sandbox.run(connection=two_lines_each(sandbox))).completed(created=2)
     names = [journal["Narration"] for journal in sandbox.xero_journals()]
     assert len(names) == len(set(names)) == 4
 
@@ -431,9 +363,7 @@ async def test_another_labels_and_another_days_journals_are_not_touched(sandbox:
     sandbox.plant([line(21, 3), line(22, 3, "CREDIT")])
     assert (await sandbox.run(connection=labelled, name="acme")).state.is_completed()
 
-    gone = await withdraw(sandbox, include_posted=True, include_edited=True)
-
-    assert gone.state.is_completed(), gone.message
+    (await withdraw(sandbox, include_posted=True, include_edited=True)).completed()
     assert statuses(sandbox) == {1: "DELETED", 3: "DELETED", 11: "DRAFT", 21: "DRAFT"}
 
 
@@ -445,10 +375,9 @@ async def test_a_renamed_journal_is_found_by_the_record(sandbox: Sandboxed) -> N
 
     left = await withdraw(sandbox)
     assert statuses(sandbox) == {1: "DRAFT", 3: "DELETED"}
-    assert left.told.as_json()["refused"][0]["narration"] == "November, Mambu"
+    assert left.summary.as_json()["refused"][0]["narration"] == "November, Mambu"
 
-    gone = await withdraw(sandbox, include_edited=True)
-    assert gone.state.is_completed(), gone.message
+    (await withdraw(sandbox, include_edited=True)).completed()
     assert set(statuses(sandbox).values()) == {"DELETED"}
 
 
@@ -459,13 +388,9 @@ async def test_a_lagging_list_neither_hides_nor_revives_a_journal(sandbox: Sandb
     connection = two_lines_each(sandbox)
     assert (await sandbox.run(connection=connection)).state.is_completed()
 
-    gone = await withdraw(sandbox)
-    assert gone.state.is_completed(), gone.message
+    (await withdraw(sandbox)).completed()
     assert set(statuses(sandbox).values()) == {"DELETED"}
-    again = await sandbox.run(connection=connection)
-
-    assert again.state.is_completed(), again.message
-    assert again.summary.journals_created == 2
+    (await sandbox.run(connection=connection)).completed(created=2)
     assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
 
 
@@ -474,13 +399,9 @@ async def test_a_list_that_shows_the_old_status_does_not_revive_a_journal(sandbo
     await two_journals(sandbox)
     # From now on the list shows what was, and so the drafts.
     sandbox.control("xero/options", {"read_lag_seconds": 600.0})
-    gone = await withdraw(sandbox)
-    assert gone.state.is_completed(), gone.message
+    (await withdraw(sandbox)).completed()
 
-    again = await sandbox.run(connection=two_lines_each(sandbox))
-
-    assert again.state.is_completed(), again.message
-    assert again.summary.journals_created == 2
+    (await sandbox.run(connection=two_lines_each(sandbox))).completed(created=2)
     assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
 
 
@@ -490,17 +411,14 @@ async def test_withdrawing_twice_is_harmless(sandbox: Sandboxed) -> None:
     await withdraw(sandbox)
     sandbox.http.delete("/control/requests")
 
-    again = await withdraw(sandbox)
-
-    assert again.state.is_completed(), again.message
+    again = (await withdraw(sandbox)).completed()
     assert "already removed from Xero" in again.message
     assert changes(sandbox) == []
 
 
 async def test_a_day_that_was_never_sent_has_nothing_to_withdraw(sandbox: Sandboxed) -> None:
     """For a day without journals, a withdrawal completes and says that there is nothing."""
-    outcome = await withdraw(sandbox)
-    assert outcome.state.is_completed(), outcome.message
+    outcome = (await withdraw(sandbox)).completed()
     assert "nothing to withdraw" in outcome.message
 
 
@@ -509,15 +427,12 @@ async def test_a_request_in_flight_is_settled_before_the_day_is_looked_at(sandbo
     two_units(sandbox)
     rule = {"system": "xero", "method": "PUT", "kind": "504", "times": 0, "nth": 2}
     sandbox.fault(rule)
-    first = await sandbox.run(connection=two_lines_each(sandbox, retries=0))
-    assert first.state.is_failed()
+    (await sandbox.run(connection=two_lines_each(sandbox, retries=0))).failed()
     sandbox.http.delete("/control/faults")
     plan = await withdraw(sandbox, confirmed=False)
     assert "Xero gave no answer for" in plan.message
 
-    gone = await withdraw(sandbox)
-
-    assert gone.state.is_completed(), gone.message
+    (await withdraw(sandbox)).completed()
     assert statuses(sandbox) == {1: "DELETED", 3: "DELETED"}
 
 
@@ -527,13 +442,9 @@ async def test_a_used_up_limit_ends_it_and_tells_what_was_done(sandbox: Sandboxe
     rule = {"system": "xero", "method": "POST", "path": "ManualJournals", "kind": "429-day", "nth": 2}
     sandbox.fault(rule)
 
-    stopped = await withdraw(sandbox)
-
-    assert stopped.state.is_failed()
-    assert "1 draft was deleted" in stopped.message
-    assert "until" in stopped.message
+    stopped = (await withdraw(sandbox)).failed("1 draft was deleted", "until")
     assert statuses(sandbox) == {1: "DELETED", 3: "DRAFT"}
-    assert len(stopped.told.as_json()["deleted"]) == len(stopped.told.as_json()["refused"]) == 1
+    assert len(stopped.summary.as_json()["deleted"]) == len(stopped.summary.as_json()["refused"]) == 1
     async with store(home) as kept:
         (organisation,) = {one.organisation for one in await _all_records(kept)}
         records = await kept.journals(organisation, "default", DATE)
@@ -561,9 +472,7 @@ async def test_a_day_long_past_is_found_by_its_booking_dates(
     assert (await sandbox.run(later)).state.is_completed()
     monkeypatch.setattr("flows.journals.read.MOST_JOURNALS", 2)
 
-    gone = await withdraw(sandbox)
-
-    assert gone.state.is_completed(), gone.message
+    gone = (await withdraw(sandbox)).completed()
     assert statuses(sandbox) == {1: "DELETED", 3: "DELETED", 11: "DRAFT"}
     assert f"only those of the booking dates {DATE} were checked" in gone.message
 
@@ -588,7 +497,7 @@ async def test_a_date_beyond_all_books_is_wrong_use(sandbox: Sandboxed, date: dt
     """A date that cannot be asked for is refused by name, before Xero is asked for anything."""
     from flows.journals.withdraw.flow import withdraw as flow
 
-    outcome = Outcome()
+    outcome = Outcome[Withdrawal]()
     known = {"default": sandbox.connection()}
     with lookup.provided(known), reports.observed_by(outcome):
         outcome.state = await flow(date, confirmed=True, return_state=True)
@@ -624,9 +533,7 @@ async def test_a_withdrawal_that_was_killed_is_told_as_one_and_closed_by_the_nex
     async with kept.open() as store:
         assert await store.leases.take(lease, only_one_here=False) is None
 
-    again = await withdraw(sandbox, connection=connection)
-
-    assert again.state.is_completed(), again.message
+    (await withdraw(sandbox, connection=connection)).completed()
     async with kept.open() as store:
         (incident,) = await store.incidents.all("default")
     (task,) = tasks(sandbox)

@@ -13,7 +13,8 @@ from msgspec import structs
 
 from blocks.mambu.models import JournalLine
 from blocks.store.models import JournalRecord, JournalState
-from flows.journals.models import LiveJournal, LiveLine
+from blocks.xero.models import ManualJournal
+from blocks.xero.models import XeroJournalLine as Line
 from flows.journals.prepare import PreparedJournal, digest_of
 from flows.journals.withdraw.rules import Scope, WithdrawalAction, planned
 from tests.helpers.journals import DAY, days_of_lines, edited, examples, id_of, sent, transfers
@@ -44,14 +45,14 @@ def record(
     )
 
 
-def one_sent() -> tuple[PreparedJournal, LiveJournal]:
+def one_sent() -> tuple[PreparedJournal, ManualJournal]:
     """Return a journal that was sent, and what Xero shows of it."""
     sending = sent(transfers(1))
     return sending.prepared.journals[0], sending.live[0]
 
 
 def fate_of(
-    journal: LiveJournal, *records: JournalRecord, scope: Scope = DRAFTS, label: str | None = None
+    journal: ManualJournal, *records: JournalRecord, scope: Scope = DRAFTS, label: str | None = None
 ) -> WithdrawalAction | None:
     """Return what is to become of a journal; None where it is not the day's."""
     items = planned(DAY.date, label, [journal], records, scope, 2)
@@ -78,18 +79,22 @@ def test_what_nobody_touched_is_told_from_its_bytes(lines: list[JournalLine]) ->
         lambda one: one._replace(lines=one.lines[:1]),
         lambda one: one._replace(line_amount_types="Exclusive"),
         lambda one: one._replace(cash_basis=False),
-        lambda one: edited(one, lambda line: LiveLine(line.amount + 1, line.account_code, line.description)),
+        lambda one: edited(one, lambda line: Line(line.amount + 1, line.account_code, line.description)),
         lambda one: edited(
-            one, lambda line: LiveLine(line.amount + Decimal("0.001"), line.account_code, line.description)
+            one,
+            lambda line: Line(line.amount + Decimal("0.001"), line.account_code, line.description),
         ),
-        lambda one: edited(one, lambda line: LiveLine(line.amount, "4100", line.description)),
-        lambda one: edited(one, lambda line: LiveLine(line.amount, None, line.description)),
-        lambda one: edited(one, lambda line: LiveLine(line.amount, line.account_code, "a note")),
+        lambda one: edited(one, lambda line: Line(line.amount, "4100", line.description)),
+        lambda one: edited(one, lambda line: Line(line.amount, None, line.description)),
+        lambda one: edited(one, lambda line: Line(line.amount, line.account_code, "a note")),
         lambda one: edited(
-            one, lambda line: LiveLine(line.amount, line.account_code, line.description, "INPUT2")
+            one, lambda line: Line(line.amount, line.account_code, line.description, "INPUT2")
         ),
         lambda one: edited(
-            one, lambda line: LiveLine(line.amount, line.account_code, line.description, "NONE", tracked=True)
+            one,
+            lambda line: Line(
+                line.amount, line.account_code, line.description, "NONE", tracking=({"Name": "Region"},)
+            ),
         ),
     ],
 )
@@ -116,7 +121,7 @@ def test_the_order_of_the_lines_is_no_edit(lines: list[JournalLine], chance: Ran
 def test_the_order_of_lines_that_a_person_edited_is_no_further_edit() -> None:
     """An edited draft is still what was planned for in another order, and not with other lines."""
     sealed, live = one_sent()
-    noted = edited(live, lambda line: LiveLine(line.amount, line.account_code, "a note"))
+    noted = edited(live, lambda line: Line(line.amount, line.account_code, "a note"))
     (item,) = planned(DAY.date, None, [noted], [record(sealed)], EVERYTHING, 2)
     assert item.is_still(noted._replace(lines=noted.lines[::-1]), 2)
     assert not item.is_still(noted._replace(lines=[*noted.lines, noted.lines[0]]), 2)
@@ -136,7 +141,7 @@ def test_how_an_amount_is_written_is_no_edit(digits: str) -> None:
     sealed, live = one_sent()
     exact = live.lines[0].amount
     written = Decimal(digits) - Decimal("5.5") + exact
-    same = edited(live, lambda line: LiveLine(written, line.account_code, line.description))
+    same = edited(live, lambda line: Line(written, line.account_code, line.description))
     assert fate_of(same, record(sealed)) is WithdrawalAction.DELETE
 
 
@@ -171,7 +176,7 @@ def test_the_status_decides(status: str, scope: Scope, expected: WithdrawalActio
 def test_a_posted_journal_that_was_edited_needs_both() -> None:
     """A posted journal that a person edited as well goes only where both are asked for."""
     sealed, live = one_sent()
-    both = edited(live, lambda line: LiveLine(line.amount, line.account_code, "a note"))
+    both = edited(live, lambda line: Line(line.amount, line.account_code, "a note"))
     both = both._replace(status="POSTED")
     assert fate_of(both, record(sealed), scope=Scope(include_posted=True)) is WithdrawalAction.EDITED
     assert fate_of(both, record(sealed), scope=EVERYTHING) is WithdrawalAction.VOID
@@ -223,8 +228,8 @@ def test_a_journal_whose_answer_was_lost_is_known_by_its_name() -> None:
 def test_what_changed_since_the_plan_is_not_the_same() -> None:
     """A journal of which status or content has changed since it was planned for is not the planned one."""
     sealed, live = one_sent()
-    noted = edited(live, lambda line: LiveLine(line.amount, line.account_code, "a note"))
-    twice = edited(live, lambda line: LiveLine(line.amount, line.account_code, "another note"))
+    noted = edited(live, lambda line: Line(line.amount, line.account_code, "a note"))
+    twice = edited(live, lambda line: Line(line.amount, line.account_code, "another note"))
     (clean,) = planned(DAY.date, None, [live], [record(sealed)], EVERYTHING, 2)
     (touched,) = planned(DAY.date, None, [noted], [record(sealed)], EVERYTHING, 2)
     assert clean.is_still(live._replace(updated=dt.datetime.now(dt.UTC)), 2)

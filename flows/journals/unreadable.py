@@ -29,12 +29,12 @@ def passed_over(page: JournalPage, number: int) -> set[str]:
             )
     for journal in page.manual_journals:
         if (
-            not journal.journal_lines
+            not journal.lines
             and journal.status not in DELETED_OR_VOIDED
             and Narration.parse(journal.narration)
         ):
             raise UnusableAnswer(
-                f'Xero shows the journal "{journal.narration}" ({journal.manual_journal_id}) without '
+                f'Xero shows the journal "{journal.narration}" ({journal.journal_id}) without '
                 "lines, so "
                 "its content is not known. Nothing further was sent. Check it in Xero, then run the same "
                 "again."

@@ -17,10 +17,11 @@ from typing import NamedTuple
 
 from blocks.errors import NotFound
 from blocks.store.models import DayRecord
+from blocks.xero.models import ManualJournal
 from flows.journals.differences import named
-from flows.journals.models import DELETED_OR_VOIDED, Known, LiveJournal
+from flows.journals.models import DELETED_OR_VOIDED, Known
 from flows.journals.narration import Narration, entry_id_in, has_label
-from flows.journals.read import MOST_JOURNALS, list_journals, live_journal
+from flows.journals.read import MOST_JOURNALS, list_journals
 from flows.journals.records import known_from
 from flows.journals.run import JournalsRun
 from flows.runtime.tasks import run_task
@@ -35,15 +36,18 @@ _BY_ANOTHER_CLOCK = dt.timedelta(days=1)
 
 
 @run_task("look again")
-async def changed_since(run: JournalsRun, besides: Collection[dt.date]) -> dict[dt.date, list[str]]:
+async def changed_since(
+    run: JournalsRun, besides: Collection[dt.date], recorded: Mapping[dt.date, DayRecord]
+) -> dict[dt.date, list[str]]:
     """Return sentences on what came late or twice, by finished day of the look-back.
 
     `besides` are days that are run anyway, which compares them whole. Raises CallFailed and StoreError.
     """
-    today, back = run.day.date, run.connection.look_back_days
-    first = today - dt.timedelta(days=back)
-    recorded = await run.store.days.since(run.name, first, run.organisation)
-    days = {day: one for day, one in recorded.items() if day < today and day not in besides}
+    days = {
+        day: one
+        for day, one in recorded.items()
+        if day < run.day.date and day not in besides and one.organisation in {None, run.organisation}
+    }
     if not days:
         return {}
     journals = await list_journals(run, min(map(_compared_at, days.values())) - LATE)
@@ -55,13 +59,12 @@ async def changed_since(run: JournalsRun, besides: Collection[dt.date]) -> dict[
         return {day: [text] for day in days}
     records = await run.store.journals_of(run.name, list(days))
     known = known_from(one for one in records if one.organisation == run.organisation)
-    live = list(map(live_journal, journals))
-    shown = {one.journal_id: one for one in live}
-    originals = holders(run.connection.label, live, known)
+    shown = {one.journal_id: one for one in journals}
+    originals = holders(run.connection.label, journals, known)
     for journal_id in sorted(originals - shown.keys())[:_ORIGINALS]:
         with suppress(NotFound):
-            shown[journal_id] = live_journal(await run.xero.manual_journal(journal_id))
-    return late_or_twice(days, run.connection.label, live, known, shown)
+            shown[journal_id] = await run.xero.manual_journal(journal_id)
+    return late_or_twice(days, run.connection.label, journals, known, shown)
 
 
 def _compared_at(day: DayRecord) -> dt.datetime:
@@ -74,13 +77,13 @@ def _compared_at(day: DayRecord) -> dt.datetime:
 class _Shared(NamedTuple):
     """A journal unknown to the record, and which recorded journal was sent with lines that it holds."""
 
-    journal: LiveJournal
+    journal: ManualJournal
     ours: Narration | None
     holders: dict[int, str]
 
 
 def _shared(
-    label: str | None, journals: Iterable[LiveJournal], known: Mapping[str, Known]
+    label: str | None, journals: Iterable[ManualJournal], known: Mapping[str, Known]
 ) -> Iterator[_Shared]:
     sent_in = {
         entry: journal_id
@@ -98,7 +101,7 @@ def _shared(
         yield _Shared(journal, ours, {one: sent_in[one] for one in sorted(sent_in.keys() & entries)})
 
 
-def holders(label: str | None, journals: Iterable[LiveJournal], known: Mapping[str, Known]) -> set[str]:
+def holders(label: str | None, journals: Iterable[ManualJournal], known: Mapping[str, Known]) -> set[str]:
     """Return the ids of recorded journals that were sent with lines which a journal not recorded holds."""
     return {journal_id for one in _shared(label, journals, known) for journal_id in one.holders.values()}
 
@@ -106,9 +109,9 @@ def holders(label: str | None, journals: Iterable[LiveJournal], known: Mapping[s
 def late_or_twice(
     days: Collection[dt.date],
     label: str | None,
-    journals: Iterable[LiveJournal],
+    journals: Iterable[ManualJournal],
     known: Mapping[str, Known],
-    originals: Mapping[str, LiveJournal] = MappingProxyType({}),
+    originals: Mapping[str, ManualJournal] = MappingProxyType({}),
 ) -> dict[dt.date, list[str]]:
     """Return sentences on journals that the record does not know and that are, or hold lines, of the days.
 
@@ -135,12 +138,12 @@ def late_or_twice(
     return dict(found)
 
 
-def _takes_back(journal: LiveJournal, original: LiveJournal | None, entry: int) -> bool:
+def _takes_back(journal: ManualJournal, original: ManualJournal | None, entry: int) -> bool:
     amount = _amount(journal, entry)
     return original is not None and amount != 0 and amount == -_amount(original, entry)
 
 
-def _amount(journal: LiveJournal, entry: int) -> Decimal:
+def _amount(journal: ManualJournal, entry: int) -> Decimal:
     return sum(
         (line.amount for line in journal.lines if entry_id_in(line.description or "") == entry), Decimal(0)
     )

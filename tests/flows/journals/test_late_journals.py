@@ -12,8 +12,10 @@ from msgspec.structs import replace as replaced
 
 from blocks.connections.journals import JournalConnection
 from blocks.store.models import DayRecord
-from flows.journals.look_again import LATE, changed_since, holders, late_or_twice
-from flows.journals.models import Known, LiveJournal, LiveLine
+from blocks.xero.models import ManualJournal, XeroJournalLine
+from flows.journals.late_journals import LATE, changed_since, holders, late_or_twice
+from flows.journals.look_back import finished_days
+from flows.journals.models import Known
 from tests.flows.journals.test_people import journal_with
 from tests.flows.journals.test_rewritten import reverse, take_out
 from tests.flows.journals.test_zone import AUCKLAND, far_away
@@ -32,12 +34,6 @@ from tests.helpers.failed_runs import (
 from tests.helpers.journals import DAY, edited, sent, transfers
 from tests.helpers.journals_run import listed, scripted_run
 from tests.helpers.sandboxed import DATE, Sandboxed, line
-
-
-@pytest.fixture
-def connection(sandbox: Sandboxed) -> JournalConnection:
-    """Give a connection by which each transaction of two lines is a journal, sent one after the other."""
-    return sandbox.connection(lines_per_journal=2, xero_concurrency=1)
 
 
 async def finished(
@@ -60,9 +56,7 @@ async def test_a_request_carried_out_after_all_was_finished_is_found(
     sandbox.control("xero/copy", {"journal_id": journal_with(sandbox, 3)["ManualJournalID"]})
     sandbox.http.delete("/control/requests")
 
-    outcome = await sandbox.run(None, connection=connection)
-
-    assert outcome.state.is_failed()
+    outcome = (await sandbox.run(None, connection=connection)).failed()
     assert outcome.summary.tied_out is True
     for word in (str(done), "contains 2 lines that were sent in another journal: EntryID 3, 4"):
         assert word in outcome.message
@@ -88,8 +82,7 @@ async def test_a_reversal_after_all_was_finished_is_told_as_one(
 
     outcome = await sandbox.run(None, connection=connection)
 
-    assert outcome.state.is_failed()
-    assert "reverses 2 lines of it with opposite amounts (EntryID 3, 4)" in outcome.message
+    outcome.failed("reverses 2 lines of it with opposite amounts (EntryID 3, 4)")
     assert "were sent in another journal" not in outcome.message
 
 
@@ -107,7 +100,7 @@ async def test_approving_a_finished_day_is_no_news(
     assert outcome.summary.looked_back == []
 
 
-def strange(journal: LiveJournal, name: str) -> LiveJournal:
+def strange(journal: ManualJournal, name: str) -> ManualJournal:
     """Return a journal of the same lines that the record does not know."""
     return journal._replace(journal_id="new", narration=name)
 
@@ -153,7 +146,7 @@ def test_a_journal_by_its_name_alone_is_late() -> None:
 def test_journals_of_others_and_of_other_days_are_not_late() -> None:
     """Neither other people's journals, nor another tenant's, nor those of days still to be run are told."""
     theirs = sent(transfers(1), label="acme").live
-    rent = LiveJournal("r", "Rent", DAY.date, "DRAFT", [LiveLine(Decimal(5), "1100", "Rent")])
+    rent = ManualJournal("r", "Rent", DAY.date, "DRAFT", [XeroJournalLine(Decimal(5), "1100", "Rent")])
     other = dt.date(2026, 11, 19)
     assert late_or_twice([DAY.date], None, [*theirs, rent], {}) == {}
     assert late_or_twice([other], None, sent(transfers(1)).live, {}) == {}
@@ -214,7 +207,7 @@ async def test_what_changed_about_when_a_day_was_compared_is_looked_at_again(tmp
         for days_back, hours in ((2, 1), (1, 3)):
             day, read_at = DAY.date - dt.timedelta(days=days_back), now - dt.timedelta(hours=hours)
             await there.run.store.days.finished(DayRecord("default", day, "UTC", 0, now, read_at))
-        assert await changed_since(there.run, []) == {}
+        assert await changed_since(there.run, [], await finished_days(there.run)) == {}
     (request,) = there.script.requests
     asked_from = dt.datetime.fromisoformat(f"{request.headers['if-modified-since']}Z")
     assert asked_from == now - dt.timedelta(hours=3) - LATE

@@ -1,0 +1,29 @@
+"""What the summary of every run has, whatever it takes from one system to the other. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Literal
+
+from blocks.store.models import Incident
+from flows.runtime.failures import Failure
+
+Status = Literal["completed", "dry-run", "failed"]
+
+
+@dataclass
+class RunSummary:
+    """One run: `message` is its outcome in sentences, `stage` the one it was last at, `seconds` by stage."""
+
+    date: dt.date | None
+    connection: str
+    status: Status = "failed"
+    flow_run_id: str = ""
+    xero_calls: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    message: str = ""
+    stage: str = ""
+    failure: Failure | None = None
+    incident: Incident | None = None
+    notes: list[str] = field(default_factory=list)
