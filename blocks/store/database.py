@@ -182,9 +182,7 @@ def _prepare(connection: Connection, upgrade: bool) -> None:
     if upgrade and found in _OLDER:
         _add_columns(connection, schema)
         metadata.create_all(connection)
-        for table in metadata.sorted_tables:
-            for index in table.indexes:
-                index.create(connection, checkfirst=True)
+        _renew_indexes(connection, schema)
         connection.execute(update(_meta).values(schema_version=SCHEMA_VERSION))
         return
     remedy = (
@@ -197,6 +195,19 @@ def _prepare(connection: Connection, upgrade: bool) -> None:
         f"The store has schema version {found}, and this Daybook works with version {SCHEMA_VERSION}. "
         f"{remedy}"
     )
+
+
+def _renew_indexes(connection: Connection, schema: str | None) -> None:
+    """Make the indexes that the tables of an older version lack, and drop those that nothing needs now."""
+    quote = connection.dialect.identifier_preparer.quote
+    where = f"{quote(schema)}." if schema else ""
+    for table in metadata.sorted_tables:
+        has = {str(one["name"]) for one in inspect(connection).get_indexes(table.name, schema=schema)}
+        for index in table.indexes:
+            if index.name not in has:
+                index.create(connection)
+        for name in has - {index.name for index in table.indexes}:
+            connection.execute(text(f"DROP INDEX {where}{quote(name)}"))
 
 
 def _add_columns(connection: Connection, schema: str | None) -> None:
