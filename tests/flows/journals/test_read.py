@@ -12,12 +12,19 @@ import pytest
 
 from blocks.errors import Refusal
 from blocks.store.models import DayRecord, JournalState
-from flows.journals import read
+from blocks.xero.models import ManualJournal
+from flows.journals import calls
 from flows.journals.read import list_journals, read_journals
 from tests.helpers.clocks import START
 from tests.helpers.journals import DAY, id_of, sent, transfers
 from tests.helpers.journals_run import drafts_of, listed, scripted_run
 from tests.helpers.scripted import Step, answer
+
+
+def whole(journal: ManualJournal) -> ManualJournal:
+    """Keep a journal as it is."""
+    return journal
+
 
 SINCE = START - dt.timedelta(days=1)
 
@@ -54,28 +61,31 @@ async def test_a_list_without_an_end_is_refused(endless: Step, calls: int, tmp_p
     """A list whose pages repeat, bring nothing or never end is read four times at most, and not taken."""
     async with scripted_run(tmp_path, endless) as there:
         with pytest.raises(Refusal, match="repeat or never end"):
-            await list_journals(there.run, SINCE)
+            await list_journals(there.run, SINCE, whole)
     assert len(there.script.requests) == 4 * calls
 
 
-@pytest.mark.parametrize("endless", [new_each_time(10**9, 10**9), new_each_time(None, 0)])
+@pytest.mark.parametrize(
+    ("endless", "pages"), [(new_each_time(10**9, 10**9), 1), (new_each_time(None, 0), 20)]
+)
 async def test_a_list_of_ever_new_journals_is_too_long(
-    endless: Step, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    endless: Step, pages: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A list that brings new journals for ever is told to be too long to take."""
-    monkeypatch.setattr(read, "MOST_JOURNALS", 20)
+    """A list that brings new journals for ever is refused at once where it says so, else after many pages."""
+    monkeypatch.setattr(calls, "MOST_PAGES", 20)
     async with scripted_run(tmp_path, endless) as there:
-        assert await list_journals(there.run, SINCE) is None
-    assert len(there.script.requests) <= 21
+        with pytest.raises(Refusal, match="has more than 20 pages"):
+            await list_journals(there.run, SINCE, whole)
+    assert len(there.script.requests) == pages
 
 
 async def test_a_list_that_stood_still_is_taken(tmp_path: Path) -> None:
     """A list is whole behind its last page, where as many came as were stated, or behind an empty page."""
     async with scripted_run(tmp_path, page("a", "b", pages=2, items=3), page("c", pages=2, items=3)) as there:
-        found = await list_journals(there.run, SINCE) or []
+        found = await list_journals(there.run, SINCE, whole)
     assert [one.journal_id for one in found] == ["a", "b", "c"]
     async with scripted_run(tmp_path / "other", page("a"), page("b"), page()) as there:
-        found = await list_journals(there.run, SINCE) or []
+        found = await list_journals(there.run, SINCE, whole)
     assert [one.journal_id for one in found] == ["a", "b"]
 
 
@@ -85,7 +95,7 @@ async def test_a_list_that_moved_is_read_again(tmp_path: Path) -> None:
     grown = [page("a", pages=2, items=2), page("b", "c", pages=2, items=3)]
     still = [page("a", "b", pages=2, items=3), page("c", pages=2, items=3)]
     async with scripted_run(tmp_path, *fewer, *grown, *still) as there:
-        found = await list_journals(there.run, SINCE) or []
+        found = await list_journals(there.run, SINCE, whole)
     assert [one.journal_id for one in found] == ["a", "b", "c"]
     assert len(there.script.requests) == 6
 
@@ -94,7 +104,7 @@ async def test_a_list_that_never_stands_still_is_refused(tmp_path: Path) -> None
     """A list that always brings fewer journals than it states is not taken: what it lacks would be sent."""
     async with scripted_run(tmp_path, page("a", pages=1, items=2)) as there:
         with pytest.raises(Refusal, match="kept changing while it was read"):
-            await list_journals(there.run, SINCE)
+            await list_journals(there.run, SINCE, whole)
     assert len(there.script.requests) == 4
 
 

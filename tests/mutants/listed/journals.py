@@ -173,8 +173,8 @@ MUTANTS = (
     ),
     _READ.broken(
         "a list that lags shows a withdrawn journal alive, and is believed",
-        "if shown is None or (journal_id in withdrawn and shown.status not in DELETED_OR_VOIDED):",
-        "if shown is None:",
+        "if shown_now is None or (journal_id in withdrawn and shown_now.status not in DELETED_OR_VOIDED):",
+        "if shown_now is None:",
         fault="a stale list showing a withdrawn journal alive",
     ),
     _READ.broken(
@@ -229,7 +229,7 @@ MUTANTS = (
     ),
     _CONFIRM.broken(
         "what was sent is not read back",
-        "    if sent.ids:\n        snapshot",
+        "    if sent.ids or not sent.snapshot.whole:\n        snapshot",
         "    if sent.partially_posted:\n        snapshot",
     ),
     _CONFIRM.broken(
