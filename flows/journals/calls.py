@@ -8,6 +8,7 @@ from collections.abc import Sized
 from blocks.errors import Refusal, ResumeLater
 from blocks.xero.pages import Pagination
 from flows.journals.run import JournalsRun
+from flows.runtime.text import counted
 
 # No list has more: twice the pages that all calls of a day could bring. Where Xero states no limit, reading
 # ends here.
@@ -34,8 +35,8 @@ def require_calls_to_read(
     if pagination is not None and left is not None and pages - page > left:
         raise ResumeLater(
             f"Xero lists {pagination.item_count:,} manual journals changed since {since:%Y-%m-%d %H:%M} UTC. "
-            f"Reading the rest of them takes {pages - page:,} calls, but Xero allows only {left:,} more "
-            "today. Nothing further was written.",
+            f"Reading the rest of them takes {counted(pages - page, 'call')}, but Xero allows only {left:,} "
+            "more today. Nothing further was written.",
             resume_at=run.clock.now() + _A_DAY,
         )
 
@@ -49,7 +50,7 @@ def require_calls_to_send(run: JournalsRun, requests: Sized, pages: int) -> None
     if left is None or allowed is None or len(requests) <= allowed:
         return
     raise ResumeLater(
-        f"Sending what is missing takes {len(requests):,} calls to Xero, and checking it takes "
+        f"Sending what is missing takes {counted(len(requests), 'call')} to Xero, and checking it takes "
         f"{left - allowed:,} more, but Xero allows only {left:,} more calls today. Nothing further was sent. "
         "If this is more than Xero allows on a whole day, raise the connection's lines_per_journal.",
         resume_at=run.clock.now() + _A_DAY,

@@ -50,14 +50,15 @@ async def changed_since(
     }
     if not days:
         return {}
-    ids = {one.manual_journal_id for one in await _records(run, days)}
+    records = await _records(run, days)
+    ids = {one.manual_journal_id for one in records}
 
     def unknown(journal: ManualJournal) -> ManualJournal | None:
         ours = may_be_ours(run.connection.label, journal)
         return journal if ours and journal.journal_id not in ids else None
 
     journals = await list_journals(run, min(map(_compared_at, days.values())) - LATE, unknown)
-    if not journals:
+    if not journals or not late_or_twice(days, run.connection.label, journals, known_from(records)):
         return {}
     # Once more: another run may have sent and recorded some meanwhile.
     known = known_from(await _records(run, days))

@@ -79,7 +79,7 @@ async def send(run: JournalsRun, plan: Plan) -> Sent:
             break
         if await _wait_for_others(run, snapshot):
             continue
-        _require_calls(run, prepared, snapshot, len(ids))
+        require_calls(run, prepared, snapshot, len(ids))
         taken = await put_journals(run, plan, prepared, snapshot.read_at, len(ids))
         ids.update(taken)
         if len(taken) == len(prepared.journals):
@@ -87,8 +87,11 @@ async def send(run: JournalsRun, plan: Plan) -> Sent:
     return Sent(ids, snapshot, prepared.partially_posted)
 
 
-def _require_calls(run: JournalsRun, prepared: Prepared, snapshot: XeroSnapshot, sent: int) -> None:
-    """Raise ResumeLater where what is missing could not be sent, and all of it read back, today."""
+def require_calls(run: JournalsRun, prepared: Prepared, snapshot: XeroSnapshot, sent: int) -> None:
+    """Raise ResumeLater where what is missing could not be sent, and all of the list read back, today.
+
+    `sent` is how many journals this run has sent before.
+    """
     expected = snapshot.listed + (0 if snapshot.whole else sent) + len(prepared.journals)
     pages = math.ceil(expected / page_size(run.connection.lines_per_journal))
     require_calls_to_send(run, prepared.requests, pages)
