@@ -14,7 +14,7 @@ from blocks.xero.models import ManualJournal
 from flows.journals.models import Plan
 from flows.journals.narration import Narration
 from flows.journals.prepare import digest_of
-from flows.journals.read import XeroSnapshot, read_back
+from flows.journals.read import Picture, XeroSnapshot, read_back
 from flows.journals.reconciliation import Reconciliation
 from flows.journals.records import record_of
 from flows.journals.run import JournalsRun
@@ -30,7 +30,8 @@ async def confirm(run: JournalsRun, plan: Plan, sent: Sent) -> Confirmed:
     """
     await run.progress("confirm", 0, 1)
     if sent.ids or not sent.snapshot.whole:
-        snapshot = await read_back(run, plan, list(sent.ids.values()))
+        picture = Picture(may_be_new=sent.snapshot.may_be_new)
+        snapshot = await read_back(run, plan, list(sent.ids.values()), picture=picture)
     else:
         snapshot = replaced(sent.snapshot, records=await run.records())
     outcome = await compare(run, plan, snapshot, sent)

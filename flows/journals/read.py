@@ -38,7 +38,8 @@ class XeroSnapshot(msgspec.Struct, frozen=True):
     """What Xero shows of the day and when it was read, and what the record said of it just before.
 
     `listed` is how many journals Xero lists of the time in question, whosever they are. Not `whole`: only
-    what had changed since an earlier look was read.
+    what had changed since an earlier look was read. `may_be_new`: the record may have lacked journals of the
+    day before this run sent any.
     """
 
     matched: Reconciliation
@@ -46,6 +47,7 @@ class XeroSnapshot(msgspec.Struct, frozen=True):
     records: Sequence[JournalRecord] = ()
     listed: int = 0
     whole: bool = True
+    may_be_new: bool = False
 
 
 class Picture:
@@ -54,12 +56,14 @@ class Picture:
     It is of one plan, and of one sending: with each look it is what a reading of the whole list would give.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_be_new: bool = False) -> None:
         self._journals: dict[str, ManualJournal] = {}
         self._since: dt.datetime | None = None
         self._seen_at: dt.datetime | None = None
         self.items = 0
         self.whole = True
+        # Once it may, for all of the sending: what is sent meanwhile fills the record with that alone.
+        self.may_be_new = may_be_new
 
     async def look(
         self, run: JournalsRun, since: dt.datetime, wanted: Callable[[ManualJournal], bool]
@@ -109,14 +113,15 @@ async def _read(
         one._replace(status=WITHDRAWN) if one.status == VOIDED and one.journal_id in ours else one
         for one in found
     ]
+    picture.may_be_new = picture.may_be_new or _may_be_new(plan, live, records)
     matched = reconcile(
         plan,
         live,
         known_from([*others, *records]),
         withhold_deleted=run.looking_back,
-        record_may_be_new=_may_be_new(plan, live, records),
+        record_may_be_new=picture.may_be_new,
     )
-    return XeroSnapshot(matched, read_at, records, picture.items, picture.whole)
+    return XeroSnapshot(matched, read_at, records, picture.items, picture.whole, picture.may_be_new)
 
 
 async def _of_other_days(run: JournalsRun, plan: Plan) -> list[JournalRecord]:

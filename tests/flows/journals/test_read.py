@@ -322,3 +322,20 @@ async def test_the_pages_to_be_read_back_count(tmp_path: Path) -> None:
         require_calls(there.run, prepared, replaced(snapshot, listed=5_899), 0)
         with pytest.raises(ResumeLater, match="takes 60 more"):
             require_calls(there.run, prepared, replaced(snapshot, listed=5_900), 0)
+
+
+async def test_a_record_that_was_new_stays_so_for_all_of_a_sending(tmp_path: Path) -> None:
+    """A journal that may hold lines is waited for also once this run has sent and recorded another one."""
+    two = sent(transfers(2), cap=2)
+    first, second = [draft for request in two.prepared.requests for draft in drafts_of(request)]
+    lines = [{**one, "Description": "rent"} for one in second["JournalLines"]]
+    theirs = {**second, "Narration": "November", "JournalLines": lines}
+    async with scripted_run(tmp_path, listed(theirs), listed(first, theirs), lines_per_journal=2) as there:
+        picture = Picture()
+        before = (await read_journals(there.run, two.plan, [], picture=picture)).matched
+        await there.keep(
+            two.prepared.requests[:1], JournalState.CREATED, manual_journal_id=first["ManualJournalID"]
+        )
+        after = (await read_journals(there.run, two.plan, [], picture=picture)).matched
+    assert (before.missing, before.waiting) == ({1, 2}, {3, 4})
+    assert (after.missing, after.waiting) == (set(), {3, 4})

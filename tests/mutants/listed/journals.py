@@ -255,14 +255,19 @@ MUTANTS = (
         "len(requests) <= left:",
     ),
     _READ.broken(
+        "a record is no new one any more once this run has sent something",
+        "picture.may_be_new = picture.may_be_new or _may_be_new(plan, live, records)",
+        "picture.may_be_new = _may_be_new(plan, live, records)",
+    ),
+    _READ.broken(
         "a record without journals is no new one",
         "if not ids or any(record.state in open_ended for record in records):",
         "if any(record.state in open_ended for record in records):",
     ),
     _CONFIRM.broken(
         "what was sent is not read back",
-        "    if sent.ids or not sent.snapshot.whole:\n        snapshot",
-        "    if sent.partially_posted:\n        snapshot",
+        "    if sent.ids or not sent.snapshot.whole:\n        picture",
+        "    if sent.partially_posted:\n        picture",
     ),
     _CONFIRM.broken(
         "a day is confirmed on changes alone",
