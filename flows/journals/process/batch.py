@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flows.journals.lines import taken
 from flows.journals.process.errors import StepRefusal
+from flows.money import sums_of
 
 # Xero takes requests below 3.5 MB; what surrounds the lines needs less than the rest.
 LARGEST_JOURNAL_BYTES = 3_000_000
@@ -33,30 +35,25 @@ def batch(lines: pa.Table, lines_per_journal: int) -> pa.Table:
     `lines_per_journal` is a soft limit, since a unit is never split; the limit on bytes is hard. Raises
     StepRefusal naming each unit that is too large for a request of its own.
     """
-    frame = pd.DataFrame(
-        {
-            "booking_date": pc.cast(lines["booking_date"], pa.int32()).to_numpy(),
-            "unit": lines["unit"].to_numpy(),
-            "size": line_sizes(lines),
-        }
+    dates = pc.cast(lines["booking_date"], pa.int32()).to_numpy()
+    numbers, first, places, counts = np.unique(
+        lines["unit"].to_numpy(), return_index=True, return_inverse=True, return_counts=True
     )
-    sizes = frame.groupby(["booking_date", "unit"], sort=True)["size"].agg(["count", "sum"])
-    too_large = sizes[sizes["sum"] > LARGEST_JOURNAL_BYTES]
-    if len(too_large):
-        raise StepRefusal(
-            "batch", "Too large to send to Xero in one request", _names(lines, too_large), _REMEDY
-        )
-    numbers: dict[int, int] = {}
-    for _, units in sizes.groupby(level="booking_date"):
-        rows = (
-            Unit(*row)
-            for row in zip(units.index.get_level_values("unit"), units["count"], units["sum"], strict=True)
-        )
-        numbers.update(fill(rows, lines_per_journal))
-    batches = frame["unit"].map(numbers).to_numpy(dtype=np.int64) if len(frame) else np.empty(0, np.int64)
-    return lines.append_column("batch", pa.array(batches, pa.int64())).sort_by(
-        [("booking_date", "ascending"), ("batch", "ascending"), ("entry_id", "ascending")]
-    )
+    sizes = sums_of(line_sizes(lines), places, len(numbers))
+    units = [Unit(*row) for row in zip(numbers.tolist(), counts.tolist(), sizes.tolist(), strict=True)]
+    order = np.lexsort((numbers, dates[first])).tolist()
+    if too_large := [place for place in order if units[place].size > LARGEST_JOURNAL_BYTES]:
+        names = [_name(lines, int(first[place]), units[place].lines) for place in too_large]
+        raise StepRefusal("batch", "Too large to send to Xero in one request", names, _REMEDY)
+    of_unit = np.zeros(len(units), np.int64)
+    for _, its in groupby(order, dates[first].tolist().__getitem__):
+        together = list(its)
+        of_unit[together] = [
+            number for _, number in fill((units[one] for one in together), lines_per_journal)
+        ]
+    batches = of_unit[places]
+    ordered = np.lexsort((lines["entry_id"].to_numpy(), batches, dates))
+    return taken(lines.append_column("batch", pa.array(batches, pa.int64())), pa.array(ordered))
 
 
 _REMEDY = (
@@ -82,12 +79,7 @@ def fill(units: Iterable[Unit], lines_per_journal: int, first: int = 1) -> Itera
         yield unit.number, number
 
 
-def _names(lines: pa.Table, too_large: pd.DataFrame) -> list[str]:
-    names: list[str] = []
-    units = too_large.index.get_level_values("unit")
-    for unit, count in zip(units, too_large["count"], strict=True):
-        row = pc.index(lines["unit"], unit).as_py()
-        transaction = lines["transaction_id"][row].as_py()
-        name = f"transaction {transaction}" if transaction else "the lines without a transaction"
-        names.append(f"{name} of booking date {lines['booking_date'][row].as_py()} ({count} lines)")
-    return names
+def _name(lines: pa.Table, first: int, count: int) -> str:
+    transaction = lines["transaction_id"][first].as_py()
+    name = f"transaction {transaction}" if transaction else "the lines without a transaction"
+    return f"{name} of booking date {lines['booking_date'][first].as_py()} ({count} lines)"

@@ -66,6 +66,7 @@ MUTANTS = (
         "return int(scaled)",
         tests=("tests/flows/test_money.py", "tests/flows/journals/test_reconciliation.py"),
     ),
+    _MONEY.broken("sums of 64-bit integers overflow", "exact = _summable(values)", "exact = values"),
     _MONEY.broken(
         "yen are sent with two decimals", "return 0 if currency in _WITHOUT_MINOR_UNITS else 2", "return 2"
     ),
@@ -120,16 +121,16 @@ MUTANTS = (
     ),
     _GROUP.broken(
         "the lines of a transaction are one unit over all booking dates",
-        'keys.groupby(["booking_date", "transaction_id"], sort=False)',
-        'keys.groupby(["transaction_id"], sort=False)',
+        'numbered(lines["booking_date"], pc.fill_null(lines["transaction_id"], ""))',
+        'numbered(pc.fill_null(lines["transaction_id"], ""))',
     ),
     _BALANCE.broken(
-        "units that together do not balance are pooled", "        if _total(units):", "        if not units:"
+        "units that together do not balance are pooled", "        if _total(its):", "        if not its:"
     ),
     _BALANCE.broken(
         "what was rounded up stays down",
-        '(frame["amount"] // factor).to_numpy(np.int64) + ups',
-        '(frame["amount"] // factor).to_numpy(np.int64)',
+        "minor = (amounts // factor).astype(np.int64) + ups",
+        "minor = (amounts // factor).astype(np.int64)",
     ),
     _BALANCE.broken(
         "the rest of a rounding has the wrong sign",
@@ -160,6 +161,16 @@ MUTANTS = (
         "a line whose creation cannot be read vanishes",
         "distinct.filter(pc.fill_null(inside, True))",
         "distinct.filter(pc.fill_null(inside, False))",
+    ),
+    _LINES.broken(
+        "a line that came twice is in the day twice",
+        "order.filter(pc.invert(_repeats(taken(names, order))))",
+        "order",
+    ),
+    _LINES.broken(
+        "two lines of one entry id are taken for one",
+        "return pc.and_(pc.and_(same[0], same[1]), same[2])",
+        "return pc.and_(same[0], same[1])",
     ),
     _WINDOWS.broken(
         "windows do not overlap", "OVERLAP = dt.timedelta(seconds=2)", "OVERLAP = dt.timedelta(seconds=0)"
