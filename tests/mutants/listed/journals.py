@@ -31,8 +31,8 @@ _WITHDRAW = _of_journals("flows/journals/withdraw/flow.py", "tests/flows/journal
 MUTANTS = (
     _EXTRACT.broken(
         "a day is read from the cache although Mambu states another count",
-        "str(run.folder), window, stated)",
-        "str(run.folder), window)",
+        "str(run.folder), day, stated)",
+        "str(run.folder), day)",
         survives="Where another count is stated than came, the day is read again past the cache, whatever "
         "the key: it costs a warning and a second reading, and no line.",
     ),
