@@ -189,12 +189,12 @@ def lines_of_day(tables: Iterable[pa.Table], start: dt.datetime, end: dt.datetim
     everything = pa.concat_tables([*tables, STAGED.empty_table()])
     names = pa.table({name: everything[name].combine_chunks() for name in ("entry_id", "encoded_key")})
     order = pc.sort_indices(names, sort_keys=[(name, "ascending") for name in names.column_names])
-    distinct = order.filter(pc.invert(_repeats(taken(names, order))))
+    distinct = order.filter(pc.invert(_repeats(rows_at(names, order))))
     created = everything["created"].combine_chunks().take(distinct)
     at_or_after = pc.greater_equal(created, pa.scalar(start, INSTANT))
     inside = pc.and_(at_or_after, pc.less(created, pa.scalar(end, INSTANT)))
     of_day = distinct.filter(pc.fill_null(inside, True))
-    return taken(everything, of_day), len(distinct)
+    return rows_at(everything, of_day), len(distinct)
 
 
 def _repeats(names: pa.Table) -> pa.Array:
@@ -212,7 +212,7 @@ def _equal_to_before(values: pa.Array) -> pa.Array:
     return pa.concat_arrays([pa.array([False]), pc.equal(values.slice(1), values.slice(0, len(values) - 1))])
 
 
-def taken(table: pa.Table, rows: pa.Array) -> pa.Table:
+def rows_at(table: pa.Table, rows: pa.Array) -> pa.Table:
     """Return rows of a table by their indices, column by column: each column is in one piece then."""
     columns = [column.combine_chunks().take(rows) for column in table.columns]
     return pa.table(columns, schema=table.schema)

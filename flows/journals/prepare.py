@@ -24,9 +24,10 @@ from blocks.xero.models import ManualJournal
 from flows.journals import encode
 from flows.journals.amounts import amounts_to_send
 from flows.journals.encode import Style
+from flows.journals.lines import rows_at
 from flows.journals.models import Plan, is_taxed
 from flows.journals.narration import Narration, entry_id_in, request_key
-from flows.journals.process.batch import LARGEST_JOURNAL_BYTES, Unit, fill, line_sizes
+from flows.journals.process.batch import LARGEST_JOURNAL_BYTES, Units, fill
 from flows.journals.reconciliation import Reconciliation, came_late
 from flows.money import money_text, to_minor
 from flows.runtime.text import listed
@@ -266,20 +267,13 @@ def _batches(lines: pa.Table) -> dict[dt.date, dict[int, pa.Table]]:
 
 
 def _refilled(lines: pa.Table, lines_per_journal: int, first: int) -> Iterable[tuple[int, pa.Table]]:
-    counts: Counter[int] = Counter()
-    sizes: Counter[int] = Counter()
-    for unit, size in zip(lines["unit"].to_pylist(), line_sizes(lines).tolist(), strict=True):
-        counts[unit] += 1
-        sizes[unit] += size
+    units = Units.of(lines)
     # Each of these units fits a request, or it would not have been planned.
-    units = (Unit(unit, count, sizes[unit]) for unit, count in sorted(counts.items()))
-    numbers = dict(fill(units, lines_per_journal, first))
-    column = pa.array([numbers[unit] for unit in lines["unit"].to_pylist()], pa.int64())
-    ordered = lines.set_column(lines.column_names.index("batch"), "batch", column).sort_by(
-        [("batch", "ascending"), ("entry_id", "ascending")]
-    )
-    for batches in _batches(ordered).values():
-        yield from batches.items()
+    batches = fill(units.lines, units.sizes, lines_per_journal, first)[units.places]
+    ordered = np.lexsort((lines["entry_id"].to_numpy(), batches))
+    numbered = lines.set_column(lines.column_names.index("batch"), "batch", pa.array(batches, pa.int64()))
+    for its in _batches(rows_at(numbered, pa.array(ordered))).values():
+        yield from its.items()
 
 
 def digest_of(journal: ManualJournal, digits: int, cash_basis: bool) -> str:

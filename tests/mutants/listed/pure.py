@@ -139,13 +139,13 @@ MUTANTS = (
     ),
     _BATCH.broken(
         "a batch is full one line too early",
-        "lines + unit.lines > lines_per_journal",
-        "lines + unit.lines >= lines_per_journal",
+        'lines_before + lines_per_journal, "right")',
+        'lines_before + lines_per_journal, "left")',
     ),
     _BATCH.broken(
         "a batch may be larger than a request",
-        "full = lines + unit.lines > lines_per_journal or size + unit.size > LARGEST_JOURNAL_BYTES",
-        "full = lines + unit.lines > lines_per_journal",
+        "max(int(min(by_lines, by_size)), start + 1)",
+        "max(int(by_lines), start + 1)",
     ),
     _ROUNDING.broken(
         "cycles are moved the way that changes more",
@@ -164,7 +164,7 @@ MUTANTS = (
     ),
     _LINES.broken(
         "a line that came twice is in the day twice",
-        "order.filter(pc.invert(_repeats(taken(names, order))))",
+        "order.filter(pc.invert(_repeats(rows_at(names, order))))",
         "order",
     ),
     _LINES.broken(
