@@ -28,6 +28,7 @@ _NARRATION = _of_journals(
     "tests/flows/journals/test_prepare.py",
 )
 _SEALING = _of_journals("flows/journals/prepare.py")
+_ENCODE = _at("flows/journals/encode.py")
 _AMOUNTS = _of_journals(
     "flows/journals/amounts.py",
     "tests/flows/journals/test_tie_out.py",
@@ -230,6 +231,19 @@ MUTANTS = (
         "what a rewritten journal may hold is sent",
         "whole, uncertain = _certain(whole, matched.changed_dates)",
         "whole, uncertain = _certain(whole, frozenset())",
+    ),
+    _ENCODE.broken(
+        "quotes are not escaped",
+        "    if not _has_odd_bytes(texts):\n        return texts\n",
+        "    if texts:\n        return texts\n",
+    ),
+    _ENCODE.broken(
+        "a backslash in a text goes unseen",
+        """ | (found == ord("\\\\")))""",
+        ")",
+    ),
+    _ENCODE.broken(
+        "the first line of a journal is left out", "content[bounds[start] :", "content[bounds[start + 1] :"
     ),
     _AMOUNTS.broken(
         "late lines are rounded without regard to what is live",
