@@ -105,6 +105,11 @@ MUTANTS = (
         "_NO_ANSWER = Result(Status.FAILED, ",
     ),
     _ROWS.broken(
+        "what was not posted after all is written down over another run's posting",
+        "return held.run_id == run_id and held.result == _NO_ANSWER",
+        "return held.result == _NO_ANSWER",
+    ),
+    _ROWS.broken(
         "a closed row stays closed, whatever Xero shows",
         "return bool(held.changes_since_closing(entry))",
         "return False",
