@@ -51,8 +51,8 @@ MUTANTS = (
     ),
     _LEASES.broken(
         "a run that was taken for dead gives back its successor's lease",
-        "delete(_leases).where(_same(lease), _leases.c.owner == lease.owner)",
-        "delete(_leases).where(_same(lease))",
+        "delete(_leases).where(_IS_OURS)",
+        "delete(_leases).where(_IS)",
     ),
     _STORE_JOURNALS.broken(
         "a request leaves no trace of when it was sent",
