@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from blocks.store.models import JournalRecord, JournalState, latest
 from blocks.xero.models import ManualJournal
 from flows.journals.models import DELETED_OR_VOIDED
@@ -149,5 +151,6 @@ def untouched(journal: ManualJournal, record: JournalRecord | None, digits: int)
 
 
 def _content(journal: ManualJournal) -> object:
-    # In whatever order the lines are listed.
-    return journal._replace(updated=None, lines=()), Counter(journal.lines)
+    # In whatever order the lines are listed; of tracking, which cannot be hashed, whether there is any.
+    lines = ((replace(line, tracking=None), bool(line.tracking)) for line in journal.lines)
+    return journal._replace(updated=None, lines=()), Counter(lines)

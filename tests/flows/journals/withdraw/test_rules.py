@@ -127,6 +127,15 @@ def test_the_order_of_lines_that_a_person_edited_is_no_further_edit() -> None:
     assert not item.is_still(noted._replace(lines=[*noted.lines, noted.lines[0]]), 2)
 
 
+def test_tracking_that_a_person_added_is_an_edit_and_no_fault() -> None:
+    """An edited draft with tracking is still what was planned for, and not once its tracking is gone."""
+    sealed, live = one_sent()
+    tracked = edited(live, lambda line: structs.replace(line, tracking=({"Name": "Region"},)))
+    (item,) = planned(DAY.date, None, [tracked], [record(sealed)], EVERYTHING, 2)
+    assert item.is_still(tracked, 2)
+    assert not item.is_still(live, 2)
+
+
 @pytest.mark.parametrize("name", ["NONE", "BASEXCLUDED", "EXEMPTEXPENSES", "EXEMPTINCOME", "EXEMPTOUTPUT"])
 def test_a_name_of_no_tax_is_no_edit(name: str) -> None:
     """A draft is untouched under whatever name Xero shows that its lines have no tax."""
