@@ -159,12 +159,8 @@ def test_a_held_outcome_is_worded_anew() -> None:
 def test_the_connector_closes_what_went_before_it_was_sent() -> None:
     """A deletion before sending is discarded by the connector, with its reason."""
     row = found(Status.DISCARDED)
-    assert (row.status, row.discarded_by, row.discarded_at, row.reason) == (
-        Status.DISCARDED,
-        CONNECTOR,
-        AT,
-        "why",
-    )
+    found_so = (row.status, row.discarded_by, row.discarded_at, row.reason)
+    assert found_so == (Status.DISCARDED, CONNECTOR, AT, "why")
 
 
 @pytest.mark.parametrize("reopened", [True, False])

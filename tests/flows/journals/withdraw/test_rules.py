@@ -119,21 +119,15 @@ def test_the_order_of_the_lines_is_no_edit(lines: list[JournalLine], chance: Ran
 
 
 def test_the_order_of_lines_that_a_person_edited_is_no_further_edit() -> None:
-    """An edited draft is still what was planned for in another order, and not with other lines."""
+    """An edited draft is still what was planned for in another order, not with other lines or tracking."""
     sealed, live = one_sent()
-    noted = edited(live, lambda line: Line(line.amount, line.account_code, "a note"))
+    tracking = ({"Name": "Region"},)
+    noted = edited(live, lambda line: Line(line.amount, line.account_code, "a note", tracking=tracking))
     (item,) = planned(DAY.date, None, [noted], [record(sealed)], EVERYTHING, 2)
     assert item.is_still(noted._replace(lines=noted.lines[::-1]), 2)
-    assert not item.is_still(noted._replace(lines=[*noted.lines, noted.lines[0]]), 2)
-
-
-def test_tracking_that_a_person_added_is_an_edit_and_no_fault() -> None:
-    """An edited draft with tracking is still what was planned for, and not once its tracking is gone."""
-    sealed, live = one_sent()
-    tracked = edited(live, lambda line: structs.replace(line, tracking=({"Name": "Region"},)))
-    (item,) = planned(DAY.date, None, [tracked], [record(sealed)], EVERYTHING, 2)
-    assert item.is_still(tracked, 2)
-    assert not item.is_still(live, 2)
+    untracked = edited(noted, lambda line: structs.replace(line, tracking=None))
+    more = noted._replace(lines=[*noted.lines, noted.lines[0]])
+    assert not any(item.is_still(one, 2) for one in (untracked, more))
 
 
 @pytest.mark.parametrize("name", ["NONE", "BASEXCLUDED", "EXEMPTEXPENSES", "EXEMPTINCOME", "EXEMPTOUTPUT"])
