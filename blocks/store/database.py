@@ -37,15 +37,16 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 metadata = MetaData()
 _meta = Table("daybook", metadata, Column("schema_version", Integer, primary_key=True))
 
 # After a moment, and then for as long as a database takes to start again or to hand over to its double.
 _PAUSES: Final = (0.1, 1.0, 2.0, 4.0, 8.0)
 
-# Older versions that can be brought up to date: all they lack are tables, and columns that may be empty.
-_OLDER: Final = frozenset({1, 2, 3, 4})
+# Older versions that can be brought up to date: all they lack are tables, indexes, and columns that may be
+# empty.
+_OLDER: Final = frozenset(range(1, SCHEMA_VERSION))
 
 
 class NotKept(StoreError):
@@ -181,6 +182,7 @@ def _prepare(connection: Connection, upgrade: bool) -> None:
     if upgrade and found in _OLDER:
         _add_columns(connection, schema)
         metadata.create_all(connection)
+        _renew_indexes(connection, schema)
         connection.execute(update(_meta).values(schema_version=SCHEMA_VERSION))
         return
     remedy = (
@@ -193,6 +195,19 @@ def _prepare(connection: Connection, upgrade: bool) -> None:
         f"The store has schema version {found}, and this Daybook works with version {SCHEMA_VERSION}. "
         f"{remedy}"
     )
+
+
+def _renew_indexes(connection: Connection, schema: str | None) -> None:
+    """Make the indexes that the tables of an older version lack, and drop those that nothing needs now."""
+    quote = connection.dialect.identifier_preparer.quote
+    where = f"{quote(schema)}." if schema else ""
+    for table in metadata.sorted_tables:
+        has = {str(one["name"]) for one in inspect(connection).get_indexes(table.name, schema=schema)}
+        for index in table.indexes:
+            if index.name not in has:
+                index.create(connection)
+        for name in has - {index.name for index in table.indexes}:
+            connection.execute(text(f"DROP INDEX {where}{quote(name)}"))
 
 
 def _add_columns(connection: Connection, schema: str | None) -> None:

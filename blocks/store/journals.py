@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
@@ -10,7 +11,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import BigInteger, Column, Integer, Table, and_, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from blocks.store.audit import Audit
@@ -29,7 +45,7 @@ _journals = Table(
     Column("organisation", String(200), primary_key=True),
     Column("narration", String(200), primary_key=True),
     Column("generation", Integer, primary_key=True),
-    Column("connection", String(200), nullable=False, index=True),
+    Column("connection", String(200), nullable=False),
     Column("day", Date, nullable=False, index=True),
     Column("booking_date", Date, nullable=False),
     Column("number", Integer, nullable=False),
@@ -46,6 +62,9 @@ _journals = Table(
     Column("entries", LargeBinary),
     Column("lowest_entry", BigInteger),
     Column("highest_entry", BigInteger),
+    # What is looked for in years of journals: those of a request, and those that hold some lines.
+    Index("journals_of_request", "request_key"),
+    Index("journals_of_entries", "connection", "highest_entry"),
 )
 _requests = Table(
     "requests",
@@ -93,82 +112,65 @@ class Store:
     @uncancellable
     async def journals(self, organisation: str | None, connection: str, day: date) -> list[JournalRecord]:
         """Return all journals recorded for a day, every state and generation; None: of any organisation."""
-        wanted = and_(_journals.c.connection == connection, _journals.c.day == day)
-        if organisation is not None:
-            wanted = and_(wanted, _journals.c.organisation == organisation)
-        query = (
-            select(_journals)
-            .where(wanted)
-            .order_by(_journals.c.booking_date, _journals.c.number, _journals.c.generation)
-        )
-        async with self.database.begin() as database:
-            return await rows(database, query, _journals, _record)
+        found = await self._found(_OF_DAY, connection=connection, day=day)
+        return [one for one in found if organisation in {None, one.organisation}]
 
     @uncancellable
     async def journals_with(
         self, organisation: str, connection: str, besides: date, lowest: int, highest: int
     ) -> list[JournalRecord]:
         """Return the journals of any other day that were in Xero and may hold entry ids of a range."""
-        query = (
-            select(_journals)
-            .where(
-                _journals.c.connection == connection,
-                _journals.c.organisation == organisation,
-                _journals.c.day != besides,
-                _journals.c.manual_journal_id.is_not(None),
-                _journals.c.lowest_entry <= highest,
-                _journals.c.highest_entry >= lowest,
-            )
-            .order_by(_journals.c.day, _journals.c.booking_date, _journals.c.number, _journals.c.generation)
+        return await self._found(
+            _WITH,
+            organisation=organisation,
+            connection=connection,
+            besides=besides,
+            lowest=lowest,
+            highest=highest,
         )
-        async with self.database.begin() as database:
-            return await rows(database, query, _journals, _record)
 
     @uncancellable
     async def journals_of(self, connection: str, days: Collection[date]) -> list[JournalRecord]:
         """Return the journals of some days that were in Xero, in whatever organisation."""
-        query = select(_journals).where(
-            _journals.c.connection == connection,
-            _journals.c.day.in_(days),
-            _journals.c.manual_journal_id.is_not(None),
-        )
+        return await self._found(_OF_DAYS, connection=connection, days=sorted(days))
+
+    async def _found(self, query: Select[Any], **given: Any) -> list[JournalRecord]:
         async with self.database.begin() as database:
-            return await rows(database, query, _journals, _record)
+            return await rows(database, query, _journals, _record, given)
 
     @uncancellable
     async def request(self, request_key: str) -> StoredRequest | None:
         """Return the bytes of a request, unless they were dropped since none of its journals needs them."""
-        query = select(_requests).where(_requests.c.request_key == request_key)
         async with self.database.begin() as database:
-            return next(iter(await rows(database, query, _requests, _request)), None)
+            given = {"request_key": request_key}
+            return next(iter(await rows(database, _REQUEST, _requests, _request, given)), None)
 
     @uncancellable
-    async def prepare(
+    async def sending(
         self,
         records: Sequence[JournalRecord],
-        requests: Sequence[StoredRequest],
+        request: StoredRequest,
         at: datetime,
         lease: Lease | None = None,
     ) -> None:
-        """Write journals and their requests down before anything of them is sent.
+        """Record a request and its journals, in place of what is recorded of them: the request leaves now.
 
         Raises LeaseLost where `lease` is another run's by now.
         """
-        journals = [{**row_of(record), "changed_at": instant_text(at)} for record in records]
-        bodies = [
-            {"request_key": item.request_key, "body": zlib.compress(item.body, 1), "first_sent_at": None}
-            for item in requests
-        ]
-        if not journals:
-            return
+        now = instant_text(at)
+        journals = [{**row_of(one), "state": JournalState.SENDING, "changed_at": now} for one in records]
+        body = {
+            "request_key": request.request_key,
+            # In a thread: a body of megabytes would keep all else waiting.
+            "body": await asyncio.to_thread(zlib.compress, request.body, 1),
+            "first_sent_at": now,
+        }
         async with self.database.begin() as database:
             await require(database, lease)
-            for record in records:
-                await database.execute(delete(_journals).where(_is(record)))
-            keys = [body["request_key"] for body in bodies]
-            await database.execute(delete(_requests).where(_requests.c.request_key.in_(keys)))
-            await database.execute(insert(_journals), journals)
-            await database.execute(insert(_requests), bodies)
+            await database.execute(_DELETE, [_named(one) for one in records])
+            await database.execute(_DELETE_REQUEST, {"request_key": request.request_key})
+            await database.execute(_INSERT, journals)
+            await database.execute(_INSERT_REQUEST, body)
 
     @uncancellable
     async def adopt(self, records: Sequence[JournalRecord], at: datetime) -> None:
@@ -176,29 +178,8 @@ class Store:
         found = {(one.organisation, one.narration, one.generation): one for one in records}
         async with self.database.begin() as database:
             for record in found.values():
-                known = (await database.execute(select(_journals.c.state).where(_is(record)))).first()
-                if known is None:
-                    row = {**row_of(record), "changed_at": instant_text(at)}
-                    await database.execute(insert(_journals).values(row))
-
-    @uncancellable
-    async def sending(self, request_key: str, at: datetime, lease: Lease | None = None) -> None:
-        """Write down that a request leaves now: `first_sent_at` is only set once.
-
-        Raises LeaseLost where `lease` is another run's by now.
-        """
-        async with self.database.begin() as database:
-            await require(database, lease)
-            await database.execute(
-                update(_journals)
-                .where(_journals.c.request_key == request_key)
-                .values(state=JournalState.SENDING, changed_at=instant_text(at))
-            )
-            await database.execute(
-                update(_requests)
-                .where(_requests.c.request_key == request_key, _requests.c.first_sent_at.is_(None))
-                .values(first_sent_at=instant_text(at))
-            )
+                if (await database.execute(_STATE, _named(record))).first() is None:
+                    await database.execute(_INSERT, {**row_of(record), "changed_at": instant_text(at)})
 
     @uncancellable
     async def move(
@@ -218,36 +199,100 @@ class Store:
         The bytes of a request are dropped once none of its journals can need them again. Raises LeaseLost
         where `lease` is another run's by now.
         """
-        ids, reasons, digests = ids or {}, reasons or {}, digests or {}
         if not records:
             return
+        now, ids, reasons = instant_text(at), ids or {}, reasons or {}
+        digests, entries = digests or {}, entries or {}
+        moves = [
+            {
+                **_named(one),
+                "to_state": state,
+                "at": now,
+                "why": reasons.get(one.narration),
+                "id": ids.get(one.narration),
+            }
+            for one in records
+        ]
+        digested = [
+            {**_named(one), "to": digests[one.narration]} for one in records if one.narration in digests
+        ]
+        packed = [
+            {**_named(one), **_packed(entries[one.narration])} for one in records if one.narration in entries
+        ]
         async with self.database.begin() as database:
             await require(database, lease)
-            for record in records:
-                values: dict[str, Any] = {"state": state, "changed_at": instant_text(at)}
-                if record.narration in ids:
-                    # An answer that comes late must not take the place of the journal that is known.
-                    values["manual_journal_id"] = func.coalesce(
-                        _journals.c.manual_journal_id, ids[record.narration]
-                    )
-                if record.narration in digests:
-                    values["digest"] = digests[record.narration]
-                if entries and record.narration in entries:
-                    values |= entries[record.narration]._asdict()
-                values["reason"] = reasons.get(record.narration)
-                await database.execute(update(_journals).where(_is(record)).values(values))
-            needed = select(_journals.c.request_key).where(
-                _journals.c.state.in_((JournalState.PREPARED, *OPEN_ENDED))
-            )
-            await database.execute(delete(_requests).where(_requests.c.request_key.not_in(needed)))
+            await database.execute(_MOVE, moves)
+            if digested:
+                await database.execute(_DIGEST, digested)
+            if packed:
+                await database.execute(_ENTRIES, packed)
+            await database.execute(_DROP)
 
 
-def _is(record: JournalRecord) -> Any:
-    return and_(
-        _journals.c.organisation == record.organisation,
-        _journals.c.narration == record.narration,
-        _journals.c.generation == record.generation,
+# Made once: to build a statement costs more than to execute it.
+_LISTED = select(_journals).order_by(
+    _journals.c.day, _journals.c.booking_date, _journals.c.number, _journals.c.generation
+)
+_OF_CONNECTION = _LISTED.where(_journals.c.connection == bindparam("connection"))
+_OF_DAY = _OF_CONNECTION.where(_journals.c.day == bindparam("day"))
+_IN_XERO = _OF_CONNECTION.where(_journals.c.manual_journal_id.is_not(None))
+_OF_DAYS = _IN_XERO.where(_journals.c.day.in_(bindparam("days", expanding=True)))
+_WITH = _IN_XERO.where(
+    _journals.c.organisation == bindparam("organisation"),
+    _journals.c.day != bindparam("besides"),
+    _journals.c.lowest_entry <= bindparam("highest"),
+    _journals.c.highest_entry >= bindparam("lowest"),
+)
+_REQUEST = select(_requests).where(_requests.c.request_key == bindparam("request_key"))
+_DELETE_REQUEST = delete(_requests).where(_requests.c.request_key == bindparam("request_key"))
+_INSERT, _INSERT_REQUEST = insert(_journals), insert(_requests)
+_IS = and_(
+    _journals.c.organisation == bindparam("of_organisation"),
+    _journals.c.narration == bindparam("of_narration"),
+    _journals.c.generation == bindparam("of_generation"),
+)
+_DELETE = delete(_journals).where(_IS)
+_STATE = select(_journals.c.state).where(_IS)
+_MOVE = (
+    update(_journals)
+    .where(_IS)
+    .values(
+        state=bindparam("to_state"),
+        changed_at=bindparam("at"),
+        reason=bindparam("why"),
+        # An answer that comes late must not take the place of the journal that is known.
+        manual_journal_id=func.coalesce(_journals.c.manual_journal_id, bindparam("id", type_=String(36))),
     )
+)
+_DIGEST = update(_journals).where(_IS).values(digest=bindparam("to"))
+_ENTRIES = (
+    update(_journals)
+    .where(_IS)
+    .values(
+        entries=bindparam("to_entries"),
+        lowest_entry=bindparam("to_lowest_entry"),
+        highest_entry=bindparam("to_highest_entry"),
+    )
+)
+# The bytes of a request whose journals cannot need them again. Few requests are kept at a time.
+_DROP = delete(_requests).where(
+    ~exists().where(
+        _journals.c.request_key == _requests.c.request_key,
+        _journals.c.state.in_((JournalState.PREPARED, *OPEN_ENDED)),
+    )
+)
+
+
+def _named(record: JournalRecord) -> dict[str, Any]:
+    return {
+        "of_organisation": record.organisation,
+        "of_narration": record.narration,
+        "of_generation": record.generation,
+    }
+
+
+def _packed(entries: PackedEntries) -> dict[str, Any]:
+    return {f"to_{name}": one for name, one in entries._asdict().items()}
 
 
 def _record(row: Mapping[str, Any]) -> JournalRecord:

@@ -145,16 +145,22 @@ def _reader(hint: Any) -> Callable[[Any], Any] | None:
 
 
 async def rows(
-    connection: AsyncConnection, query: Select[Any], table: Table, make: Callable[[Mapping[str, Any]], T]
+    connection: AsyncConnection,
+    query: Select[Any],
+    table: Table,
+    make: Callable[[Mapping[str, Any]], T],
+    given: Mapping[str, Any] | None = None,
 ) -> list[T]:
     """Return what `make` makes of each row that a query selects, whole rows of a table; values by column.
+
+    `given`: the values of the query's parameters.
 
     The one way in which rows are read. Raises StoreError naming the table and the key of a row that is not
     what was written: a value of another type than its column's, or one of which `make` cannot make anything.
     """
     columns = _columns(table)
     found: list[T] = []
-    for row in await connection.execute(query):
+    for row in await connection.execute(query, given):
         try:
             values = zip(columns, row, strict=True)
             found.append(make({name: _value(value, kind, null) for (name, kind, null), value in values}))

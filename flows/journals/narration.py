@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import uuid
+from collections.abc import Iterable
 from typing import NamedTuple, Self
 
 _LABEL = r"[A-Za-z0-9._-]{1,40}"
@@ -77,11 +78,10 @@ def has_label(text: str, label: str | None) -> bool:
     return re.search(rf" \| {re.escape(label)}(?![A-Za-z0-9._-])", text) is not None
 
 
-def request_key(organisation: str, names: list[tuple[str, int]]) -> str:
-    """Return the idempotency key of a request: the same for the same journals and generations.
+def request_key(organisation: str, created: dt.date, label: str | None, place: Iterable[object]) -> str:
+    """Return the idempotency key of a request of a day's journals.
 
-    `names` are the narrations with their generations. A generation is raised only when the journal is
-    surely not in Xero and its earlier key must not answer for it again.
+    `place` tells which of the day's requests it is, and never what is in it.
     """
-    text = "\n".join([organisation, *(f"{narration}\t{generation}" for narration, generation in names)])
+    text = "\n".join([organisation, str(created), label or "", *map(str, place)])
     return str(uuid.uuid5(_NAMESPACE, text))

@@ -28,11 +28,8 @@ from flows.journals.reconciliation import Reconciliation, came_late
 from flows.money import money_text, to_minor
 from flows.runtime.text import listed
 
-# On a day of up to this many journals each goes in a request of its own, the simplest unit that is
-# sent exactly once.
-SINGLE_JOURNALS = 20
-# Beyond it, to save the day's calls, blocks of fixed membership: numbers 1-20, 21-40, and so on.
-BLOCK_JOURNALS = 20
+# How many journals of a booking date go in one request, to save the day's calls.
+BLOCK_JOURNALS = 50
 
 
 class PreparedJournal(NamedTuple):
@@ -51,11 +48,15 @@ class PreparedJournal(NamedTuple):
 
 
 class PreparedRequest(NamedTuple):
-    """A request ready to be sent: its idempotency key, its bytes, and the journals in it."""
+    """A request ready to be sent: its idempotency key, its bytes, and the journals in it.
+
+    `part` counts, from 0, the requests of a block that is too large for one: they are sent in this order.
+    """
 
     key: str
     body: bytes
     journals: tuple[PreparedJournal, ...]
+    part: int = 0
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -63,6 +64,16 @@ class Prepared(msgspec.Struct, frozen=True):
 
     requests: list[PreparedRequest]
     partially_posted: list[str]
+
+    @property
+    def blocks(self) -> list[list[PreparedRequest]]:
+        """Return the requests by block, in their order."""
+        blocks: list[list[PreparedRequest]] = []
+        for request in self.requests:
+            if not request.part:
+                blocks.append([])
+            blocks[-1].append(request)
+        return blocks
 
     @property
     def journals(self) -> list[PreparedJournal]:
@@ -107,10 +118,7 @@ def prepare_journals(
         _finished(plan, rows, narration, policy, generations.get(str(narration), 0))
         for narration, rows in numbered
     ]
-    single = sum(map(len, planned.values())) <= SINGLE_JOURNALS
-    return Prepared(
-        _requests(journals, policy.organisation, used, single=single), [*partially_posted, *uncertain]
-    )
+    return Prepared(_requests(plan, journals, policy.organisation, used), [*partially_posted, *uncertain])
 
 
 def entries_in(body: bytes) -> set[int]:
@@ -323,34 +331,58 @@ def _text(value: str) -> str:
     return msgspec.json.encode(value).decode()
 
 
+class _Block(NamedTuple):
+    """What goes to Xero together: the first journals of a month's booking dates, or further ones of one date.
+
+    The block of a journal follows from its booking date and number alone. So two runs of which one sees a
+    line more than the other still use the same key, with other bytes, and Xero refuses the second: with keys
+    made of their members, both would be accepted.
+    """
+
+    start: dt.date
+    number: int
+
+    @classmethod
+    def of(cls, date: dt.date, number: int) -> _Block:
+        if number == 1:
+            return cls(date.replace(day=1), 0)
+        return cls(date, 1 + (number - 2) // BLOCK_JOURNALS)
+
+
 def _requests(
-    journals: Sequence[PreparedJournal], organisation: str, used: Mapping[dt.date, set[int]], *, single: bool
+    plan: Plan, journals: Iterable[PreparedJournal], organisation: str, used: Mapping[dt.date, set[int]]
 ) -> list[PreparedRequest]:
-    # Whether blocks are formed depends on the day alone, not on what is missing of it: another run
-    # that sees more or less of the same journals must form the same blocks, under the same keys.
-    if single:
-        return [_request([journal], organisation) for journal in journals]
-    blocks: dict[tuple[dt.date, int], list[PreparedJournal]] = defaultdict(list)
-    for journal in journals:
-        name = journal.narration
-        blocks[name.booking_date, (name.number - 1) // BLOCK_JOURNALS].append(journal)
-    requests: list[PreparedRequest] = []
-    for (date, _), block in blocks.items():
-        untouched = _is_untouched([journal.narration.number for journal in block], used.get(date, set()))
-        together = untouched and sum(len(item.element) for item in block) < LARGEST_JOURNAL_BYTES
-        parts = [block] if together else [[journal] for journal in block]
-        requests.extend(_request(part, organisation) for part in parts)
-    return requests
+    blocks: dict[tuple[_Block, int], list[PreparedJournal]] = defaultdict(list)
+    for one in journals:
+        block = _Block.of(one.narration.booking_date, one.narration.number)
+        blocks[block, one.generation].append(one)
+    # A key can be used again only for what it stood for: what joins a block later has another one.
+    earlier = Counter(_Block.of(date, number) for date, numbers in used.items() for number in numbers)
+    return [
+        _request(
+            request_key(organisation, plan.day, plan.label, (*block, earlier[block], generation, part)),
+            its,
+            part,
+        )
+        for (block, generation), whole in blocks.items()
+        for part, its in enumerate(_parts(whole))
+    ]
 
 
-def _is_untouched(numbers: Sequence[int], used: AbstractSet[int]) -> bool:
-    # A gap or a used number means that a part of the block has been sent: the rest is finished one by one.
-    first = (numbers[0] - 1) // BLOCK_JOURNALS * BLOCK_JOURNALS + 1
-    whole = numbers == list(range(first, first + len(numbers)))
-    return whole and used.isdisjoint(range(first, first + BLOCK_JOURNALS))
+def _parts(journals: Iterable[PreparedJournal]) -> Iterable[list[PreparedJournal]]:
+    """Yield the journals of a block, as many at a time as a request can hold."""
+    part: list[PreparedJournal] = []
+    size = 0
+    for one in journals:
+        if part and size + len(one.element) > LARGEST_JOURNAL_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(one)
+        size += len(one.element)
+    if part:
+        yield part
 
 
-def _request(journals: Sequence[PreparedJournal], organisation: str) -> PreparedRequest:
-    names = [(str(journal.narration), journal.generation) for journal in journals]
-    body = b'{"ManualJournals":[' + b",".join(journal.element for journal in journals) + b"]}"
-    return PreparedRequest(request_key(organisation, names), body, tuple(journals))
+def _request(key: str, journals: Sequence[PreparedJournal], part: int) -> PreparedRequest:
+    body = b'{"ManualJournals":[' + b",".join(one.element for one in journals) + b"]}"
+    return PreparedRequest(key, body, tuple(journals), part)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -185,23 +185,18 @@ async def put_journals(
     Refusal naming all journals that Xero declined.
     """
     journals = prepared.journals
-    await run.store.prepare(
-        [
-            _record_of(run, plan, request, journal)
-            for request in prepared.requests
-            for journal in request.journals
-        ],
-        [StoredRequest(request.key, request.body) for request in prepared.requests],
-        run.clock.now(),
-        run.lease,
-    )
     ids: dict[str, str] = {}
     refused: dict[str, str] = {}
     failed: list[DaybookError] = []
     not_after = read_at + FRESH
     gate = asyncio.Semaphore(run.connection.xero_concurrency)
 
-    async def put(request: PreparedRequest) -> None:
+    async def put(block: Sequence[PreparedRequest]) -> None:
+        # One after the other: Xero knows a block by the key of its first part.
+        for request in block:
+            await put_one(request)
+
+    async def put_one(request: PreparedRequest) -> None:
         async with gate:
             if failed or run.clock.now() > not_after:
                 return
@@ -216,7 +211,7 @@ async def put_journals(
             refused.update(declined)
             await run.progress("send", before + len(ids), before + len(journals))
 
-    await asyncio.gather(*(put(request) for request in prepared.requests))
+    await asyncio.gather(*map(put, prepared.blocks))
     if failed:
         raise next((error for error in failed if isinstance(error, UnknownOutcome)), failed[0])
     if refused:
@@ -239,7 +234,7 @@ async def _put(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Send one request; return the ids of what was taken and the reasons for what was declined."""
     records = [_record_of(run, plan, request, journal) for journal in request.journals]
-    await run.store.sending(request.key, run.clock.now(), run.lease)
+    await run.store.sending(records, StoredRequest(request.key, request.body), run.clock.now(), run.lease)
     try:
         verdicts = await run.xero.put_manual_journals(request.body, request.key, not_after=not_after)
     except UnknownOutcome:

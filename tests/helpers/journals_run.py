@@ -46,16 +46,16 @@ class ScriptedRun:
         """Record the journals of requests in a state, with their bytes, and with other values as given."""
         requests = list(requests)
         held = [replace(one, **other) for one in records(requests)]
-        bodies = [StoredRequest(one.key, one.body) for one in requests]
-        await self.run.store.prepare(held, bodies, self.clock.now())
-        if state is not JournalState.PREPARED:
+        for request in requests:
+            its = [one for one in held if one.request_key == request.key]
+            await self.run.store.sending(its, StoredRequest(request.key, request.body), self.clock.now())
+        if state is not JournalState.SENDING:
             reasons = {one.narration: one.reason for one in held if one.reason}
             await self.run.store.move(held, state, self.clock.now(), reasons=reasons)
 
     async def left(self, request: PreparedRequest) -> None:
         """Record that a request went out now, and that its answer is still to come."""
-        await self.keep([request], JournalState.PREPARED)
-        await self.run.store.sending(request.key, self.clock.now())
+        await self.keep([request], JournalState.SENDING)
 
     async def records(self) -> list[JournalRecord]:
         """Return all that the store knows of the day's journals."""

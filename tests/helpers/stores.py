@@ -17,7 +17,7 @@ import pytest
 
 from blocks.store.block import open_store
 from blocks.store.journals import Store
-from blocks.store.models import JournalRecord
+from blocks.store.models import JournalRecord, Lease, StoredRequest
 
 POSTGRES = os.environ.get("DAYBOOK_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
 AT = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -70,6 +70,15 @@ def skipped_without_postgres() -> Iterator[None]:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+async def sent(
+    store: Store, *records: JournalRecord, body: bytes = b"{}", at: datetime = AT, lease: Lease | None = None
+) -> None:
+    """Record journals as they leave, each in the request that it names, all of one `body`."""
+    for key in dict.fromkeys(one.request_key for one in records):
+        its = [one for one in records if one.request_key == key]
+        await store.sending(its, StoredRequest(key, body), at, lease)
 
 
 def record(number: int = 1, **other: object) -> JournalRecord:

@@ -55,13 +55,13 @@ class Limits:
         self._under_way -= 1
 
     def headers(self, options: XeroOptions, now: datetime) -> list[tuple[bytes, bytes]]:
-        """Return what an answer states to be left."""
-        day_used = minute_used = 0
-        if options.limits:
-            self._turn(options, now)
-            day_used, minute_used = self._day_used, len(self._minute)
+        """Return what an answer states to be left: nothing where there are no limits to keep to."""
+        if not options.limits:
+            return []
+        self._turn(options, now)
+        minute_used = len(self._minute)
         return [
-            (b"x-daylimit-remaining", b"%d" % max(0, options.day_limit - day_used)),
+            (b"x-daylimit-remaining", b"%d" % max(0, options.day_limit - self._day_used)),
             (b"x-minlimit-remaining", b"%d" % (PER_MINUTE - minute_used)),
             (b"x-appminlimit-remaining", b"%d" % (PER_MINUTE_OF_APP - minute_used)),
         ]

@@ -16,8 +16,8 @@ from blocks.store.audit_rows import Entry, Key, Kind, Result, Status
 from blocks.store.block import open_store
 from blocks.store.database import metadata
 from blocks.store.journals import Store
-from blocks.store.models import CollectedWindow, DayRecord, Incident, Lease, StoredRequest
-from tests.helpers.stores import AT, DAY, Database, record
+from blocks.store.models import CollectedWindow, DayRecord, Incident, Lease
+from tests.helpers.stores import AT, DAY, Database, record, sent
 
 CANARY = "CANARY-row"
 KEY = Key("org", Kind.PAYMENT, "id-1")
@@ -35,7 +35,7 @@ READS: dict[str, list[Read]] = {
     "leases": [
         lambda store: store.leases.of("journals", "default"),
         lambda store: store.leases.take(LEASE, only_one_here=True),
-        lambda store: store.sending("key-1", AT, LEASE),
+        lambda store: sent(store, record(), lease=LEASE),
     ],
     "incidents": [
         lambda store: store.incidents.all("default"),
@@ -68,7 +68,7 @@ KEYS = {
 async def fill(store: Store) -> None:
     """Write a row into each table."""
     await store.runs.started("run-1", "default", DAY, AT, scheduled=True)
-    await store.prepare([record()], [StoredRequest("key-1", f"{{{CANARY}}}".encode())], AT)
+    await sent(store, record(), body=f"{{{CANARY}}}".encode())
     await store.days.finished(DayRecord("default", DAY, "Europe/London", 2, AT))
     await store.leases.take(LEASE, only_one_here=False)
     await store.incidents.open(

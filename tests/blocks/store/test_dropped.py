@@ -19,8 +19,8 @@ from blocks.store.audit_rows import Key, Kind
 from blocks.store.block import open_store
 from blocks.store.database import uncancellable
 from blocks.store.journals import Store, _journals
-from blocks.store.models import Incident, StoredRequest
-from tests.helpers.stores import AT, DAY, POSTGRES, Database, record
+from blocks.store.models import Incident
+from tests.helpers.stores import AT, DAY, POSTGRES, Database, record, sent
 
 
 class Line:
@@ -109,12 +109,12 @@ async def test_a_connection_that_was_dropped_meanwhile_is_replaced(postgres_sche
         for call in (
             lambda: store.incidents.open(INCIDENT),
             lambda: store.audit.rows_of([ENTRY_KEY]),
-            lambda: store.prepare([record()], [StoredRequest("key-1", b"{}")], AT),
+            lambda: sent(store, record()),
         ):
             line.cut()
             await call()
         assert line.begun > before
-        assert await store.journals("org", "default", DAY) == [record()]
+        assert len(await store.journals("org", "default", DAY)) == 1
 
 
 def each_nth(word: bytes, nth: int) -> Callable[[bytes], bool]:
@@ -292,7 +292,7 @@ async def test_a_store_that_can_only_be_read_is_told_in_words(database: Database
 async def test_who_gives_way_tries_again(postgres_schema: str) -> None:
     """Of two transactions that lock each other out the database ends one, and it is repeated."""
     async with open_store(POSTGRES, schema=postgres_schema) as store:
-        await store.prepare([record(1), record(2)], [StoredRequest("key-1", b"{}")], AT)
+        await sent(store, record(1), record(2))
         both = asyncio.Barrier(2)
 
         @uncancellable

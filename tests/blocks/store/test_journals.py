@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import uuid
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from blocks.store.database import SCHEMA_VERSION, _meta
 from blocks.store.journals import Store
 from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState, Lease, StoredRequest, latest
 from blocks.store.runs import _runs
-from tests.helpers.stores import AT, DAY, POSTGRES, Database, at_once, record
+from tests.helpers.stores import AT, DAY, POSTGRES, Database, at_once, record, sent
 
 CANARY = "CANARY-db"
 BODY = b'{"ManualJournals":[{"LineAmount":1.10}]}' * 50
@@ -32,22 +33,26 @@ async def journals(store: Store) -> list[JournalRecord]:
     return await store.journals("org", "default", DAY)
 
 
-async def sealed(store: Store, *records: JournalRecord) -> None:
-    """Seal journals, each under the request that it names."""
-    keys = dict.fromkeys(one.request_key for one in records)
-    await store.prepare(records, [StoredRequest(key, BODY) for key in keys], AT)
+async def prepared(store: Store, *records: JournalRecord) -> None:
+    """Record journals, each in the request that it names, and that these surely did not reach Xero."""
+    await sent(store, *records, body=BODY)
+    await store.move(records, JournalState.PREPARED, AT)
 
 
 # --- What is written is read --------------------------------------------------------------------
 
 
-async def test_what_is_sealed_is_read_back(database: Database) -> None:
-    """A sealed journal and the bytes of its request are read back exactly, by another engine."""
+async def test_what_is_sent_is_read_back(database: Database) -> None:
+    """A journal, the bytes of its request and when it left are read back exactly, by another engine."""
+    eastern = timezone(timedelta(hours=-5))
     async with database.store() as store:
-        await sealed(store, record(2), record(1))
+        await sent(store, record(2), record(1), body=BODY, at=AT.astimezone(eastern))
     async with database.store() as store:
-        assert await journals(store) == [record(1), record(2)]
-        assert await store.request("key-1") == StoredRequest("key-1", BODY, None)
+        assert await journals(store) == [replace(record(one), state=JournalState.SENDING) for one in (1, 2)]
+        found = await store.request("key-1")
+        assert found == StoredRequest("key-1", BODY, AT)
+        assert found.first_sent_at is not None
+        assert found.first_sent_at.utcoffset() == timedelta(0)
         assert await store.request("key-9") is None
 
 
@@ -59,50 +64,24 @@ async def test_journals_are_those_of_the_day(database: Database) -> None:
         record(4, day=DAY + timedelta(days=1)),
     ]
     async with database.store() as store:
-        await sealed(store, record(1), *others)
+        await prepared(store, record(1), *others)
         assert await journals(store) == [record(1)]
-
-
-async def test_nothing_sent_is_nothing_known_as_sent(database: Database) -> None:
-    """Sealing writes state sealed and no time of sending; only sending moves both."""
-    async with database.store() as store:
-        await sealed(store, record())
-        assert (await journals(store))[0].state is JournalState.PREPARED
-        await store.sending("key-1", AT)
-        assert (await journals(store))[0].state is JournalState.SENDING
-        found = await store.request("key-1")
-        assert found is not None
-        assert found.first_sent_at == AT
-        assert found.body == BODY
-
-
-async def test_the_first_sending_is_kept(database: Database) -> None:
-    """The time of the first sending outlives repeats, and is an instant whatever zone it was given in."""
-    eastern = timezone(timedelta(hours=-5))
-    async with database.store() as store:
-        await sealed(store, record())
-        for minutes in (0, 3):
-            await store.sending("key-1", (AT + timedelta(minutes=minutes)).astimezone(eastern))
-        found = await store.request("key-1")
-    assert found is not None
-    assert found.first_sent_at == AT
-    assert found.first_sent_at.utcoffset() == timedelta(0)
 
 
 async def test_sending_moves_only_its_own_journals(database: Database) -> None:
     """Sending one request leaves the journals of others as they were."""
     async with database.store() as store:
-        await sealed(store, record(1), record(2))
-        await store.sending("key-2", AT)
+        await prepared(store, record(1), record(2))
+        await sent(store, record(2))
         assert [one.state for one in await journals(store)] == ["sealed", "sending"]
 
 
-async def test_sealing_again_replaces(database: Database) -> None:
-    """Sealing the same journal and generation anew replaces what was sealed, and a new generation adds."""
+async def test_sending_again_replaces(database: Database) -> None:
+    """Sending the same journal and generation anew replaces what is on record, and a new generation adds."""
     async with database.store() as store:
-        await sealed(store, record(digest="a" * 64))
-        await sealed(store, record(digest="b" * 64))
-        await sealed(store, record(generation=1, request_key="key-1b"))
+        await prepared(store, record(digest="a" * 64))
+        await prepared(store, record(digest="b" * 64))
+        await prepared(store, record(generation=1, request_key="key-1b"))
         found = await journals(store)
     assert [(one.generation, one.digest[0]) for one in found] == [(0, "b"), (1, "d")]
     assert latest(found) == {"N | 1": found[1]}
@@ -112,7 +91,7 @@ async def test_sealing_again_replaces(database: Database) -> None:
 async def test_moving(database: Database, state: JournalState) -> None:
     """A journal moves to each state with its id and reason, and others stay."""
     async with database.store() as store:
-        await sealed(store, record(1), record(2))
+        await prepared(store, record(1), record(2))
         await store.move([record(1)], state, AT, ids={"N | 1": "m-1"}, reasons={"N | 1": "because"})
         moved, other = await journals(store)
         assert (moved.state, moved.manual_journal_id, moved.reason) == (state, "m-1", "because")
@@ -125,7 +104,7 @@ async def test_moving(database: Database, state: JournalState) -> None:
 async def test_a_late_answer_does_not_take_the_place_of_the_journal_that_is_known(database: Database) -> None:
     """The id by which a journal is known stays, whatever id an answer that comes later names."""
     async with database.store() as store:
-        await sealed(store, record(1))
+        await prepared(store, record(1))
         for state, one in ((JournalState.CREATED, "first"), (JournalState.CONFIRMED, "late")):
             await store.move([record(1)], state, AT, ids={record(1).narration: one})
         (held,) = await journals(store)
@@ -133,10 +112,10 @@ async def test_a_late_answer_does_not_take_the_place_of_the_journal_that_is_know
 
 
 async def test_when_a_journal_came_into_its_state_is_kept(database: Database) -> None:
-    """A journal that is read back tells when it was sealed, adopted or last moved."""
+    """A journal that is read back tells when it was sent, adopted or last moved."""
     later = AT + timedelta(minutes=3)
     async with database.store() as store:
-        await sealed(store, record(1), record(2))
+        await prepared(store, record(1), record(2))
         await store.adopt([record(3)], later)
         await store.move([record(2)], JournalState.WITHDRAWING, later)
         assert [one.changed_at for one in await journals(store)] == [AT, later, later]
@@ -146,7 +125,7 @@ async def test_moving_needs_the_day(database: Database) -> None:
     """A run that lost its day to another moves nothing, where it says that it rests on holding it."""
     mine = Lease("journals", "default", DAY, "mine", "", "remove", AT, AT)
     async with database.store() as store:
-        await sealed(store, record())
+        await prepared(store, record())
         with pytest.raises(LeaseLost):
             await store.move([record()], JournalState.WITHDRAWING, AT, lease=mine)
         assert (await journals(store))[0].state is JournalState.PREPARED
@@ -157,10 +136,10 @@ async def test_moving_needs_the_day(database: Database) -> None:
 
 @pytest.mark.parametrize("state", list(JournalState))
 async def test_bytes_are_kept_while_they_are_needed(database: Database, state: JournalState) -> None:
-    """The bytes of a request live as long as one of its journals is sealed or without a known end."""
+    """The bytes of a request live as long as one of its journals is prepared or without a known end."""
     block = [record(1, request_key="block"), record(2, request_key="block")]
     async with database.store() as store:
-        await sealed(store, *block)
+        await prepared(store, *block)
         await store.move(block[:1], JournalState.CREATED, AT)
         assert await store.request("block") is not None
         await store.move(block[1:], state, AT)
@@ -212,12 +191,12 @@ def test_the_latest_generation_counts() -> None:
 
 
 async def test_what_fails_halfway_leaves_nothing(database: Database) -> None:
-    """A sealing that fails after its first statement leaves the store as it was."""
+    """A sending that fails after its first statement leaves the store as it was."""
     async with database.store() as store:
-        await sealed(store, record(1))
+        await prepared(store, record(1))
         twice = [record(2), record(2)]
         with pytest.raises(StoreError):
-            await sealed(store, *twice)
+            await sent(store, *twice)
         assert await journals(store) == [record(1)]
         assert await store.request("key-2") is None
 
@@ -226,12 +205,13 @@ async def test_a_cancelled_write_leaves_the_store_usable(database: Database) -> 
     """Cancelling a call on the store neither writes half of it nor blocks the next one."""
     async with database.store() as store:
         for delay in (0, 0.001, 0.003):
-            task = asyncio.create_task(sealed(store, record(1), record(2)))
+            both = [replace(record(one), request_key="both") for one in (1, 2)]
+            task = asyncio.create_task(sent(store, *both))
             await asyncio.sleep(delay)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             assert len(await journals(store)) in {0, 2}
-        await asyncio.wait_for(sealed(store, record(3)), 10)
+        await asyncio.wait_for(prepared(store, record(3)), 10)
 
 
 # --- Several at once ----------------------------------------------------------------------------
@@ -257,14 +237,13 @@ def test_runs_that_start_together_make_one_store(database: Database, repeat: int
 
 
 def test_runs_that_write_together_lose_nothing(database: Database) -> None:
-    """Four runs that seal, send and move at the same time end with their journals as they left them."""
+    """Four runs that send and move at the same time end with their journals as they left them."""
 
     def writer(run: int) -> Callable[[], Coroutine[object, object, None]]:
         async def write() -> None:
             async with database.store() as store:
                 for number in range(run * 100, run * 100 + 8):
-                    await sealed(store, record(number))
-                    await store.sending(f"key-{number}", AT)
+                    await sent(store, record(number))
                     assert await store.request(f"key-{number}") is not None
                     await store.move([record(number)], JournalState.CREATED, AT)
 
@@ -283,7 +262,7 @@ def test_runs_that_write_together_lose_nothing(database: Database) -> None:
 async def test_calls_of_one_run_may_overlap(database: Database) -> None:
     """Thirty calls on one store at the same time all succeed."""
     async with database.store() as store:
-        await asyncio.gather(*(sealed(store, record(number)) for number in range(30)))
+        await asyncio.gather(*(prepared(store, record(number)) for number in range(30)))
         assert len(await journals(store)) == 30
 
 
@@ -294,7 +273,7 @@ async def test_a_write_waits_for_another_programs_write(tmp_path: Path) -> None:
         other = sqlite3.connect(file, isolation_level=None)
         try:
             other.execute("BEGIN IMMEDIATE")
-            task = asyncio.create_task(sealed(store, record()))
+            task = asyncio.create_task(prepared(store, record()))
             await asyncio.sleep(0.3)
             assert not task.done()
             other.execute("COMMIT")
@@ -395,7 +374,7 @@ async def test_files_are_the_owners(tmp_path: Path) -> None:
     try:
         folder = tmp_path / "new"
         async with open_store(f"sqlite:///{folder / 'daybook.sqlite3'}") as store:
-            await sealed(store, record())
+            await prepared(store, record())
             modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
             assert set(modes.values()) == {0o600}
             assert "daybook.sqlite3" in modes
@@ -425,7 +404,7 @@ async def test_the_block_defaults_to_the_home_folder(tmp_path: Path, monkeypatch
 async def test_the_block_opens_what_it_names(database: Database) -> None:
     """A block with a URL and a schema opens that store, and shows no password."""
     async with DaybookStore(url=SecretStr(database.url), schema_name=database.schema).open() as store:
-        await sealed(store, record())
+        await prepared(store, record())
     async with database.store() as store:
         assert await journals(store) == [record()]
     block = DaybookStore(url=SecretStr(f"postgresql://u:{CANARY}@h/d"))

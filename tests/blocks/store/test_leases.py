@@ -11,8 +11,8 @@ import pytest
 from blocks.errors import LeaseLost
 from blocks.store.journals import Store
 from blocks.store.leases import require
-from blocks.store.models import LEASE_LIFE, RENEWED_EVERY, JournalState, Lease, LeaseTaken, StoredRequest
-from tests.helpers.stores import AT, DAY, Database, record
+from blocks.store.models import LEASE_LIFE, RENEWED_EVERY, JournalState, Lease, LeaseTaken
+from tests.helpers.stores import AT, DAY, Database, record, sent
 
 SECOND = timedelta(seconds=1)
 
@@ -121,29 +121,28 @@ async def test_only_the_owner_renews_and_releases(database: Database) -> None:
 
 @pytest.mark.parametrize("taken", [True, False])
 async def test_without_its_lease_a_run_writes_nothing(database: Database, *, taken: bool) -> None:
-    """Sealing and sending with a lease that is another's, or gone, raise LeaseLost and leave no trace."""
-    request = StoredRequest("key-1", b"{}")
+    """Sending with a lease that is another's, or gone, raises LeaseLost and leaves no trace."""
     async with database.store() as store:
         await store.leases.take(lease(), only_one_here=True)
-        await store.prepare([record(1)], [request], AT, lease())
+        await sent(store, record(1), lease=lease())
+        before = await store.journals("org", "default", DAY), await store.request("key-1")
         if taken:
             await store.leases.take(later(lease("run-2"), LEASE_LIFE), only_one_here=True)
         else:
             await store.leases.release(lease())
         with pytest.raises(LeaseLost, match=f"Another run has taken over {DAY}"):
-            await store.prepare([record(2)], [StoredRequest("key-2", b"{}")], AT, lease())
+            await sent(store, record(2), lease=lease())
         with pytest.raises(LeaseLost, match="sends nothing further"):
-            await store.sending("key-1", AT, lease())
-        assert await store.journals("org", "default", DAY) == [record(1)]
-        assert (await store.request("key-1"), await store.request("key-2")) == (request, None)
+            await sent(store, record(1), at=AT + LEASE_LIFE, lease=lease())
+        assert (await store.journals("org", "default", DAY), await store.request("key-1")) == before
+        assert await store.request("key-2") is None
 
 
 async def test_with_its_lease_a_run_writes(database: Database) -> None:
-    """Sealing and sending with a lease that is still held go through."""
+    """Sending with a lease that is still held goes through."""
     async with database.store() as store:
         await store.leases.take(lease(), only_one_here=True)
-        await store.prepare([record(1)], [StoredRequest("key-1", b"{}")], AT, lease())
-        await store.sending("key-1", AT, lease())
+        await sent(store, record(1), lease=lease())
         (found,) = await store.journals("org", "default", DAY)
     assert found.state is JournalState.SENDING
 

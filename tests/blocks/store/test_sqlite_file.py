@@ -14,8 +14,7 @@ import pytest
 from blocks.errors import StoreError, UsageError
 from blocks.store.block import open_store
 from blocks.store.journals import Store
-from blocks.store.models import StoredRequest
-from tests.helpers.stores import AT, DAY, at_once, record
+from tests.helpers.stores import AT, DAY, at_once, record, sent
 
 
 async def opened(file: Path) -> Store:
@@ -29,7 +28,8 @@ async def filled(file: Path, journals: int = 200) -> None:
     """Make a store with journals in it."""
     records = [record(number) for number in range(1, journals + 1)]
     async with open_store(f"sqlite:///{file}") as store:
-        await store.prepare(records, [StoredRequest(one.request_key, os.urandom(300)) for one in records], AT)
+        for one in records:
+            await sent(store, one, body=os.urandom(300))
 
 
 def contents(path: Path) -> bytes | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -99,21 +100,27 @@ def test_labels_tell_tenants_apart(text: str, label: str | None, has: bool) -> N
     assert has_label(text, label) is has
 
 
+PLACE = (dt.date(2026, 11, 1), 0, 0, 0, 0)
+
+
 def test_a_key_is_always_the_same() -> None:
-    """The key of a request is fixed by its names and generations for all times and machines."""
-    key = request_key("organisation", [(TEXT, 0)])
-    assert key == request_key("organisation", [(TEXT, 0)]) == "9869ab5f-e16f-57ef-a713-3e66ee858886"
+    """The key of a request is fixed by its place in the day for all times and machines."""
+    key = request_key("organisation", dt.date(2026, 11, 20), None, PLACE)
+    assert key == "4d9c6d2a-9dba-5fbb-a5e6-defe525a9ddf"
 
 
 @pytest.mark.parametrize(
-    ("organisation", "journals"),
+    "other",
     [
-        ("another", [(TEXT, 0)]),
-        ("organisation", [(TEXT, 1)]),
-        ("organisation", [(f"{TEXT}1", 0)]),
-        ("organisation", [(TEXT, 0), (TEXT.replace("| 2", "| 3"), 0)]),
+        ("another", dt.date(2026, 11, 20), None, PLACE),
+        ("organisation", dt.date(2026, 11, 21), None, PLACE),
+        ("organisation", dt.date(2026, 11, 20), "acme", PLACE),
+        *(
+            ("organisation", dt.date(2026, 11, 20), None, (*PLACE[:index], 1, *PLACE[index + 1 :]))
+            for index in range(len(PLACE))
+        ),
     ],
 )
-def test_other_requests_have_other_keys(organisation: str, journals: list[tuple[str, int]]) -> None:
-    """Another organisation, generation, name or block gives another key."""
-    assert request_key(organisation, journals) != request_key("organisation", [(TEXT, 0)])
+def test_other_requests_have_other_keys(other: tuple[Any, ...]) -> None:
+    """Another organisation, day, label or place gives another key."""
+    assert request_key(*other) != request_key("organisation", dt.date(2026, 11, 20), None, PLACE)

@@ -19,6 +19,7 @@ from msgspec.structs import replace as replaced
 
 from blocks.mambu.models import JournalLine
 from blocks.xero.models import ManualJournal
+from flows.journals import prepare
 from flows.journals.lines import lines_of_day, read_lines, staged_lines, write_lines
 from flows.journals.models import Plan
 from flows.journals.prepare import Prepared, PreparePolicy, prepare_journals
@@ -411,7 +412,7 @@ def test_a_deleted_day_is_left_alone_and_sent_on_request() -> None:
     day = sent(transfers(4), cap=4)
     gone = [one._replace(status="DELETED") for one in day.live]
     assert prepared_for(day.plan, gone, cap=4, withhold_deleted=True).requests == []
-    assert journal_numbers(prepared_for(day.plan, gone, cap=4)) == [[3], [4]]
+    assert journal_numbers(prepared_for(day.plan, gone, cap=4)) == [[3, 4]]
 
 
 def test_late_lines_of_a_withheld_pool_go() -> None:
@@ -438,54 +439,104 @@ def test_the_rest_of_a_withheld_transaction_is_not_sent() -> None:
     assert entries(taken_by_xero(prepared_for(day.plan, [part]).requests)) == [1, 2, 3, 4]
 
 
-# Requests: one by one, or blocks.
+# Requests: blocks, whose members follow from booking date and number alone.
+
+MONTH_BEFORE = "2026-10-31"
 
 
-def test_up_to_twenty_journals_go_one_by_one() -> None:
-    """On a day of twenty journals each has a request of its own."""
-    assert journal_numbers(sent(transfers(20), cap=2).prepared) == [[number] for number in range(1, 21)]
+def keys(prepared: Prepared) -> list[str]:
+    """Return the keys of requests."""
+    return [request.key for request in prepared.requests]
 
 
-def test_more_than_twenty_go_in_blocks() -> None:
-    """On a day of more journals the numbers 1-20, 21-40 and so on go together."""
-    assert journal_numbers(sent(transfers(45), cap=2).prepared) == [
-        list(range(1, 21)),
-        list(range(21, 41)),
-        list(range(41, 46)),
+def test_the_first_journals_of_a_months_booking_dates_go_together() -> None:
+    """Number 1 of each booking date of a month goes in one request, and those of another month in another."""
+    lines = [
+        *transfers(2),
+        *transfers(1, first=100, booked=EARLIER),
+        *transfers(1, first=200, booked=MONTH_BEFORE),
+    ]
+    requests = sent(lines, cap=2).prepared.requests
+    dates = [[str(one.narration.booking_date) for one in request.journals] for request in requests]
+    assert dates == [[MONTH_BEFORE], [EARLIER, str(DAY.date)], [str(DAY.date)]]
+
+
+def test_further_journals_of_a_booking_date_go_by_fifty() -> None:
+    """Beyond the first, the numbers 2-51, 52-101 and so on of a booking date go together."""
+    assert journal_numbers(sent(transfers(103), cap=2).prepared) == [
+        [1],
+        list(range(2, 52)),
+        list(range(52, 102)),
+        [102, 103],
     ]
 
 
-def test_blocks_are_of_one_booking_date() -> None:
-    """A block holds journals of one booking date only."""
-    lines = [*transfers(12), *transfers(12, first=100, booked=EARLIER)]
-    assert journal_numbers(sent(lines, cap=2).prepared) == [list(range(1, 13)), list(range(1, 13))]
+@pytest.mark.parametrize(
+    "late",
+    [
+        transfers(1, first=900, booked="2026-11-01"),
+        transfers(1, first=900, booked="2026-09-30"),
+        transfers(1, first=900),
+    ],
+    ids=["a new earliest date", "a new month", "one more journal"],
+)
+def test_a_late_line_changes_no_key(late: list[JournalLine]) -> None:
+    """A run that sees a line more sends what it shares with another run under the same keys."""
+    lines = [*transfers(20), *transfers(2, first=500, booked=EARLIER)]
+    assert set(keys(sent(lines, cap=2).prepared)) <= set(keys(sent([*lines, *late], cap=2).prepared))
 
 
-@pytest.mark.parametrize("live", [{1}, {7}, {20}, {15, 16, 17, 18, 19, 20}])
-def test_a_block_of_which_a_part_is_live_is_finished_one_by_one(live: set[int]) -> None:
-    """Where Xero holds any journal of a block, the others of that block go one by one."""
-    day = sent(transfers(45), cap=2)
-    held = [one for one, number in zip(day.live, range(1, 46), strict=True) if number in live]
-    missing = [number for number in range(1, 21) if number not in live]
-    assert journal_numbers(prepared_for(day.plan, held, cap=2)) == [
-        *([number] for number in missing),
-        list(range(21, 41)),
-        list(range(41, 46)),
+@pytest.mark.parametrize("live", [{2}, {7}, {51}, {45, 46, 47}])
+def test_what_joins_a_block_later_has_a_key_of_its_own(live: set[int]) -> None:
+    """Where Xero has some journals of a block, the others go together, under another key than the block's."""
+    day = sent(transfers(60), cap=2)
+    held = [one for one, number in zip(day.live, range(1, 61), strict=True) if number in live]
+    found = prepared_for(day.plan, held, cap=2)
+    missing = [number for number in range(2, 52) if number not in live]
+    assert journal_numbers(found) == [[1], missing, list(range(52, 61))]
+    assert [mine == whole for mine, whole in zip(keys(found), keys(day.prepared), strict=True)] == [
+        True,
+        False,
+        True,
     ]
 
 
 def test_a_block_keeps_its_key_while_others_arrive() -> None:
     """A block has the same key and bytes however many of the other blocks are in Xero."""
-    day = sent(transfers(45), cap=2)
-    held = prepared_for(day.plan, day.live[:40], cap=2)
+    day = sent(transfers(60), cap=2)
+    held = prepared_for(day.plan, day.live[:51], cap=2)
     assert outcome(held) == outcome(day.prepared)[2:]
 
 
-def test_late_journals_of_a_day_of_blocks_go_one_by_one() -> None:
-    """What goes out again into a block that has begun is not put into a block."""
+def test_a_block_that_is_too_large_goes_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block of more bytes than a request can have is sent in parts, the first under the block's key."""
+    day = sent(transfers(8), cap=2)
+    size = len(day.prepared.journals[-1].element)
+    monkeypatch.setattr(prepare, "LARGEST_JOURNAL_BYTES", 3 * size)
+    parts = prepared_for(day.plan, cap=2)
+    assert journal_numbers(parts) == [[1], [2, 3, 4], [5, 6, 7], [8]]
+    assert [[one.part for one in block] for block in parts.blocks] == [[0], [0, 1, 2]]
+    assert keys(parts)[:2] == keys(day.prepared)
+    assert len(set(keys(parts))) == 4
+
+
+def test_a_new_generation_has_a_key_of_its_own() -> None:
+    """A journal that Xero refused goes apart from its block, whose key would repeat the refusal."""
+    day = sent(transfers(4), cap=2)
+    refused = str(day.prepared.journals[2].narration)
+    policy = PreparePolicy("organisation", 2, show_on_cash_basis_reports=True)
+    found = prepare_journals(day.plan, reconcile(day.plan, []), policy, taken={}, generations={refused: 1})
+    assert journal_numbers(found) == [[1], [2, 4], [3]]
+    assert len(set(keys(found)) - set(keys(day.prepared))) == 1
+
+
+def test_what_was_taken_out_goes_together_under_another_key() -> None:
+    """What goes out again under new numbers has a key that the day has not used."""
     day = sent(transfers(45), cap=2)
     live = [one._replace(status="DELETED") if index < 2 else one for index, one in enumerate(day.live)]
-    assert journal_numbers(prepared_for(day.plan, live, cap=2)) == [[46], [47]]
+    again = prepared_for(day.plan, live, cap=2)
+    assert journal_numbers(again) == [[46, 47]]
+    assert set(keys(again)).isdisjoint(keys(day.prepared))
 
 
 def test_a_day_without_lines_sends_nothing() -> None:
@@ -497,8 +548,8 @@ def test_a_day_without_lines_sends_nothing() -> None:
 def test_an_organisation_has_its_own_keys() -> None:
     """The same journals for another organisation have other keys."""
     plan = planned(posting(1, "5", "-5"))
-    keys = [prepared_for(plan, organisation=name).requests[0].key for name in ("one", "two")]
-    assert keys[0] != keys[1]
+    one, two = (prepared_for(plan, organisation=name).requests[0].key for name in ("one", "two"))
+    assert one != two
 
 
 def test_an_edited_amount_does_not_tear_its_journal() -> None:

@@ -14,6 +14,7 @@ import pytest
 from blocks.errors import LeaseLost, NotAllowed, Refusal, Terminal, Unavailable, UnknownOutcome
 from blocks.store.models import JournalRecord, JournalState, Lease, StoredRequest
 from blocks.xero.models import NOTHING
+from flows.journals import prepare as prepare_module
 from flows.journals.pending import FRESH, KEY_EXPIRED, LookupResult, lookup_by_plan, resolve_pending_requests
 from flows.journals.prepare import Prepared
 from flows.journals.reconciliation import reconcile
@@ -160,7 +161,7 @@ async def test_what_could_not_be_settled_stays_under_way(tmp_path: Path) -> None
 
 async def test_each_request_is_settled_for_itself(tmp_path: Path) -> None:
     """Where one request is found in Xero, and the bytes of one are lost, the next is still asked again."""
-    three = sent(transfers(3), cap=2)
+    three = sent(transfers(53), cap=2)
     lost, there, absent = three.prepared.requests
     steps = [listed(*drafts_of(there)), listed(*drafts_of(there))]
     async with scripted_run(tmp_path, *steps, answer(200, {"ManualJournals": drafts_of(absent)})) as at:
@@ -266,7 +267,7 @@ async def test_a_key_that_another_run_uses_refuses_nothing(tmp_path: Path) -> No
 
 async def test_a_400_does_not_tell_two_journals_apart(tmp_path: Path) -> None:
     """Where Xero answers 400 to a block of two journals, nobody knows what became of either."""
-    block = sent(transfers(22), cap=2).prepared.requests[1]
+    block = sent(transfers(3), cap=2).prepared.requests[1]
     assert len(block.journals) == 2
     async with scripted_run(tmp_path, DECLINED) as at:
         with pytest.raises(UnknownOutcome, match="Account code has been archived"):
@@ -302,7 +303,7 @@ async def test_a_success_says_nothing_of_a_journal_that_was_not_taken(tmp_path: 
 
 async def test_a_journal_that_the_answer_leaves_out_is_unknown(tmp_path: Path) -> None:
     """Where an answer names one journal of a block of two, nobody knows what became of the other."""
-    block = sent(transfers(22), cap=2).prepared.requests[1]
+    block = sent(transfers(3), cap=2).prepared.requests[1]
     async with scripted_run(tmp_path, answer(200, {"ManualJournals": drafts_of(block)[:1]})) as at:
         with pytest.raises(UnknownOutcome, match="does not mention"):
             await put(at, Prepared([block], []))
@@ -320,23 +321,37 @@ async def test_lines_that_stand_in_xero_twice_stop_the_day(tmp_path: Path) -> No
 
 
 async def test_an_unknown_outcome_ends_the_sending(tmp_path: Path) -> None:
-    """Where no answer came, the error is raised, the journal is unknown, and no other request is begun."""
+    """Where no answer came, the error is raised, the journal is unknown, and no other request is recorded."""
     two = sent(transfers(2), cap=2)
     async with scripted_run(
         tmp_path, failing(httpx.ReadTimeout), lines_per_journal=2, xero_concurrency=1
     ) as at:
         with pytest.raises(UnknownOutcome):
             await put_journals(at.run, two.plan, two.prepared, at.clock.now(), 0)
-        assert await at.states() == [JournalState.UNKNOWN, JournalState.PREPARED]
+        assert await at.states() == [JournalState.UNKNOWN]
+    assert at.methods == ["PUT"]
+
+
+async def test_the_parts_of_a_block_leave_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the first part of a block has no answer, the next does not leave, however many may at a time."""
+    monkeypatch.setattr(prepare_module, "LARGEST_JOURNAL_BYTES", 1)
+    block = sent(transfers(4), cap=2)
+    parts = Prepared(block.prepared.requests[1:], [])
+    assert len(parts.requests) == 3
+    async with scripted_run(tmp_path, failing(httpx.ReadTimeout), xero_concurrency=5) as at:
+        with pytest.raises(UnknownOutcome):
+            await put_journals(at.run, block.plan, parts, at.clock.now(), 0)
     assert at.methods == ["PUT"]
 
 
 @pytest.mark.parametrize(("age", "methods"), [(FRESH, ["PUT"]), (FRESH + timedelta(seconds=1), [])])
 async def test_nothing_is_sent_on_an_old_look(tmp_path: Path, age: timedelta, methods: list[str]) -> None:
-    """Journals leave while what they rest on is fresh, and stay here sealed once it is not."""
+    """Journals leave while what they rest on is fresh, and once it is not nothing is recorded of them."""
     async with scripted_run(tmp_path, taken()) as at:
         await put_journals(at.run, ONE.plan, ONE.prepared, at.clock.now() - age, 0)
-        assert await at.states() == [JournalState.CREATED if methods else JournalState.PREPARED]
+        assert await at.states() == [JournalState.CREATED] * len(methods)
     assert at.methods == methods
 
 
@@ -389,7 +404,7 @@ async def test_a_run_whose_day_is_taken_over_sends_nothing_further(tmp_path: Pat
         at.run.progress = taken_over
         with pytest.raises(LeaseLost):
             await put_journals(at.run, two.plan, two.prepared, at.clock.now(), 0)
-        assert await at.states() == [JournalState.CREATED, JournalState.PREPARED]
+        assert await at.states() == [JournalState.CREATED]
     assert at.methods == ["PUT"]
 
 

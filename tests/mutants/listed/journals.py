@@ -59,24 +59,26 @@ MUTANTS = (
     ),
     _SEND.broken(
         "a request is written down after it was sent",
-        "    await run.store.sending(request.key, run.clock.now(), run.lease)\n    try:\n"
+        "    await run.store.sending(records, StoredRequest(request.key, request.body), run.clock.now(), "
+        "run.lease)\n    try:\n"
         "        verdicts = await run.xero.put_manual_journals(request.body, request.key, "
         "not_after=not_after)\n",
         "    try:\n        verdicts = await run.xero.put_manual_journals(request.body, request.key, "
         "not_after=not_after)\n"
-        "        await run.store.sending(request.key, run.clock.now(), run.lease)\n",
+        "        await run.store.sending(records, StoredRequest(request.key, request.body), "
+        "run.clock.now(), run.lease)\n",
     ),
     _SEND.broken(
         "a request is sent without its lease being looked at",
-        "await run.store.sending(request.key, run.clock.now(), run.lease)",
-        "await run.store.sending(request.key, run.clock.now())",
+        "StoredRequest(request.key, request.body), run.clock.now(), run.lease)",
+        "StoredRequest(request.key, request.body), run.clock.now())",
         fault="no lease handed to the store",
     ),
     _SEND.broken(
-        "journals are sealed without their lease being looked at",
-        "        run.clock.now(),\n        run.lease,\n    )\n    ids: dict[str, str] = {}",
-        "        run.clock.now(),\n    )\n    ids: dict[str, str] = {}",
-        fault="no lease handed to the store",
+        "the parts of a block are sent at the same time",
+        "await asyncio.gather(*map(put, prepared.blocks))",
+        "await asyncio.gather(*(put([one]) for one in prepared.requests))",
+        tests="tests/flows/journals/test_send.py",
     ),
     _SEND.broken(
         "an unknown outcome is swallowed when journals are put",

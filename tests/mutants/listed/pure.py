@@ -176,9 +176,9 @@ MUTANTS = (
         tests=("tests/flows/journals/test_narration.py", "tests/flows/journals/test_reconciliation.py"),
     ),
     _NARRATION.broken(
-        "the key of a request is the same in each generation",
-        '(f"{narration}\\t{generation}" for narration, generation in names)',
-        '(f"{narration}" for narration, generation in names)',
+        "two tenants of one organisation share their keys",
+        '[organisation, str(created), label or "", *map(str, place)]',
+        "[organisation, str(created), *map(str, place)]",
     ),
     _NARRATION.broken(
         "the key of a request is another one each time",
@@ -186,9 +186,19 @@ MUTANTS = (
         "return str(uuid.uuid4())",
     ),
     _SEALING.broken(
-        "a block of which a part is in Xero is sent as a block",
-        "return whole and used.isdisjoint(range(first, first + BLOCK_JOURNALS))",
-        "return whole",
+        "what joins a block later has the block's key",
+        "(*block, earlier[block], generation, part)",
+        "(*block, generation, part)",
+    ),
+    _SEALING.broken(
+        "the key of a request is the same in each generation",
+        "(*block, earlier[block], generation, part)",
+        "(*block, earlier[block], part)",
+    ),
+    _SEALING.broken(
+        "the key of a block follows from how many journals are in it",
+        "(*block, earlier[block], generation, part)",
+        "(*block, earlier[block], generation, len(its))",
     ),
     _SEALING.broken(
         "a number that was used is used again",

@@ -29,9 +29,8 @@ _STORE_JOURNALS = _STORE._replace(file="blocks/store/journals.py")
 MUTANTS = (
     _STORE_JOURNALS.broken(
         "a request is written down as leaving without a look at the lease",
-        "            await require(database, lease)\n"
-        "            await database.execute(\n                update(_journals)\n",
-        "            await database.execute(\n                update(_journals)\n",
+        "            await require(database, lease)\n            await database.execute(_DELETE, ",
+        "            await database.execute(_DELETE, ",
         fault="no lease handed to the store",
         tests="tests/flows/journals/test_send.py",
     ),
@@ -56,16 +55,14 @@ MUTANTS = (
         "delete(_leases).where(_same(lease))",
     ),
     _STORE_JOURNALS.broken(
-        "the first sending of a request is its last one",
-        ".where(_requests.c.request_key == request_key, _requests.c.first_sent_at.is_(None))",
-        ".where(_requests.c.request_key == request_key)",
+        "a request leaves no trace of when it was sent",
+        '"first_sent_at": now,',
+        '"first_sent_at": None,',
     ),
     _STORE_JOURNALS.broken(
         "an answer that comes late takes the place of the journal that is known",
-        'values["manual_journal_id"] = func.coalesce(\n'
-        "                        _journals.c.manual_journal_id, ids[record.narration]\n"
-        "                    )",
-        'values["manual_journal_id"] = ids[record.narration]',
+        'func.coalesce(_journals.c.manual_journal_id, bindparam("id", type_=String(36)))',
+        'func.coalesce(bindparam("id", type_=String(36)), _journals.c.manual_journal_id)',
     ),
     _STORE_JOURNALS.broken(
         "the bytes of an unanswered request are dropped",

@@ -37,9 +37,6 @@ What else is assumed, and why:
 - A draft whose name, texts and amounts were all rewritten cannot be told once the store that sent it is lost,
   or never learnt its id since no answer came: the one stated limit of "once". A word added to the name is
   another name to a record that is new, and another date is as much as other amounts.
-- A day of more than twenty journals goes out in requests of several, under keys that name them all. Where
-  its lines come to another number of journals while two runs with stores of their own send it, one sends
-  them singly and the other together: a day keeps its lines while `block` makes such requests common.
 - A list may show some journals of a request before the others (`uneven`), each within `stale`.
 - Two stores that fail at one instant may each log a task; a success closes both.
 """

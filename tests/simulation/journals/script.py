@@ -222,13 +222,15 @@ def _meeting(seed: int, rng: random.Random) -> Script:
 def _blocks(seed: int, rng: random.Random) -> Script:
     """A request holds several journals, and lists show some of them before others while others look.
 
-    The lines stay as they are: a day that grows to more than one request is sent by other keys.
+    Lines that come late let two runs see different members of one block.
     """
     beside = rng.random() < 0.7
     visits = [
         Visit(0, DATE),
         Visit(0, DATE, 1 if beside else 0, rng.uniform(0, 50), beside, store="" if beside else "lost"),
     ]
+    if rng.random() < 0.5:
+        visits[1] = visits[1]._replace(acts=(LATE,))
     if rng.random() < 0.4:
         visits.append(Visit(0, rng.choice((DATE, NIGHT)), rng.randrange(MACHINES), _gap(rng)))
     rates = _rates(rng, rng.choice((_NONE, _NONE, SILENCE, DEATHS, SLOWNESS)), person=0.0)
@@ -342,7 +344,6 @@ _BEFORE_SENDING = {
     **dict.fromkeys(FAULTS, 0.0),
     STORE: 0.02,
     "store.sending": 1.0,
-    "store.prepare": 1.0,
     "store.journals": 0.1,
     "store.move": 0.1,
 }

@@ -393,7 +393,6 @@ class World(Play):
                 stack.enter_context(patch.object(extracting, "PAGE_LINES", size))
                 stack.enter_context(patch.object(reading, "page_size", lambda _: size))
             if block := self.script.block:
-                stack.enter_context(patch.object(sealing, "SINGLE_JOURNALS", block))
                 stack.enter_context(patch.object(sealing, "BLOCK_JOURNALS", block))
             yield
 
