@@ -65,7 +65,8 @@ def for_tokens(options: ClientOptions) -> ClientOptions:
 class Transport:
     """The way to one system. Use as an async context manager, from one event loop.
 
-    `calls` counts requests sent, `refused_as_too_many` those answered 429; `there` is the system's clock.
+    `calls` counts requests sent, `refused_as_too_many` those answered 429, and `bytes_read` the bytes of the
+    answers that arrived whole, unpacked and without their headers; `there` is the system's clock.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Transport:
     ) -> None:
         self.system = profile.system
         self.calls = 0
+        self.bytes_read = 0
         self.refused_as_too_many = 0
         self.there = ClockThere()
         self._profile = profile
@@ -103,6 +105,20 @@ class Transport:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._client.aclose()
+
+    def writes_left(self, reading: int) -> int | None:
+        """Return how many writes the system still allows today where `reading` calls are to follow them.
+
+        Never those that are kept for reading anyway. None where the system states no limit.
+        """
+        if self._pacer is None or self._pacer.day_left is None:
+            return None
+        return self._pacer.day_left - max(reading, self._pacer.day_reserve)
+
+    @property
+    def calls_left(self) -> int | None:
+        """Return how many calls the system still allows today; None where it states no limit."""
+        return self._pacer.day_left if self._pacer else None
 
     async def call(self, call: Call, read: Callable[[Answer], T]) -> T:
         """Send a call, repeat it as the policy allows, and return what `read` makes of the 2xx answer.
@@ -192,6 +208,7 @@ class Transport:
             self.calls += 1
             asked = self._clock.now()
             answer = await exchange(self._client, self._profile, call, {**used, **call.headers})
+            self.bytes_read += len(answer.body)
             if said := self._profile.time_stated(answer):
                 self.there.note(said, asked, self._clock.now())
             if answer.status < 500 and answer.status != 429:
@@ -222,6 +239,11 @@ class ApiClient:
     def calls(self) -> int:
         """Return how many requests were sent, those for tokens included."""
         return sum(transport.calls for transport in self._transports)
+
+    @property
+    def bytes_read(self) -> int:
+        """Return how many bytes the answers had, those with tokens included."""
+        return sum(transport.bytes_read for transport in self._transports)
 
 
 def new_http_client(

@@ -34,7 +34,7 @@ class Pacer:
         self._system = system
         self._clock = clock
         self._parallel = parallel
-        self._day_reserve = day_reserve
+        self.day_reserve = day_reserve
         self._under_way = 0
         self._out = 0
         self._ended: deque[datetime] = deque()
@@ -82,17 +82,22 @@ class Pacer:
         if day is not None:
             self._day_left = day
 
+    @property
+    def day_left(self) -> int | None:
+        """Return how many calls of the day are left, as far as was stated; None where nothing was."""
+        return None if self._day_left is None else max(self._day_left - self._out, 0)
+
     def reduce_concurrency(self) -> None:
         """Lower the number of parallel calls after the system refused one as concurrent."""
         self._parallel = max(1, self._parallel - 1)
 
     def _require_day(self, *, writes: bool) -> None:
-        if self._day_left is None or self._day_left - self._out > (self._day_reserve if writes else 0):
+        if self._day_left is None or self._day_left - self._out > (self.day_reserve if writes else 0):
             return
         resume_at = self._clock.now() + timedelta(hours=24)
         raise ResumeLater(
             f"{self._system} allows no further calls today ({max(self._day_left, 0)} are left, "
-            f"{self._day_reserve} of them kept for checking). Its day limit starts anew at the latest on "
+            f"{self.day_reserve} of them kept for checking). Its day limit starts anew at the latest on "
             f"{resume_at:%Y-%m-%d at %H:%M} UTC.",
             resume_at=resume_at,
         )

@@ -130,16 +130,8 @@ class XeroClient(ApiClient):
 
     async def manual_journals(self, *, modified_since: datetime, page: int, page_size: int) -> JournalPage:
         """Return one page of the journals changed since an instant, with their lines, in a lasting order."""
-        headers = {"If-Modified-Since": utc_text(modified_since)}
-        return await self._listed(_page(page, page_size), headers)
-
-    async def manual_journals_dated(self, day: date, *, page: int, page_size: int) -> JournalPage:
-        """Return one page of the journals of a date, with their lines, in a lasting order."""
-        where = {"where": dated(day)}
-        return await self._listed({**where, **_page(page, page_size)}, {})
-
-    async def _listed(self, params: Mapping[str, str], headers: Mapping[str, str]) -> JournalPage:
-        call = Call("GET", "ManualJournals", params=params, headers={**ACCEPT_JSON, **headers})
+        headers = {**ACCEPT_JSON, "If-Modified-Since": utc_text(modified_since)}
+        call = Call("GET", "ManualJournals", params=_page(page, page_size), headers=headers)
         return await self.transport.call(call, read_journal_page)
 
     async def manual_journal(self, journal_id: str) -> ManualJournal:

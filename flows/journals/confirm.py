@@ -24,9 +24,12 @@ from flows.runtime.tasks import run_task
 
 
 async def confirm(run: JournalsRun, plan: Plan, sent: Sent) -> Confirmed:
-    """Read back what was written (or take the last look, if nothing was), and compare it all."""
+    """Read back what was written (or take the last look, if nothing was), and compare it all.
+
+    What the day is held against is always a whole list, and never one of changes alone.
+    """
     await run.progress("confirm", 0, 1)
-    if sent.ids:
+    if sent.ids or not sent.snapshot.whole:
         snapshot = await read_back(run, plan, list(sent.ids.values()))
     else:
         snapshot = replaced(sent.snapshot, records=await run.records())

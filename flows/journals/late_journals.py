@@ -16,12 +16,12 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from blocks.errors import NotFound
-from blocks.store.models import DayRecord
+from blocks.store.models import DayRecord, JournalRecord
 from blocks.xero.models import ManualJournal
 from flows.journals.differences import named
 from flows.journals.models import DELETED_OR_VOIDED, Known
 from flows.journals.narration import Narration, entry_id_in, has_label
-from flows.journals.read import MOST_JOURNALS, list_journals
+from flows.journals.read import list_journals
 from flows.journals.records import known_from
 from flows.journals.run import JournalsRun
 from flows.runtime.tasks import run_task
@@ -30,7 +30,7 @@ from flows.runtime.text import counted, listed
 # A request may be carried out, and a list show it, this long after its time; most of it is for clocks.
 LATE = dt.timedelta(minutes=10)
 # So many journals are read singly to distinguish a reversal from a copy; any more count as copies.
-_ORIGINALS = 20
+_ORIGINALS = 50
 # What was recorded by another clock than Xero's may be as far off as anybody would not have noticed.
 _BY_ANOTHER_CLOCK = dt.timedelta(days=1)
 
@@ -50,21 +50,28 @@ async def changed_since(
     }
     if not days:
         return {}
-    journals = await list_journals(run, min(map(_compared_at, days.values())) - LATE)
-    if journals is None:
-        text = (
-            f"more than {MOST_JOURNALS:,} manual journals changed in Xero since it was compared, so late or "
-            "duplicate journals could not be checked"
-        )
-        return {day: [text] for day in days}
-    records = await run.store.journals_of(run.name, list(days))
-    known = known_from(one for one in records if one.organisation == run.organisation)
-    shown = {one.journal_id: one for one in journals}
-    originals = holders(run.connection.label, journals, known)
-    for journal_id in sorted(originals - shown.keys())[:_ORIGINALS]:
+    records = await _records(run, days)
+    ids = {one.manual_journal_id for one in records}
+
+    def unknown(journal: ManualJournal) -> ManualJournal | None:
+        ours = may_be_ours(run.connection.label, journal)
+        return journal if ours and journal.journal_id not in ids else None
+
+    journals = await list_journals(run, min(map(_compared_at, days.values())) - LATE, unknown)
+    if not journals or not late_or_twice(days, run.connection.label, journals, known_from(records)):
+        return {}
+    # Once more: another run may have sent and recorded some meanwhile.
+    known = known_from(await _records(run, days))
+    originals: dict[str, ManualJournal] = {}
+    for journal_id in sorted(holders(run.connection.label, journals, known))[:_ORIGINALS]:
         with suppress(NotFound):
-            shown[journal_id] = await run.xero.manual_journal(journal_id)
-    return late_or_twice(days, run.connection.label, journals, known, shown)
+            originals[journal_id] = await run.xero.manual_journal(journal_id)
+    return late_or_twice(days, run.connection.label, journals, known, originals)
+
+
+async def _records(run: JournalsRun, days: Iterable[dt.date]) -> list[JournalRecord]:
+    records = await run.store.journals_of(run.name, list(days))
+    return [one for one in records if one.organisation == run.organisation]
 
 
 def _compared_at(day: DayRecord) -> dt.datetime:
@@ -80,6 +87,17 @@ class _Shared(NamedTuple):
     journal: ManualJournal
     ours: Narration | None
     holders: dict[int, str]
+
+
+def may_be_ours(label: str | None, journal: ManualJournal) -> bool:
+    """Tell whether a journal is live, and named as ours or holding lines as ours."""
+    if journal.status in DELETED_OR_VOIDED:
+        return False
+    name = Narration.parse(journal.narration)
+    if name is not None and name.label == label:
+        return True
+    texts = (line.description or "" for line in journal.lines)
+    return any(entry_id_in(text) is not None and has_label(text, label) for text in texts)
 
 
 def _shared(

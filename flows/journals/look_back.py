@@ -74,11 +74,17 @@ async def _first_day(run: JournalsRun) -> dt.date | None:
     # The record knows of no nightly run: it is new, or was lost. Then Xero shows whether this connection was
     # in use; a day that somebody ran by its date, as far as is known, says nothing of that.
     requested = await run.store.runs.days(run.name)
+
+    def of_connection(journal: ManualJournal) -> ManualJournal | None:
+        name = Narration.parse(journal.narration)
+        # Ten days' lines are many, and nothing is asked of them here.
+        return journal._replace(lines=()) if name and name.label == run.connection.label else None
+
     found = [
         name.created
-        for journal in await list_journals(run, run.day.start - _WITHIN) or ()
-        if (name := Narration.parse(journal.narration)) and name.label == run.connection.label
-        if name.created not in requested and not _sent_late(journal, Day(name.created, run.day.zone))
+        for journal in await list_journals(run, run.day.start - _WITHIN, of_connection)
+        if (name := Narration.parse(journal.narration)) and name.created not in requested
+        if not _sent_late(journal, Day(name.created, run.day.zone))
     ]
     return min((day for day in found if day < run.day.date), default=None)
 

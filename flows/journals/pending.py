@@ -13,20 +13,14 @@ from typing import NamedTuple
 from blocks.errors import Rejected, UnknownOutcome
 from blocks.http.models import KEY_LIFE
 from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState, StoredRequest, latest
+from flows.journals.freshness import FRESH, KEY_EXPIRED
 from flows.journals.models import Plan
 from flows.journals.prepare import entries_in
-from flows.journals.read import read_journals
+from flows.journals.read import Picture, read_journals
 from flows.journals.records import record_verdicts
 from flows.journals.run import JournalsRun
 from flows.journals.withdraw.requests import resolve_pending_withdrawals
 from flows.runtime.tasks import run_task
-
-# Journals can be changed by people at any time; no write is based on an older read.
-FRESH = dt.timedelta(minutes=4)
-# A key has expired, and a request under it has ended, this long after it was recorded: it is sent within
-# FRESH of that, each time, Xero keeps keys for six minutes, and a minute is for requests that are carried
-# out late and clocks that differ.
-KEY_EXPIRED = FRESH + dt.timedelta(minutes=7)
 
 
 class LookupResult(NamedTuple):
@@ -67,11 +61,14 @@ async def resolve_pending_requests(run: JournalsRun, look: RequestLookup) -> lis
     return None if any(record.state in pending for record in records) else records
 
 
-def lookup_by_plan(run: JournalsRun, plan: Plan) -> RequestLookup:
-    """Return a lookup that compares a request with the day's lines."""
+def lookup_by_plan(run: JournalsRun, plan: Plan, picture: Picture | None = None) -> RequestLookup:
+    """Return a lookup that compares a request with the day's lines.
+
+    `picture` is what earlier looks have shown.
+    """
 
     async def look(request: StoredRequest, records: Sequence[JournalRecord]) -> LookupResult:
-        snapshot = await read_journals(run, plan, [])
+        snapshot = await read_journals(run, plan, [], picture=picture)
         # What may be left out now may still be on its way.
         missing = snapshot.matched.missing | snapshot.matched.optional
         numbers = snapshot.matched.numbers

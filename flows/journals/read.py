@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -11,9 +12,12 @@ import pyarrow.compute as pc
 
 from blocks.errors import NotFound, Refusal
 from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState
-from blocks.xero.models import JournalPage, ManualJournal
+from blocks.xero.models import ManualJournal
 from blocks.xero.pages import Reading
 from flows.days import Day
+from flows.journals.calls import MOST_PAGES, require_calls_to_read
+from flows.journals.candidates import Candidates
+from flows.journals.freshness import DATED_WITHIN
 from flows.journals.models import DELETED_OR_VOIDED, VOIDED, WITHDRAWN, Plan
 from flows.journals.narration import Narration
 from flows.journals.reconciliation import Reconciliation, reconcile
@@ -25,34 +29,80 @@ from flows.runtime.tasks import run_task
 # A day's journals are written after the day has ended by Xero's own clock (flows.journals.start); the margin
 # is for what older versions wrote, by clocks that differ.
 BEFORE_DAY_END = dt.timedelta(minutes=10)
-# Of a day long past, not everything changed since is read, but what has its booking dates.
-MOST_JOURNALS = 3000
 _LINES_PER_PAGE = 25_000
 # A list can change while its pages are read; it is then read again, this often.
 _READINGS = 4
 
 
 class XeroSnapshot(msgspec.Struct, frozen=True):
-    """What Xero shows of the day and when it was read, and what the record said of it just before."""
+    """What Xero shows of the day and when it was read, and what the record said of it just before.
+
+    `listed` is how many journals Xero lists of the time in question, whosever they are. Not `whole`: only
+    what had changed since an earlier look was read.
+    """
 
     matched: Reconciliation
     read_at: dt.datetime
     records: Sequence[JournalRecord] = ()
+    listed: int = 0
+    whole: bool = True
+
+
+class Picture:
+    """What Xero's lists have shown of a day so far, so that the next look asks only for what changed since.
+
+    It is of one plan, and of one sending: with each look it is what a reading of the whole list would give.
+    """
+
+    def __init__(self) -> None:
+        self._journals: dict[str, ManualJournal] = {}
+        self._since: dt.datetime | None = None
+        self._seen_at: dt.datetime | None = None
+        self.items = 0
+        self.whole = True
+
+    async def look(
+        self, run: JournalsRun, since: dt.datetime, wanted: Callable[[ManualJournal], bool]
+    ) -> dict[str, ManualJournal]:
+        """Return the wanted journals changed since an instant, by their ids, as if all of them were read."""
+        start, before = since, dict[str, ManualJournal]()
+        if self._since is not None and self._seen_at is not None and self._since <= since:
+            start = max(since, self._seen_at - DATED_WITHIN)
+        if start > since:
+            before = self._journals
+        # What was there is replaced by what became of it, also where that is not the day's any more.
+        found = await _listing(
+            run, start, lambda one: one if one.journal_id in before or wanted(one) else None
+        )
+        # Only now, for a reading that fails has shown nothing.
+        self.whole = start == since
+        self._journals = dict(sorted({**before, **found.journals}.items())) if before else found.journals
+        self._since, self._seen_at = since, found.seen_at
+        self.items = found.items if self.whole else max(found.items, self.items)
+        return dict(self._journals)
 
 
 async def _read(
-    run: JournalsRun, plan: Plan, known_ids: Sequence[str], records: Sequence[JournalRecord] | None = None
+    run: JournalsRun,
+    plan: Plan,
+    known_ids: Sequence[str],
+    records: Sequence[JournalRecord] | None = None,
+    picture: Picture | None = None,
 ) -> XeroSnapshot:
     """Read the journals that could contain the day's lines, and compare the plan with them.
 
     `known_ids`, and those in the record, are read singly where the list does not show them. `records` are
-    the day's, where they have just been read.
+    the day's, where they have just been read; `picture` is what earlier looks have shown.
     """
+    picture = picture or Picture()
     read_at = run.clock.now()
     records = await run.records() if records is None else records
     others = await _of_other_days(run, plan)
     since = await _since(run, others)
-    found = await journals_since(run, since, lambda: _booking_dates(plan), [*records, *others], known_ids)
+    every = [*records, *others]
+    ids = {*known_ids, *(record.manual_journal_id for record in every if record.manual_journal_id)}
+    shown = await picture.look(run, since, Candidates(plan, ids))
+    found = await with_the_known(run, shown, every, known_ids)
     ours = withdrawn_ids([*records, *others])
     # A person who voids a journal means that its lines stay out; a withdrawal means that they may come again.
     live = [
@@ -67,7 +117,7 @@ async def _read(
         withhold_deleted=run.looking_back,
         record_may_be_new=run.record_may_be_new,
     )
-    return XeroSnapshot(matched, read_at, records)
+    return XeroSnapshot(matched, read_at, records, picture.items, picture.whole)
 
 
 async def _of_other_days(run: JournalsRun, plan: Plan) -> list[JournalRecord]:
@@ -128,11 +178,6 @@ def page_size(lines_per_journal: int) -> int:
     return max(1, min(100, _LINES_PER_PAGE // lines_per_journal))
 
 
-def _booking_dates(plan: Plan) -> list[dt.date]:
-    dates: list[dt.date] = plan.lines["booking_date"].unique().to_pylist()
-    return dates
-
-
 def withdrawn_ids(records: Iterable[JournalRecord]) -> frozenset[str]:
     """Return the ids of the journals that our own command took out of Xero, or may have."""
     return frozenset(
@@ -145,22 +190,32 @@ def withdrawn_ids(records: Iterable[JournalRecord]) -> frozenset[str]:
 async def journals_since(
     run: JournalsRun,
     since: dt.datetime,
-    dates: Callable[[], Collection[dt.date]],
+    wanted: Callable[[ManualJournal], bool],
+    records: Sequence[JournalRecord],
+) -> list[ManualJournal]:
+    """Return the wanted ones of Xero's journals changed since an instant, and all that are in the record."""
+    ids = {record.manual_journal_id for record in records if record.manual_journal_id}
+    shown = await list_journals(run, since, lambda one: one if one.journal_id in ids or wanted(one) else None)
+    return await with_the_known(run, {one.journal_id: one for one in shown}, records)
+
+
+async def with_the_known(
+    run: JournalsRun,
+    shown: Mapping[str, ManualJournal],
     records: Sequence[JournalRecord],
     known_ids: Iterable[str] = (),
 ) -> list[ManualJournal]:
-    """Return Xero's journals changed since an instant, and all that are known by their ids.
+    """Return the journals that a list has shown, and all that are known by their ids.
 
     Those that the list does not show, or shows alive although they were withdrawn, are read singly, for
-    it can lag behind what was just written. `dates` gives the booking dates to read instead, where the
-    list is too long to take.
+    it can lag behind what was just written.
     """
-    found = {one.journal_id: one for one in await _listed(run, since, dates)}
+    found = dict(shown)
     recorded = [record.manual_journal_id for record in records if record.manual_journal_id]
     withdrawn = withdrawn_ids(records)
     for journal_id in dict.fromkeys([*known_ids, *recorded]):
-        shown = found.get(journal_id)
-        if shown is None or (journal_id in withdrawn and shown.status not in DELETED_OR_VOIDED):
+        shown_now = found.get(journal_id)
+        if shown_now is None or (journal_id in withdrawn and shown_now.status not in DELETED_OR_VOIDED):
             try:
                 found[journal_id] = await run.xero.manual_journal(journal_id)
             except NotFound:
@@ -168,63 +223,62 @@ async def journals_since(
     return list(found.values())
 
 
-async def list_journals(run: JournalsRun, since: dt.datetime) -> list[ManualJournal] | None:
-    """Return the journals changed in Xero since an instant; None if they are too many."""
-    size = page_size(run.connection.lines_per_journal)
-
-    async def changed(page: int) -> JournalPage:
-        return await run.xero.manual_journals(modified_since=since, page=page, page_size=size)
-
-    return await _whole_list(run, changed)
+# What is to be kept of a journal of a list; None for nothing.
+Keep = Callable[[ManualJournal], ManualJournal | None]
 
 
-async def _listed(
-    run: JournalsRun, since: dt.datetime, dates: Callable[[], Collection[dt.date]]
-) -> list[ManualJournal]:
-    found = await list_journals(run, since)
-    if found is not None:
-        return found
-    run.log(f"More than {MOST_JOURNALS} journals were changed since that day: reading by booking date.")
-    size = page_size(run.connection.lines_per_journal)
-    everything: list[ManualJournal] = []
-    for date in sorted(dates()):
+async def list_journals(run: JournalsRun, since: dt.datetime, keep: Keep) -> list[ManualJournal]:
+    """Return what is to be kept of the journals changed in Xero since an instant.
 
-        async def dated(page: int, date: dt.date = date) -> JournalPage:
-            return await run.xero.manual_journals_dated(date, page=page, page_size=size)
-
-        of_date = await _whole_list(run, dated)
-        if of_date is None:
-            raise Refusal(
-                f"Xero has more than {MOST_JOURNALS} manual journals dated {date}, too many to check for "
-                "this day's journals. Nothing was written."
-            )
-        everything.extend(of_date)
-    return everything
+    Raises Refusal and ResumeLater where there are too many, and Refusal where the list never stands still.
+    """
+    return list((await _listing(run, since, keep)).journals.values())
 
 
-async def _whole_list(
-    run: JournalsRun, ask: Callable[[int], Awaitable[JournalPage]]
-) -> list[ManualJournal] | None:
-    """Return all journals of a list that stood still while its pages were read; None if they are too many.
+class _Listing(NamedTuple):
+    """What was kept of a list, by id, how many journals it had, and from when on it may lack changes.
+
+    `seen_at` is in Xero's time, or earlier; None where Xero did not say what time it was.
+    """
+
+    journals: dict[str, ManualJournal]
+    items: int
+    seen_at: dt.datetime | None
+
+
+async def _listing(run: JournalsRun, since: dt.datetime, keep: Keep) -> _Listing:
+    """Return what is to be kept of a list that stood still while its pages were read.
 
     Raises Refusal where it never stands still, or its pages never end: a journal that slips from one page
     to another unseen would be sent a second time.
     """
+    size = page_size(run.connection.lines_per_journal)
     for _ in range(_READINGS):
-        found: dict[str, ManualJournal] = {}
-        reading = Reading(MOST_JOURNALS + 1)
+        kept: dict[str, ManualJournal] = {}
+        seen_at: dt.datetime | None = None
+        reading = Reading(MOST_PAGES + 1)
         while not reading.ended:
-            answer = await ask(reading.page)
-            page = {journal.journal_id: journal for journal in answer.manual_journals}
-            others = passed_over(answer, reading.page)
-            found.update(page)
-            reading.take(page.keys() | others, answer.pagination)
-            if reading.size > MOST_JOURNALS:
-                return None
+            page = reading.page
+            answer = await run.xero.manual_journals(modified_since=since, page=page, page_size=size)
+            if page == 1:
+                seen_at = _stated(run)
+            others = passed_over(answer, page)
+            for journal in answer.manual_journals:
+                if (part := keep(journal)) is not None:
+                    kept[journal.journal_id] = part
+            reading.take({one.journal_id for one in answer.manual_journals} | others, answer.pagination)
+            if not reading.ended:
+                require_calls_to_read(run, since, page, answer.pagination)
         if reading.whole:
-            return list(found.values())
+            return _Listing(kept, reading.size, seen_at)
         run.warn("Journals changed in Xero while they were read: reading them again.")
     raise Refusal(
         "The list of manual journals in Xero kept changing while it was read, or its pages repeat or never "
         "end. Nothing further was written. Run the same again when nobody is working in Xero."
     )
+
+
+def _stated(run: JournalsRun) -> dt.datetime | None:
+    """Return what time Xero's last answer states; ours where that is earlier, in case Xero's is a slip."""
+    said = run.xero.transport.there.said
+    return min(said, run.clock.now()) if said else None

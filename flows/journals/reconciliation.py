@@ -272,6 +272,13 @@ def _sums(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
     return {code: minor for code, minor in totals.items() if minor}
 
 
+def sums_of(journal: ManualJournal, digits: int) -> dict[str, int]:
+    """Return a journal's sums in minor units per account code; none where an amount is finer than those."""
+    minors = [(one.account_code or "", to_minor(one.amount, digits)) for one in journal.lines]
+    amounts = [(code, minor) for code, minor in minors if minor is not None]
+    return _sums(amounts) if len(amounts) == len(minors) else {}
+
+
 def _lookalikes(plan: Plan, absent: Collection[int], unrecorded: Iterable[ManualJournal]) -> list[Lookalike]:
     """Return the journals that have the date and the sums per account of a batch with missing lines.
 
@@ -280,7 +287,7 @@ def _lookalikes(plan: Plan, absent: Collection[int], unrecorded: Iterable[Manual
     """
     candidates: dict[dt.date | None, list[ManualJournal]] = defaultdict(list)
     for journal in unrecorded:
-        if NOT_OURS.casefold() not in journal.narration.casefold() and not _is_anothers(plan, journal):
+        if not is_anothers(plan, journal):
             candidates[journal.date].append(journal)
     if not absent or not candidates:
         return []
@@ -300,19 +307,19 @@ def _lookalikes(plan: Plan, absent: Collection[int], unrecorded: Iterable[Manual
     for (date, batch), entries in sorted(wanting.items()):
         alike = [_sums(lines) for lines in (batches[date, batch], missing[date, batch], missing[date, None])]
         for journal in candidates[date]:
-            minors = [(one.account_code or "", to_minor(one.amount, plan.digits)) for one in journal.lines]
-            amounts = [(code, minor) for code, minor in minors if minor is not None]
-            sums = _sums(amounts)
-            if sums and len(amounts) == len(minors) and sums in alike:
+            sums = sums_of(journal, plan.digits)
+            if sums and sums in alike:
                 found.append(Lookalike(journal, date, batch, frozenset(entries)))
     return found
 
 
-def _is_anothers(plan: Plan, journal: ManualJournal) -> bool:
-    """Tell whether a journal's name is another day's, or another tenant's.
+def is_anothers(plan: Plan, journal: ManualJournal) -> bool:
+    """Tell whether a journal's name is another day's, or another tenant's, or says that it is not ours.
 
     Where we have no label, one at the end of our own name may be a word that a person has put there.
     """
+    if NOT_OURS.casefold() in journal.narration.casefold():
+        return True
     name = Narration.parse(journal.narration)
     return name is not None and (plan.label is not None or name.label is None)
 

@@ -179,5 +179,6 @@ async def _day_of(run: JournalsRun, asked: dt.date | None) -> tuple[dt.date, Zon
 def _take_figures(run: JournalsRun, summary: Summary) -> None:
     summary.stage, summary.under_way, summary.seconds = run.stage, run.under_way, run.seconds
     summary.mambu_calls, summary.xero_calls = run.mambu.transport.calls, run.xero.calls
+    summary.xero_bytes_read = run.xero.bytes_read
     summary.account_names = run.account_names
     summary.refused_as_too_many = run.xero.transport.refused_as_too_many

@@ -6,24 +6,27 @@
     put      each request: recorded, sent, and its answer read journal by journal
 
 and again from `read` for as long as something is left to send. Nothing here is cached: each round reads
-before it writes, and no write rests on an old read.
+before it writes, and no write rests on an old read. What a round reads is what changed since the one before.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import math
 from collections.abc import Collection, Sequence
 
 import msgspec
 
 from blocks.errors import DaybookError, Overdue, Refusal, Rejected, Terminal, Transient, UnknownOutcome
 from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState, StoredRequest, latest, pack
+from flows.journals.calls import require_calls_to_send
+from flows.journals.freshness import FRESH, KEY_EXPIRED
 from flows.journals.models import Plan
 from flows.journals.narration import Narration
-from flows.journals.pending import FRESH, KEY_EXPIRED, lookup_by_plan, resolve_pending_requests
+from flows.journals.pending import lookup_by_plan, resolve_pending_requests
 from flows.journals.prepare import Prepared, PreparedJournal, PreparedRequest, PreparePolicy, prepare_journals
-from flows.journals.read import XeroSnapshot, read_journals
+from flows.journals.read import Picture, XeroSnapshot, page_size, read_journals
 from flows.journals.reconciliation import Reconciliation
 from flows.journals.records import record_verdicts
 from flows.journals.run import JournalsRun
@@ -61,12 +64,14 @@ async def rehearse(run: JournalsRun, plan: Plan) -> tuple[Reconciliation, Prepar
 async def send(run: JournalsRun, plan: Plan) -> Sent:
     """Send what is missing and return what was created, before it is read back.
 
-    Raises Refusal where Xero holds a line twice or declines journals, and CallFailed.
+    Raises Refusal where Xero holds a line twice or declines journals, ResumeLater where it does not allow the
+    calls that the day needs, and CallFailed.
     """
-    records = await resolve_pending_requests(run, lookup_by_plan(run, plan))
+    picture = Picture()
+    records = await resolve_pending_requests(run, lookup_by_plan(run, plan, picture))
     ids: dict[str, str] = {}
     for _ in range(ROUNDS):
-        snapshot = await read_journals(run, plan, list(ids.values()), records)
+        snapshot = await read_journals(run, plan, list(ids.values()), records, picture)
         records = None
         run.found_in_xero = _found_before(snapshot.matched, run.created.values())
         run.under_way = True
@@ -75,11 +80,22 @@ async def send(run: JournalsRun, plan: Plan) -> Sent:
             break
         if await _wait_for_others(run, snapshot):
             continue
+        require_calls(run, prepared, snapshot, len(ids))
         taken = await put_journals(run, plan, prepared, snapshot.read_at, len(ids))
         ids.update(taken)
         if len(taken) == len(prepared.journals):
             break
     return Sent(ids, snapshot, prepared.partially_posted)
+
+
+def require_calls(run: JournalsRun, prepared: Prepared, snapshot: XeroSnapshot, sent: int) -> None:
+    """Raise ResumeLater where what is missing could not be sent, and all of the list read back, today.
+
+    `sent` is how many journals this run has sent before.
+    """
+    expected = snapshot.listed + (0 if snapshot.whole else sent) + len(prepared.journals)
+    pages = math.ceil(expected / page_size(run.connection.lines_per_journal))
+    require_calls_to_send(run, prepared.requests, pages)
 
 
 def _found_before(matched: Reconciliation, ours: Collection[str]) -> list[str]:
@@ -103,8 +119,8 @@ async def prepare(run: JournalsRun, plan: Plan, snapshot: XeroSnapshot) -> Prepa
         if name and name.label != plan.label and record.state in _MAYBE_IN_XERO:
             raise Refusal(
                 f"This day was sent with the label {name.label or '(none)'}, but the connection's label is "
-                f"now {plan.label or '(none)'}: its journals could be sent a second time. Nothing was sent. "
-                "Restore the label."
+                f"now {plan.label or '(none)'}: its journals could be sent a second time. Nothing further "
+                "was sent. Restore the label."
             )
     return await prepare_missing(run, plan, snapshot)
 

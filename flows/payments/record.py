@@ -137,6 +137,7 @@ async def recorded(
     finally:
         summary.stage, summary.seconds = run.stage, run.seconds
         summary.xero_calls, summary.ln_calls = run.xero.calls, run.ln.calls
+        summary.xero_bytes_read = run.xero.bytes_read
         with suppress(StoreError):
             summary.open = await run.store.audit.rows(run.name, statuses=OPEN)
         _note_unseen(summary)

@@ -14,13 +14,17 @@ Status = Literal["completed", "dry-run", "failed"]
 
 @dataclass
 class RunSummary:
-    """One run: `message` is its outcome in sentences, `stage` the one it was last at, `seconds` by stage."""
+    """One run: `message` is its outcome in sentences, `stage` the one it was last at, `seconds` by stage.
+
+    `xero_bytes_read` are the bytes of Xero's answers, unpacked and without their headers.
+    """
 
     date: dt.date | None
     connection: str
     status: Status = "failed"
     flow_run_id: str = ""
     xero_calls: int = 0
+    xero_bytes_read: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     message: str = ""
     stage: str = ""

@@ -93,6 +93,7 @@ def measured(lines: int, folder: Path) -> dict[str, Any]:
         "peak_memory_mb": round(peak, 1),
         "mambu_calls": summary.mambu_calls,
         "xero_calls": summary.xero_calls,
+        "xero_bytes_read": summary.xero_bytes_read,
         "self_inflicted_429": summary.refused_as_too_many,
         "floor": {name: round(spent, 3) for name, spent in floor.items()},
         "floor_seconds": round(total_floor, 3),

@@ -191,6 +191,7 @@ class Summary(RunSummary):
             "tied_out": self.tied_out,
             "mambu_calls": self.mambu_calls,
             "xero_calls": self.xero_calls,
+            "xero_bytes_read": self.xero_bytes_read,
             "refused_as_too_many": self.refused_as_too_many,
             "seconds": self.seconds,
             "flow_run_id": self.flow_run_id or None,

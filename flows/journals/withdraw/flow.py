@@ -23,11 +23,12 @@ from blocks.dates import require_askable
 from blocks.errors import DaybookError
 from blocks.private_files import keep_new_files_private
 from blocks.store.models import OPEN_ENDED, JournalRecord, StoredRequest, latest
+from blocks.xero.models import ManualJournal
 from flows.journals.models import DELETED_OR_VOIDED
-from flows.journals.narration import entry_id_in, has_label
+from flows.journals.narration import Narration, entry_id_in, has_label
 from flows.journals.pending import LookupResult, RequestLookup, resolve_pending_requests
 from flows.journals.prepare import entries_in
-from flows.journals.read import BEFORE_DAY_END, MOST_JOURNALS, journals_since
+from flows.journals.read import BEFORE_DAY_END, journals_since
 from flows.journals.record import note_crashed, note_withdrawn
 from flows.journals.run import JournalsRun, opened
 from flows.journals.start import determine_day_without_mambu
@@ -146,15 +147,14 @@ async def look(
             f"Xero gave no answer for {journals} that a run sent. A withdrawal checks the outcome first."
         )
 
-    def recorded_dates() -> set[dt.date]:
-        dates = {date, *(record.booking_date for record in records)}
-        notes.append(
-            f"Xero has more than {MOST_JOURNALS:,} manual journals changed since that day, so only those of "
-            f"the booking dates {', '.join(map(str, sorted(dates)))} were checked."
-        )
-        return dates
+    names = {record.narration for record in records}
 
-    found = await journals_since(run, _since(date), recorded_dates, records)
+    def of_day(journal: ManualJournal) -> bool:
+        name = Narration.parse(journal.narration)
+        ours = name is not None and name.created == date and name.label == run.connection.label
+        return ours or journal.narration in names
+
+    found = await journals_since(run, _since(date), of_day, records)
     return planned(date, run.connection.label, found, records, scope, run.digits), notes
 
 
@@ -167,9 +167,13 @@ def _by_lines(run: JournalsRun) -> RequestLookup:
 
     async def look_for(request: StoredRequest, records: Sequence[JournalRecord]) -> LookupResult:
         read_at, names = run.clock.now(), {record.narration for record in records}
-        dates = {record.booking_date for record in records}
-        shown = await journals_since(run, _since(run.day.date), lambda: dates, records)
         entries = entries_in(request.body)
+
+        def of_request(journal: ManualJournal) -> bool:
+            texts = (line.description for line in journal.lines)
+            return journal.narration in names or any(entry_id_in(text) in entries for text in texts)
+
+        shown = await journals_since(run, _since(run.day.date), of_request, records)
         there = {
             entry_id_in(line.description)
             for one in shown

@@ -18,9 +18,9 @@ from blocks.errors import DaybookError, LeaseLost, NotFound, Overdue, Rejected, 
 from blocks.store.models import JournalRecord, JournalState
 from blocks.xero.journals import change_text, status_body, whole_body
 from blocks.xero.models import ManualJournal
+from flows.journals.freshness import FRESH
 from flows.journals.models import DELETED_OR_VOIDED
 from flows.journals.narration import Narration
-from flows.journals.pending import FRESH
 from flows.journals.records import record_of
 from flows.journals.run import JournalsRun
 from flows.journals.withdraw.report import ALREADY_REMOVED, Outcome

@@ -141,6 +141,7 @@ class PaymentsSummary(RunSummary):
             "waiting": self.waiting,
             "before_start": len(self.before_start),
             "xero_calls": self.xero_calls,
+            "xero_bytes_read": self.xero_bytes_read,
             "ln_calls": self.ln_calls,
             "seconds": self.seconds,
             "flow_run_id": self.flow_run_id or None,

@@ -55,8 +55,9 @@ def test_the_first_run_creates_and_the_second_finds_all_there(env: dict[str, str
     assert list(one) == [
         "date", "connection", "status", "lines", "zero_lines", "journals_planned", "journals_created",
         "journals_already_in_xero", "debits", "credits", "currency", "tied_out", "mambu_calls", "xero_calls",
-        "refused_as_too_many", "seconds", "flow_run_id", "looked_back", "held", "message",
+        "xero_bytes_read", "refused_as_too_many", "seconds", "flow_run_id", "looked_back", "held", "message",
     ]  # fmt: skip
+    assert one["xero_bytes_read"] > 100 * one["lines"]
     assert first.stderr == second.stderr == ""
     # What holds customers' data is its owner's alone.
     places = (folder, Path(env["DAYBOOK_HOME"]), Path(env["PREFECT_HOME"]) / "storage")

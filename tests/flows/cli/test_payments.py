@@ -28,6 +28,7 @@ POISON = "\x1b]0;owned\x07[/red]\u202eemca"
 KEYS = [
     "since", "until", "connection", "status", "documents", "sent", "duplicate", "failed", "exception",
     "unknown", "discarded", "unsupported", "already_sent", "waiting", "before_start", "xero_calls",
+    "xero_bytes_read",
     "ln_calls", "seconds", "flow_run_id", "message", "notes",
 ]  # fmt: skip
 

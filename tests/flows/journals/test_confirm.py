@@ -172,6 +172,14 @@ async def test_what_was_sent_is_read_back(tmp_path: Path) -> None:
     assert at.methods == ["GET"]
 
 
+async def test_a_day_is_never_confirmed_on_changes_alone(tmp_path: Path) -> None:
+    """Where the last look has read no more than changes, the day is held against a whole list."""
+    before = Sent({}, replaced(snapshot_of(ONE.plan, ONE.live), whole=False), [])
+    async with scripted_run(tmp_path, listed()) as at:
+        assert not (await confirm(at.run, ONE.plan, before)).tied_out
+    assert at.methods == ["GET"]
+
+
 class DeletedSince:
     """A Xero that answers the first request with a journal that was deleted since, and takes the next one."""
 

@@ -15,7 +15,8 @@ from blocks.errors import LeaseLost, NotAllowed, Refusal, Terminal, Unavailable,
 from blocks.store.models import JournalRecord, JournalState, Lease, StoredRequest
 from blocks.xero.models import NOTHING
 from flows.journals import prepare as prepare_module
-from flows.journals.pending import FRESH, KEY_EXPIRED, LookupResult, lookup_by_plan, resolve_pending_requests
+from flows.journals.freshness import FRESH, KEY_EXPIRED
+from flows.journals.pending import LookupResult, lookup_by_plan, resolve_pending_requests
 from flows.journals.prepare import Prepared
 from flows.journals.reconciliation import reconcile
 from flows.journals.record import recorded

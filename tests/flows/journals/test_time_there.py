@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from blocks.store.models import DayRecord
+from flows.journals.freshness import KEY_EXPIRED
 from flows.journals.late_journals import LATE, _compared_at
-from flows.journals.pending import KEY_EXPIRED
 from flows.journals.send import _wait_for_others
 from tests.helpers.failed_runs import LONDON, days_ago, searches, units
 from tests.helpers.journals import DAY, sent, transfers

@@ -188,7 +188,7 @@ MUTANTS = (
         "while self._under_way >= self._parallel:",
         "while self._under_way > self._parallel:",
     ),
-    _PACING.broken("no calls of the day are kept for checking", "(self._day_reserve if writes else 0)", "0"),
+    _PACING.broken("no calls of the day are kept for checking", "(self.day_reserve if writes else 0)", "0"),
     _PATIENCE.broken(
         "an outage is waited for while something sent is unanswered",
         "if not self._limit or self.under_way.any or not _is_outage(error):",

@@ -15,6 +15,8 @@ _SEND = _of_journals("flows/journals/send.py")
 _PENDING = _SEND._replace(file="flows/journals/pending.py")
 _RECORDS = _SEND._replace(file="flows/journals/records.py")
 _READ = _of_journals("flows/journals/read.py")
+_CANDIDATES = _of_journals("flows/journals/candidates.py")
+_CALLS = _of_journals("flows/journals/calls.py", "tests/flows/journals/test_read.py")
 _CONFIRM = _of_journals("flows/journals/confirm.py")
 _DELIVER = _of_journals("flows/journals/flow.py", "tests/flows/journals/test_confirm.py")
 _LOOK_BACK = _of_journals(
@@ -173,8 +175,8 @@ MUTANTS = (
     ),
     _READ.broken(
         "a list that lags shows a withdrawn journal alive, and is believed",
-        "if shown is None or (journal_id in withdrawn and shown.status not in DELETED_OR_VOIDED):",
-        "if shown is None:",
+        "if shown_now is None or (journal_id in withdrawn and shown_now.status not in DELETED_OR_VOIDED):",
+        "if shown_now is None:",
         fault="a stale list showing a withdrawn journal alive",
     ),
     _READ.broken(
@@ -223,6 +225,36 @@ MUTANTS = (
         fault="the check that a list stood still dropped",
     ),
     _READ.broken(
+        "a further look asks for what is dated after the one before",
+        "start = max(since, self._seen_at - DATED_WITHIN)",
+        "start = max(since, self._seen_at)",
+    ),
+    _READ.broken(
+        "what became of a journal between two looks is overlooked where it is not the day's any more",
+        "one if one.journal_id in before or wanted(one) else None",
+        "one if wanted(one) else None",
+    ),
+    _READ.broken(
+        "a slip of Xero's clock hides changes from the next look",
+        "return min(said, run.clock.now()) if said else None",
+        "return said",
+    ),
+    _CANDIDATES.broken(
+        "a journal under another name is let go with the day's lines in it",
+        "            or self._holds_lines(journal)\n",
+        "",
+    ),
+    _CANDIDATES.broken(
+        "a rewritten journal that may be the day's is let go",
+        "            or self._may_look_alike(journal)\n",
+        "",
+    ),
+    _CALLS.broken(
+        "a day is begun whatever calls it needs",
+        "len(requests) <= allowed:",
+        "len(requests) <= left:",
+    ),
+    _READ.broken(
         "a record is no new one any more once this run has sent something",
         "run.record_may_be_new = run.record_may_be_new or _may_be_new(plan, live, records)",
         "run.record_may_be_new = _may_be_new(plan, live, records)",
@@ -234,8 +266,13 @@ MUTANTS = (
     ),
     _CONFIRM.broken(
         "what was sent is not read back",
-        "    if sent.ids:\n        snapshot",
+        "    if sent.ids or not sent.snapshot.whole:\n        snapshot",
         "    if sent.partially_posted:\n        snapshot",
+    ),
+    _CONFIRM.broken(
+        "a day is confirmed on changes alone",
+        "    if sent.ids or not sent.snapshot.whole:\n",
+        "    if sent.ids:\n",
     ),
     _CONFIRM.broken(
         "a journal that differs is recorded as confirmed",
@@ -270,8 +307,8 @@ MUTANTS = (
     ),
     _LOOK_AGAIN.broken(
         "what came at the time of the comparison is not looked at again",
-        "min(map(_compared_at, days.values())) - LATE)",
-        "min(map(_compared_at, days.values())) + LATE)",
+        "min(map(_compared_at, days.values())) - LATE, unknown)",
+        "min(map(_compared_at, days.values())) + LATE, unknown)",
         tests=f"{_AGAIN}::test_what_changed_about_when_a_day_was_compared_is_looked_at_again",
     ),
     _LOOK_AGAIN.broken(

@@ -44,6 +44,8 @@ class Door(Wire):
         super().__init__(world, run)
         self.commit = world.script.bounds.commit
         self._world, self._here = world, run
+        # When requests left: Xero dates what they change by that, in every other schedule.
+        self._began: dict[bytes, float] = {}
         self._behaviours: Mapping[StrEnum, Behaviour] = {
             Fault.NO_CONNECTION: lambda _: self._fail(httpx.ConnectError("refused"), 0.0),
             Fault.TIMEOUT: lambda _: self._fail(httpx.ReadTimeout("silence"), PATIENCE),
@@ -89,6 +91,7 @@ class Door(Wire):
             stood = self._play.loop.time() - began
             if stood > self._world.script.bounds.pause:
                 self._here.late.add(_identity(request))
+        self._began.setdefault(_identity(request), self._play.loop.time())
         if place == CHANGE:
             self._here.read_before[_identity(request)] = dict(self._here.facts.read)
             self._here.left.setdefault(_identity(request), self._play.loop.time())
@@ -166,12 +169,24 @@ class XeroDoor(Door):
             journal_id = request.url.path.rsplit("/", 1)[1]
             self._here.facts.read[journal_id] = self._play.loop.time()
         reply = await asked(self._stand_in, request)
+        if place in {PUT, CHANGE} and self._world.script.seed % 2:
+            self._date_back(self._began.get(_identity(request), self._play.loop.time()))
         if place == CHANGE:
             self._here.facts.read_before = self._here.read_before[_identity(request)]
         if place in {PUT, CHANGE}:
             left = self._here.left.get(_identity(request))
             self._world.observe(self._here, late=_identity(request) in self._here.late, left=left)
         return reply
+
+    def _date_back(self, began: float) -> None:
+        """Date what was changed just now by when its request began, as Xero may."""
+        state = self._stand_in.state
+        at_ms = state.now_ms() - int(1000 * (self._play.loop.time() - began))
+        for journal_id, journal in state.journals.items():
+            was = self._here.office.seen.get(journal_id)
+            if was is not journal:
+                dated = max(at_ms, was.updated_ms + 1) if was else at_ms
+                state.journals[journal_id] = replace(journal, updated_ms=dated)
 
     async def _listed(self, request: httpx.Request) -> Reply:
         if _is_first(request):

@@ -461,22 +461,6 @@ async def _all_records(kept: Store) -> list[Any]:
         return [_record(row) for row in (await database.execute(select(_journals))).mappings().all()]
 
 
-async def test_a_day_long_past_is_found_by_its_booking_dates(
-    sandbox: Sandboxed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where too much has changed in Xero since the day, its booking dates are read, and that is said."""
-    await two_journals(sandbox)
-    later = DATE.replace(day=19)
-    made = {"created": f"{later}T12:00:00+00:00", "booked": f"{later}T00:00:00+00:00"}
-    sandbox.plant([line(11, 1, **made), line(12, 1, "CREDIT", **made)], later)
-    assert (await sandbox.run(later)).state.is_completed()
-    monkeypatch.setattr("flows.journals.read.MOST_JOURNALS", 2)
-
-    gone = (await withdraw(sandbox)).completed()
-    assert statuses(sandbox) == {1: "DELETED", 3: "DELETED", 11: "DRAFT"}
-    assert f"only those of the booking dates {DATE} were checked" in gone.message
-
-
 @pytest.mark.parametrize("confirmed", [False, True])
 async def test_each_run_leaves_its_page(sandbox: Sandboxed, confirmed: bool) -> None:
     """The date's artifact has the message and every journal with what becomes of it."""

@@ -14,7 +14,8 @@ import pytest
 
 from blocks.errors import LeaseLost, UnknownOutcome
 from blocks.store.models import JournalState, Lease
-from flows.journals.pending import KEY_EXPIRED, lookup_by_plan, resolve_pending_requests
+from flows.journals.freshness import KEY_EXPIRED
+from flows.journals.pending import lookup_by_plan, resolve_pending_requests
 from flows.journals.read import withdrawn_ids
 from flows.journals.send import rehearse, send
 from flows.journals.withdraw.flow import take_out
