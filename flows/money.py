@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
-import pandas as pd
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 # ISO 4217: currencies without minor units. All others are sent with two decimals, which is as fine as
 # Xero counts, also those that ISO 4217 gives three or four.
@@ -50,6 +53,15 @@ def money_text(minor: int, digits: int) -> str:
     return f"{'-' if minor < 0 else ''}{whole}.{fraction:0{digits}d}"
 
 
+def money_texts(minor: pa.Array, digits: int) -> pa.Array:
+    """Return the same of a column of minor units (int64)."""
+    whole = pc.cast(minor, pa.decimal128(38, 0))
+    # The same 128-bit integers, read as decimals with the point where it belongs.
+    pointed = pa.decimal128(38, digits)
+    amounts = pa.Array.from_buffers(pointed, len(whole), whole.buffers(), offset=whole.offset)
+    return pc.cast(amounts, pa.string())
+
+
 def grouped(minor: int, digits: int) -> str:
     """Return minor units for reading, the thousands set apart."""
     whole, point, fraction = money_text(minor, digits).partition(".")
@@ -63,15 +75,20 @@ def to_minor(amount: Decimal, digits: int) -> int | None:
     return int(scaled) if scaled == scaled.to_integral_value() else None
 
 
-def exact_sums(values: pd.Series[int], keys: Sequence[pd.Series[int]]) -> pd.Series[int]:
-    """Sum integers per key, exactly: in int64 where no sum can overflow, else in Python's integers."""
-    grouped = summable(values).groupby(list(keys), sort=True, dropna=False)
-    return grouped.sum()
+def sums_of(values: npt.NDArray[Any], places: npt.NDArray[np.integer[Any]], count: int) -> npt.NDArray[Any]:
+    """Return `count` sums of integers, each of the values whose place it is, from 0 on: exactly.
+
+    In int64 where no sum can overflow, else in Python's integers.
+    """
+    exact = _summable(values)
+    sums = np.zeros(count, exact.dtype)
+    np.add.at(sums, places, exact)
+    return sums
 
 
-def summable(values: pd.Series[int]) -> pd.Series[int]:
+def _summable(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return integers in a type in which no sum of them overflows."""
-    if values.dtype == object or values.empty:
+    if values.dtype == object or not len(values):
         return values
     largest = max(abs(int(values.max())), abs(int(values.min())))
     return values if largest * len(values) <= _INT64_LIMIT else values.astype(object)

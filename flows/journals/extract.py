@@ -8,21 +8,18 @@ from typing import Any
 
 import pyarrow as pa
 from prefect import Task, task
-from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
-from blocks.dates import utc_text
 from blocks.errors import Refusal
 from blocks.mambu.client import PAGE_LINES
 from flows.days import Day, Window, whole, windows
-from flows.journals.lines import lines_of_day, read_lines, staged_lines
+from flows.journals.lines import lines_of_day, staged_lines
 from flows.journals.run import JournalsRun
-from flows.journals.staging import Staged, cache_key, from_cache, staged, write_manifest
+from flows.journals.staging import Staged, cache_key, from_cache, is_current, write_manifest
 from flows.runtime.tasks import run_task
 
 # Lines can still be committed into a day while it is read; this often the reading starts over.
 ATTEMPTS = 3
-_COMPACT = str.maketrans("", "", "-:")
 
 
 async def extract(run: JournalsRun) -> Staged:
@@ -33,10 +30,9 @@ async def extract(run: JournalsRun) -> Staged:
     run.under_way = True
     stated = await count_lines(run)
     for attempt in range(1, ATTEMPTS + 1):
-        refresh = run.refresh or attempt > 1
+        refresh = run.refresh or attempt > 1 or not is_current(run.folder)
         await run.progress("extract", 0, stated)
-        parts = await _read_windows(run, stated, refresh=refresh)
-        lines = combine_windows(run, parts)
+        lines = await _read(run, stated, refresh=refresh)
         again = await count_lines(run)
         # A malformed line may lack what tells it from others; validate will name it, and nothing is sent.
         if lines.notes["distinct"] == stated == again or lines.notes["malformed"]:
@@ -63,21 +59,50 @@ def _warn_of_nothing(run: JournalsRun, lines: Staged) -> None:
         )
 
 
-async def _read_windows(run: JournalsRun, stated: int, *, refresh: bool) -> list[Staged]:
+async def _read(run: JournalsRun, stated: int, *, refresh: bool) -> Staged:
+    def call(this: Task[..., Any]) -> Awaitable[Staged]:
+        return this(run, stated)
+
+    return await from_cache(call, read_day, refresh=refresh)
+
+
+def _day_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    # The count that Mambu states is part of the key: when it changes, the day is read again.
+    run, stated = parameters["run"], parameters["stated"]
+    day = (run.day.start, run.day.end)
+    return cache_key("extract", run.connection.mambu.base_url, str(run.folder), day, stated)
+
+
+@task(
+    name="extract: read",
+    task_run_name="extract: read",
+    cache_key_fn=_day_key,
+    persist_result=True,
+    result_serializer="json",
+)
+async def read_day(run: JournalsRun, stated: int) -> Staged:
+    """Return the day's lines out of all windows, each once, without what lies around the day."""
+    pages = await _read_windows(run, stated)
+    lines, distinct = lines_of_day(pages, run.day.start, run.day.end)
+    malformed = lines.num_rows - lines["problem"].null_count
+    return run.written.write(lines, run.folder / "lines.parquet", distinct=distinct, malformed=malformed)
+
+
+async def _read_windows(run: JournalsRun, stated: int) -> list[pa.Table]:
+    """Return the pages of all windows, which overlap."""
     gate = asyncio.Semaphore(run.connection.mambu_concurrency)
     done = 0
 
-    async def read(window: Window) -> Staged:
+    async def read(window: Window) -> list[pa.Table]:
         nonlocal done
-
-        def call(this: Task[..., Any]) -> Awaitable[Staged]:
-            return this(run, window, stated)
-
         async with gate:
-            part = await from_cache(call, extract_window, refresh=refresh)
-        done += part.lines
+            pages = [
+                staged_lines(page.lines, page.unreadable)
+                async for page in run.mambu.journal_lines(window.after, window.before, most=_most(stated))
+            ]
+        done += sum(page.num_rows for page in pages)
         await run.progress("extract", min(done, stated), stated)
-        return part
+        return pages
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -85,7 +110,15 @@ async def _read_windows(run: JournalsRun, stated: int, *, refresh: bool) -> list
     except BaseExceptionGroup as failed:
         # One window that cannot be read ends the others; its error stands for all.
         raise failed.exceptions[0] from None
-    return [part.result() for part in reading]
+    return [page for window in reading for page in window.result()]
+
+
+def _most(stated: int) -> int:
+    """Return how many lines are read of a window, however many more are offered.
+
+    Lines can come into a day while it is read, which the count after it tells; as many again do not.
+    """
+    return 2 * stated + 10 * PAGE_LINES
 
 
 @run_task("extract: count")
@@ -97,44 +130,3 @@ async def count_lines(run: JournalsRun) -> int:
 async def count_lines_of(run: JournalsRun, day: Day) -> int:
     """Return the same of any day."""
     return await run.mambu.count_lines(*whole(day))
-
-
-def _window_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    # The count that Mambu states is part of the key: when it changes, the day is read again.
-    run, window, stated = parameters["run"], parameters["window"], parameters["stated"]
-    return cache_key("extract", run.connection.mambu.base_url, str(run.folder), window, stated)
-
-
-@task(
-    name="extract: window",
-    task_run_name="extract: {window}",
-    cache_key_fn=_window_key,
-    persist_result=True,
-    result_serializer="json",
-)
-async def extract_window(run: JournalsRun, window: Window, stated: int) -> Staged:
-    """Return one window's lines, overlapping its neighbours."""
-    tables = [
-        staged_lines(page.lines, page.unreadable)
-        async for page in run.mambu.journal_lines(window.after, window.before, most=_most(stated))
-    ]
-    after, before = (utc_text(at).translate(_COMPACT) for at in window)
-    name = f"window-{after}-{before}.parquet"
-    return staged(pa.concat_tables(tables), run.folder / name)
-
-
-def _most(stated: int) -> int:
-    """Return how many lines are read of a window, however many more are offered.
-
-    Lines can come into a day while it is read, which the count after it tells; as many again do not.
-    """
-    return 2 * stated + 10 * PAGE_LINES
-
-
-@task(name="extract: combine", task_run_name="extract: combine", cache_policy=NO_CACHE)
-def combine_windows(run: JournalsRun, parts: list[Staged]) -> Staged:
-    """Return the day's lines out of all windows, each once, without what lies around the day."""
-    tables = [read_lines(part.path) for part in parts]
-    lines, distinct = lines_of_day(tables, run.day.start, run.day.end)
-    malformed = lines.num_rows - lines["problem"].null_count
-    return staged(lines, run.folder / "lines.parquet", distinct=distinct, malformed=malformed)

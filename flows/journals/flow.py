@@ -139,6 +139,7 @@ async def planned(run: JournalsRun, summary: Summary, asked: Asked) -> Plan:
         with run.in_stage("process"):
             steps = await process(run, lines)
     plan = plan_of(run, lines, steps)
+    run.written.let_go()
     summary.take_plan(plan, lines.lines, {name: note for step in steps for name, note in step.notes.items()})
     return plan
 

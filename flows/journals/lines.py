@@ -25,8 +25,6 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -185,24 +183,39 @@ _NAMES = ("encodedKey", "entryID", "creationDate")
 def lines_of_day(tables: Iterable[pa.Table], start: dt.datetime, end: dt.datetime) -> tuple[pa.Table, int]:
     """Return the lines created in [start, end), each once, by entry id; and how many distinct ones came.
 
-    Windows overlap and pages shift, so a line may have come several times. A line whose creation
-    cannot be read is kept: it must not be lost.
+    Windows overlap and pages shift, so a line may have come several times: with the same entry id and key,
+    and the one that came first stays. A line whose creation cannot be read is kept: it must not be lost.
     """
     everything = pa.concat_tables([*tables, STAGED.empty_table()])
-    distinct = everything.take(_first_of_each(everything["encoded_key"]))
-    created = distinct["created"]
+    names = pa.table({name: everything[name].combine_chunks() for name in ("entry_id", "encoded_key")})
+    order = pc.sort_indices(names, sort_keys=[(name, "ascending") for name in names.column_names])
+    distinct = order.filter(pc.invert(_repeats(rows_at(names, order))))
+    created = everything["created"].combine_chunks().take(distinct)
     at_or_after = pc.greater_equal(created, pa.scalar(start, INSTANT))
     inside = pc.and_(at_or_after, pc.less(created, pa.scalar(end, INSTANT)))
     of_day = distinct.filter(pc.fill_null(inside, True))
-    order = pc.sort_indices(of_day, sort_keys=[("entry_id", "ascending"), ("encoded_key", "ascending")])
-    return of_day.take(order).combine_chunks(), distinct.num_rows
+    return rows_at(everything, of_day), len(distinct)
 
 
-def _first_of_each(keys: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    codes = pc.fill_null(keys.combine_chunks().dictionary_encode().indices, -1).to_numpy()
-    coded, first = np.unique(codes, return_index=True)
+def _repeats(names: pa.Table) -> pa.Array:
+    """Tell of each line, in their order, whether the one before it is the same."""
+    entries, keys = (names[name].combine_chunks() for name in names.column_names)
+    same = [_equal_to_before(pc.fill_null(entries, 0)), _equal_to_before(entries.is_valid())]
     # A line without its key is malformed, and kept: nothing tells it from others.
-    return np.sort(np.concatenate([first[coded >= 0], np.flatnonzero(codes < 0)]))
+    same.append(pc.fill_null(_equal_to_before(keys), False))
+    return pc.and_(pc.and_(same[0], same[1]), same[2])
+
+
+def _equal_to_before(values: pa.Array) -> pa.Array:
+    if not len(values):
+        return pa.array([], pa.bool_())
+    return pa.concat_arrays([pa.array([False]), pc.equal(values.slice(1), values.slice(0, len(values) - 1))])
+
+
+def rows_at(table: pa.Table, rows: pa.Array) -> pa.Table:
+    """Return rows of a table by their indices, column by column: each column is in one piece then."""
+    columns = [column.combine_chunks().take(rows) for column in table.columns]
+    return pa.table(columns, schema=table.schema)
 
 
 def write_lines(table: pa.Table, path: Path) -> str:

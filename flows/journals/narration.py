@@ -8,6 +8,9 @@ import uuid
 from collections.abc import Iterable
 from typing import NamedTuple, Self
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 _LABEL = r"[A-Za-z0-9._-]{1,40}"
 _NARRATION = re.compile(
     r"Mambu journal data with creation date: (\d{4}-\d\d-\d\d) \| booking date (\d{4}-\d\d-\d\d) \| (\d{1,9})"
@@ -54,6 +57,19 @@ def description(entry_id: int, transaction_id: str | None, label: str | None) ->
         f"EntryID: {entry_id}, TransactionID: {transaction_id}" if transaction_id else f"EntryID: {entry_id}"
     )
     return f"{text} | {label}" if label else text
+
+
+def descriptions(entry_ids: pa.Array, transaction_ids: pa.Array, label: str | None) -> pa.Array:
+    """Return the same of all lines at once, from columns."""
+    named = pc.binary_join_element_wise(", TransactionID: ", transaction_ids, "")
+    known = pc.fill_null(pc.not_equal(transaction_ids, ""), False)
+    return pc.binary_join_element_wise(
+        "EntryID: ",
+        pc.cast(entry_ids, pa.string()),
+        pc.if_else(known, named, ""),
+        f" | {label}" if label else "",
+        "",
+    )
 
 
 def entry_id_in(text: str | None) -> int | None:

@@ -1,7 +1,8 @@
 """Prepare: what is missing in Xero becomes finished journals, with their exact bytes and keys. Pure.
 
 Pure and deterministic: the same lines, the same journals in Xero and the same record give the same
-names, bytes and keys, on any machine and at any time.
+names, bytes and keys, on any machine and at any time. So the bytes need not be kept: they are made here once
+for their digests and sizes, block by block, and once more for each request just before it leaves.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from blocks.xero.models import ManualJournal
+from flows.journals import encode
 from flows.journals.amounts import amounts_to_send
+from flows.journals.encode import Style
+from flows.journals.lines import rows_at
 from flows.journals.models import Plan, is_taxed
-from flows.journals.narration import Narration, description, entry_id_in, request_key
-from flows.journals.process.batch import LARGEST_JOURNAL_BYTES, Unit, fill, line_sizes
+from flows.journals.narration import Narration, entry_id_in, request_key
+from flows.journals.process.batch import LARGEST_JOURNAL_BYTES, Units, fill
 from flows.journals.reconciliation import Reconciliation, came_late
 from flows.money import money_text, to_minor
 from flows.runtime.text import listed
@@ -33,30 +37,46 @@ BLOCK_JOURNALS = 50
 
 
 class PreparedJournal(NamedTuple):
-    """A journal ready to be sent: its name, its bytes as JSON, and what they contain.
+    """A journal ready to be sent: its name, what its bytes are made of, and what they contain.
 
-    `debits` is in minor units, `digest` the SHA-256 of the bytes, `entries` are the lines' entry ids.
+    `rows` are its lines, `digest` is the SHA-256 of its bytes as JSON, `size` is how many these are, and
+    `debits` is in minor units.
     """
 
     narration: Narration
     generation: int
-    element: bytes
+    rows: pa.Table
     digest: str
-    lines: int
+    size: int
     debits: int
-    entries: Sequence[int]
+
+    @property
+    def lines(self) -> int:
+        """Return how many lines it has."""
+        return int(self.rows.num_rows)
+
+    @property
+    def entries(self) -> list[int]:
+        """Return the entry ids of its lines."""
+        entries: list[int] = self.rows["entry_id"].to_pylist()
+        return entries
 
 
 class PreparedRequest(NamedTuple):
-    """A request ready to be sent: its idempotency key, its bytes, and the journals in it.
+    """A request ready to be sent: its idempotency key, and the journals in it.
 
     `part` counts, from 0, the requests of a block that is too large for one: they are sent in this order.
     """
 
     key: str
-    body: bytes
     journals: tuple[PreparedJournal, ...]
+    style: Style
     part: int = 0
+
+    @property
+    def body(self) -> bytes:
+        """Return its bytes, made anew each time, and the same each time."""
+        return encode.body(encode.encoded([(one.narration, one.rows) for one in self.journals], self.style))
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -114,11 +134,8 @@ def prepare_journals(
     }
     planned = _batches(_saying_something(plan.lines))
     numbered = _numbered(plan, planned, whole, policy.lines_per_journal, used)
-    journals = [
-        _finished(plan, rows, narration, policy, generations.get(str(narration), 0))
-        for narration, rows in numbered
-    ]
-    return Prepared(_requests(plan, journals, policy.organisation, used), [*partially_posted, *uncertain])
+    requests = _requests(plan, numbered, policy, used, generations)
+    return Prepared(requests, [*partially_posted, *uncertain])
 
 
 def entries_in(body: bytes) -> set[int]:
@@ -250,47 +267,13 @@ def _batches(lines: pa.Table) -> dict[dt.date, dict[int, pa.Table]]:
 
 
 def _refilled(lines: pa.Table, lines_per_journal: int, first: int) -> Iterable[tuple[int, pa.Table]]:
-    counts: Counter[int] = Counter()
-    sizes: Counter[int] = Counter()
-    for unit, size in zip(lines["unit"].to_pylist(), line_sizes(lines).tolist(), strict=True):
-        counts[unit] += 1
-        sizes[unit] += size
+    units = Units.of(lines)
     # Each of these units fits a request, or it would not have been planned.
-    units = (Unit(unit, count, sizes[unit]) for unit, count in sorted(counts.items()))
-    numbers = dict(fill(units, lines_per_journal, first))
-    column = pa.array([numbers[unit] for unit in lines["unit"].to_pylist()], pa.int64())
-    ordered = lines.set_column(lines.column_names.index("batch"), "batch", column).sort_by(
-        [("batch", "ascending"), ("entry_id", "ascending")]
-    )
-    for batches in _batches(ordered).values():
-        yield from batches.items()
-
-
-def _finished(
-    plan: Plan, rows: pa.Table, narration: Narration, policy: PreparePolicy, generation: int
-) -> PreparedJournal:
-    amounts = rows["minor"].to_pylist()
-    entries = rows["entry_id"].to_pylist()
-    lines = [
-        (money_text(minor, plan.digits), code, description(entry, transaction, plan.label))
-        for minor, code, entry, transaction in zip(
-            amounts,
-            rows["account_code"].to_pylist(),
-            entries,
-            rows["transaction_id"].to_pylist(),
-            strict=True,
-        )
-    ]
-    element = _element(str(narration), narration.booking_date, lines, policy.show_on_cash_basis_reports)
-    return PreparedJournal(
-        narration,
-        generation,
-        element,
-        hashlib.sha256(element).hexdigest(),
-        len(lines),
-        sum(amount for amount in amounts if amount > 0),
-        entries,
-    )
+    batches = fill(units.lines, units.sizes, lines_per_journal, first)[units.places]
+    ordered = np.lexsort((lines["entry_id"].to_numpy(), batches))
+    numbered = lines.set_column(lines.column_names.index("batch"), "batch", pa.array(batches, pa.int64()))
+    for its in _batches(rows_at(numbered, pa.array(ordered))).values():
+        yield from its.items()
 
 
 def digest_of(journal: ManualJournal, digits: int, cash_basis: bool) -> str:
@@ -308,27 +291,7 @@ def digest_of(journal: ManualJournal, digits: int, cash_basis: bool) -> str:
         lines.append((money_text(minor, digits), line.account_code or "", line.description or ""))
     if journal.date is None or journal.line_amount_types not in {None, "NoTax"}:
         return ""
-    return hashlib.sha256(_element(journal.narration, journal.date, lines, cash_basis)).hexdigest()
-
-
-def _element(narration: str, date: dt.date, lines: Iterable[tuple[str, str, str]], cash_basis: bool) -> bytes:
-    shown = "true" if cash_basis else "false"
-    head = (
-        f'{{"Narration":{_text(narration)},"Date":"{date}","Status":"DRAFT",'
-        f'"LineAmountTypes":"NoTax","ShowOnCashBasisReports":{shown},"JournalLines":['
-    )
-    return f"{head}{','.join(_line(*line) for line in lines)}]}}".encode()
-
-
-def _line(amount: str, code: str, text: str) -> str:
-    # Written as text: the amount must reach Xero as a bare number with exactly these digits.
-    return (
-        f'{{"LineAmount":{amount},"AccountCode":{_text(code)},"TaxType":"NONE","Description":{_text(text)}}}'
-    )
-
-
-def _text(value: str) -> str:
-    return msgspec.json.encode(value).decode()
+    return hashlib.sha256(encode.element(journal.narration, journal.date, lines, cash_basis)).hexdigest()
 
 
 class _Block(NamedTuple):
@@ -350,23 +313,46 @@ class _Block(NamedTuple):
 
 
 def _requests(
-    plan: Plan, journals: Iterable[PreparedJournal], organisation: str, used: Mapping[dt.date, set[int]]
+    plan: Plan,
+    numbered: Iterable[tuple[Narration, pa.Table]],
+    policy: PreparePolicy,
+    used: Mapping[dt.date, set[int]],
+    generations: Mapping[str, int],
 ) -> list[PreparedRequest]:
-    blocks: dict[tuple[_Block, int], list[PreparedJournal]] = defaultdict(list)
-    for one in journals:
-        block = _Block.of(one.narration.booking_date, one.narration.number)
-        blocks[block, one.generation].append(one)
+    style = Style(plan.digits, plan.label, policy.show_on_cash_basis_reports)
+    blocks: dict[tuple[_Block, int], list[tuple[Narration, pa.Table]]] = defaultdict(list)
+    for narration, rows in numbered:
+        block = _Block.of(narration.booking_date, narration.number)
+        blocks[block, generations.get(str(narration), 0)].append((narration, rows.select(encode.COLUMNS)))
     # A key can be used again only for what it stood for: what joins a block later has another one.
     earlier = Counter(_Block.of(date, number) for date, numbers in used.items() for number in numbers)
+    of_day = (policy.organisation, plan.day, plan.label)
     return [
-        _request(
-            request_key(organisation, plan.day, plan.label, (*block, earlier[block], generation, part)),
-            its,
+        PreparedRequest(
+            request_key(*of_day, (*block, earlier[block], generation, part)),
+            tuple(its),
+            style,
             part,
         )
         for (block, generation), whole in blocks.items()
-        for part, its in enumerate(_parts(whole))
+        for part, its in enumerate(_parts(_finished(whole, generation, style)))
     ]
+
+
+def _finished(
+    block: Sequence[tuple[Narration, pa.Table]], generation: int, style: Style
+) -> list[PreparedJournal]:
+    return [
+        PreparedJournal(narration, generation, rows, made.digest, made.size, _debits(rows))
+        for (narration, rows), made in zip(block, encode.encoded(block, style), strict=True)
+    ]
+
+
+def _debits(rows: pa.Table) -> int:
+    amounts = rows["minor"]
+    # In a type in which no sum of them overflows.
+    debits = pc.cast(amounts.filter(pc.greater(amounts, 0)), pa.decimal128(38, 0))
+    return int(pc.sum(debits).as_py() or 0)
 
 
 def _parts(journals: Iterable[PreparedJournal]) -> Iterable[list[PreparedJournal]]:
@@ -374,15 +360,10 @@ def _parts(journals: Iterable[PreparedJournal]) -> Iterable[list[PreparedJournal
     part: list[PreparedJournal] = []
     size = 0
     for one in journals:
-        if part and size + len(one.element) > LARGEST_JOURNAL_BYTES:
+        if part and size + one.size > LARGEST_JOURNAL_BYTES:
             yield part
             part, size = [], 0
         part.append(one)
-        size += len(one.element)
+        size += one.size
     if part:
         yield part
-
-
-def _request(key: str, journals: Sequence[PreparedJournal], part: int) -> PreparedRequest:
-    body = b'{"ManualJournals":[' + b",".join(one.element for one in journals) + b"]}"
-    return PreparedRequest(key, body, tuple(journals), part)

@@ -16,6 +16,7 @@ from blocks.store.journals import Store
 from blocks.store.models import JournalRecord
 from blocks.xero.client import XeroClient
 from flows.days import Day
+from flows.journals.staging import Written
 from flows.money import minor_digits
 from flows.runtime.artifacts import RunLog
 from flows.runtime.run import Calling, LeaseScope, Progress, Run
@@ -51,6 +52,7 @@ class JournalsRun(Run):
         # What a person deleted in Xero is sent again by a run of its date, not by one that looks back.
         self.looking_back = False
         self.stated_lines = 0
+        self.written = Written()
         # Whether the record may have lacked journals of the day when this run first looked: what it sends
         # itself fills the record with that alone.
         self.record_may_be_new = False

@@ -250,9 +250,11 @@ async def _put(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Send one request; return the ids of what was taken and the reasons for what was declined."""
     records = [_record_of(run, plan, request, journal) for journal in request.journals]
-    await run.store.sending(records, StoredRequest(request.key, request.body), run.clock.now(), run.lease)
+    # Made only now, and kept no longer than the request, so that never all bytes of a day are in memory.
+    body = request.body
+    await run.store.sending(records, StoredRequest(request.key, body), run.clock.now(), run.lease)
     try:
-        verdicts = await run.xero.put_manual_journals(request.body, request.key, not_after=not_after)
+        verdicts = await run.xero.put_manual_journals(body, request.key, not_after=not_after)
     except UnknownOutcome:
         await run.store.move(records, JournalState.UNKNOWN, run.clock.now())
         raise

@@ -1,6 +1,7 @@
-"""Cached tasks whose results are files: what they pass on, and when a cached result is valid.
+"""What the stages of a run hand on: tables in memory, and one file a stage for whoever comes later.
 
-What a stage saves for the next one is also listed in the folder, so that a run can start from there.
+The file is the cached result of the stage's task, which is valid while the file is whole. The folder also
+lists it, so that a run can start from there.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from prefect.context import TaskRunContext
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
-from flows.journals.lines import file_digest, write_lines
+from flows.journals.lines import file_digest, read_lines, write_lines
 
 # Part of each cache key: raise it when a stage's code would give other lines for the same input.
-VERSION = "v2"
+VERSION = "v3"
 
 
 class Staged(BaseModel):
@@ -39,11 +40,37 @@ def staged(table: pa.Table, path: Path, **notes: Any) -> Staged:
     return Staged(path=path, digest=write_lines(table, path), lines=table.num_rows, notes=notes)
 
 
+class Written:
+    """The tables that a run has written to files, for as long as it still needs them: they are in memory."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, pa.Table] = {}
+
+    def write(self, table: pa.Table, path: Path, **notes: Any) -> Staged:
+        """Write lines to a file, and keep them at hand."""
+        part = staged(table, path, **notes)
+        self._tables[part.digest] = table
+        return part
+
+    def read(self, part: Staged) -> pa.Table:
+        """Return lines, from their file where this run has not written them."""
+        table = self._tables.get(part.digest)
+        return read_lines(part.path) if table is None else table
+
+    def let_go(self) -> None:
+        """Keep nothing in memory any longer."""
+        self._tables.clear()
+
+
 class StageManifest(BaseModel):
-    """What each stage has left of a day, the day's lines first: by stage, in the order of the steps."""
+    """What each stage has left of a day, the day's lines first: by stage, in the order of the steps.
+
+    `read_anew`: what extract has left is not taken for what Mambu has now.
+    """
 
     version: str = ""
     stages: dict[str, list[Staged]] = {}
+    read_anew: bool = False
 
 
 _LIST = "handed-on.json"
@@ -53,6 +80,10 @@ def write_manifest(folder: Path, stage: str, parts: Sequence[Staged]) -> None:
     """List what a stage saves for the next one; what later stages made of something else is unlisted."""
     listed = StageManifest(version=VERSION) if stage == "extract" else read_manifest(folder)
     listed.stages[stage] = list(parts)
+    _write(folder, listed)
+
+
+def _write(folder: Path, listed: StageManifest) -> None:
     unfinished = folder / f"{_LIST}.unfinished"
     unfinished.write_text(listed.model_dump_json())
     unfinished.replace(folder / _LIST)
@@ -128,8 +159,13 @@ def resume_from(
 
 def read_anew(folder: Path) -> None:
     """Let the next run that extracts the day read it from Mambu again; what extract has left stays."""
-    for window in folder.glob("window-*.parquet"):
-        window.unlink(missing_ok=True)
+    _write(folder, read_manifest(folder).model_copy(update={"read_anew": True}))
+
+
+def is_current(folder: Path) -> bool:
+    """Tell whether what extract has left may be used again, if Mambu states the same count."""
+    listed = read_manifest(folder)
+    return bool(listed.stages.get("extract")) and not listed.read_anew
 
 
 def discard(folder: Path) -> None:

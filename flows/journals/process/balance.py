@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.journals.lines import AMOUNT
 from flows.journals.process.errors import StepRefusal
+from flows.journals.process.group import numbered
 from flows.journals.process.rounding import controlled_rounding, line_ids
-from flows.money import exact_sums
+from flows.money import sums_of
 
 
 class Balanced(NamedTuple):
@@ -41,27 +42,23 @@ def balance(lines: pa.Table, digits: int) -> Balanced:
     Raises StepRefusal naming the units of each booking date that does not balance.
     """
     amounts, scale = exact_integers(lines["amount"], digits)
-    frame = pd.DataFrame(
-        {
-            "entry_id": lines["entry_id"].to_numpy(),
-            "booking_date": lines["booking_date"].cast(pa.string()).to_pandas(),
-            "unit": lines["unit"].to_numpy(),
-            "amount": amounts,
-        }
-    )
-    pooled = _pool(frame, lines, scale)
-    rounded = _round(frame, lines, scale, digits)
+    units, pooled = _pool(lines, amounts, scale)
+    minor, rounding, rounded = _round(lines, units, amounts, scale, digits)
     result = (
         lines.drop_columns(["amount", "unit"])
-        .append_column("unit", pa.array(frame["unit"], pa.int64()))
-        .append_column("minor", pa.array(frame["amount"], pa.int64()))
-        .append_column("rounding", pa.array(frame["rounding"], pa.int64()))
+        .append_column("unit", pa.array(units, pa.int64()))
+        .append_column("minor", pa.array(minor, pa.int64()))
+        .append_column("rounding", pa.array(rounding, pa.int64()))
     )
-    return Balanced(result, pooled, rounded, frame.loc[frame["amount"] == 0, "entry_id"].tolist())
+    entries = lines["entry_id"].to_numpy()
+    return Balanced(result, pooled, entries[rounded].tolist(), entries[minor == 0].tolist())
 
 
-def exact_integers(amounts: pa.ChunkedArray, digits: int) -> tuple[pd.Series[int], int]:
-    """Return amounts as integers, and the number of decimals that makes them so: at least `digits`."""
+def exact_integers(amounts: pa.ChunkedArray, digits: int) -> tuple[npt.NDArray[Any], int]:
+    """Return amounts as integers, and the number of decimals that makes them so: at least `digits`.
+
+    Where one does not fit 64 bits, all are Python's integers.
+    """
     for scale in range(digits, AMOUNT.scale + 1):
         try:
             scaled = pc.cast(amounts, pa.decimal128(38, scale)).combine_chunks()
@@ -72,9 +69,9 @@ def exact_integers(amounts: pa.ChunkedArray, digits: int) -> tuple[pd.Series[int
             pa.decimal128(38, 0), len(scaled), scaled.buffers(), offset=scaled.offset
         )
         try:
-            return pd.Series(whole.cast(pa.int64()).to_numpy(zero_copy_only=False)), scale
+            return whole.cast(pa.int64()).to_numpy(), scale
         except pa.ArrowInvalid:
-            return pd.Series([int(value) for value in whole.to_pylist()], dtype=object), scale
+            return np.array([int(value) for value in whole.to_pylist()], object), scale
     raise AssertionError("the staged column has no more decimals than its own scale")
 
 
@@ -88,30 +85,44 @@ class _Failing(NamedTuple):
     total: int
 
 
-def _pool(frame: pd.DataFrame, lines: pa.Table, scale: int) -> list[str]:
-    """Merge the units that balance only together, in place, and describe them."""
-    sums = exact_sums(frame["amount"], [frame["booking_date"], frame["unit"]])
-    rows = sums[sums != 0].reset_index().itertuples(index=False, name=None)
-    failing = [_failing(frame, lines, date, int(unit), int(total)) for date, unit, total in rows]
+def _pool(lines: pa.Table, amounts: npt.NDArray[Any], scale: int) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Merge the units that balance only together: return each line's unit, and describe what was merged."""
+    units = lines["unit"].to_numpy().copy()
+    failing = _unbalanced(lines, units, amounts)
     pooled: list[str] = []
     off: set[str] = set()
     for booking_date, group in groupby(failing, attrgetter("booking_date")):
-        units = list(group)
-        if _total(units):
+        its = list(group)
+        if _total(its):
             off.add(booking_date)
         else:
-            pooled.append(f"booking date {booking_date}: {_named(units, scale)}")
-            numbers = [one.unit for one in units]
-            frame.loc[frame["unit"].isin(numbers), "unit"] = min(numbers)
+            pooled.append(f"booking date {booking_date}: {_named(its, scale)}")
+            numbers = [one.unit for one in its]
+            units[np.isin(units, numbers)] = min(numbers)
     if off:
         raise _refusal(failing, off, scale)
-    return pooled
+    return units, pooled
 
 
-def _failing(frame: pd.DataFrame, lines: pa.Table, booking_date: str, unit: int, total: int) -> _Failing:
-    rows = frame.index[frame["unit"] == unit]
-    transaction = lines["transaction_id"][int(rows[0])].as_py()
-    return _Failing(booking_date, unit, transaction, len(rows), total)
+def _unbalanced(lines: pa.Table, units: npt.NDArray[np.int64], amounts: npt.NDArray[Any]) -> list[_Failing]:
+    """Return the units that do not sum to zero, by booking date and number."""
+    numbers, first, places, counts = np.unique(
+        units, return_index=True, return_inverse=True, return_counts=True
+    )
+    sums = sums_of(amounts, places, len(numbers))
+    off = np.flatnonzero(sums)
+    transactions, dates = (
+        lines[name].take(first[off]).to_pylist() for name in ("transaction_id", "booking_date")
+    )
+    rows = zip(
+        map(str, dates),
+        numbers[off].tolist(),
+        transactions,
+        counts[off].tolist(),
+        sums[off].tolist(),
+        strict=True,
+    )
+    return sorted((_Failing(*row) for row in rows), key=attrgetter("booking_date", "unit"))
 
 
 def _refusal(failing: list[_Failing], off: set[str], scale: int) -> StepRefusal:
@@ -188,24 +199,23 @@ def _exact(value: int, scale: int) -> str:
     return f"{sign}{digits[:-scale]}.{digits[-scale:]}" if scale else f"{sign}{digits}"
 
 
-def _round(frame: pd.DataFrame, lines: pa.Table, scale: int, digits: int) -> list[int]:
-    """Turn amounts into minor units, in place, and add the `rounding` that leaves; return who was rounded."""
-    frame["rounding"] = 0
+def _round(
+    lines: pa.Table, units: npt.NDArray[np.int64], amounts: npt.NDArray[Any], scale: int, digits: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.intp]]:
+    """Return amounts in minor units, the `rounding` that leaves, and the places of the lines rounded."""
     if scale == digits:
-        return []
+        return amounts, np.zeros(len(amounts), np.int64), np.empty(0, np.intp)
     factor = 10 ** (scale - digits)
-    fractions = (frame["amount"] % factor).to_numpy(np.int64)
+    fractions = (amounts % factor).astype(np.int64)
     inexact = np.flatnonzero(fractions)
-    finer, fine_lines = frame.iloc[inexact], lines.take(inexact)
-    accounts = [finer["booking_date"].to_numpy(), fine_lines["account_code"].to_pandas().to_numpy()]
-    ups = np.zeros(len(frame), np.int64)
+    fine = lines.take(inexact)
+    ups = np.zeros(len(amounts), np.int64)
     ups[inexact] = controlled_rounding(
         fractions[inexact],
-        finer["unit"].to_numpy(np.int64),
-        finer.groupby(accounts, sort=False).ngroup().to_numpy(np.int64),
+        units[inexact],
+        numbered(fine["booking_date"], fine["account_code"]),
         factor,
-        ids=line_ids(fine_lines),
+        ids=line_ids(fine),
     )
-    frame["amount"] = (frame["amount"] // factor).to_numpy(np.int64) + ups
-    frame["rounding"] = (fractions - ups * factor) * 10 ** (AMOUNT.scale - scale)
-    return [int(entry) for entry in finer["entry_id"]]
+    minor = (amounts // factor).astype(np.int64) + ups
+    return minor, (fractions - ups * factor) * 10 ** (AMOUNT.scale - scale), inexact

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pandas as pd
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,11 +14,15 @@ def group(lines: pa.Table) -> pa.Table:
     A unit is the lines of one transaction with one booking date; the lines of a booking date that
     have no transaction id form one unit together. Expects lines in the order of their entry ids.
     """
-    keys = pd.DataFrame(
-        {
-            "booking_date": pc.cast(lines["booking_date"], pa.int32()).to_numpy(),
-            "transaction_id": pc.fill_null(lines["transaction_id"], "").to_pandas(),
-        }
-    )
-    units = keys.groupby(["booking_date", "transaction_id"], sort=False).ngroup()
-    return lines.append_column("unit", pa.array(units.to_numpy(), pa.int64()))
+    units = numbered(lines["booking_date"], pc.fill_null(lines["transaction_id"], ""))
+    return lines.append_column("unit", pa.array(units, pa.int64()))
+
+
+def numbered(*keys: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Number combinations of values from 0 on, in the order in which they first appear."""
+    found = np.zeros(len(keys[0]), np.int64)
+    for key in keys:
+        codes = key.combine_chunks().dictionary_encode()
+        both = found * max(len(codes.dictionary), 1) + codes.indices.to_numpy()
+        found = pa.array(both).dictionary_encode().indices.to_numpy().astype(np.int64)
+    return found

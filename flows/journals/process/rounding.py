@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.money import exact_sums
+from flows.money import sums_of
 
 # Odd, so that multiples of it keep 32-bit numbers apart.
 _GOLDEN = 0x9E3779B1
@@ -313,4 +313,5 @@ def _by(numbers: Sequence[int], entries: Sequence[int]) -> dict[int, list[int]]:
 
 def _sums(values: _Integers, numbers: _Integers) -> list[int]:
     """Return the sum per number, for the numbers from 0 on, exactly."""
-    return [int(total) for total in exact_sums(pd.Series(values), [pd.Series(numbers)])]
+    sums: list[int] = sums_of(values, numbers, int(numbers.max()) + 1).tolist()
+    return sums

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 from prefect import Task, task
 
 from blocks.mambu.models import MambuOffsets
-from flows.journals.lines import read_lines
 from flows.journals.models import Plan
 from flows.journals.process.balance import balance
 from flows.journals.process.batch import batch
@@ -19,59 +18,96 @@ from flows.journals.process.group import group
 from flows.journals.process.map import Account, by_code, map_accounts
 from flows.journals.process.validate import validate
 from flows.journals.run import JournalsRun
-from flows.journals.staging import Staged, cache_key, from_cache, given_key, read_anew, staged, write_manifest
+from flows.journals.staging import Staged, cache_key, from_cache, given_key, read_anew, write_manifest
 from flows.journals.tie_out import exact_sums
 from flows.runtime.tasks import run_task
 
 P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Worked(NamedTuple):
+    """What a step makes of the lines before it, and what is worth knowing of that."""
+
+    lines: pa.Table
+    notes: dict[str, Any]
+
+
+class Handed:
+    """What a step hands to the next one in memory: worked out once, when somebody needs it.
+
+    Of a step that was taken from the cache there is nothing but its notes. Its lines are worked out where a
+    later step, which was not in the cache, asks for them.
+    """
+
+    def __init__(self, work: Callable[..., Worked], before: Handed | None = None, *settings: Any) -> None:
+        self._work, self._before, self._settings = work, before, settings
+        self._worked: Worked | None = None
+
+    def worked(self) -> Worked:
+        """Return what the step makes. Raises StepRefusal."""
+        if self._worked is None:
+            before = [self._before.worked().lines] if self._before else []
+            self._worked = self._work(*before, *self._settings)
+            if self._before:
+                self._before.forget()
+        return self._worked
+
+    def forget(self) -> None:
+        """Keep it no longer: it can be worked out again."""
+        self._worked = None
 
 
 async def process(run: JournalsRun, lines: Staged) -> list[Staged]:
-    """Return what each of the five steps left, the batched lines last. Raises StepRefusal."""
+    """Return what the five steps left: the batched lines, and the notes of all steps. Raises StepRefusal."""
     connection, digits = run.connection, run.digits
     chart = await read_chart(run)
     run.under_way = True
     run.account_names = {code: account.name for code, account in by_code(chart).items()}
-    steps: list[tuple[Any, tuple[Any, ...]]] = [
-        (validate_lines, (run.day.zone.key, digits, connection.mambu_offsets)),
-        (map_lines, (connection.account_map, chart, sorted(connection.refused_system_accounts))),
-        (group_lines, ()),
-        (balance_lines, (digits,)),
-        (batch_lines, (connection.lines_per_journal,)),
+    steps: list[tuple[Any, Callable[..., Worked], tuple[Any, ...]]] = [
+        (validate_lines, _validated, (run.day.zone.key, digits, connection.mambu_offsets)),
+        (map_lines, _mapped, (connection.account_map, chart, sorted(connection.refused_system_accounts))),
+        (group_lines, _grouped, ()),
+        (balance_lines, _balanced, (digits,)),
+        (batch_lines, _batched, (connection.lines_per_journal,)),
     ]
-    done = [lines]
     try:
-        for number, (step, settings) in enumerate(steps, start=1):
-            await run.progress("process", number, len(steps))
-            done.append(await _cached(run, number, step, done[-1], settings))
+        batched = await _worked_off(run, lines, steps)
     except StepRefusal as refusal:
         if refusal.step != "map":
             # What is put right in Mambu need not change the count by which a reading is taken for current.
             read_anew(run.folder)
         raise
-    write_manifest(run.folder, "process", done)
-    return done[1:]
+    write_manifest(run.folder, "process", [lines, batched])
+    return [batched]
+
+
+async def _worked_off(
+    run: JournalsRun, lines: Staged, steps: Sequence[tuple[Any, Callable[..., Worked], tuple[Any, ...]]]
+) -> Staged:
+    handed = Handed(lambda: Worked(run.written.read(lines), {}))
+    key, notes = lines.digest, dict[str, Any]()
+    for number, (step, work, settings) in enumerate(steps, start=1):
+        await run.progress("process", number, len(steps))
+        # A key stands for all that decides on the lines: Mambu's, and the settings of each step so far.
+        key = cache_key("process", str(run.folder), step.name, key, settings)
+        handed = Handed(work, handed, *settings)
+        if number < len(steps):
+            notes |= step(handed, key)
+
+    async def call(this: Any) -> Staged:
+        result: Staged = this(handed, key, run)
+        return result
+
+    batched = await from_cache(call, steps[-1][0])
+    return batched.model_copy(update={"notes": notes})
 
 
 def plan_of(run: JournalsRun, lines: Staged, steps: Sequence[Staged]) -> Plan:
     """Return the day's plan: what the steps left, and the exact sums of the lines as extracted."""
     connection, zone = run.connection, run.day.zone
-    sums = exact_sums(read_lines(lines.path), zone, connection.account_map, run.digits)
-    return Plan(run.day.date, read_lines(steps[-1].path), run.digits, connection.label, sums)
-
-
-async def _cached(
-    run: JournalsRun, number: int, step: Any, source: Staged, settings: tuple[Any, ...]
-) -> Staged:
-    key = cache_key("process", str(run.folder), step.name, source.digest, settings)
-    name = step.name.removeprefix("process: ")
-    target = run.folder / f"{number}-{name}-{key[-12:]}.parquet"
-
-    async def call(this: Any) -> Staged:
-        result: Staged = this(source, target, key, *settings)
-        return result
-
-    return await from_cache(call, step)
+    sums = exact_sums(run.written.read(lines), zone, connection.account_map, run.digits)
+    return Plan(run.day.date, run.written.read(steps[-1]), run.digits, connection.label, sums)
 
 
 @run_task("process: read Xero's accounts")
@@ -85,7 +121,7 @@ async def read_chart(run: JournalsRun) -> list[Account]:
     )
 
 
-def _cached_task(name: str) -> Callable[[Callable[P, Staged]], Task[P, Staged]]:
+def _cached_task(name: str) -> Callable[[Callable[P, T]], Task[P, T]]:
     return task(
         name=name,
         task_run_name=name,
@@ -95,52 +131,58 @@ def _cached_task(name: str) -> Callable[[Callable[P, Staged]], Task[P, Staged]]:
     )
 
 
-# Each step reads the file of the one before it. `key` names the result: digest of the input and settings.
+# The lines go from step to step in memory. What is cached of a step, under `key`, are its notes; of the last
+# one, the file of its lines.
 
 
 @_cached_task("process: validate")
-def validate_lines(
-    source: Staged,
-    target: Path,
-    key: str,  # noqa: ARG001
-    zone: str,
-    digits: int,
-    offsets: MambuOffsets,
-) -> Staged:
+def validate_lines(handed: Handed, key: str) -> dict[str, Any]:  # noqa: ARG001
     """Refuse malformed lines, by name, and offsets that are not the zone's; leave out zero lines."""
-    found = validate(read_lines(source.path), ZoneInfo(zone), digits, offsets)
-    return staged(found.lines, target, zero_lines=found.zero_entry_ids)
+    return handed.worked().notes
+
+
+def _validated(lines: pa.Table, zone: str, digits: int, offsets: MambuOffsets) -> Worked:
+    found = validate(lines, ZoneInfo(zone), digits, offsets)
+    return Worked(found.lines, {"zero_lines": found.zero_entry_ids})
 
 
 @_cached_task("process: map")
-def map_lines(
-    source: Staged,
-    target: Path,
-    key: str,  # noqa: ARG001
-    account_map: dict[str, str],
-    chart: list[Account],
-    refused: list[str],
-) -> Staged:
+def map_lines(handed: Handed, key: str) -> dict[str, Any]:  # noqa: ARG001
     """Give each line its Xero account."""
-    return staged(map_accounts(read_lines(source.path), account_map, chart, refused), target)
+    return handed.worked().notes
+
+
+def _mapped(lines: pa.Table, account_map: dict[str, str], chart: list[Account], refused: list[str]) -> Worked:
+    return Worked(map_accounts(lines, account_map, chart, refused), {})
 
 
 @_cached_task("process: group")
-def group_lines(source: Staged, target: Path, key: str) -> Staged:  # noqa: ARG001
+def group_lines(handed: Handed, key: str) -> dict[str, Any]:  # noqa: ARG001
     """Find the lines that must stay together."""
-    return staged(group(read_lines(source.path)), target)
+    return handed.worked().notes
+
+
+def _grouped(lines: pa.Table) -> Worked:
+    return Worked(group(lines), {})
 
 
 @_cached_task("process: balance")
-def balance_lines(source: Staged, target: Path, key: str, digits: int) -> Staged:  # noqa: ARG001
+def balance_lines(handed: Handed, key: str) -> dict[str, Any]:  # noqa: ARG001
     """See that each unit sums to zero, and round it to the currency's minor unit."""
-    found = balance(read_lines(source.path), digits)
-    return staged(
-        found.lines, target, pooled=found.pooled, rounded=found.rounded, rounded_away=found.rounded_away
-    )
+    return handed.worked().notes
+
+
+def _balanced(lines: pa.Table, digits: int) -> Worked:
+    found = balance(lines, digits)
+    notes = {"pooled": found.pooled, "rounded": found.rounded, "rounded_away": found.rounded_away}
+    return Worked(found.lines, notes)
 
 
 @_cached_task("process: batch")
-def batch_lines(source: Staged, target: Path, key: str, lines_per_journal: int) -> Staged:  # noqa: ARG001
-    """Fill the batches."""
-    return staged(batch(read_lines(source.path), lines_per_journal), target)
+def batch_lines(handed: Handed, key: str, run: JournalsRun) -> Staged:
+    """Fill the batches, and write them to a file."""
+    return run.written.write(handed.worked().lines, run.folder / f"5-batch-{key[-12:]}.parquet")
+
+
+def _batched(lines: pa.Table, lines_per_journal: int) -> Worked:
+    return Worked(batch(lines, lines_per_journal), {})

@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from blocks.mambu.models import JournalLine, UnreadableLine
 from flows.days import Day
 from flows.journals.lines import STAGED, lines_of_day, read_lines, staged_lines, write_lines
-from tests.helpers.journals import DAY, line, posting, transfers
+from tests.helpers.journals import DAY, NOON, examples, line, posting, transfers
 
 
 def mambu_json(**fields: str) -> bytes:
@@ -267,3 +268,50 @@ def test_lines_without_a_key_are_all_kept() -> None:
 
     assert (lines.num_rows, distinct) == (3, 3)
     assert set(lines["problem"].to_pylist()) == {None, "no key", "no key either"}
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(
+                st.one_of(st.none(), st.integers(0, 4)),
+                st.sampled_from([None, "k1", "k2"]),
+                st.sampled_from([None, "2026-11-19T23:59:59Z", NOON, "2026-11-21T00:00:00Z"]),
+            ),
+            max_size=6,
+        ),
+        max_size=4,
+    )
+)
+@examples
+def test_each_line_is_taken_once_as_it_came_first(
+    pages: list[list[tuple[int | None, str | None, str | None]]],
+) -> None:
+    """Of lines with one entry id and one key the first to come stays; no other line goes."""
+    tables = []
+    rows: list[dict[str, object]] = []
+    for page in pages:
+        its: list[dict[str, object]] = [
+            {
+                "entry_id": entry,
+                "encoded_key": key,
+                "created": created and dt.datetime.fromisoformat(created),
+                "transaction_id": f"came {len(rows) + number}",
+            }
+            for number, (entry, key, created) in enumerate(page)
+        ]
+        rows += its
+        tables.append(pa.Table.from_pylist(its, schema=STAGED))
+    kept: dict[object, dict[str, object]] = {}
+    for row in rows:
+        name = row["transaction_id"] if row["encoded_key"] is None else (row["entry_id"], row["encoded_key"])
+        kept.setdefault(name, row)
+
+    found, distinct = lines_of_day(tables, DAY.start, DAY.end)
+
+    of_day = [row for row in kept.values() if row["created"] in {None, dt.datetime.fromisoformat(NOON)}]
+    of_day.sort(key=lambda row: (row["entry_id"] is None, row["entry_id"] or 0))
+    assert distinct == len(kept)
+    came = found["transaction_id"].to_pylist()
+    assert sorted(came) == sorted(str(row["transaction_id"]) for row in of_day)
+    assert found["entry_id"].to_pylist() == [row["entry_id"] for row in of_day]

@@ -10,6 +10,7 @@ _at = partial(place, JOURNALS)
 _of_journals = partial(place, JOURNALS, simulation="journals")
 
 _EXTRACT = _at("flows/journals/extract.py")
+_PROCESS = _at("flows/journals/process/tasks.py", "tests/flows/journals/test_stages.py")
 _START = _at("flows/journals/start.py", "tests/flows/journals/test_time_there.py")
 _SEND = _of_journals("flows/journals/send.py")
 _PENDING = _SEND._replace(file="flows/journals/pending.py")
@@ -33,10 +34,26 @@ _WITHDRAW = _of_journals("flows/journals/withdraw/flow.py", "tests/flows/journal
 MUTANTS = (
     _EXTRACT.broken(
         "a day is read from the cache although Mambu states another count",
-        "str(run.folder), window, stated)",
-        "str(run.folder), window)",
+        "str(run.folder), day, stated)",
+        "str(run.folder), day)",
         survives="Where another count is stated than came, the day is read again past the cache, whatever "
         "the key: it costs a warning and a second reading, and no line.",
+    ),
+    _EXTRACT.broken(
+        "a day that a step refused is not read again",
+        "attempt > 1 or not is_current(run.folder)",
+        "attempt > 1",
+        tests="tests/flows/journals/test_stages.py",
+    ),
+    _PROCESS.broken(
+        "what a step made under other settings is used again",
+        "step.name, key, settings)",
+        "step.name, key)",
+    ),
+    _PROCESS.broken(
+        "what was made of other lines is used again",
+        "key, notes = lines.digest, ",
+        "key, notes = str(lines.path), ",
     ),
     _EXTRACT.broken(
         "lines that come while a day is read are not noticed",
@@ -61,19 +78,18 @@ MUTANTS = (
     ),
     _SEND.broken(
         "a request is written down after it was sent",
-        "    await run.store.sending(records, StoredRequest(request.key, request.body), run.clock.now(), "
-        "run.lease)\n    try:\n"
-        "        verdicts = await run.xero.put_manual_journals(request.body, request.key, "
-        "not_after=not_after)\n",
-        "    try:\n        verdicts = await run.xero.put_manual_journals(request.body, request.key, "
-        "not_after=not_after)\n"
-        "        await run.store.sending(records, StoredRequest(request.key, request.body), "
-        "run.clock.now(), run.lease)\n",
+        "    await run.store.sending(records, StoredRequest(request.key, body), run.clock.now(), run.lease)\n"
+        "    try:\n"
+        "        verdicts = await run.xero.put_manual_journals(body, request.key, not_after=not_after)\n",
+        "    try:\n"
+        "        verdicts = await run.xero.put_manual_journals(body, request.key, not_after=not_after)\n"
+        "        await run.store.sending(\n"
+        "            records, StoredRequest(request.key, body), run.clock.now(), run.lease\n        )\n",
     ),
     _SEND.broken(
         "a request is sent without its lease being looked at",
-        "StoredRequest(request.key, request.body), run.clock.now(), run.lease)",
-        "StoredRequest(request.key, request.body), run.clock.now())",
+        "StoredRequest(request.key, body), run.clock.now(), run.lease)",
+        "StoredRequest(request.key, body), run.clock.now())",
         fault="no lease handed to the store",
     ),
     _SEND.broken(

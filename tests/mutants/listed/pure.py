@@ -28,6 +28,7 @@ _NARRATION = _of_journals(
     "tests/flows/journals/test_prepare.py",
 )
 _SEALING = _of_journals("flows/journals/prepare.py")
+_ENCODE = _at("flows/journals/encode.py")
 _AMOUNTS = _of_journals(
     "flows/journals/amounts.py",
     "tests/flows/journals/test_tie_out.py",
@@ -66,6 +67,7 @@ MUTANTS = (
         "return int(scaled)",
         tests=("tests/flows/test_money.py", "tests/flows/journals/test_reconciliation.py"),
     ),
+    _MONEY.broken("sums of 64-bit integers overflow", "exact = _summable(values)", "exact = values"),
     _MONEY.broken(
         "yen are sent with two decimals", "return 0 if currency in _WITHOUT_MINOR_UNITS else 2", "return 2"
     ),
@@ -101,7 +103,7 @@ MUTANTS = (
         'pc.less(staged["amount"], pa.scalar(-1, AMOUNT))',
     ),
     _VALIDATE.broken(
-        "zero lines are sent", "return Validated(lines.filter(pc.invert(zero)), ", "return Validated(lines, "
+        "zero lines are sent", "lines.filter(pc.invert(zero)) if zero_entry_ids else lines", "lines"
     ),
     _VALIDATE.broken(
         "the booking date is taken at the offset of the creation",
@@ -120,16 +122,16 @@ MUTANTS = (
     ),
     _GROUP.broken(
         "the lines of a transaction are one unit over all booking dates",
-        'keys.groupby(["booking_date", "transaction_id"], sort=False)',
-        'keys.groupby(["transaction_id"], sort=False)',
+        'numbered(lines["booking_date"], pc.fill_null(lines["transaction_id"], ""))',
+        'numbered(pc.fill_null(lines["transaction_id"], ""))',
     ),
     _BALANCE.broken(
-        "units that together do not balance are pooled", "        if _total(units):", "        if not units:"
+        "units that together do not balance are pooled", "        if _total(its):", "        if not its:"
     ),
     _BALANCE.broken(
         "what was rounded up stays down",
-        '(frame["amount"] // factor).to_numpy(np.int64) + ups',
-        '(frame["amount"] // factor).to_numpy(np.int64)',
+        "minor = (amounts // factor).astype(np.int64) + ups",
+        "minor = (amounts // factor).astype(np.int64)",
     ),
     _BALANCE.broken(
         "the rest of a rounding has the wrong sign",
@@ -138,13 +140,13 @@ MUTANTS = (
     ),
     _BATCH.broken(
         "a batch is full one line too early",
-        "lines + unit.lines > lines_per_journal",
-        "lines + unit.lines >= lines_per_journal",
+        'lines_before + lines_per_journal, "right")',
+        'lines_before + lines_per_journal, "left")',
     ),
     _BATCH.broken(
         "a batch may be larger than a request",
-        "full = lines + unit.lines > lines_per_journal or size + unit.size > LARGEST_JOURNAL_BYTES",
-        "full = lines + unit.lines > lines_per_journal",
+        "max(int(min(by_lines, by_size)), start + 1)",
+        "max(int(by_lines), start + 1)",
     ),
     _ROUNDING.broken(
         "cycles are moved the way that changes more",
@@ -160,6 +162,16 @@ MUTANTS = (
         "a line whose creation cannot be read vanishes",
         "distinct.filter(pc.fill_null(inside, True))",
         "distinct.filter(pc.fill_null(inside, False))",
+    ),
+    _LINES.broken(
+        "a line that came twice is in the day twice",
+        "order.filter(pc.invert(_repeats(rows_at(names, order))))",
+        "order",
+    ),
+    _LINES.broken(
+        "two lines of one entry id are taken for one",
+        "return pc.and_(pc.and_(same[0], same[1]), same[2])",
+        "return pc.and_(same[0], same[1])",
     ),
     _WINDOWS.broken(
         "windows do not overlap", "OVERLAP = dt.timedelta(seconds=2)", "OVERLAP = dt.timedelta(seconds=0)"
@@ -219,6 +231,19 @@ MUTANTS = (
         "what a rewritten journal may hold is sent",
         "whole, uncertain = _certain(whole, matched.changed_dates)",
         "whole, uncertain = _certain(whole, frozenset())",
+    ),
+    _ENCODE.broken(
+        "quotes are not escaped",
+        "    if not _has_odd_bytes(texts):\n        return texts\n",
+        "    if texts:\n        return texts\n",
+    ),
+    _ENCODE.broken(
+        "a backslash in a text goes unseen",
+        """ | (found == ord("\\\\")))""",
+        ")",
+    ),
+    _ENCODE.broken(
+        "the first line of a journal is left out", "content[bounds[start] :", "content[bounds[start + 1] :"
     ),
     _AMOUNTS.broken(
         "late lines are rounded without regard to what is live",

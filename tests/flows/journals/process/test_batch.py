@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from blocks.mambu.models import JournalLine
-from flows.journals.process.batch import LARGEST_JOURNAL_BYTES, Unit, batch, fill
+from flows.journals.process.batch import LARGEST_JOURNAL_BYTES, batch, fill
 from flows.journals.process.errors import StepRefusal
 from tests.helpers import journals
 from tests.helpers.journals import EARLIER, balanced, days_of_lines, examples, planned, posting, transfers
@@ -17,7 +18,7 @@ from tests.helpers.journals import EARLIER, balanced, days_of_lines, examples, p
 caps = st.integers(2, 9)
 units = st.lists(
     st.tuples(st.integers(1, 400), st.integers(1, LARGEST_JOURNAL_BYTES)), min_size=1, max_size=40
-).map(lambda sizes: [Unit(number, *size) for number, size in enumerate(sizes)])
+)
 
 
 def batches(lines: list[JournalLine], cap: int) -> dict[tuple[object, int], list[dict[str, object]]]:
@@ -64,8 +65,7 @@ def test_the_line_cap_gives_way_to_a_single_unit_only(lines: list[JournalLine], 
 
 def test_a_batch_is_filled_up_to_the_cap() -> None:
     """Units with as many lines together as the cap allows share a batch; one more line does not fit."""
-    three = [Unit(1, 2, 10), Unit(2, 2, 10), Unit(3, 1, 10)]
-    assert list(fill(three, 4)) == [(1, 1), (2, 1), (3, 2)]
+    assert fill(np.array([2, 2, 1]), np.array([10, 10, 10]), 4).tolist() == [1, 1, 2]
 
 
 @given(lines=days_of_lines(), cap=caps)
@@ -81,18 +81,18 @@ def test_batches_count_from_one_per_booking_date(lines: list[JournalLine], cap: 
 
 
 @given(units=units, cap=st.sampled_from([2, 250, 2000]), first=st.integers(1, 9))
-def test_filling_keeps_both_limits(units: list[Unit], cap: int, first: int) -> None:
+def test_filling_keeps_both_limits(units: list[tuple[int, int]], cap: int, first: int) -> None:
     """No batch of several units passes the cap on lines or the one on bytes, and none could take the next."""
-    numbers = dict(fill(units, cap, first))
-    filled: dict[int, list[Unit]] = defaultdict(list)
-    for unit in units:
-        filled[numbers[unit.number]].append(unit)
+    filled: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    lines, sizes = np.array(units).T
+    for unit, number in zip(units, fill(lines, sizes, cap, first).tolist(), strict=True):
+        filled[number].append(unit)
     assert list(filled) == list(range(first, first + len(filled)))
     for number, inside in filled.items():
-        lines, size = sum(unit.lines for unit in inside), sum(unit.size for unit in inside)
-        assert len(inside) == 1 or (lines <= cap and size <= LARGEST_JOURNAL_BYTES)
+        count, size = (sum(some) for some in zip(*inside, strict=True))
+        assert len(inside) == 1 or (count <= cap and size <= LARGEST_JOURNAL_BYTES)
         if following := filled.get(number + 1):
-            assert lines + following[0].lines > cap or size + following[0].size > LARGEST_JOURNAL_BYTES
+            assert count + following[0][0] > cap or size + following[0][1] > LARGEST_JOURNAL_BYTES
 
 
 def test_a_unit_larger_than_the_cap_has_a_batch_of_its_own() -> None:
