@@ -1,8 +1,8 @@
 """The audit table of the payments, and the windows that were collected, in the store.
 
 What may become of a row is decided in blocks.store.audit_rows; here it is read, changed and kept. No
-change is answered before it is committed; those that come while another is being committed wait for it, and
-then share a transaction.
+change is answered before it is committed. One writer commits what waits in one transaction, and then, in the
+next one, what has come meanwhile.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
-    ColumnElement,
     Index,
     Integer,
     Table,
@@ -96,6 +95,9 @@ _windows = Table(
 )
 # As many as one statement can name.
 _MANY = 500
+# For so many turns of the event loop a transaction waits for what is about to be written: whoever was
+# answered by the one before may have something further by then.
+_TURNS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,13 @@ class _Change:
     lease: Lease | None
     row: asyncio.Future[AuditRow] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
+    def fail(self, error: BaseException) -> None:
+        """Answer that it was not written, to whoever still waits for it."""
+        if isinstance(error, asyncio.CancelledError):
+            self.row.cancel()
+        elif not self.row.done():
+            self.row.set_exception(error)
+
 
 class Audit:
     """The audit rows and windows in a store. Every method raises StoreError."""
@@ -114,7 +123,7 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: list[_Change] = []
-        self._turn = asyncio.Lock()
+        self._writer: asyncio.Task[None] | None = None
 
     @uncancellable
     async def posting(
@@ -132,6 +141,19 @@ class Audit:
     async def posted_again(self, key: Key, at: datetime, lease: Lease | None = None) -> AuditRow:
         """Count a further post of the same run. Raises LeaseLost."""
         return await self._change(key, lambda held: rules.posted_again(_known(held, key), at), lease)
+
+    @uncancellable
+    async def still_posting(self, key: Key, run_id: str, lease: Lease | None = None) -> AuditRow:
+        """Return the row of a document that waited for its turn, if it may be posted yet.
+
+        Raises MayNotSend where somebody has seen to it since `posting`, and LeaseLost.
+        """
+        return await self._change(key, lambda held: rules.still_posting(_known(held, key), run_id), lease)
+
+    @uncancellable
+    async def not_posted(self, key: Key, run_id: str, at: datetime) -> AuditRow:
+        """Write down that a document did not leave after all, and return the row as it now stands."""
+        return await self._change(key, lambda held: rules.not_posted(_known(held, key), run_id, at))
 
     @uncancellable
     async def settled(self, key: Key, result: Result, at: datetime) -> AuditRow:
@@ -194,14 +216,27 @@ class Audit:
         """Change a row, and return it once that is committed. Raises what the rule raises, and LeaseLost."""
         change = _Change(key, rule, lease)
         self._waiting.append(change)
-        async with self._turn:
-            # Whose turn it is writes for all that wait, and for what is about to; most find theirs done when
-            # their own turn comes.
-            await asyncio.sleep(0)
-            if not change.row.done():
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_all())
+        return await change.row
+
+    async def _write_all(self) -> None:
+        """Write what waits, as much of it as there is at a time, until nothing does."""
+        changes: list[_Change] = []
+        try:
+            while self._waiting:
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
                 changes, self._waiting = self._waiting, []
                 await self._write(changes)
-        return await change.row
+        except BaseException as error:
+            # It is to end: nobody is to wait for what nobody writes.
+            changes, self._waiting = [*changes, *self._waiting], []
+            for change in changes:
+                change.fail(error)
+            raise
+        finally:
+            self._writer = None
 
     async def _write(self, changes: Sequence[_Change]) -> None:
         """Write changes in one transaction, and answer each of them."""
@@ -210,17 +245,13 @@ class Audit:
                 outcomes = await _written(database, changes)
         except Exception as error:  # noqa: BLE001 - each of the changes is answered with it
             for change in changes:
-                change.row.set_exception(error)
+                change.fail(error)
             return
-        except BaseException:
-            for change in changes:
-                change.row.cancel()
-            raise
         for change, outcome in zip(changes, outcomes, strict=True):
-            if isinstance(outcome, AuditRow):
+            if not isinstance(outcome, AuditRow):
+                change.fail(outcome)
+            elif not change.row.done():
                 change.row.set_result(outcome)
-            else:
-                change.row.set_exception(outcome)
 
     async def decided(self, connection: str) -> list[AuditRow]:
         """Return the rows of a connection on which people have decided."""
@@ -350,11 +381,10 @@ class Audit:
         A window that ends before an earlier one is recorded too, and moves nothing back.
         """
         keys = set(collected)
-        columns = select(_audit.c.organisation, _audit.c.kind, _audit.c.xero_id)
         found: set[tuple[str, ...]] = set()
         async with self._database.begin() as database:
-            for wanted in _naming(keys):
-                found |= {tuple(row) for row in await database.execute(columns.where(wanted))}
+            for named in _naming(keys):
+                found |= {tuple(row) for row in await database.execute(_KEYS_NAMED, named)}
         missing = {key for key in keys if (key.organisation, str(key.kind), key.xero_id) not in found}
         if missing:
             some = ", ".join(str(key) for key in sorted(missing)[:5])
@@ -379,11 +409,14 @@ def _there(held: AuditRow | None, key: Key) -> AuditRow:
     return held
 
 
-_OVER = update(_audit).where(
-    _audit.c.organisation == bindparam("of_organisation"),
-    _audit.c.kind == bindparam("of_kind"),
-    _audit.c.xero_id == bindparam("of_id"),
-)
+# Made once: to build a statement costs more than to execute it.
+_OF_KIND = and_(_audit.c.organisation == bindparam("of_organisation"), _audit.c.kind == bindparam("of_kind"))
+_OVER = update(_audit).where(_OF_KIND, _audit.c.xero_id == bindparam("of_id"))
+_PUT = insert(_audit)
+_IS_NAMED = and_(_OF_KIND, _audit.c.xero_id.in_(bindparam("of_ids", expanding=True)))
+_NAMED = select(_audit).where(_IS_NAMED)
+_HELD = _NAMED.order_by(_audit.c.xero_id).with_for_update()
+_KEYS_NAMED = select(_audit.c.organisation, _audit.c.kind, _audit.c.xero_id).where(_IS_NAMED)
 
 
 async def _written(database: AsyncConnection, changes: Sequence[_Change]) -> list[AuditRow | DaybookError]:
@@ -418,7 +451,7 @@ async def _written(database: AsyncConnection, changes: Sequence[_Change]) -> lis
 async def _put(database: AsyncConnection, rows: Sequence[AuditRow]) -> None:
     # Fails where another run has put one meanwhile, which is one too many to send.
     if rows:
-        await database.execute(insert(_audit), [_values(row) for row in rows])
+        await database.execute(_PUT, [_values(row) for row in rows])
 
 
 async def _put_over(database: AsyncConnection, rows: Sequence[AuditRow]) -> None:
@@ -433,24 +466,21 @@ def _of(key: Key) -> dict[str, Any]:
 async def _rows(database: AsyncConnection, keys: Iterable[Key], *, held: bool = False) -> dict[Key, AuditRow]:
     """Return the rows there are of some keys; `held`: nobody else changes them until the transaction ends."""
     found: dict[Key, AuditRow] = {}
-    for wanted in _naming(keys):
-        query = select(_audit).where(wanted)
-        if held:
-            query = query.order_by(_audit.c.xero_id).with_for_update()
-        found |= {row.key: row for row in await rows(database, query, _audit, _read)}
+    for named in _naming(keys):
+        query = _HELD if held else _NAMED
+        found |= {row.key: row for row in await rows(database, query, _audit, _read, named)}
     return found
 
 
-def _naming(keys: Iterable[Key]) -> Iterator[ColumnElement[bool]]:
-    """Yield conditions that together name all of these keys, of each kind so many as a statement can name."""
+def _naming(keys: Iterable[Key]) -> Iterator[dict[str, Any]]:
+    """Yield what a statement names so that all of these keys are, of each kind so many as one can name."""
     by_kind: dict[tuple[str, Kind], list[str]] = {}
     # In their order: who waits for another's row then holds none that the other waits for.
     for key in sorted(set(keys)):
         by_kind.setdefault((key.organisation, key.kind), []).append(key.xero_id)
     for (organisation, kind), ids in by_kind.items():
         for start in range(0, len(ids), _MANY):
-            some = _audit.c.xero_id.in_(ids[start : start + _MANY])
-            yield and_(_audit.c.organisation == organisation, _audit.c.kind == kind, some)
+            yield {"of_organisation": organisation, "of_kind": kind, "of_ids": ids[start : start + _MANY]}
 
 
 async def _selected(database: AsyncConnection, wanted: Any) -> list[AuditRow]:

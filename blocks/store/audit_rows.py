@@ -181,6 +181,11 @@ class Result:
 
 
 _NO_ANSWER = Result(Status.UNKNOWN, "It is being posted. If this stays, the run crashed before an answer.")
+_NOT_POSTED = Result(
+    Status.FAILED,
+    "Not sent: the run came to its end before this document's turn. The next run sends it.",
+    posted=False,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +337,28 @@ def posted_again(held: AuditRow, at: datetime) -> AuditRow:
     if held.discarded:
         raise MayNotSend(f"{held.key} is discarded and is not sent again.")
     return replace(held, tries=held.tries + 1, last_try=at, changed_at=at)
+
+
+def still_posting(held: AuditRow, run_id: str) -> AuditRow:
+    """Return the row of a document that was to be posted, as long as it is.
+
+    Raises MayNotSend for what was discarded meanwhile, and what another run has taken up.
+    """
+    if held.discarded or not _is_being_posted(held, run_id):
+        raise MayNotSend(f"{held.key} is {held.status} by now and is not sent.")
+    return held
+
+
+def not_posted(held: AuditRow, run_id: str, at: datetime) -> AuditRow:
+    """Return the row of a document that was to be posted, and of which no byte has left in this posting.
+
+    What another run has taken up since stays as it is.
+    """
+    return settled(held, _NOT_POSTED, at) if _is_being_posted(held, run_id) else held
+
+
+def _is_being_posted(held: AuditRow, run_id: str) -> bool:
+    return held.run_id == run_id and held.result == _NO_ANSWER
 
 
 def settled(held: AuditRow, result: Result, at: datetime) -> AuditRow:

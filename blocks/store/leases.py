@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Column, Table, and_, delete, insert, select, update
+from sqlalchemy import Column, Table, and_, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blocks.errors import LeaseLost
@@ -53,37 +53,30 @@ class Leases:
                 )
                 if not gone and existing.owner != wanted.owner:
                     raise LeaseTaken(existing)
-                await database.execute(delete(_leases).where(_same(wanted)))
-            await database.execute(insert(_leases).values(row_of(wanted)))
+                await database.execute(_DELETE, _of(wanted))
+            await database.execute(_INSERT, row_of(wanted))
             return existing
 
     @uncancellable
     async def renew(self, lease: Lease, stage: str, now: datetime) -> bool:
         """Renew a lease; return False where another run has taken the day over."""
         async with self._database.begin() as database:
-            done = await database.execute(
-                update(_leases)
-                .where(_same(lease), _leases.c.owner == lease.owner)
-                .values(renewed_at=instant_text(now), stage=stage)
-            )
+            given = {**_of(lease), "of_owner": lease.owner, "now": instant_text(now), "at_stage": stage}
+            done = await database.execute(_RENEW, given)
             return bool(done.rowcount)
 
     @uncancellable
     async def release(self, lease: Lease) -> None:
         """Give a day back."""
         async with self._database.begin() as database:
-            await database.execute(delete(_leases).where(_same(lease), _leases.c.owner == lease.owner))
+            await database.execute(_RELEASE, {**_of(lease), "of_owner": lease.owner})
 
     @uncancellable
     async def of(self, flow: str, connection: str) -> list[Lease]:
         """Return the leases of a connection, by day."""
-        query = (
-            select(_leases)
-            .where(_leases.c.flow == flow, _leases.c.connection == connection)
-            .order_by(_leases.c.day)
-        )
+        given = {"of_flow": flow, "of_connection": connection}
         async with self._database.begin() as database:
-            return await rows(database, query, _leases, _lease)
+            return await rows(database, _OF_CONNECTION, _leases, _lease, given)
 
 
 async def require(database: AsyncConnection, lease: Lease | None) -> None:
@@ -100,16 +93,23 @@ async def require(database: AsyncConnection, lease: Lease | None) -> None:
 
 async def _existing(database: AsyncConnection, lease: Lease, *, kept: bool = False) -> Lease | None:
     """Return who holds a day; `kept`: until the transaction ends nobody else can take it."""
-    query = select(_leases).where(_same(lease))
-    if kept:
-        query = query.with_for_update(read=True)
-    return next(iter(await rows(database, query, _leases, _lease)), None)
+    query = _KEPT if kept else _EXISTING
+    return next(iter(await rows(database, query, _leases, _lease, _of(lease))), None)
 
 
-def _same(lease: Lease) -> Any:
-    return and_(
-        _leases.c.flow == lease.flow, _leases.c.connection == lease.connection, _leases.c.day == lease.day
-    )
+def _of(lease: Lease) -> dict[str, Any]:
+    return {"of_flow": lease.flow, "of_connection": lease.connection, "of_day": lease.day}
 
 
+# Made once: to build a statement costs more than to execute it.
+_IS_OF_CONNECTION = and_(
+    _leases.c.flow == bindparam("of_flow"), _leases.c.connection == bindparam("of_connection")
+)
+_IS = and_(_IS_OF_CONNECTION, _leases.c.day == bindparam("of_day"))
+_IS_OURS = and_(_IS, _leases.c.owner == bindparam("of_owner"))
+_INSERT, _DELETE, _RELEASE = insert(_leases), delete(_leases).where(_IS), delete(_leases).where(_IS_OURS)
+_RENEW = update(_leases).where(_IS_OURS).values(renewed_at=bindparam("now"), stage=bindparam("at_stage"))
+_OF_CONNECTION = select(_leases).where(_IS_OF_CONNECTION).order_by(_leases.c.day)
+_EXISTING = select(_leases).where(_IS)
+_KEPT = _EXISTING.with_for_update(read=True)
 _lease = partial(record_of, Lease)

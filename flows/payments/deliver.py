@@ -29,6 +29,9 @@ from flows.runtime.tasks import run_task
 # So many documents in a row without a clear answer from LN, and the run stops.
 SILENT_FRESH = 5
 SILENT = 20
+# So many more documents than go out at a time are under way as long as LN answers: what is written of them
+# is written together.
+AHEAD = 32
 # In this order: LN must know a prepayment before what refers to it.
 _GROUPS = {
     "prepayments": (Kind.PREPAYMENT, Kind.OVERPAYMENT),
@@ -46,10 +49,13 @@ class Silence:
 
     fresh: int = 0
     in_a_row: int = 0
+    # How many documents in a row LN did answer.
+    answered: int = 0
 
     def take(self, *, silent: bool, fresh: bool) -> bool:
         """Count a document, and tell whether LN is to be taken for down."""
         self.fresh, self.in_a_row = (self.fresh + fresh, self.in_a_row + 1) if silent else (0, 0)
+        self.answered = 0 if silent else self.answered + 1
         return self.fresh >= SILENT_FRESH or self.in_a_row >= SILENT
 
 
@@ -211,33 +217,52 @@ class Deliveries:
             run.patience,
             run.connection.duplicate_text,
             self._doubt,
+            lambda: self._stop is not None,
         )
-        waiting = iter(decisions)
+        waiting, at_work = iter(decisions), 0
+        workers = asyncio.TaskGroup()
 
         async def work() -> None:
+            nonlocal at_work
+            at_work += 1
             for decision in waiting:
-                if self._stop is not None:
-                    return
-                tried = self._was_tried(decision)
-                try:
-                    self.collected.under_way.add(decision.entry.key)
-                    delivered = await deliver(delivery, decision)
-                    self.collected.under_way.discard(decision.entry.key)
-                    if delivered is not None:
-                        self._take(delivered, fresh=not tried)
-                        if tried and delivered.posted and delivered.row.sent_at:
-                            await self._compare(delivery, delivered.row.key)
-                    self._done += 1
-                    await run.progress("deliver", self._done, len(self.collected.decisions))
-                except Exception as error:  # noqa: BLE001 - raised once the others have come to an end
-                    self._stop = self._stop or error
-                    return
+                await self._carry_out(delivery, decision)
+                if self._stop is not None or at_work > self._at_a_time():
+                    break
+                if at_work < self._at_a_time():
+                    workers.create_task(work())
+            at_work -= 1
 
         async def side_by_side() -> None:
-            # Twice as many as go out at a time: while the end of one is written down, the next one begins.
-            await asyncio.gather(*(work() for _ in range(2 * run.connection.ln_concurrency)))
+            async with workers:
+                for _ in range(self._at_a_time()):
+                    workers.create_task(work())
 
         await run_task(f"deliver: {name}")(side_by_side)()
+
+    def _at_a_time(self) -> int:
+        """Return how many documents are under way at a time, those that are only written down included.
+
+        Twice as many as go out, at first: while the end of one is written down, the next one begins. The
+        more of them LN answers in a row, the more are written down ahead, in one transaction.
+        """
+        return 2 * self._run.connection.ln_concurrency + min(self._silence.answered, AHEAD)
+
+    async def _carry_out(self, delivery: Delivery, decision: Decision) -> None:
+        """Carry out a decision; what fails ends the run once the others have come to an end."""
+        tried = self._was_tried(decision)
+        try:
+            self.collected.under_way.add(decision.entry.key)
+            delivered = await deliver(delivery, decision)
+            self.collected.under_way.discard(decision.entry.key)
+            if delivered is not None:
+                self._take(delivered, fresh=not tried)
+                if tried and delivered.posted and delivered.row.sent_at:
+                    await self._compare(delivery, delivered.row.key)
+            self._done += 1
+            await self._run.progress("deliver", self._done, len(self.collected.decisions))
+        except Exception as error:  # noqa: BLE001 - raised once the others have come to an end
+            self._stop = self._stop or error
 
     async def _compare(self, delivery: Delivery, key: Key) -> None:
         """Note at once where a document has changed in Xero since LN was first sent it, in doubt till now.

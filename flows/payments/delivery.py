@@ -1,8 +1,9 @@
 """Delivering one decision: write down, post, write down how it ended. No Prefect in it.
 
 The row says `unknown` before anything leaves this machine, so that a run that dies in between leaves a
-trace, and the next one sends the same message under the same id. How a document ended is written down
-while the next one already begins, so that both share a transaction.
+trace, and the next one sends the same message under the same id. Documents are written down before it is
+their turn, and how they ended afterwards, so that many share a transaction; what may not leave when its turn
+comes is written down as not posted.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from blocks.clock import Clock
 from blocks.http.retry import Patience
 from blocks.infor_ln.client import InforLNClient
 from blocks.store.audit import Audit
-from blocks.store.audit_rows import AuditRow, Key, Overtaken, Result, Status
+from blocks.store.audit_rows import AuditRow, Key, MayNotSend, Overtaken, Result, Status
 from blocks.store.models import Lease
 from flows.payments.message import hint
 from flows.payments.models import Action, Decision
 from flows.payments.post_outcome import AGREED_TEXT, Interpretation, PostOutcome
 from flows.payments.posting import post
 
+# What was written down longer ago than this is looked at again before it leaves.
+_FRESH = timedelta(seconds=1)
 _STATUSES = {
     PostOutcome.SENT: Status.SENT,
     PostOutcome.DUPLICATE: Status.DUPLICATE,
@@ -36,8 +40,9 @@ _STATUSES = {
 class Delivery:
     """What a run needs to deliver; `slots` admits as many documents at a time as may be on their way.
 
-    `agreed_text` is what LN says of a document that it has. `doubt` is asked where LN has a document that the
-    record has as never sent: it tells whether the record is to be doubted, and writes that down first.
+    `stopped` tells whether the run is to end: what waits for its slot then is not posted. `agreed_text` is
+    what LN says of a document that it has. `doubt` is asked where LN has a document that the record has as
+    never sent: it tells whether the record is to be doubted, and writes that down first.
     """
 
     audit: Audit
@@ -50,6 +55,7 @@ class Delivery:
     patience: Patience = field(default_factory=Patience)
     agreed_text: str = AGREED_TEXT
     doubt: Callable[[Key], Awaitable[bool]] | None = None
+    stopped: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +117,12 @@ async def _sent(delivery: Delivery, decision: Decision) -> Delivered:
     async def again() -> None:
         await audit.posted_again(key, clock.now(), delivery.lease)
 
+    row = await audit.posting(decision.entry, decision.message.decode(), run_id, clock.now(), delivery.lease)
+    written = clock.now()
     async with delivery.slots:
-        row = await audit.posting(
-            decision.entry, decision.message.decode(), run_id, clock.now(), delivery.lease
-        )
+        if not await _may_leave(delivery, key, written):
+            left = await audit.not_posted(key, run_id, clock.now())
+            return Delivered(left, overtaken=not delivery.stopped())
         posted = await post(
             delivery.ln,
             decision.message,
@@ -142,6 +150,19 @@ async def _sent(delivery: Delivery, decision: Decision) -> Delivered:
         silent=(outcome is PostOutcome.UNKNOWN or posted.given_up) and not _of_this_one(posted),
         contradicts_record=contradicts_record,
     )
+
+
+async def _may_leave(delivery: Delivery, key: Key, written: datetime) -> bool:
+    """Tell whether a document may be posted that was written down some time ago. Raises LeaseLost."""
+    if delivery.stopped():
+        return False
+    if delivery.clock.now() - written <= _FRESH:
+        return True
+    try:
+        await delivery.audit.still_posting(key, delivery.run_id, delivery.lease)
+    except MayNotSend:
+        return False
+    return not delivery.stopped()
 
 
 def _of_this_one(posted: Interpretation) -> bool:

@@ -16,11 +16,14 @@ from blocks.process import quiet_prefect
 
 
 class Measured(NamedTuple):
-    """A run's summary, the seconds that it took with all that Prefect does, and the most memory, in MB."""
+    """A run's summary, the seconds that it took with all that Prefect does, the most memory, in MB, and the
+    seconds of processor time of all threads of its process.
+    """
 
     summary: Any
     seconds: float
     peak: float
+    cpu: float
 
 
 def shown(measured: Callable[[Path], dict[str, Any]]) -> None:
@@ -47,7 +50,7 @@ def one_run(connection: Any, flow: Callable[[], Coroutine[Any, Any, Any]]) -> Me
 
     ends = Ends()
     with lookup.provided({"default": connection}), reports.observed_by(ends):
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         asyncio.run(flow())
-        seconds = time.perf_counter() - began
-    return Measured(ends.summary, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        seconds, cpu = time.perf_counter() - began, time.process_time() - worked
+    return Measured(ends.summary, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, cpu)

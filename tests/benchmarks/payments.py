@@ -49,7 +49,7 @@ def measured(documents: int, concurrency: int | None, folder: Path) -> dict[str,
         connection = connection.model_copy(update={"start": _midnight(), "mambu": None, **given})
         with httpx.Client(base_url=sandbox.url, timeout=120) as http:
             _make_day(http, documents)
-        summary, process_seconds, peak = one_run(connection, lambda: payments(date=DATE))
+        summary, process_seconds, peak, cpu = one_run(connection, lambda: payments(date=DATE))
         asked = _calls(sandbox.url)
         bodies = [row.message.encode() for row in sorted(summary.rows, key=_when) if row.tries]
         found = [asyncio.run(_floor(sandbox.url, connection, bodies)) for _ in range(ROUNDS)]
@@ -65,7 +65,8 @@ def measured(documents: int, concurrency: int | None, folder: Path) -> dict[str,
         "xero_calls": summary.xero_calls,
         "xero_calls_by_path": {path: number for (name, path), number in asked.items() if name == "xero"},
         "ln_calls": summary.ln_calls,
-        "ln_concurrency": connection.ln_concurrency,
+        "concurrency": connection.ln_concurrency,
+        "cpu_us_per_document": round(cpu * 1e6 / max(summary.documents, 1), 1),
         "peak_memory_mb": round(peak, 1),
         "floor_seconds": round(floor, 3),
         "floor_rounds": [round(seconds, 3) for seconds, _ in found],

@@ -25,3 +25,13 @@ def test_a_word_is_enough() -> None:
     """Any answer, to whichever document, shows that LN is up."""
     almost = [(True, True)] * (SILENT_FRESH - 1)
     assert True not in counted(*almost, (False, True), *almost, (False, False), *almost)
+
+
+def test_answers_in_a_row_are_forgotten_at_the_first_silence() -> None:
+    """Documents are written down ahead by what LN answered in a row, and none once it is silent."""
+    silence = Silence()
+    for _ in range(3):
+        silence.take(silent=False, fresh=True)
+    assert silence.answered == 3
+    silence.take(silent=True, fresh=False)
+    assert silence.answered == 0

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import cast
@@ -27,6 +28,7 @@ from flows.payments.case import row_of
 from flows.payments.classify import classify
 from flows.payments.delivery import Delivered, Delivery, deliver
 from flows.payments.documents import documents
+from flows.payments.models import Decision
 from tests.blocks.infor_ln.test_client import U14, Infor, client
 from tests.helpers.clocks import VirtualClock
 from tests.helpers.payments import CLIENT, CONTACTS, POLICY, SALE, allocation, payment, prepayment, shown
@@ -255,24 +257,98 @@ async def test_a_refusal_hints_at_where_the_invoice_is_from(store: Store) -> Non
     assert (done.row.result.http_status, done.row.result.ln_code) == (422, "tc")
 
 
-async def test_no_document_is_marked_as_posted_before_its_turn(store: Store) -> None:
-    """However many deliveries wait, no more rows are unknown at a time than documents may be on their way."""
-    unknown: list[int] = []
+class Waiting:
+    """An LN that takes its time, in seconds by the clock, and notes what it was sent."""
 
-    class Slow:
-        async def post(self, _: bytes) -> LNAnswer:
-            await asyncio.sleep(0.005)
-            rows = await store.audit.rows("default", statuses=[Status.UNKNOWN])
-            unknown.append(len(rows))
-            return LNAnswer(201)
+    def __init__(self, clock: VirtualClock, seconds: float = 0.0) -> None:
+        self.ids: list[str] = []
+        self.on_their_way: set[str] = set()
+        self.most = 0
+        self.each: Callable[[], Awaitable[None]] | None = None
+        self._clock, self._seconds = clock, seconds
 
-    everything = shown(*(payment(payment_id=f"p-{number}") for number in range(12)))
+    async def post(self, document: bytes) -> LNAnswer:
+        """Take a document."""
+        self.ids.append(key := json.loads(document)["XeroPaymentID"])
+        self.on_their_way.add(key)
+        self.most = max(self.most, len(self.on_their_way))
+        if self.each is not None:
+            await self.each()
+        await self._clock.sleep(self._seconds)
+        self.on_their_way.remove(key)
+        return LNAnswer(201)
+
+
+def many(
+    store: Store, slots: int, seconds: float = 0.0, number: int = 12
+) -> tuple[Waiting, Delivery, list[Decision]]:
+    """Return an LN, what a run delivers to it with, and decisions to send so many payments."""
+    everything = shown(*(payment(payment_id=f"p-{one}") for one in range(number)))
     decisions = [classify(one, None, None, everything, POLICY) for one in documents(everything)]
-    slots = asyncio.Semaphore(3)
-    by = Delivery(store.audit, cast("InforLNClient", Slow()), VirtualClock(), "run-1", 0, None, slots)
+    clock = VirtualClock()
+    ln = Waiting(clock, seconds)
+    by = Delivery(store.audit, cast("InforLNClient", ln), clock, "run-1", 0, None, asyncio.Semaphore(slots))
+    return ln, by, decisions
+
+
+async def test_documents_that_are_written_down_are_none_that_are_on_their_way(store: Store) -> None:
+    """No more documents are in LN's hands than may be, and each is unknown on record by then."""
+    ln, by, decisions = many(store, 3)
+
+    async def each() -> None:
+        sent = set(ln.on_their_way)
+        unknown = await store.audit.rows("default", statuses=[Status.UNKNOWN])
+        assert sent <= {row.key.xero_id for row in unknown} | (sent - ln.on_their_way)
+
+    ln.each = each
     done = await asyncio.gather(*(deliver(by, one) for one in decisions))
     assert [one.row.status for one in done if one] == [Status.SENT] * 12
-    assert max(unknown) == 3
+    assert ln.most == 3
+
+
+async def test_what_waits_for_its_turn_when_the_run_ends_is_not_posted(store: Store) -> None:
+    """What was written down ahead and is not to leave any more is on record as never posted."""
+    ln, by, decisions = many(store, 1)
+    by = replace(by, stopped=lambda: bool(ln.ids))
+    done = await asyncio.gather(*(deliver(by, one) for one in decisions))
+    assert len(ln.ids) == 1
+    left = [one for one in done if one and not one.posted]
+    assert len(left) == 11
+    assert {(one.row.status, one.row.tries, one.row.in_doubt, one.overtaken) for one in left} == {
+        (Status.FAILED, 0, False, False)
+    }
+    assert "The next run sends it" in left[0].row.reason
+
+
+async def test_what_was_closed_while_it_waited_for_its_turn_is_not_posted(store: Store) -> None:
+    """A document that a person closes while others keep LN busy does not leave, and stays closed."""
+    ln, by, decisions = many(store, 1, seconds=5, number=3)
+    last = decisions[-1].entry.key
+
+    async def each() -> None:
+        await store.audit.discard(last, "me", "entered manually", by.clock.now())
+
+    ln.each = each
+    done = [one for one in await asyncio.gather(*(deliver(by, one) for one in decisions)) if one]
+    assert ln.ids == [one.entry.key.xero_id for one in decisions[:2]]
+    assert (done[-1].row.status, done[-1].row.tries, done[-1].overtaken) == (Status.DISCARDED, 0, True)
+
+
+async def test_what_waited_for_its_turn_leaves_only_with_its_lease(store: Store) -> None:
+    """A document that waited long is not posted once another run has taken over, which sees to it."""
+    ln, by, decisions = many(store, 1, seconds=5, number=2)
+    now = by.clock.now()
+    mine = Lease("payments", "default", ALL_DAYS, "run-1", "", "", now, now)
+    await store.leases.take(mine, only_one_here=True)
+
+    async def each() -> None:
+        await store.leases.release(mine)
+
+    ln.each = each
+    by = replace(by, lease=mine)
+    done = await asyncio.gather(*(deliver(by, one) for one in decisions), return_exceptions=True)
+    assert len(ln.ids) == 1
+    assert isinstance(done[1], LeaseLost)
 
 
 async def test_without_the_store_nothing_is_posted(store: Store) -> None:

@@ -233,8 +233,8 @@ MUTANTS = (
     ),
     _DELIVERY.broken(
         "a document is posted without its lease being looked at",
-        "decision.entry, decision.message.decode(), run_id, clock.now(), delivery.lease\n",
-        "decision.entry, decision.message.decode(), run_id, clock.now()\n",
+        "decision.entry, decision.message.decode(), run_id, clock.now(), delivery.lease)",
+        "decision.entry, decision.message.decode(), run_id, clock.now())",
         fault="no lease handed to the store",
     ),
     _DELIVERY.broken(
@@ -242,6 +242,21 @@ MUTANTS = (
         "await audit.posted_again(key, clock.now(), delivery.lease)",
         "await audit.posted_again(key, clock.now())",
         fault="no lease handed to the store",
+    ),
+    _DELIVERY.broken(
+        "what waits for its turn is posted although the run is to end",
+        "    if delivery.stopped():\n        return False\n",
+        "",
+    ),
+    _DELIVERY.broken(
+        "what a person closed while it waited for its turn is posted",
+        "    except MayNotSend:\n        return False\n",
+        "    except MayNotSend:\n        return True\n",
+    ),
+    _DELIVERY.broken(
+        "what waited for its turn is posted without its lease being looked at",
+        "still_posting(key, delivery.run_id, delivery.lease)",
+        "still_posting(key, delivery.run_id)",
     ),
     _DELIVERY.broken(
         "an unknown outcome is written down as a refusal",

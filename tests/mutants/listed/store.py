@@ -51,8 +51,8 @@ MUTANTS = (
     ),
     _LEASES.broken(
         "a run that was taken for dead gives back its successor's lease",
-        "delete(_leases).where(_same(lease), _leases.c.owner == lease.owner)",
-        "delete(_leases).where(_same(lease))",
+        "delete(_leases).where(_IS_OURS)",
+        "delete(_leases).where(_IS)",
     ),
     _STORE_JOURNALS.broken(
         "a request leaves no trace of when it was sent",
@@ -109,6 +109,11 @@ MUTANTS = (
         "if status is Status.DISCARDED and held is not None and held.closed_at_sight_of:",
         "if status is Status.DISCARDED and held is None:",
         fault="what LN may have closed quietly",
+    ),
+    _ROWS.broken(
+        "what was not posted after all is written down over another run's posting",
+        "return held.run_id == run_id and held.result == _NO_ANSWER",
+        "return held.result == _NO_ANSWER",
     ),
     _ROWS.broken(
         "a closed row stays closed, whatever Xero shows",
