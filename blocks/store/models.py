@@ -16,7 +16,7 @@ class JournalState(StrEnum):
     """Where a journal is on its way, and which stage moves it there.
 
     state        moved there by
-    PREPARED     prepare: its bytes and key are fixed and recorded, nothing was sent
+    PREPARED     send: recorded with its key, and surely not in Xero
     SENDING      send: recorded before the request is sent
     REFUSED      send: Xero declined this journal, with its reason
     UNKNOWN      send: no clear answer came

@@ -127,7 +127,7 @@ async def _failed(run: JournalsRun, summary: Summary, asked: dt.date | None, err
     await _take_stop(run, summary, day)
     with suppress(StoreError):
         if run.stage in {"send", "confirm"}:
-            records = await run.records()
+            records = _with_unsent(run, await run.records())
         if run.stage in {"", "day", "extract"} and not await _held_by_another(run, summary, day):
             # Nothing stale is to be sent later, by whatever way.
             discard(staged_folder(run.name, day))
@@ -145,7 +145,13 @@ async def _take_stop(run: JournalsRun, summary: Summary, day: dt.date) -> None:
         with suppress(StoreError):
             # Of any organisation, where the run stopped before it knew its own.
             records = await run.store.journals(getattr(run, "organisation", None), run.name, day)
-        summary.take_stop(run.created, run.found_in_xero, records)
+        summary.take_stop(run.created, run.found_in_xero, _with_unsent(run, records))
+
+
+def _with_unsent(run: JournalsRun, records: Sequence[JournalRecord]) -> list[JournalRecord]:
+    """Add to the records what this run had still to send when it stopped."""
+    known = {(one.narration, one.generation) for one in records}
+    return [*records, *(one for one in run.to_send if (one.narration, one.generation) not in known)]
 
 
 async def _tell(run: JournalsRun, summary: Summary, failure: Failure, day: dt.date, zone: ZoneInfo) -> None:

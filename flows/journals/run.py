@@ -48,6 +48,8 @@ class JournalsRun(Run):
         # What Xero said that it took; and which journals of the day stood there before, once looked at.
         self.created: dict[str, str] = {}
         self.found_in_xero: list[str] | None = None
+        # What the last round had to send: of a journal nothing is recorded before its request leaves.
+        self.to_send: list[JournalRecord] = []
         self.refresh = False
         # What a person deleted in Xero is sent again by a run of its date, not by one that looks back.
         self.looking_back = False

@@ -76,6 +76,11 @@ async def send(run: JournalsRun, plan: Plan) -> Sent:
         run.found_in_xero = _found_before(snapshot.matched, run.created.values())
         run.under_way = True
         prepared = await prepare(run, plan, snapshot)
+        run.to_send = [
+            _record_of(run, plan, request, journal)
+            for request in prepared.requests
+            for journal in request.journals
+        ]
         if not prepared.requests:
             break
         if await _wait_for_others(run, snapshot):

@@ -149,7 +149,7 @@ def _doubled(journal: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _failures(commands: Session) -> dict[str, list[str]]:
     sandbox, day = commands.sandbox, ("--date", str(DATE))
-    sandbox.fault({"system": "xero", "method": "PUT", "kind": "status", "status": 400, "times": 0})
+    sandbox.fault({"system": "xero", "method": "PUT", "kind": "status", "status": 403, "times": 0})
     commands.run("journals, send fails", "journals", *day)
     once = commands.tasks()
     commands.run("journals, send fails again", "journals", *day)

@@ -31,9 +31,15 @@ def days_ago(number: int) -> dt.date:
     return dt.datetime.now(LONDON).date() - dt.timedelta(days=number)
 
 
-def unit(number: int, amount: int = 5, gl_code: str = "5400", date: dt.date = DATE) -> list[dict[str, Any]]:
+def unit(
+    number: int,
+    amount: int = 5,
+    gl_code: str = "5400",
+    date: dt.date = DATE,
+    booked: dt.date | None = None,
+) -> list[dict[str, Any]]:
     """Return the two lines of a transaction: EntryID 2n-1 on an account, and 2n against it."""
-    at = {"created": f"{date}T12:00:00+00:00", "booked": f"{date}T00:00:00+00:00"}
+    at = {"created": f"{date}T12:00:00+00:00", "booked": f"{booked or date}T00:00:00+00:00"}
     name = f"T{number}"
     return [
         line(2 * number - 1, amount, transaction=name, gl_code=gl_code, **at),

@@ -14,8 +14,7 @@ import pytest
 from blocks.errors import UnusableAnswer
 from blocks.mambu import credentials as mambu
 from blocks.mambu.client import PAGE_LINES
-from flows.days import whole
-from flows.journals.extract import extract_window
+from flows.journals.extract import read_day
 from tests.helpers.dripping import dripping
 from tests.helpers.failed_runs import MAMBU_LINES, ended, entries, reads, searches, told, units
 from tests.helpers.journals_run import scripted_run
@@ -53,11 +52,11 @@ async def test_far_more_lines_than_stated_end_the_reading(tmp_path: Path) -> Non
         return answer(200, lines, items_next_cursor=f"c{next(numbers)}")(request)
 
     script = Script(full)
-    async with scripted_run(tmp_path) as there:
+    async with scripted_run(tmp_path, mambu_concurrency=1) as there:
         credentials = there.run.connection.mambu
         async with credentials.get_client(clock=there.clock, http=script) as there.run.mambu:
             with pytest.raises(UnusableAnswer, match="far more than it stated"):
-                await extract_window.fn(there.run, whole(there.run.day), 3)
+                await read_day.fn(there.run, 3)
     assert len(script.requests) == 11
 
 
