@@ -15,6 +15,7 @@ import asyncio
 import datetime as dt
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -254,7 +255,10 @@ async def _put(
     run: JournalsRun, plan: Plan, request: PreparedRequest, not_after: dt.datetime
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Send one request; return the ids of what was taken and the reasons for what was declined."""
-    records = [_record_of(run, plan, request, journal) for journal in request.journals]
+    records = [
+        replace(_record_of(run, plan, request, journal), **pack(journal.entries)._asdict())
+        for journal in request.journals
+    ]
     # Made only now, and kept no longer than the request, so that never all bytes of a day are in memory.
     body = request.body
     await run.store.sending(records, StoredRequest(request.key, body), run.clock.now(), run.lease)
@@ -301,5 +305,4 @@ def _record_of(
         digest=journal.digest,
         lines=journal.lines,
         debits=money_text(journal.debits, plan.digits),
-        **pack(journal.entries)._asdict(),
     )

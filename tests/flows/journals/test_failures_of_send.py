@@ -71,7 +71,9 @@ async def test_sending_stops_in_the_middle(
     connection = sandbox.connection(xero_concurrency=1, retries=0)
     sandbox.fault(fault)
 
-    seen = await told(sandbox, await sandbox.run(connection=connection), "send", *listed)
+    stopped = await sandbox.run(connection=connection)
+    seen = await told(sandbox, stopped, "send", *listed)
+    assert stopped.summary.journals_planned == 3
     assert f"{seen.task['description']}".count("kept and not sent again") == 1
     both_ways(seen.incident.remedy)
     assert "saved by process" in seen.page
