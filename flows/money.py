@@ -55,11 +55,15 @@ def money_text(minor: int, digits: int) -> str:
 
 def money_texts(minor: pa.Array, digits: int) -> pa.Array:
     """Return the same of a column of minor units (int64)."""
+    return pc.cast(decimals(minor, digits), pa.string())
+
+
+def decimals(minor: pa.Array, digits: int) -> pa.Array:
+    """Return a column of minor units (int64) as amounts."""
     whole = pc.cast(minor, pa.decimal128(38, 0))
     # The same 128-bit integers, read as decimals with the point where it belongs.
     pointed = pa.decimal128(38, digits)
-    amounts = pa.Array.from_buffers(pointed, len(whole), whole.buffers(), offset=whole.offset)
-    return pc.cast(amounts, pa.string())
+    return pa.Array.from_buffers(pointed, len(whole), whole.buffers(), offset=whole.offset)
 
 
 def grouped(minor: int, digits: int) -> str:

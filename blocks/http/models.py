@@ -105,6 +105,8 @@ class ApiProfile:
     largest_answer: int | None = None
     # When an answer was made, by the system's own clock; None where it does not say.
     time_stated: Callable[[Answer], datetime | None] = lambda answer: date_of(answer.headers)
+    # Whether a refusal is for a token that has expired: if it was a new one, that passes.
+    expired: Callable[[Answer], bool] = lambda _answer: False
 
 
 def failure(call: Call, answer: Answer, profile: ApiProfile, now: datetime) -> CallFailed | None:
@@ -117,6 +119,8 @@ def failure(call: Call, answer: Answer, profile: ApiProfile, now: datetime) -> C
     where = f"{profile.system}: {call.method} {call.path} was answered {status}"
     hint = (call.if_forbidden if status == 403 else "") or profile.hint(answer)
     text = f"{where}: {said}. {hint}".strip()
+    if status == 401 and profile.expired(answer):
+        return Unavailable(f"{where}, also with a new token: {said}.", status=status)
     if status in {401, 403}:
         return NotAllowed(text, status=status)
     if status == 404:

@@ -86,7 +86,7 @@ class XeroToken(OAuthToken):
 
     def expired(self, answer: Answer) -> bool:
         """Return whether Xero says that the token has expired; with any other 401 a new one helps nobody."""
-        return any(reason.startswith("TokenExpired") for reason in reasons(answer))
+        return expired(answer)
 
     def failure(self, error: CallFailed) -> CallFailed:
         """Return the error to raise where no token was given."""
@@ -244,6 +244,11 @@ def dated(day: date) -> str:
     return f"Date==DateTime({day.year:04},{day.month:02},{day.day:02})"
 
 
+def expired(answer: Answer) -> bool:
+    """Return whether a refusal is for a token that has expired."""
+    return any(reason.startswith("TokenExpired") for reason in reasons(answer))
+
+
 def _hint(answer: Answer) -> str:
     said = " ".join(reasons(answer))
     if "AuthenticationUnsuccessful" in said:
@@ -263,5 +268,5 @@ def time_stated(answer: Answer) -> datetime | None:
     return at if at and askable(at) else date_of(answer.headers)
 
 
-PROFILE = ApiProfile("Xero", reasons, _hint, time_stated=time_stated)
+PROFILE = ApiProfile("Xero", reasons, _hint, time_stated=time_stated, expired=expired)
 TOKEN_PROFILE = token_profile("Xero's token service", "Check the client id and secret in the Xero block.")

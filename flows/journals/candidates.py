@@ -13,6 +13,7 @@ from collections.abc import Collection
 import numpy as np
 
 from blocks.xero.models import ManualJournal
+from flows.journals.as_sent import AsSent
 from flows.journals.models import DELETED_OR_VOIDED, Plan
 from flows.journals.narration import Narration, entry_id_in
 from flows.journals.reconciliation import is_anothers, sums_of
@@ -27,6 +28,7 @@ class Candidates:
     def __init__(self, plan: Plan, ids: Collection[str]) -> None:
         self._plan = plan
         self._ids = frozenset(ids)
+        self._as_sent = AsSent(plan)
         self._entries = np.sort(plan.lines["entry_id"].to_numpy())
         self._codes: dict[dt.date | None, set[str]] = defaultdict(set)
         pairs = plan.lines.select(["booking_date", "account_code"]).group_by(["booking_date", "account_code"])
@@ -41,6 +43,10 @@ class Candidates:
             or self._holds_lines(journal)
             or self._may_look_alike(journal)
         )
+
+    def kept(self, journal: ManualJournal) -> ManualJournal:
+        """Return a journal as it is kept: without lines of its own where these are as the plan has them."""
+        return self._as_sent(journal)
 
     def _is_named(self, journal: ManualJournal) -> bool:
         name = Narration.parse(journal.narration)

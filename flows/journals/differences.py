@@ -92,6 +92,8 @@ def unequal_journals(
     for entry, position in by_record.items():
         lost[position].append(entry)
     for index, view in enumerate(live):
+        if view.settled:
+            continue
         journal = view.journal
         dates = sorted({row.planned.date for row in view.rows if not row.reverses})
         if dates and dates != [str(journal.date)]:

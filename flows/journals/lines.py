@@ -20,11 +20,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -216,6 +218,15 @@ def rows_at(table: pa.Table, rows: pa.Array) -> pa.Table:
     """Return rows of a table by their indices, column by column: each column is in one piece then."""
     columns = [column.combine_chunks().take(rows) for column in table.columns]
     return pa.table(columns, schema=table.schema)
+
+
+def bounds_of_batches(lines: pa.Table) -> Iterator[tuple[dt.date, int, int, int]]:
+    """Yield booking date and number of each batch of a plan's lines, and where these begin and end."""
+    dates, numbers = (lines[name].combine_chunks() for name in ("booking_date", "batch"))
+    changes = np.diff(dates.cast(pa.int32()).to_numpy()) | np.diff(numbers.to_numpy())
+    starts = [0, *(np.flatnonzero(changes) + 1).tolist()] if len(dates) else []
+    for start, end in pairwise([*starts, len(dates)]):
+        yield dates[start].as_py(), numbers[start].as_py(), start, end
 
 
 def write_lines(table: pa.Table, path: Path) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from itertools import repeat
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from blocks.xero.models import ManualJournal
@@ -55,7 +57,8 @@ class View(msgspec.Struct):
     """A journal as the day sees it: which of its lines are whose.
 
     `rows` are lines of the plan, `strange` entry ids that are ours and not of the plan, `unread` counts
-    the lines that are not recognised. `elsewhere`: by the record or its name it is another day's.
+    the lines that are not recognised. `elsewhere`: by the record or its name it is another day's. `settled`:
+    its lines are as planned, in no other journal, and not among the rows.
     """
 
     journal: ManualJournal
@@ -65,6 +68,7 @@ class View(msgspec.Struct):
     rows: list[Row]
     strange: list[int]
     unread: int
+    settled: bool = False
 
     @property
     def ours(self) -> bool:
@@ -72,8 +76,8 @@ class View(msgspec.Struct):
         return self.name is not None or (self.known is not None and not self.elsewhere)
 
 
-def planned_lines(plan: Plan) -> dict[int, PlannedLine]:
-    lines = plan.lines
+def planned_lines(plan: Plan, among: npt.NDArray[np.bool_]) -> dict[int, PlannedLine]:
+    lines = plan.lines.filter(pa.array(among))
     entries, minors = lines["entry_id"].to_pylist(), lines["minor"].to_pylist()
     texts = map(description, entries, lines["transaction_id"].to_pylist(), repeat(plan.label))
     dates = lines["booking_date"].cast(pa.string()).to_pylist()

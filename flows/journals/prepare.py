@@ -12,7 +12,6 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,7 +23,7 @@ from blocks.xero.models import ManualJournal
 from flows.journals import encode
 from flows.journals.amounts import amounts_to_send
 from flows.journals.encode import Style
-from flows.journals.lines import rows_at
+from flows.journals.lines import bounds_of_batches, rows_at
 from flows.journals.models import Plan, is_taxed
 from flows.journals.narration import Narration, entry_id_in, request_key
 from flows.journals.process.batch import LARGEST_JOURNAL_BYTES, Units, fill
@@ -258,11 +257,8 @@ def _numbered(
 
 def _batches(lines: pa.Table) -> dict[dt.date, dict[int, pa.Table]]:
     batches: dict[dt.date, dict[int, pa.Table]] = defaultdict(dict)
-    dates, numbers = (lines[name].combine_chunks() for name in ("booking_date", "batch"))
-    changes = np.diff(dates.cast(pa.int32()).to_numpy()) | np.diff(numbers.to_numpy())
-    starts = [0, *(np.flatnonzero(changes) + 1).tolist()] if len(dates) else []
-    for start, end in pairwise([*starts, len(dates)]):
-        batches[dates[start].as_py()][numbers[start].as_py()] = lines.slice(start, end - start)
+    for date, number, start, end in bounds_of_batches(lines):
+        batches[date][number] = lines.slice(start, end - start)
     return batches
 
 

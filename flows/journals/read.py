@@ -62,7 +62,7 @@ class Picture:
         self.whole = True
 
     async def look(
-        self, run: JournalsRun, since: dt.datetime, wanted: Callable[[ManualJournal], bool]
+        self, run: JournalsRun, since: dt.datetime, wanted: Candidates
     ) -> dict[str, ManualJournal]:
         """Return the wanted journals changed since an instant, by their ids, as if all of them were read."""
         start, before = since, dict[str, ManualJournal]()
@@ -72,7 +72,7 @@ class Picture:
             before = self._journals
         # What was there is replaced by what became of it, also where that is not the day's any more.
         found = await _listing(
-            run, start, lambda one: one if one.journal_id in before or wanted(one) else None
+            run, start, lambda one: wanted.kept(one) if one.journal_id in before or wanted(one) else None
         )
         # Only now, for a reading that fails has shown nothing.
         self.whole = start == since

@@ -15,10 +15,12 @@ from decimal import Context, Decimal, localcontext
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from blocks.xero.models import ManualJournal
+from flows.journals.as_sent import Settled, settled, totals_of
 from flows.journals.differences import duplicates_and_reversals, unequal_journals, unequal_lines
 from flows.journals.matching import PlannedLine, Row, View, planned_lines, view_of
 from flows.journals.models import (
@@ -99,14 +101,18 @@ def reconcile(
     missing, unless `withhold_deleted`. `record_may_be_new`: it may have been lost or set back, so that a
     journal it does not know may be ours.
     """
-    planned = planned_lines(plan)
     everything = _distinct(journals)
+    apart = settled(plan, everything, record)
+    planned, ids_apart = planned_lines(plan, ~apart.covered), frozenset(apart.ids)
     live: list[View] = []
     deleted_or_voided: dict[str, set[int]] = {VOIDED: set(), WITHDRAWN: set()}
     unrecorded: list[ManualJournal] = []
     for journal in everything:
         known = record.get(journal.journal_id)
         if known is not None and known.possible and NOT_OURS.casefold() in journal.narration.casefold():
+            continue
+        if journal.journal_id in ids_apart:
+            live.append(View(journal, known, Narration.parse(journal.narration), False, [], [], 0, True))
             continue
         view = view_of(plan, planned, journal, known, len(live))
         recorded = known.entries if known is not None and known.entries else frozenset[int]()
@@ -120,7 +126,7 @@ def reconcile(
         if known is None and journal.status not in DELETED_OR_VOIDED and view.unread:
             unrecorded.append(journal)
     rows = [row for view in live for row in view.rows]
-    found = _found(rows)
+    found = _found(rows) | _found_settled(plan, apart, live)
     by_record = _by_record(live, planned, found, record)
     rerounded = _rerounded(plan, rows)
     absent = planned.keys() - found.keys() - by_record.keys()
@@ -131,7 +137,7 @@ def reconcile(
     voided = absent & deleted_or_voided[VOIDED]
     suppressed = absent & taken_out - voided
     absent = absent - voided - suppressed
-    nothing, optional = _rounds_to_nothing(plan, absent, {*found, *by_record}, rerounded)
+    nothing, optional = _rounds_to_nothing(plan, absent, found.keys() | by_record.keys(), rerounded)
     absent = absent - nothing - optional
     lookalikes = _lookalikes(plan, absent, unrecorded) if record_may_be_new else []
     waiting = frozenset[int]().union(*(one.entries for one in lookalikes))
@@ -152,8 +158,8 @@ def reconcile(
         changed_dates=_changed_dates(live, record_may_be_new),
         rerounded=rerounded,
         deleted_or_voided=frozenset(one.journal_id for one in everything if one.status in DELETED_OR_VOIDED),
-        sent=_sent(rows) if rerounded else {},
-        totals=_totals(plan, live),
+        sent=_sent(plan, rows, apart) if rerounded else {},
+        totals=_totals(plan, live, apart),
     )
 
 
@@ -169,6 +175,13 @@ def _found(rows: Iterable[Row]) -> dict[int, int]:
         if row.entry_id not in found or not row.opposite:
             found[row.entry_id] = row.journal
     return found
+
+
+def _found_settled(plan: Plan, apart: Settled, live: Sequence[View]) -> dict[int, int]:
+    positions = {view.journal.journal_id: position for position, view in enumerate(live) if view.settled}
+    of_each = np.array([positions[one] for one in apart.ids], np.int64)
+    entries = plan.lines["entry_id"].to_numpy()[apart.covered]
+    return dict(zip(entries.tolist(), of_each[apart.owners[apart.covered]].tolist(), strict=True))
 
 
 def _by_record(
@@ -205,8 +218,9 @@ def _rerounded(plan: Plan, rows: Iterable[Row]) -> frozenset[dt.date]:
     return frozenset(map(dt.date.fromisoformat, dates))
 
 
-def _sent(rows: Iterable[Row]) -> dict[int, int]:
-    sent: dict[int, int] = defaultdict(int)
+def _sent(plan: Plan, rows: Iterable[Row], apart: Settled) -> dict[int, int]:
+    entries, minors = (plan.lines[name].to_numpy()[apart.covered] for name in ("entry_id", "minor"))
+    sent: dict[int, int] = defaultdict(int, zip(entries.tolist(), minors.tolist(), strict=True))
     for row in rows:
         # What a person split within its journal is there in parts.
         if row.minor is not None and not row.opposite:
@@ -348,11 +362,15 @@ def _changed_dates(live: Iterable[View], record_may_be_new: bool) -> frozenset[d
     return frozenset(dates)
 
 
-def _totals(plan: Plan, live: Iterable[View]) -> dict[tuple[str, str], Decimal]:
+def _totals(plan: Plan, live: Iterable[View], apart: Settled) -> dict[tuple[str, str], Decimal]:
     """Sum up all that is in the day's journals; of another day's journals, what is of this day."""
     totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     with localcontext(Context(prec=SUMS_PRECISION)):
+        for key, minor in totals_of(plan, apart.covered).items():
+            totals[key] = Decimal(minor).scaleb(-plan.digits)
         for view in live:
+            if view.settled:
+                continue
             date = str(view.journal.date)
             if view.elsewhere:
                 for row in view.rows:

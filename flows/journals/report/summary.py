@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState, latest
+from flows.journals.as_sent import minors_of
 from flows.journals.models import Plan
 from flows.journals.narration import Narration
 from flows.journals.prepare import Prepared, PreparedJournal
 from flows.journals.reconciliation import Reconciliation
 from flows.journals.tie_out import Confirmed, TieOutRow, batches_in_review, open_points
-from flows.money import grouped, money_text, to_minor
+from flows.money import grouped, money_text
 from flows.runtime.summary import RunSummary
 from flows.runtime.text import counted, listed
 
@@ -210,7 +211,7 @@ def _prepared_row(journal: PreparedJournal) -> BatchRow:
 def _live_rows(plan: Plan, matched: Reconciliation, link: Callable[[str], str]) -> list[BatchRow]:
     rows: list[BatchRow] = []
     for journal in matched.journals:
-        minor = [to_minor(line.amount, plan.digits) or 0 for line in journal.lines]
+        minor = [one or 0 for one in minors_of(journal, plan.digits)]
         debits, credits_ = sum(one for one in minor if one > 0), -sum(one for one in minor if one < 0)
         rows.append(
             BatchRow(

@@ -247,8 +247,8 @@ MUTANTS = (
     ),
     _READ.broken(
         "what became of a journal between two looks is overlooked where it is not the day's any more",
-        "one if one.journal_id in before or wanted(one) else None",
-        "one if wanted(one) else None",
+        "wanted.kept(one) if one.journal_id in before or wanted(one) else None",
+        "wanted.kept(one) if wanted(one) else None",
     ),
     _READ.broken(
         "a slip of Xero's clock hides changes from the next look",
