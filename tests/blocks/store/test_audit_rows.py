@@ -105,6 +105,14 @@ def test_a_post_that_never_left_is_no_try() -> None:
     assert rules.settled(posted(), Result(Status.FAILED, "no token", posted=False), AT).tries == 0
 
 
+def test_what_did_not_leave_is_no_try_and_what_another_run_posts_stays() -> None:
+    """A run that ends takes back what it had written down ahead, and nothing that another run posts now."""
+    left = rules.not_posted(posted(), "run-1", LATER)
+    assert (left.status, left.tries, left.in_doubt) == (Status.FAILED, 0, False)
+    theirs = again(ended(Status.FAILED))
+    assert rules.not_posted(theirs, "run-1", LATER) == theirs
+
+
 def test_an_exception_adds_no_try() -> None:
     """What the connector finds by itself is no try, and is overwritten by what it finds next."""
     row = rules.noted(found(Status.EXCEPTION), OTHER, Status.UNSUPPORTED, "now so", "run-2", LATER)
