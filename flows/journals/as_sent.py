@@ -144,9 +144,7 @@ def settled(plan: Plan, journals: Sequence[ManualJournal], record: Mapping[str, 
     others: list[ManualJournal] = []
     names = Counter(one.narration for one in journals if isinstance(one.lines, LinesAsSent))
     for journal in journals:
-        known = record.get(journal.journal_id)
-        of_day = known is None or (known.day == plan.day and not known.possible)
-        if isinstance(journal.lines, LinesAsSent) and of_day and names[journal.narration] == 1:
+        if isinstance(journal.lines, LinesAsSent) and names[journal.narration] == 1:
             owners[journal.lines.places] = len(found)
             found.append(journal)
         elif journal.status not in DELETED_OR_VOIDED:

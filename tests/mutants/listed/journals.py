@@ -16,6 +16,7 @@ _SEND = _of_journals("flows/journals/send.py")
 _PENDING = _SEND._replace(file="flows/journals/pending.py")
 _RECORDS = _SEND._replace(file="flows/journals/records.py")
 _READ = _of_journals("flows/journals/read.py")
+_AS_SENT = _at("flows/journals/as_sent.py", "tests/flows/journals/test_candidates.py")
 _CANDIDATES = _of_journals("flows/journals/candidates.py")
 _CALLS = _of_journals("flows/journals/calls.py", "tests/flows/journals/test_read.py")
 _CONFIRM = _of_journals("flows/journals/confirm.py")
@@ -254,6 +255,36 @@ MUTANTS = (
         "a slip of Xero's clock hides changes from the next look",
         "return min(said, run.clock.now()) if said else None",
         "return said",
+    ),
+    _AS_SENT.broken(
+        "a copy of a journal counts as the journal",
+        " and names[journal.narration] == 1",
+        "",
+    ),
+    _AS_SENT.broken(
+        "a line that another journal names as well is taken for settled",
+        "    if found and others:\n",
+        "    if found and not others:\n",
+    ),
+    _AS_SENT.broken(
+        "what the record knows of a rewritten journal is taken for settled",
+        "claimed.update((known.entries if known else None) or ())",
+        "pass",
+    ),
+    _AS_SENT.broken(
+        "tracking is overlooked where the rest is as planned",
+        "            if line.tracking:\n",
+        "            if False:\n",
+    ),
+    _AS_SENT.broken(
+        "tax is overlooked where the rest is as planned",
+        " or any(map(is_taxed, taxes))",
+        "",
+    ),
+    _AS_SENT.broken(
+        "a journal of another date is as sent",
+        "            or journal.date != name.booking_date\n",
+        "",
     ),
     _CANDIDATES.broken(
         "a journal under another name is let go with the day's lines in it",
