@@ -103,28 +103,8 @@ def reconcile(
     """
     everything = _distinct(journals)
     apart = settled(plan, everything, record)
-    planned, ids_apart = planned_lines(plan, ~apart.covered), frozenset(apart.ids)
-    live: list[View] = []
-    deleted_or_voided: dict[str, set[int]] = {VOIDED: set(), WITHDRAWN: set()}
-    unrecorded: list[ManualJournal] = []
-    for journal in everything:
-        known = record.get(journal.journal_id)
-        if known is not None and known.possible and NOT_OURS.casefold() in journal.narration.casefold():
-            continue
-        if journal.journal_id in ids_apart:
-            live.append(View(journal, known, Narration.parse(journal.narration), False, [], [], 0, True))
-            continue
-        view = view_of(plan, planned, journal, known, len(live))
-        recorded = known.entries if known is not None and known.entries else frozenset[int]()
-        if journal.status in deleted_or_voided and (known is None or not known.possible):
-            deleted_or_voided[journal.status].update(row.entry_id for row in view.rows)
-            deleted_or_voided[journal.status].update(recorded & planned.keys())
-        elif journal.status not in deleted_or_voided and (
-            view.ours or view.rows or not recorded.isdisjoint(planned)
-        ):
-            live.append(view)
-        if known is None and journal.status not in DELETED_OR_VOIDED and view.unread:
-            unrecorded.append(journal)
+    planned = planned_lines(plan, ~apart.covered)
+    live, unrecorded, deleted_or_voided = _seen(plan, planned, everything, record, apart)
     rows = [row for view in live for row in view.rows]
     found = _found(rows) | _found_settled(plan, apart, live)
     by_record = _by_record(live, planned, found, record)
@@ -161,6 +141,39 @@ def reconcile(
         sent=_sent(plan, rows, apart) if rerounded else {},
         totals=_totals(plan, live, apart),
     )
+
+
+def _seen(
+    plan: Plan,
+    planned: Mapping[int, PlannedLine],
+    journals: Iterable[ManualJournal],
+    record: Mapping[str, Known],
+    apart: Settled,
+) -> tuple[list[View], list[ManualJournal], dict[str, set[int]]]:
+    """Return the day's live journals, those that may be, and the entries of deleted and voided ones."""
+    live: list[View] = []
+    unrecorded: list[ManualJournal] = []
+    deleted_or_voided: dict[str, set[int]] = {VOIDED: set(), WITHDRAWN: set()}
+    ids_apart = frozenset(apart.ids)
+    for journal in journals:
+        known = record.get(journal.journal_id)
+        if known is not None and known.possible and NOT_OURS.casefold() in journal.narration.casefold():
+            continue
+        if journal.journal_id in ids_apart:
+            live.append(View(journal, known, Narration.parse(journal.narration), False, [], [], 0, True))
+            continue
+        view = view_of(plan, planned, journal, known, len(live))
+        recorded = known.entries if known is not None and known.entries else frozenset[int]()
+        if journal.status in deleted_or_voided and (known is None or not known.possible):
+            deleted_or_voided[journal.status].update(row.entry_id for row in view.rows)
+            deleted_or_voided[journal.status].update(recorded & planned.keys())
+        elif journal.status not in deleted_or_voided and (
+            view.ours or view.rows or not recorded.isdisjoint(planned)
+        ):
+            live.append(view)
+        if known is None and journal.status not in DELETED_OR_VOIDED and view.unread:
+            unrecorded.append(journal)
+    return live, unrecorded, deleted_or_voided
 
 
 def _distinct(journals: Iterable[ManualJournal]) -> list[ManualJournal]:
