@@ -38,6 +38,7 @@ def without_sums(journal: ManualJournal) -> ManualJournal:
 CHANGES: dict[str, Callable[[ManualJournal], ManualJournal]] = {
     "as it was sent": lambda journal: journal,
     "under another name": lambda journal: journal._replace(narration="November"),
+    "under another name and date": lambda journal: journal._replace(narration="November", date=None),
     "with other texts": lambda journal: rewritten(journal)._replace(narration=journal.narration),
     "rewritten": rewritten,
     "rewritten, with another amount": without_sums,

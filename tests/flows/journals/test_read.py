@@ -244,7 +244,9 @@ async def test_a_further_look_asks_for_what_changed_since(tmp_path: Path, ahead:
         {"Status": "DELETED"},
         {
             "Narration": "November",
-            "JournalLines": [{**one, "Description": "x"} for one in DRAFT["JournalLines"]],
+            "JournalLines": [
+                {**one, "Description": "x", "AccountCode": "9"} for one in DRAFT["JournalLines"]
+            ],
         },
     ],
 )
