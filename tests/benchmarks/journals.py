@@ -74,8 +74,14 @@ class Bare:
         if connection is None:
             connection = self._threads.connection = http.client.HTTPConnection(self._host, self._port)
         target = f"{self._path}/{path}?{urlencode(params)}"
-        connection.request(method, target, body, {**self._headers, **(headers or {})})
-        answer = connection.getresponse()
+        asked = (method, target, body, {**self._headers, **(headers or {})})
+        try:
+            connection.request(*asked)
+            answer = connection.getresponse()
+        except http.client.RemoteDisconnected:
+            # A connection that nobody has used for seconds was closed at the other end.
+            connection.request(*asked)
+            answer = connection.getresponse()
         content = answer.read()
         if answer.status != 200:
             raise RuntimeError(f"{method} {path} was answered {answer.status}: {content[:300]!r}")
