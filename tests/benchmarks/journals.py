@@ -78,8 +78,9 @@ class Bare:
         try:
             connection.request(*asked)
             answer = connection.getresponse()
-        except http.client.RemoteDisconnected:
+        except ConnectionError:
             # A connection that nobody has used for seconds was closed at the other end.
+            connection.close()
             connection.request(*asked)
             answer = connection.getresponse()
         content = answer.read()
