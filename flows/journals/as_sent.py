@@ -124,12 +124,17 @@ def minors_of(journal: ManualJournal, digits: int) -> list[int | None]:
 class Settled(NamedTuple):
     """The journals that are as sent and share no line with another: nothing about them is to be decided.
 
-    `ids` are theirs. `owners` gives for each place of the plan which of them holds its line, counted from 0,
-    and -1 where none does.
+    `owners` gives for each place of the plan which of `as_sent`, ids of journals, holds its line, counted
+    from 0, and -1 where no settled one does.
     """
 
-    ids: tuple[str, ...]
+    as_sent: tuple[str, ...]
     owners: Places
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Return the ids of the settled ones."""
+        return frozenset(self.as_sent[one] for one in np.unique(self.owners[self.covered]).tolist())
 
     @property
     def covered(self) -> npt.NDArray[np.bool_]:
@@ -151,13 +156,8 @@ def settled(plan: Plan, journals: Sequence[ManualJournal], record: Mapping[str, 
             others.append(journal)
     if found and others:
         claimed = np.array(sorted(_claimed(others, record)), np.int64)
-        is_claimed = np.isin(plan.lines["entry_id"].to_numpy(), claimed)
-        shared = np.unique(owners[is_claimed & (owners >= 0)])
+        shared = owners[np.isin(plan.lines["entry_id"].to_numpy(), claimed)]
         owners[np.isin(owners, shared)] = -1
-        kept = np.setdiff1d(np.arange(len(found)), shared)
-        renumbered = np.full(len(found) + 1, -1, np.int64)
-        renumbered[kept] = np.arange(len(kept))
-        return Settled(tuple(found[one].journal_id for one in kept.tolist()), renumbered[owners])
     return Settled(tuple(one.journal_id for one in found), owners)
 
 

@@ -154,7 +154,7 @@ def _seen(
     live: list[View] = []
     unrecorded: list[ManualJournal] = []
     deleted_or_voided: dict[str, set[int]] = {VOIDED: set(), WITHDRAWN: set()}
-    ids_apart = frozenset(apart.ids)
+    ids_apart = apart.ids
     for journal in journals:
         known = record.get(journal.journal_id)
         if known is not None and known.possible and NOT_OURS.casefold() in journal.narration.casefold():
@@ -192,7 +192,7 @@ def _found(rows: Iterable[Row]) -> dict[int, int]:
 
 def _found_settled(plan: Plan, apart: Settled, live: Sequence[View]) -> dict[int, int]:
     positions = {view.journal.journal_id: position for position, view in enumerate(live) if view.settled}
-    of_each = np.array([positions[one] for one in apart.ids], np.int64)
+    of_each = np.array([positions.get(one, -1) for one in apart.as_sent], np.int64)
     entries = plan.lines["entry_id"].to_numpy()[apart.covered]
     return dict(zip(entries.tolist(), of_each[apart.owners[apart.covered]].tolist(), strict=True))
 
