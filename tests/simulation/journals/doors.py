@@ -79,9 +79,12 @@ class Door(Wire):
         self._here.late.add(_identity(request))
         if self.place(request) == CHANGE:
             self._here.read_before[_identity(request)] = dict(self._here.facts.read)
-        seconds = self._world.pause_seconds(Pause.LONG)
-        self._play.later(seconds, lambda: self.carried_out(request))
+        self._play.later(self._world.pause_seconds(Pause.LONG), lambda: self._leaves_at_last(request))
         raise self._run.crashes()
+
+    async def _leaves_at_last(self, request: httpx.Request) -> Reply:
+        self._began[_identity(request)] = self._play.loop.time()
+        return await self.carried_out(request)
 
     async def _carried(self, request: httpx.Request, place: str, fault: Any) -> httpx.Response:
         began = self._play.loop.time()
