@@ -161,14 +161,15 @@ def settled(plan: Plan, journals: Sequence[ManualJournal], record: Mapping[str, 
     return Settled(tuple(one.journal_id for one in found), owners)
 
 
-def _claimed(journals: Iterable[ManualJournal], record: Mapping[str, Known]) -> set[int]:
-    claimed: set[int] = set()
-    for journal in journals:
-        known = record.get(journal.journal_id)
-        claimed.update((known.entries if known else None) or ())
-        found = (entry_id_within(line.description or "") for line in journal.lines)
-        claimed.update(entry for entry in found if entry is not None)
-    return claimed
+def _claimed(journals: Sequence[ManualJournal], record: Mapping[str, Known]) -> set[int]:
+    known = (record.get(journal.journal_id) for journal in journals)
+    return named_in(journals).union(*(one.entries for one in known if one and one.entries))
+
+
+def named_in(journals: Iterable[ManualJournal]) -> set[int]:
+    """Return the entry ids that lines of journals name, wherever in their texts."""
+    found = (entry_id_within(line.description or "") for journal in journals for line in journal.lines)
+    return {entry for entry in found if entry is not None}
 
 
 def totals_of(plan: Plan, covered: npt.NDArray[np.bool_]) -> Mapping[tuple[str, str], int]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import repeat
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from blocks.xero.models import ManualJournal
 from flows.journals.models import Known, Plan, is_rounded
@@ -76,8 +75,9 @@ class View(msgspec.Struct):
         return self.name is not None or (self.known is not None and not self.elsewhere)
 
 
-def planned_lines(plan: Plan, among: npt.NDArray[np.bool_]) -> dict[int, PlannedLine]:
-    lines = plan.lines.filter(pa.array(among))
+def planned_lines(plan: Plan, entry_ids: Collection[int]) -> dict[int, PlannedLine]:
+    """Return those of the planned lines that have one of the entry ids."""
+    lines = plan.lines.filter(pc.is_in(plan.lines["entry_id"], pa.array(list(entry_ids), pa.int64())))
     entries, minors = lines["entry_id"].to_pylist(), lines["minor"].to_pylist()
     texts = map(description, entries, lines["transaction_id"].to_pylist(), repeat(plan.label))
     dates = lines["booking_date"].cast(pa.string()).to_pylist()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from decimal import Context, Decimal, localcontext
 from typing import Any, NamedTuple
 
@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from blocks.xero.models import ManualJournal
-from flows.journals.as_sent import Settled, settled, totals_of
+from flows.journals.as_sent import Settled, named_in, settled, totals_of
 from flows.journals.differences import duplicates_and_reversals, unequal_journals, unequal_lines
-from flows.journals.matching import PlannedLine, Row, View, planned_lines, view_of
+from flows.journals.matching import Row, View, planned_lines, view_of
 from flows.journals.models import (
     DELETED_OR_VOIDED,
     NOT_OURS,
@@ -103,30 +103,31 @@ def reconcile(
     """
     everything = _distinct(journals)
     apart = settled(plan, everything, record)
-    planned = planned_lines(plan, ~apart.covered)
-    live, unrecorded, deleted_or_voided = _seen(plan, planned, everything, record, apart)
+    unsettled = set(plan.lines["entry_id"].filter(pa.array(~apart.covered)).to_pylist())
+    live, unrecorded, deleted_or_voided = _seen(plan, unsettled, everything, record, apart)
     rows = [row for view in live for row in view.rows]
     found = _found(rows) | _found_settled(plan, apart, live)
-    by_record = _by_record(live, planned, found, record)
+    by_record = _by_record(plan, live, unsettled, found, record)
     rerounded = _rerounded(plan, rows)
-    absent = planned.keys() - found.keys() - by_record.keys()
+    absent = unsettled - found.keys() - by_record.keys()
     taken_out: set[int] = set()
     if withhold_deleted:
         recorded_once = (known.entries for known in record.values() if known.entries and not known.possible)
         taken_out = deleted_or_voided[WITHDRAWN].union(*recorded_once)
     voided = absent & deleted_or_voided[VOIDED]
     suppressed = absent & taken_out - voided
-    absent = absent - voided - suppressed
+    absent -= voided | suppressed
     nothing, optional = _rounds_to_nothing(plan, absent, found.keys() | by_record.keys(), rerounded)
-    absent = absent - nothing - optional
+    absent -= nothing | optional
     lookalikes = _lookalikes(plan, absent, unrecorded) if record_may_be_new else []
     waiting = frozenset[int]().union(*(one.entries for one in lookalikes))
+    absent -= waiting
     texts, duplicates = duplicates_and_reversals(rows, live)
     return Reconciliation(
         journals=[view.journal for view in live],
         found=found,
         by_record=by_record,
-        missing=frozenset(absent - waiting),
+        missing=frozenset(absent),
         voided=frozenset(voided),
         suppressed=frozenset(suppressed),
         waiting=waiting,
@@ -145,16 +146,22 @@ def reconcile(
 
 def _seen(
     plan: Plan,
-    planned: Mapping[int, PlannedLine],
-    journals: Iterable[ManualJournal],
+    unsettled: Set[int],
+    journals: Sequence[ManualJournal],
     record: Mapping[str, Known],
     apart: Settled,
 ) -> tuple[list[View], list[ManualJournal], dict[str, set[int]]]:
-    """Return the day's live journals, those that may be, and the entries of deleted and voided ones."""
+    """Return the day's live journals, those that may be, and the entries of deleted and voided ones.
+
+    `unsettled` are the planned entries that no settled journal holds.
+    """
     live: list[View] = []
     unrecorded: list[ManualJournal] = []
     deleted_or_voided: dict[str, set[int]] = {VOIDED: set(), WITHDRAWN: set()}
     ids_apart = apart.ids
+    # Of a million lines that Xero does not have yet, not one is looked at singly.
+    named = named_in(one for one in journals if one.journal_id not in ids_apart)
+    planned = planned_lines(plan, named & unsettled)
     for journal in journals:
         known = record.get(journal.journal_id)
         if known is not None and known.possible and NOT_OURS.casefold() in journal.narration.casefold():
@@ -166,9 +173,9 @@ def _seen(
         recorded = known.entries if known is not None and known.entries else frozenset[int]()
         if journal.status in deleted_or_voided and (known is None or not known.possible):
             deleted_or_voided[journal.status].update(row.entry_id for row in view.rows)
-            deleted_or_voided[journal.status].update(recorded & planned.keys())
+            deleted_or_voided[journal.status].update(recorded & unsettled)
         elif journal.status not in deleted_or_voided and (
-            view.ours or view.rows or not recorded.isdisjoint(planned)
+            view.ours or view.rows or not recorded.isdisjoint(unsettled)
         ):
             live.append(view)
         if known is None and journal.status not in DELETED_OR_VOIDED and view.unread:
@@ -198,8 +205,9 @@ def _found_settled(plan: Plan, apart: Settled, live: Sequence[View]) -> dict[int
 
 
 def _by_record(
+    plan: Plan,
     live: Iterable[View],
-    planned: Mapping[int, PlannedLine],
+    unsettled: Set[int],
     found: Mapping[int, int],
     record: Mapping[str, Known],
 ) -> dict[int, int]:
@@ -212,12 +220,12 @@ def _by_record(
     for position, view in enumerate(live):
         recognised = view.journal.lines and not view.unread
         if not recognised and view.known is not None and view.known.entries is not None:
-            entries = (view.known.entries & planned.keys()) - found.keys()
+            entries = (view.known.entries & unsettled) - found.keys()
             if view.unread > len(entries):
-                date = str(view.known.booking_date)
+                of_date = pc.equal(plan.lines["booking_date"], view.known.booking_date)
                 recorded = frozenset[int]().union(*(one.entries or () for one in record.values()))
-                moved = (recorded & planned.keys()) - found.keys()
-                entries |= {entry for entry in moved if planned[entry].date == date}
+                moved = (recorded & unsettled) - found.keys()
+                entries |= moved.intersection(plan.lines["entry_id"].filter(of_date).to_pylist())
             for entry in sorted(entries):
                 by_record.setdefault(entry, position)
     return by_record

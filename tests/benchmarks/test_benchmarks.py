@@ -70,3 +70,10 @@ def test_the_store() -> None:
     found = printed("store", "--nights", "2", "--journals", "30", "--moves", "3")
     assert found["journals_before"] == 60
     assert min(found["empty_ms"], found["full_ms"], found["ratio"]) > 0
+
+
+def test_a_night() -> None:
+    """A night by the command and an empty flow cost something, and are compared."""
+    found = printed("night", "--lines", "60", "--nights", "1")
+    assert found["lines"] == 60
+    assert min(found["night_seconds"], found["empty_flow_seconds"], found["ratio"]) > 0
