@@ -182,13 +182,15 @@ def _unreadable(line: UnreadableLine) -> dict[str, object]:
 _NAMES = ("encodedKey", "entryID", "creationDate")
 
 
-def lines_of_day(tables: Iterable[pa.Table], start: dt.datetime, end: dt.datetime) -> tuple[pa.Table, int]:
+def lines_of_day(tables: list[pa.Table], start: dt.datetime, end: dt.datetime) -> tuple[pa.Table, int]:
     """Return the lines created in [start, end), each once, by entry id; and how many distinct ones came.
 
-    Windows overlap and pages shift, so a line may have come several times: with the same entry id and key,
-    and the one that came first stays. A line whose creation cannot be read is kept: it must not be lost.
+    Takes the tables out of their list, so that a large day is not in memory twice. Windows overlap and pages
+    shift, so a line may have come several times: with the same entry id and key, and the one that came first
+    stays. A line whose creation cannot be read is kept: it must not be lost.
     """
     everything = pa.concat_tables([*tables, STAGED.empty_table()])
+    tables.clear()
     names = pa.table({name: everything[name].combine_chunks() for name in ("entry_id", "encoded_key")})
     order = pc.sort_indices(names, sort_keys=[(name, "ascending") for name in names.column_names])
     distinct = order.filter(pc.invert(_repeats(rows_at(names, order))))
@@ -196,7 +198,9 @@ def lines_of_day(tables: Iterable[pa.Table], start: dt.datetime, end: dt.datetim
     at_or_after = pc.greater_equal(created, pa.scalar(start, INSTANT))
     inside = pc.and_(at_or_after, pc.less(created, pa.scalar(end, INSTANT)))
     of_day = distinct.filter(pc.fill_null(inside, True))
-    return rows_at(everything, of_day), len(distinct)
+    columns = everything.columns
+    del everything, names, order
+    return pa.table(_columns_at(columns, of_day), schema=STAGED), len(distinct)
 
 
 def _repeats(names: pa.Table) -> pa.Array:
@@ -216,8 +220,13 @@ def _equal_to_before(values: pa.Array) -> pa.Array:
 
 def rows_at(table: pa.Table, rows: pa.Array) -> pa.Table:
     """Return rows of a table by their indices, column by column: each column is in one piece then."""
-    columns = [column.combine_chunks().take(rows) for column in table.columns]
-    return pa.table(columns, schema=table.schema)
+    return pa.table(_columns_at(table.columns, rows), schema=table.schema)
+
+
+def _columns_at(columns: list[pa.ChunkedArray], rows: pa.Array) -> list[pa.Array]:
+    # Each is let go of before the next is made.
+    columns.reverse()
+    return [columns.pop().combine_chunks().take(rows) for _ in range(len(columns))]
 
 
 def bounds_of_batches(lines: pa.Table) -> Iterator[tuple[dt.date, int, int, int]]:

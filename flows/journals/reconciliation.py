@@ -106,7 +106,8 @@ def reconcile(
     unsettled = set(plan.lines["entry_id"].filter(pa.array(~apart.covered)).to_pylist())
     live, unrecorded, deleted_or_voided = _seen(plan, unsettled, everything, record, apart)
     rows = [row for view in live for row in view.rows]
-    found = _found(rows) | _found_settled(plan, apart, live)
+    found = _found(rows)
+    found.update(_found_settled(plan, apart, live))
     by_record = _by_record(plan, live, unsettled, found, record)
     rerounded = _rerounded(plan, rows)
     absent = unsettled - found.keys() - by_record.keys()
@@ -197,11 +198,11 @@ def _found(rows: Iterable[Row]) -> dict[int, int]:
     return found
 
 
-def _found_settled(plan: Plan, apart: Settled, live: Sequence[View]) -> dict[int, int]:
+def _found_settled(plan: Plan, apart: Settled, live: Sequence[View]) -> Iterable[tuple[int, int]]:
     positions = {view.journal.journal_id: position for position, view in enumerate(live) if view.settled}
     of_each = np.array([positions.get(one, -1) for one in apart.as_sent], np.int64)
     entries = plan.lines["entry_id"].to_numpy()[apart.covered]
-    return dict(zip(entries.tolist(), of_each[apart.owners[apart.covered]].tolist(), strict=True))
+    return zip(entries.tolist(), of_each[apart.owners[apart.covered]].tolist(), strict=True)
 
 
 def _by_record(

@@ -50,6 +50,7 @@ class Written:
         """Write lines to a file, and keep them at hand."""
         part = staged(table, path, **notes)
         self._tables[part.digest] = table
+        _release()
         return part
 
     def read(self, part: Staged) -> pa.Table:
@@ -60,6 +61,12 @@ class Written:
     def let_go(self) -> None:
         """Keep nothing in memory any longer."""
         self._tables.clear()
+        _release()
+
+
+def _release() -> None:
+    # Arrow keeps what was freed, and of a large day that is as much as the day itself.
+    pa.default_memory_pool().release_unused()
 
 
 class StageManifest(BaseModel):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Context, Decimal, localcontext
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,6 +26,7 @@ from flows.runtime.text import listed
 
 # Sums of a day's amounts fit into this, whatever their size.
 _SUM = pa.decimal256(76, 18)
+_PART_LINES = 100_000
 
 
 def exact_sums(
@@ -36,18 +37,27 @@ def exact_sums(
     Debits are positive; nothing is rounded. `staged` is a table of flows.journals.lines.STAGED without
     malformed lines.
     """
+    sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    with localcontext(Context(prec=SUMS_PRECISION)):
+        # By parts: in a type that holds any sum, a large day's amounts take much memory.
+        for first in range(0, staged.num_rows, _PART_LINES):
+            for row in _sums(staged.slice(first, _PART_LINES), zone):
+                code = account_map.get(row["gl_code"], row["gl_code"])
+                sums[code, row["date"]] += row["amount_sum"].scaleb(digits)
+    return dict(sums)
+
+
+def _sums(staged: pa.Table, zone: ZoneInfo) -> list[dict[str, Any]]:
     booked = staged["booked"]
     amount = pc.cast(staged["amount"], _SUM)
     signed = pc.if_else(pc.equal(staged["type"], "DEBIT"), amount, pc.negate(amount))
     dates = pc.cast(local_dates(booked, zone_offsets(booked, zone)), pa.string())
     lines = pa.table({"gl_code": staged["gl_code"], "date": dates, "amount": signed})
     lines = lines.filter(pc.not_equal(signed, pa.scalar(Decimal(0), _SUM)))
-    sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    with localcontext(Context(prec=SUMS_PRECISION)):
-        for row in lines.group_by(["gl_code", "date"]).aggregate([("amount", "sum")]).to_pylist():
-            code = account_map.get(row["gl_code"], row["gl_code"])
-            sums[code, row["date"]] += row["amount_sum"].scaleb(digits)
-    return dict(sums)
+    rows: list[dict[str, Any]] = (
+        lines.group_by(["gl_code", "date"]).aggregate([("amount", "sum")]).to_pylist()
+    )
+    return rows
 
 
 class TieOutRow(NamedTuple):

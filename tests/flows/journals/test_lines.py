@@ -204,7 +204,7 @@ def test_the_order_of_windows_does_not_matter() -> None:
     """The same windows in any order give the same lines in the same order."""
     lines = transfers(5)
     tables = [staged_lines(lines[:6]), staged_lines(lines[4:]), staged_lines([])]
-    first, *others = [lines_of_day(some, DAY.start, DAY.end)[0] for some in permutations(tables)]
+    first, *others = [lines_of_day(list(some), DAY.start, DAY.end)[0] for some in permutations(tables)]
     assert all(other.equals(first) for other in others)
 
 

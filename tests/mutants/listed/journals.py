@@ -268,8 +268,8 @@ MUTANTS = (
     ),
     _AS_SENT.broken(
         "what the record knows of a rewritten journal is taken for settled",
-        "claimed.update((known.entries if known else None) or ())",
-        "pass",
+        ".union(*(one.entries for one in known if one and one.entries))",
+        "",
     ),
     _AS_SENT.broken(
         "tracking is overlooked where the rest is as planned",

@@ -252,7 +252,7 @@ MUTANTS = (
     ),
     _BOOKS.broken(
         "a draft whose texts were edited holds nothing by the record",
-        "by_record = _by_record(live, planned, found, record)",
+        "by_record = _by_record(plan, live, unsettled, found, record)",
         "by_record: dict[int, int] = {}",
         fault="an edited draft sent again",
         tests=("tests/flows/journals/test_reconciliation.py", "tests/flows/journals/test_prepare.py"),
