@@ -48,8 +48,13 @@ class Asked:
 
 def _run_name() -> str:
     asked = runtime.flow_run.parameters
+    # Which day that is, only Mambu's time zone says: the run is named for it once that is known.
     date = asked.get("date") or f"the day before {runtime.flow_run.scheduled_start_time:%Y-%m-%d %H:%M} UTC"
-    return f"journals of {date} for {asked.get('connection', 'default')}"
+    return _named(date, asked.get("connection", "default"), dry_run=bool(asked.get("dry_run")))
+
+
+def _named(date: object, connection: str, *, dry_run: bool) -> str:
+    return f"{'dry run: ' if dry_run else ''}journals of {date} for {connection}"
 
 
 @flow(name="journals", flow_run_name=_run_name)
@@ -67,6 +72,27 @@ async def journals(
 
     Args:
         date: The day on which the lines were created in Mambu; by default the one before the scheduled start.
+        connection: The name of the saved journal connection.
+        dry_run: Show the journals that would be sent, and send nothing.
+        refresh: Read the day from Mambu again, whatever is kept from an earlier run.
+        start_from: The stage to start from, with what the stages before it have left: extract (all of it),
+            process or send. Where nothing whole is left, the run starts earlier.
+    """
+    return await attempt(Asked(date, connection, dry_run, refresh, start_from))
+
+
+@flow(name="journals", flow_run_name=_run_name)
+async def rerun(
+    date: dt.date,
+    connection: str = "default",
+    dry_run: bool = False,
+    refresh: bool = False,
+    start_from: StartFrom = "extract",
+) -> State[Any]:
+    """Run a date of the journals again: only what Xero does not have is sent.
+
+    Args:
+        date: The day on which the lines were created in Mambu.
         connection: The name of the saved journal connection.
         dry_run: Show the journals that would be sent, and send nothing.
         refresh: Read the day from Mambu again, whatever is kept from an earlier run.
@@ -109,6 +135,9 @@ async def run_stages(run: JournalsRun, summary: Summary, asked: Asked) -> None:
             for system, client in (("Mambu", run.mambu), ("Xero", run.xero)):
                 summary.notes += run.log_notes(clocks_differ(system, client.transport.there))
         summary.take_day(run.day.date, run.currency, run.digits)
+        if asked.date is None or asked.dry_run:
+            name = _named(run.day.date, run.name, dry_run=asked.dry_run)
+            await reports.name_run(name, *(["dry-run"] if asked.dry_run else []))
         nightly = asked.date is None and not asked.dry_run
         finished = await finished_days(run) if nightly else {}
         earlier = await unfinished_days(run, finished) if nightly else []

@@ -46,10 +46,13 @@ class Asked:
 
 
 def _run_name() -> str:
+    # From when to when, only the store or a clock says: the run is named for it once that is known.
     asked = runtime.flow_run.parameters
-    given = {name: asked[name] for name in ("date", "since", "until") if asked.get(name)}
-    window = ", ".join(f"{name} {value}" for name, value in given.items())
-    return f"payments for {asked.get('connection', 'default')}{f', {window}' if window else ''}"
+    return _named("", asked.get("connection", "default"), dry_run=bool(asked.get("dry_run")))
+
+
+def _named(window: str, connection: str, *, dry_run: bool) -> str:
+    return f"{'dry run: ' if dry_run else ''}payments{window} for {connection}"
 
 
 @flow(name="payments", flow_run_name=_run_name)
@@ -72,18 +75,35 @@ async def payments(
         date: One day (UTC) in place of since and until.
         dry_run: Show what would be sent, and send nothing.
     """
+    return await attempt(Asked(connection, since, until, date, dry_run))
+
+
+@flow(name="payments", flow_run_name=_run_name)
+async def rerun(date: dt.date, connection: str = "default", dry_run: bool = False) -> State[Any]:
+    """Run a day of the payments again: what LN accepted is not sent again.
+
+    Args:
+        date: The day (UTC) whose changes in Xero are looked at.
+        connection: The name of the saved payment connection.
+        dry_run: Show what would be sent, and send nothing.
+    """
+    return await attempt(Asked(connection, date=date, dry_run=dry_run))
+
+
+async def attempt(given: Asked) -> State[Any]:
+    """Run a window, and see that whatever happens is reported."""
     keep_new_files_private()
-    summary = PaymentsSummary(None, connection, flow_run_id=str(runtime.flow_run.id))
+    summary = PaymentsSummary(None, given.connection, flow_run_id=str(runtime.flow_run.id))
     report = Report(summary)
 
     async def run_window() -> None:
-        asked = checked(Asked(connection, since, until, date, dry_run))
-        found = await PaymentConnection.named(connection)
+        asked = checked(given)
+        found = await PaymentConnection.named(asked.connection)
         async with (
-            opened(connection, found, summary.flow_run_id, reports.run_log(), report.progress) as run,
-            recorded(run, summary, dry_run=dry_run, own_window=asked.has_window),
+            opened(asked.connection, found, summary.flow_run_id, reports.run_log(), report.progress) as run,
+            recorded(run, summary, dry_run=asked.dry_run, own_window=asked.has_window),
         ):
-            run.run_count = file_for(found.store.address, connection)
+            run.run_count = file_for(found.store.address, asked.connection)
             await run_stages(run, summary, asked)
 
     return await report.outcome_of(run_window)
@@ -122,6 +142,8 @@ async def settle(run: PaymentsRun, summary: PaymentsSummary, asked: Asked) -> No
     with run.in_stage("window"):
         await determine_window(run, asked.since, asked.until, asked.date)
         summary.take_window(run.window)
+        name = _named(f" of {run.window}", run.name, dry_run=asked.dry_run)
+        await reports.name_run(name, *(["dry-run"] if asked.dry_run else []))
         summary.notes += run.log_notes(clocks_differ("Xero", run.xero.transport.there))
 
 

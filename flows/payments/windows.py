@@ -27,6 +27,11 @@ class Window(NamedTuple):
     until: dt.datetime
     asked_from: dt.datetime
 
+    def __str__(self) -> str:
+        """Return it in words."""
+        since, until = (at.astimezone(dt.UTC) for at in (self.since, self.until))
+        return f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC"
+
     def covers(self, changed_at: dt.datetime | None) -> bool:
         """Tell whether a change is this window's: what came after its end waits for the next one."""
         return changed_at is None or changed_at < self.until

@@ -1,4 +1,4 @@
-"""What a run shows to people: its progress while it runs, its log, and artifacts in Prefect."""
+"""What a run shows to people: its name, its progress while it runs, its log, and artifacts in Prefect."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from prefect import get_run_logger
+from prefect import get_run_logger, runtime
 from prefect.artifacts import (
     acreate_markdown_artifact,
     acreate_progress_artifact,
     acreate_table_artifact,
     aupdate_progress_artifact,
 )
+from prefect.client.orchestration import get_client
 
 from blocks.errors import DaybookError
 from blocks.text import visible
@@ -67,6 +68,13 @@ def run_log() -> RunLog:
     """Return the log of the current run."""
     logger = get_run_logger()
     return RunLog(lambda text: logger.info(visible(text)), lambda text: logger.warning(visible(text)))
+
+
+async def name_run(name: str, *tags: str) -> None:
+    """Name the current flow run for what it turned out to be of, and give it further tags."""
+    known = runtime.flow_run
+    async with get_client() as client:
+        await client.update_flow_run(UUID(str(known.id)), name=name, tags={*known.tags, *tags})
 
 
 class Progress:

@@ -12,6 +12,7 @@ from prefect.states import Completed, Failed
 
 from blocks.errors import DaybookError
 from flows.runtime.artifacts import Progress, artifact_key, observer
+from flows.runtime.events import announce
 from flows.runtime.summary import RunSummary
 from flows.runtime.text import fault_of
 
@@ -60,6 +61,7 @@ class RunReport(ABC, Generic[S]):
         now = time.perf_counter()
         spent = {"report": round(now - report_began, 3), "total": round(now - self._began, 3)}
         self._summary.seconds = {**self._summary.seconds, **spent}
+        announce(self._summary)
         observer().ended(self._summary, error)
 
     def _key(self, kind: str) -> str:

@@ -38,7 +38,7 @@ from flows.journals import schedule
 from flows.payments import beginning
 from flows.payments import run as exchange
 from flows.runtime import artifacts as reports
-from flows.runtime import lease
+from flows.runtime import events, lease
 from tests.simulation.loop import LoopClock
 from tests.simulation.play import Runner
 
@@ -51,6 +51,7 @@ class FlowRun(NamedTuple):
     id: str
     scheduled_start_time: datetime | None
     parameters: Mapping[str, Any]
+    tags: tuple[str, ...] = ()
 
 
 _flow_run: ContextVar[FlowRun] = ContextVar("the flow run that is under way")
@@ -211,10 +212,10 @@ def _drawn_id() -> uuid.UUID:
     return uuid.UUID(int=random.getrandbits(128), version=4)
 
 
-class _Schedules:
-    """Prefect's server, as far as the watch asks it: it knows of no schedule and of no run."""
+class _Server:
+    """Prefect's server, as far as runs ask it: it knows of no schedule and of no run, and takes any name."""
 
-    async def __aenter__(self) -> _Schedules:
+    async def __aenter__(self) -> _Server:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -225,6 +226,9 @@ class _Schedules:
 
     async def read_deployments(self, **_asked: Any) -> list[Any]:
         return []
+
+    async def update_flow_run(self, *_asked: Any, **_given: Any) -> None:
+        return None
 
 
 # What a process has of its machine
@@ -281,7 +285,9 @@ def apart() -> Iterator[None]:
         patch.object(reports, "acreate_table_artifact", _artifact),
         patch.object(reports, "acreate_progress_artifact", _artifact),
         patch.object(reports, "aupdate_progress_artifact", _progressed),
-        patch.object(schedule, "get_client", _Schedules),
+        patch.object(schedule, "get_client", _Server),
+        patch.object(reports, "get_client", _Server),
+        patch.object(events, "emit_event", lambda *_args, **_more: None),
         patch.object(night, "SystemClock", lambda: here.get().clock),
         patch.object(exchange, "SystemClock", lambda: here.get().clock),
         patch.object(night, "home", lambda: here.get().machine.home),

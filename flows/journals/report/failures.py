@@ -216,12 +216,12 @@ def _remedy(date: dt.date, stage: str, step: str, error: Exception) -> str:
             first = "The next run checks whether Xero accepted the last request. "
         text = _ways_on(date)
     elif isinstance(error, StepRefusal):
-        return f"{error.remedy} In Prefect's pages: Deployments, rerun, Custom run, date {date}."
+        return f"{error.remedy} In Prefect's pages: Deployments, rerun-journals, Custom run, date {date}."
     elif step == HAND_OVER:
         text = (
             f"start the journals flow from the stage {stage}, with the date {date} (in Prefect's pages: "
-            f"Deployments, rerun, Custom run, date {date}, start_from {stage}; or: python -m flows.main "
-            f"journals --date {date} --start-from {stage})."
+            f"Deployments, rerun-journals, Custom run, date {date}, start_from {stage}; or: python -m "
+            f"flows.main journals --date {date} --start-from {stage})."
         )
     else:
         text = f"{_start_again(date)}."
@@ -238,8 +238,8 @@ def _ways_on(date: dt.date) -> str:
 
 def _start_again(date: dt.date) -> str:
     return (
-        f"start the journals flow again with the date {date} (in Prefect's pages: Deployments, rerun, Custom "
-        f"run; or: python -m flows.main journals --date {date})"
+        f"start the journals flow again with the date {date} (in Prefect's pages: Deployments, "
+        f"rerun-journals, Custom run; or: python -m flows.main journals --date {date})"
     )
 
 

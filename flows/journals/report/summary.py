@@ -175,6 +175,15 @@ class Summary(RunSummary):
         decimals = max(self.digits, -int(amount.normalize().as_tuple().exponent))
         return f"{amount:,.{decimals}f}"
 
+    @property
+    def events(self) -> list[str]:
+        """Return how the day ended, and what waits for a person; nothing of a dry run."""
+        if self.status == "dry-run":
+            return []
+        ready = ["journals.drafts-ready"] if self.journals_created else []
+        differs = ["journals.differs"] if self.tied_out is False else []
+        return [f"journals.{self.status}", *ready, *differs]
+
     def as_json(self) -> dict[str, Any]:
         """Return the object that --json prints; its keys are an interface."""
         return {

@@ -37,7 +37,7 @@ _DOING = {
 }
 _AGAIN = (
     "The next scheduled run tries again automatically. To try at once: in Prefect's pages Deployments, "
-    "payments/rerun, Quick run; or: python -m flows.main payments"
+    "payments/every-15-minutes, Quick run; or: python -m flows.main payments"
 )
 
 

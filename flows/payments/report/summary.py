@@ -128,6 +128,14 @@ class PaymentsSummary(RunSummary):
             parts.append(f"{self.waiting:,} waiting for the next run")
         return f"{window}: {counted(self.documents, 'document')}, {', '.join(parts)}{unseen}."
 
+    @property
+    def events(self) -> list[str]:
+        """Return how the run ended, and whether documents wait for a person; nothing of a dry run."""
+        if self.status == "dry-run":
+            return []
+        exceptions = ["payments.exceptions"] if self.counts[Status.EXCEPTION] else []
+        return [f"payments.{self.status}", *exceptions]
+
     def as_json(self) -> dict[str, Any]:
         """Return the object that --json prints; its keys are an interface."""
         return {

@@ -22,8 +22,8 @@ OFFENDERS = tuple(f"GL {code}" for code in range(4700, 4730))
 REFUSAL = StepRefusal("map", "2 lines have no account in Xero", OFFENDERS, "Add them in Xero.")
 SENT_NOTHING = ("This run sent nothing to Xero. What was there before is unchanged.",)
 AGAIN = (
-    "start the journals flow again with the date 2026-11-20 (in Prefect's pages: Deployments, rerun, Custom "
-    "run; or: python -m flows.main journals --date 2026-11-20)"
+    "start the journals flow again with the date 2026-11-20 (in Prefect's pages: Deployments, "
+    "rerun-journals, Custom run; or: python -m flows.main journals --date 2026-11-20)"
 )
 WAYS_ON = (
     f"{AGAIN}: only what is missing is sent. Or withdraw the day's drafts first (Deployments, by-date, date "
@@ -87,7 +87,7 @@ def test_a_steps_refusal_names_every_offender() -> None:
     assert found.details == OFFENDERS
     assert found.safe == SENT_NOTHING
     assert found.remedy == (
-        "Add them in Xero. In Prefect's pages: Deployments, rerun, Custom run, date 2026-11-20."
+        "Add them in Xero. In Prefect's pages: Deployments, rerun-journals, Custom run, date 2026-11-20."
     )
 
 
@@ -129,8 +129,8 @@ def test_a_stage_that_did_not_start_is_started_from(stage: str, error: DaybookEr
     """After a hand-over that failed the remedy is to start from the stage that did not begin."""
     text = (
         f"start the journals flow from the stage {stage}, with the date 2026-11-20 (in Prefect's pages: "
-        f"Deployments, rerun, Custom run, date 2026-11-20, start_from {stage}; or: python -m flows.main "
-        f"journals --date 2026-11-20 --start-from {stage})."
+        f"Deployments, rerun-journals, Custom run, date 2026-11-20, start_from {stage}; or: python -m "
+        f"flows.main journals --date 2026-11-20 --start-from {stage})."
     )
     assert failure(stage, error, under_way=False).remedy == (first + text if first else capital(text))
 
