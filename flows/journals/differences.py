@@ -86,41 +86,54 @@ def unequal_lines(plan: Plan, rows: Sequence[Row], live: Sequence[View]) -> Iter
 
 
 def unequal_journals(
-    plan: Plan, live: Sequence[View], by_record: Mapping[int, int]
+    plan: Plan, live: Sequence[View], found: Mapping[int, int], by_record: Mapping[int, int]
 ) -> Iterator[tuple[int, str]]:
     lost: dict[int, list[int]] = defaultdict(list)
     for entry, position in by_record.items():
         lost[position].append(entry)
     for index, view in enumerate(live):
-        if view.settled:
-            continue
-        journal = view.journal
-        dates = sorted({row.planned.date for row in view.rows if not row.reverses})
-        if dates and dates != [str(journal.date)]:
-            text = f"Mambu's booking date is {', '.join(dates)}, the date in Xero is {journal.date}"
-            yield index, f"{named(journal)}: {text}"
-        taxed = sum(1 for line in journal.lines if is_taxed(line.tax_type))
-        if taxed or journal.line_amount_types not in {None, "NoTax"}:
-            yield index, f"{named(journal)}: it has tax in Xero, and Mambu's lines have none"
-        if index in lost:
-            yield index, _not_told(view, sorted(lost[index]))
-        if view.elsewhere or (view.known is not None and view.known.possible):
-            continue  # what else it holds is another day's, or nobody knows whose
-        others = max(0, view.unread - len(lost.get(index, ())))
-        if view.ours and view.strange:
-            text = (
-                f"{named(journal)}: Mambu no longer shows EntryID {listed(sorted(view.strange))} for "
-                f"{plan.day}. Either they were removed in Mambu, or its API user sees fewer branches than "
-                "before"
-            )
-            yield index, text
-        else:
-            others += len(view.strange)
-        if others:
-            yield (
-                index,
-                f"{named(journal)}: {others} of its {len(journal.lines)} lines do not belong to this day",
-            )
+        if not view.settled:
+            recorded = (view.known.entries if view.known else None) or ()
+            twice = sum(found.get(entry, index) != index for entry in recorded)
+            texts = _unequal(plan, view, sorted(lost.get(index, ())), twice)
+            yield from ((index, text) for text in texts)
+
+
+def _unequal(plan: Plan, view: View, lost: Sequence[int], twice: int) -> Iterator[str]:
+    """Yield what differs of a journal.
+
+    `lost` are the entries that it holds by the record alone, `twice` counts those that are in another one.
+    """
+    journal = view.journal
+    dates = sorted({row.planned.date for row in view.rows if not row.reverses})
+    if dates and dates != [str(journal.date)]:
+        text = f"Mambu's booking date is {', '.join(dates)}, the date in Xero is {journal.date}"
+        yield f"{named(journal)}: {text}"
+    taxed = sum(1 for line in journal.lines if is_taxed(line.tax_type))
+    if taxed or journal.line_amount_types not in {None, "NoTax"}:
+        yield f"{named(journal)}: it has tax in Xero, and Mambu's lines have none"
+    if lost:
+        yield _not_told(view, lost)
+    if view.known is not None and view.known.possible:
+        if twice and not lost:
+            yield may_be_twice(journal, twice)
+        return  # what else it holds, nobody knows whose it is
+    if not view.elsewhere:  # of another day's journal the rest is that day's
+        yield from _others(plan, view, lost)
+
+
+def _others(plan: Plan, view: View, lost: Sequence[int]) -> Iterator[str]:
+    journal, others = view.journal, max(0, view.unread - len(lost))
+    if view.ours and view.strange:
+        yield (
+            f"{named(journal)}: Mambu no longer shows EntryID {listed(sorted(view.strange))} for "
+            f"{plan.day}. Either they were removed in Mambu, or its API user sees fewer branches than "
+            "before"
+        )
+    else:
+        others += len(view.strange)
+    if others:
+        yield f"{named(journal)}: {others} of its {len(journal.lines)} lines do not belong to this day"
 
 
 def _not_told(view: View, entries: Sequence[int]) -> str:
@@ -144,6 +157,16 @@ def may_be_ours(journal: ManualJournal, lines: int) -> str:
         "edited, so the lines were not sent. If it is, leave it, or remove it in Xero and run the date "
         "again. If it is "
         f'not, write "{NOT_OURS}" into its narration and run the date again'
+    )
+
+
+def may_be_twice(journal: ManualJournal, lines: int) -> str:
+    """Say why a journal that cannot be recognised needs review: its lines may be in another one as well."""
+    return (
+        f"{named(journal)}, dated {journal.date}, has the same totals per account as "
+        f"{counted(lines, 'line')} that are in Xero already. It may be a journal of Daybook's that was "
+        "copied and then edited, so that these lines are in Xero twice. If it is, remove one of the two in "
+        f'Xero. If it is not, write "{NOT_OURS}" into its narration. Then run the date again'
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from blocks.store.models import DayRecord
 from blocks.xero.models import ManualJournal
@@ -40,29 +40,40 @@ async def unfinished_days(run: JournalsRun, recorded: Mapping[dt.date, DayRecord
     if first is None or back == 0:
         return sorted(found)
     start = max(first, today - dt.timedelta(days=back))
-    finished = await _finished(run, {day: one for day, one in recorded.items() if day >= start})
-    for offset in range((today - start).days):
-        date = start + dt.timedelta(days=offset)
-        record = finished.get(date)
-        if record is None or record.stated_lines != await count_lines_of(run, Day(date, run.day.zone)):
+    days = [start + dt.timedelta(days=offset) for offset in range((today - start).days)]
+    elsewhere = await _left_elsewhere(run, days, recorded)
+    for date in days:
+        record = recorded.get(date)
+        if record is not None and (_is_here(run, record) or date in elsewhere):
+            if record.stated_lines != await count_lines_of(run, Day(date, run.day.zone)):
+                found.add(date)
+        elif date not in elsewhere:
             found.add(date)
     return sorted(found)
 
 
-async def _finished(run: JournalsRun, finished: dict[dt.date, DayRecord]) -> dict[dt.date, DayRecord]:
-    """Return those of the finished days that are finished in this organisation of Xero's.
+async def _left_elsewhere(
+    run: JournalsRun, days: Collection[dt.date], recorded: Mapping[dt.date, DayRecord]
+) -> set[dt.date]:
+    """Return the days that another organisation of Xero's got before this one got any of the connection's.
 
-    One that another organisation has counts all the same where this one had nothing of the connection's by
-    then: a connection that was moved does not bring along what the former organisation has.
+    A connection that was moved does not bring along what the former organisation has, finished or not. One
+    that led elsewhere for some nights, and is back, has their days still to be sent here.
     """
-    elsewhere = {day for day, one in finished.items() if one.organisation not in (None, run.organisation)}
-    if not elsewhere:
-        return finished
-    last, back = max(elsewhere), run.connection.look_back_days + _WITHIN.days
-    days = [last - dt.timedelta(days=number) for number in range(back)]
-    sent = await run.store.journals_of(run.name, days)
-    first = min((one.day for one in sent if one.organisation == run.organisation), default=dt.date.max)
-    return {day: one for day, one in finished.items() if day not in elsewhere or day < first}
+    got = {day: one.finished_at for day, one in recorded.items() if day in days and not _is_here(run, one)}
+    if not got and recorded.keys() >= set(days):
+        return set()
+    last, back = run.day.date, run.connection.look_back_days + _WITHIN.days
+    sent = await run.store.journals_of(run.name, [last - dt.timedelta(days=one) for one in range(back)])
+    for one in sent:
+        if one.organisation != run.organisation and one.changed_at and one.day not in recorded:
+            got[one.day] = min(one.changed_at, got.get(one.day, one.changed_at))
+    here = [one.changed_at for one in sent if one.organisation == run.organisation and one.changed_at]
+    return {day for day, at in got.items() if not here or at < min(here)}
+
+
+def _is_here(run: JournalsRun, day: DayRecord) -> bool:
+    return day.organisation in {None, run.organisation}
 
 
 async def _first_day(run: JournalsRun) -> dt.date | None:

@@ -40,13 +40,15 @@ from flows.money import SUMS_PRECISION, to_minor
 class Lookalike(NamedTuple):
     """A journal unknown to the record that has the date and the sums per account of a planned batch.
 
-    `entries` are the lines of the batch that seem to be missing.
+    `entries` are the lines of the batch that seem to be missing; all of them where none does, `twice`: the
+    journal may hold them a second time.
     """
 
     journal: ManualJournal
     booking_date: dt.date
     batch: int
     entries: frozenset[int]
+    twice: bool
 
 
 class Reconciliation(msgspec.Struct, frozen=True):
@@ -121,7 +123,7 @@ def reconcile(
     nothing, optional = _rounds_to_nothing(plan, absent, found.keys() | by_record.keys(), rerounded)
     absent -= nothing | optional
     lookalikes = _lookalikes(plan, absent, unrecorded) if record_may_be_new else []
-    waiting = frozenset[int]().union(*(one.entries for one in lookalikes))
+    waiting = frozenset[int]().union(*(one.entries for one in lookalikes if not one.twice))
     absent -= waiting
     texts, duplicates = duplicates_and_reversals(rows, live)
     return Reconciliation(
@@ -135,7 +137,11 @@ def reconcile(
         optional=frozenset(optional),
         lookalikes=lookalikes,
         duplicates=duplicates,
-        differences=[*unequal_lines(plan, rows, live), *texts, *unequal_journals(plan, live, by_record)],
+        differences=[
+            *unequal_lines(plan, rows, live),
+            *texts,
+            *unequal_journals(plan, live, found, by_record),
+        ],
         numbers=_numbers(plan, everything),
         changed_dates=_changed_dates(live, record_may_be_new),
         rerounded=rerounded,
@@ -316,7 +322,7 @@ def sums_of(journal: ManualJournal, digits: int) -> dict[str, int]:
 
 
 def _lookalikes(plan: Plan, absent: Collection[int], unrecorded: Iterable[ManualJournal]) -> list[Lookalike]:
-    """Return the journals that have the date and the sums per account of a batch with missing lines.
+    """Return the journals that have the date and the sums per account of a batch.
 
     Or those of what is missing, of the batch or of its date: where lines came late, the journals are not
     filled as they would be now.
@@ -325,28 +331,38 @@ def _lookalikes(plan: Plan, absent: Collection[int], unrecorded: Iterable[Manual
     for journal in unrecorded:
         if not is_anothers(plan, journal):
             candidates[journal.date].append(journal)
-    if not absent or not candidates:
-        return []
     dates = pa.array([date for date in candidates if date], pa.date32())
-    batches: dict[tuple[dt.date, int], list[tuple[str, int]]] = defaultdict(list)
-    missing: dict[tuple[dt.date, int | None], list[tuple[str, int]]] = defaultdict(list)
-    wanting: dict[tuple[dt.date, int], set[int]] = defaultdict(set)
-    columns = ("booking_date", "batch", "entry_id", "account_code", "minor")
     near = plan.lines.filter(pc.is_in(plan.lines["booking_date"], dates))
-    for date, batch, entry, code, minor in zip(*(near[one].to_pylist() for one in columns), strict=True):
-        batches[date, batch].append((code, minor))
-        if entry in absent:
-            wanting[date, batch].add(entry)
-            missing[date, batch].append((code, minor))
-            missing[date, None].append((code, minor))
+    gone = near.filter(pc.is_in(near["entry_id"], pa.array(list(absent), pa.int64())))
+    whole, missing = (_sums_by(lines, ["booking_date", "batch"]) for lines in (near, gone))
+    of_dates = _sums_by(gone, ["booking_date"])
     found: list[Lookalike] = []
-    for (date, batch), entries in sorted(wanting.items()):
-        alike = [_sums(lines) for lines in (batches[date, batch], missing[date, batch], missing[date, None])]
-        for journal in candidates[date]:
-            sums = sums_of(journal, plan.digits)
-            if sums and sums in alike:
-                found.append(Lookalike(journal, date, batch, frozenset(entries)))
+    for date, batch in sorted(whole):
+        twice = (date, batch) not in missing
+        alike = [whole[date, batch], *([] if twice else [missing[date, batch], of_dates[date,]])]
+        its = [one for one in candidates[date] if (sums := sums_of(one, plan.digits)) and sums in alike]
+        if its:
+            entries = _entries_of(near if twice else gone, date, batch)
+            found.extend(Lookalike(one, date, batch, entries, twice) for one in its)
     return found
+
+
+def _sums_by(lines: pa.Table, keys: list[str]) -> dict[tuple[Any, ...], dict[str, int]]:
+    """Return the sums of lines in minor units per account code, by their values of `keys`."""
+    # In a type in which no sum of them overflows.
+    minors = pc.cast(lines["minor"], pa.decimal128(38, 0))
+    amounts = lines.select([*keys, "account_code"]).append_column("minor", minors)
+    sums: dict[tuple[Any, ...], dict[str, int]] = defaultdict(dict)
+    for row in amounts.group_by([*keys, "account_code"]).aggregate([("minor", "sum")]).to_pylist():
+        its = sums[tuple(row[key] for key in keys)]
+        if row["minor_sum"]:
+            its[row["account_code"]] = int(row["minor_sum"])
+    return sums
+
+
+def _entries_of(lines: pa.Table, date: dt.date, batch: int) -> frozenset[int]:
+    of_batch = pc.and_(pc.equal(lines["booking_date"], date), pc.equal(lines["batch"], batch))
+    return frozenset(lines["entry_id"].filter(of_batch).to_pylist())
 
 
 def is_anothers(plan: Plan, journal: ManualJournal) -> bool:

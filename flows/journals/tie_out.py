@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from blocks.xero.models import ManualJournal
-from flows.journals.differences import may_be_ours
+from flows.journals.differences import may_be_ours, may_be_twice
 from flows.journals.models import Plan, is_rounded
 from flows.journals.offsets import local_dates, zone_offsets
 from flows.journals.reconciliation import Reconciliation
@@ -203,7 +203,9 @@ def open_points(matched: Reconciliation, partially_posted: Sequence[str]) -> lis
     """Return a sentence for whatever does not agree line by line."""
     texts = [*matched.duplicates, *(text for _, text in matched.differences), *partially_posted]
     texts.extend(_repeated_names(matched.journals))
-    texts.extend(may_be_ours(one.journal, len(one.entries)) for one in matched.lookalikes)
+    for one in matched.lookalikes:
+        text = may_be_twice if one.twice else may_be_ours
+        texts.append(text(one.journal, len(one.entries)))
     for entries, what in (
         (matched.voided, "are only in journals that were voided in Xero, so they are not sent again"),
         (matched.missing, "are not in Xero"),

@@ -316,28 +316,33 @@ async def test_the_days_that_are_run_first(
 @pytest.mark.parametrize(
     ("organisation", "sent_here", "due"),
     [
-        ("organisation", 17, [17]),
-        (None, 17, [17]),
-        ("another", 17, [17, 18, 19]),
-        ("another", 19, [17, 19]),
-        ("another", 0, [17]),
+        ("organisation", "before", [17]),
+        (None, "before", [17]),
+        ("another", "before", [17, 18, 19]),
+        ("another", "since", [17]),
+        ("another", "never", [17]),
     ],
-    ids=["this one", "not recorded", "led astray", "from the second day on", "moved"],
+    ids=["this one", "not recorded", "led astray", "moved, and run here since", "moved"],
 )
 async def test_what_was_finished_in_another_organisation_is_run(
-    tmp_path: Path, organisation: str | None, sent_here: int, due: list[int]
+    tmp_path: Path, organisation: str | None, sent_here: str, due: list[int]
 ) -> None:
-    """A day that another organisation of Xero's has is not finished in one that was sent days before it."""
+    """A day that another organisation of Xero's has is not finished in one that got days before it did."""
     async with scripted_run(tmp_path, first_day=dt.date(2026, 11, 17), look_back_days=3) as there:
-        store, now = there.run.store, there.clock.now()
-        if sent_here:
-            requests = sent(transfers(1)).prepared.requests
-            await there.keep(
-                requests, JournalState.PREPARED, day=dt.date(2026, 11, sent_here), manual_journal_id="id"
-            )
+
+        async def send_here(when: str) -> None:
+            if sent_here == when:
+                requests, day = sent(transfers(1)).prepared.requests, dt.date(2026, 11, 17)
+                await there.keep(requests, JournalState.PREPARED, day=day, manual_journal_id="id")
+
+        await send_here("before")
+        there.clock.advance(60)
         for number, lines in ((18, 6), (19, 5)):
-            day = dt.date(2026, 11, number)
-            await store.days.finished(DayRecord("default", day, "UTC", lines, now, organisation=organisation))
+            day, now = dt.date(2026, 11, number), there.clock.now()
+            finished = DayRecord("default", day, "UTC", lines, now, organisation=organisation)
+            await there.run.store.days.finished(finished)
+        there.clock.advance(60)
+        await send_here("since")
         credentials, script = there.run.connection.mambu, Script(six_of_the_18th)
         async with credentials.get_client(clock=there.clock, http=script) as there.run.mambu:
             found = await unfinished_days(there.run, await finished_days(there.run))
@@ -374,3 +379,12 @@ async def test_rows_of_the_store_are_read_once_per_stage(
         event.remove(Engine, "before_cursor_execute", note)
     assert {stage for stage, _ in asked} == {"day: begins", "send: begins", "confirm: begins"}
     assert set(asked.values()) == {1}
+
+
+async def test_what_another_organisation_has_of_an_unfinished_day_stays_there(tmp_path: Path) -> None:
+    """After a connection was moved, a day that the former organisation has in part stays there."""
+    async with scripted_run(tmp_path, first_day=dt.date(2026, 11, 18), look_back_days=3) as there:
+        requests, day = sent(transfers(1)).prepared.requests, dt.date(2026, 11, 18)
+        await there.keep(requests, JournalState.CREATED, day=day, manual_journal_id="id")
+        there.run.organisation = "another"
+        assert await unfinished_days(there.run, await finished_days(there.run)) == [dt.date(2026, 11, 19)]

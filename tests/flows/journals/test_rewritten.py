@@ -205,6 +205,26 @@ async def test_a_lookalike_is_remembered_beside_a_copy_under_its_old_name(
     assert again.summary.journals_created == 0
 
 
+async def test_what_may_be_in_xero_twice_is_told_until_it_is_gone(sandbox: Sandboxed, home: Path) -> None:
+    """A draft that was copied and then rewritten is told beside its copy, in run after run."""
+    sandbox.plant(units(1, 2))
+    connection = sandbox.connection(lines_per_journal=2)
+    with sandbox.earlier(days=1):
+        await sandbox.run(connection=connection)
+        journal = journal_with(sandbox, 1)
+        sandbox.control("xero/copy", {"journal_id": journal["ManualJournalID"]})
+        edit(sandbox, journal, lambda _: "see file", name=lambda _: "November interest")
+    shutil.rmtree(home)
+    for _ in range(2):
+        again = await sandbox.run(connection=connection)
+        refused(again, "that are in Xero already", "November interest", "not Mambu")
+        assert (again.summary.journals_created, again.summary.tied_out) == (0, False)
+
+    sandbox.control("xero/delete", {"journal_id": journal["ManualJournalID"]})
+    await ended(sandbox, await sandbox.run(connection=connection))
+    assert xero_total(sandbox) == 6 + 7
+
+
 async def test_a_person_says_that_a_lookalike_is_none_of_ours(sandbox: Sandboxed, home: Path) -> None:
     """Once a person has written so into the lookalike's narration, what waited is sent."""
     connection = await forgotten_lookalike(sandbox, home)

@@ -203,6 +203,18 @@ def test_a_lookalike_holds_its_batch_where_the_record_may_be_new(
     assert second.lines[0].description == "EntryID: 3, TransactionID: T3"
 
 
+@pytest.mark.parametrize(("may_be_new", "points"), [(True, 1), (False, 0)])
+def test_a_lookalike_of_what_is_there_is_told(may_be_new: bool, points: int) -> None:
+    """An unknown journal with the date and sums of a batch that is there holds up nothing, and is told."""
+    day = sent(transfers(2), cap=2)
+    rewritten = edited(day.live[0], lambda line: replaced(line, description="see file"), first=2)
+    unknown = rewritten._replace(journal_id="another", narration="November")
+    found = confirmed(day.plan, reconcile(day.plan, [*day.live, unknown], record_may_be_new=may_be_new), [])
+    assert [point for point in found.open if "that are in Xero already" in point] == found.open
+    assert (len(found.open), found.matched.waiting, found.matched.missing) == (points, set(), set())
+    assert [one.entries for one in found.matched.lookalikes] == [{1, 2}][:points]
+
+
 @pytest.mark.parametrize("rewritten", ["what was sent first", "what came late"])
 def test_a_lookalike_is_known_although_lines_came_late(rewritten: str) -> None:
     """Where lines came late, an unknown journal with the sums of what is missing holds that."""

@@ -333,8 +333,8 @@ MUTANTS = (
     ),
     _LOOK_BACK.broken(
         "a day into which lines have come is not run again",
-        "if record is None or record.stated_lines != await count_lines_of(run, Day(date, run.day.zone)):",
-        "if record is None:",
+        "if record.stated_lines != await count_lines_of(run, Day(date, run.day.zone)):",
+        "if False:",
     ),
     _LOOK_BACK.broken(
         "days before the connection's first are run",
@@ -343,9 +343,16 @@ MUTANTS = (
     ),
     _LOOK_BACK.broken(
         "what another organisation has finished is not run in this one",
-        "if day not in elsewhere or day < first}",
-        "if True}",
+        "return {day for day, at in got.items() if not here or at < min(here)}",
+        "return set(got)",
         tests="tests/flows/journals/test_look_back.py::test_what_was_finished_in_another_organisation_is_run",
+    ),
+    _LOOK_BACK.broken(
+        "what a former organisation has of an unfinished day is sent to the new one",
+        "        elif date not in elsewhere:\n",
+        "        else:\n",
+        tests="tests/flows/journals/test_look_back.py::"
+        "test_what_another_organisation_has_of_an_unfinished_day_stays_there",
     ),
     _LOOK_BACK.broken(
         "the look-back is a day short",

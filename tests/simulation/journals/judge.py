@@ -583,7 +583,7 @@ class Judge:
         lines = self._lines_of(day, lines_at)
         ours = [one for one in self._held.values() if not one.disowned]
         seen = [(one, one.now if cut is None else self._at(one, *cut)) for one in ours]
-        live = [(one, now) for one, now in seen if now is not None and now.live]
+        live = self._to_be_told([(one, now) for one, now in seen if now is not None and now.live], run)
         held: dict[int, list[Journal]] = defaultdict(list)
         back: dict[int, list[Journal]] = defaultdict(list)
         for _, now in live:
@@ -597,6 +597,14 @@ class Judge:
             if one.day == day or (one.day is None and any(row.entry in lines for row in now.rows)):
                 found.extend(self._strange(now, lines, self._all_lines(lines_at)))
         return found
+
+    def _to_be_told(self, live: list[tuple[_Held, Journal]], run: Run) -> list[tuple[_Held, Journal]]:
+        """Leave out what by the stated limit nobody can tell, where others hold its lines as well."""
+        told = [(one, now) for one, now in live if not (one.unrecognisable() and self._forgotten(one, run))]
+        if len(told) == len(live):
+            return live
+        elsewhere = {entry for _, now in told for entry in now.sums()}
+        return [(one, now) for one, now in live if (one, now) in told or not now.sums().keys() <= elsewhere]
 
     def _at(self, held: _Held, at: float, reader: Run, read: float) -> Journal | None:
         """Return a journal as of an instant, with all that the reader's store knew before it looked."""

@@ -120,6 +120,18 @@ def test_the_stated_limit_needs_a_lost_store(history: History) -> None:
     assert "stands in two live journals" in history.broken
 
 
+@pytest.mark.parametrize(("store", "rule"), [(0, "stands in two live journals"), (1, "")])
+def test_the_stated_limit_holds_for_what_was_copied_before(history: History, store: int, rule: str) -> None:
+    """A draft that was copied and then rewritten whole is told beside its copy, unless the store was lost."""
+    history.person(sent(2))
+    other = (Row(1, 900, "1100", told=False), Row(2, -900, "1200", told=False))
+    history.person(Journal("id 1", "Loans of the month", DAY, "DRAFT", other))
+    history.run(2, store=store)
+    history.say(2, ALL_THERE)
+    assert rule in history.broken
+    assert bool(rule) == bool(history.broken)
+
+
 def test_a_journal_that_does_not_balance(history: History) -> None:
     """Each journal sums to zero."""
     history.change(sent(2, rows=(Row(1, 500, "1100"),)), 1)

@@ -510,7 +510,9 @@ class World(Play):
         if visit.kind == NIGHT and script.first_day:
             own = scheduled.date() - dt.timedelta(days=1)
             back = dt.timedelta(days=connection.look_back_days)
-            run.facts.answers_for = tuple(str(day) for day in over if own - back <= day <= own)
+            left = self._left_elsewhere(run.office)
+            days = (str(day) for day in over if own - back <= day <= own)
+            run.facts.answers_for = tuple(day for day in days if day not in left)
         run.office.judge.begins(run.facts)
         process = run.process = self._process(run)
         with lookup.provided({"default": connection}):
@@ -528,6 +530,14 @@ class World(Play):
             parameters["dry_run"] = visit.kind == REHEARSAL
             parameters["refresh"] = visit.kind == REFRESH
             return await run_flow(process, journals, scheduled, **parameters)
+
+    def _left_elsewhere(self, office: Office) -> set[str]:
+        """Return the days that runs told of elsewhere before one came through here: those stay there."""
+        judge = office.judge
+        through = (one.at for one in judge.words if one.status == "completed")
+        began = min(through, default=self.loop.time())
+        words = [word for other in self.offices if other is not office for word in other.judge.words]
+        return {word.day for word in words if word.at < began}
 
     def _process(self, run: Run) -> RunProcess:
         async def around(name: str, call: Any) -> Any:

@@ -206,7 +206,7 @@ class Judge:
         self._set_out: set[Item] = set()
         self._in_the_dark: defaultdict[int, set[Item]] = defaultdict(set)
         self._forgot: dict[int, datetime] = {}  # by store, when it was last lost or set back
-        self._contact: dict[int, datetime] = {}  # when runs were last at a door
+        self._contact: dict[int, datetime] = {}  # when runs were first at a door
         self._saw: dict[int, datetime] = {}  # when runs last read lists
         self._store_of: dict[int, int] = {}
         self._began: dict[int, datetime] = {}
@@ -292,7 +292,8 @@ class Judge:
     def at_a_door(self, run: int, at: datetime) -> None:
         """A run asks Xero or LN for something: unless it is dry, it holds the payments of its store."""
         if run not in self._dry:
-            self._contact[run] = at
+            # One that stood still itself, and only now goes on, takes over from nobody.
+            self._contact.setdefault(run, at)
 
     def sees(self, run: int, at: datetime) -> None:
         """A run reads Xero's lists, and writes down what it sees."""

@@ -342,6 +342,18 @@ def test_a_dry_run_that_leaves_traces(books: Judge) -> None:
     broken(lambda: books.left_as_it_was(3, same=False), "changes what is on record")
 
 
+def test_a_run_that_was_overtaken_itself_takes_over_from_nobody(books: Judge) -> None:
+    """A run that wakes up while the one that took over from it stands still takes over from nobody."""
+    items = [paid(books, f"303-SI1-{number}") for number in range(3)]
+    books.at_a_door(1, BEGAN)
+    books.stands_still(1, BEGAN)
+    books.at_a_door(2, BEGAN + dt.timedelta(minutes=5))
+    books.stands_still(2, BEGAN + dt.timedelta(minutes=5))
+    books.at_a_door(1, BEGAN + dt.timedelta(minutes=10))
+    for item in items:
+        books.leaves(2, message(item), BEGAN + dt.timedelta(minutes=15))
+
+
 def test_a_dry_run_takes_over_from_nobody(books: Judge) -> None:
     """A dry run beside one that stands still is no other that took over."""
     items = [paid(books, f"303-SI1-{number}") for number in range(3)]
