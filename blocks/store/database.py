@@ -90,7 +90,8 @@ class Database:
 
     async def prepare(self, *, upgrade: bool = False) -> None:
         """Make the tables where there are none. Raises UsageError for another schema version, unless told
-        to bring an older one up to date, and StoreError.
+        to bring an older one up to date, and StoreError; an older one that is not as its version left it
+        stays as it is.
         """
         if self._file is not None:
             sqlite_file.see_to(self._file, _make_tables)
