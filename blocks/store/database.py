@@ -21,13 +21,12 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.schema import CreateTable
 
 from blocks.errors import DaybookError, StoreError, UsageError
 from blocks.store import sqlite_file
-from blocks.store.database_errors import in_words, is_passing
+from blocks.store.database_errors import in_words, is_of_tables, is_passing
 from blocks.store.rows import address_of
 
 if TYPE_CHECKING:
@@ -44,9 +43,8 @@ _meta = Table("daybook", metadata, Column("schema_version", Integer, primary_key
 # After a moment, and then for as long as a database takes to start again or to hand over to its double.
 _PAUSES: Final = (0.1, 1.0, 2.0, 4.0, 8.0)
 
-# Older versions that can be brought up to date: all they lack are tables, indexes, and columns that may be
-# empty.
-_OLDER: Final = frozenset(range(1, SCHEMA_VERSION))
+# Older versions that can be brought up to date, each with a revision in blocks/store/migrations.
+_OLDER: Final = frozenset({1, 2, 3, 5})
 
 
 class NotKept(StoreError):
@@ -92,7 +90,8 @@ class Database:
 
     async def prepare(self, *, upgrade: bool = False) -> None:
         """Make the tables where there are none. Raises UsageError for another schema version, unless told
-        to bring an older one up to date, and StoreError.
+        to bring an older one up to date, and StoreError; an older one that is not as its version left it
+        stays as it is.
         """
         if self._file is not None:
             sqlite_file.see_to(self._file, _make_tables)
@@ -180,10 +179,7 @@ def _prepare(connection: Connection, upgrade: bool) -> None:
             )
         return
     if upgrade and found in _OLDER:
-        _add_columns(connection, schema)
-        metadata.create_all(connection)
-        _renew_indexes(connection, schema)
-        connection.execute(update(_meta).values(schema_version=SCHEMA_VERSION))
+        _bring_up_to_date(connection, schema, found)
         return
     remedy = (
         "Stop all runs of the older Daybook, then bring it up to date: python -m blocks upgrade NAME, with "
@@ -197,30 +193,21 @@ def _prepare(connection: Connection, upgrade: bool) -> None:
     )
 
 
-def _renew_indexes(connection: Connection, schema: str | None) -> None:
-    """Make the indexes that the tables of an older version lack, and drop those that nothing needs now."""
-    quote = connection.dialect.identifier_preparer.quote
-    where = f"{quote(schema)}." if schema else ""
-    for table in metadata.sorted_tables:
-        has = {str(one["name"]) for one in inspect(connection).get_indexes(table.name, schema=schema)}
-        for index in table.indexes:
-            if index.name not in has:
-                index.create(connection)
-        for name in has - {index.name for index in table.indexes}:
-            connection.execute(text(f"DROP INDEX {where}{quote(name)}"))
+def _bring_up_to_date(connection: Connection, schema: str | None, found: int) -> None:
+    # Loaded here alone: a run has no use for Alembic.
+    from blocks.store.migrations import upgrading
 
-
-def _add_columns(connection: Connection, schema: str | None) -> None:
-    """Add the columns that the tables of an older version lack."""
-    there, dialect = inspect(connection), connection.dialect
-    quote = dialect.identifier_preparer.quote
-    where = f"{quote(schema)}." if schema else ""
-    for table in metadata.sorted_tables:
-        if not there.has_table(table.name, schema=schema):
-            continue
-        has = {column["name"] for column in there.get_columns(table.name, schema=schema)}
-        compiler = dialect.ddl_compiler(dialect, CreateTable(table))
-        for column in table.columns:
-            if column.name not in has:
-                wanted = compiler.get_column_specification(column)
-                connection.execute(text(f"ALTER TABLE {where}{quote(table.name)} ADD COLUMN {wanted}"))
+    try:
+        upgrading.bring_up_to_date(connection, schema, found)
+        whole = not upgrading.lacks(connection, metadata)
+    except DBAPIError as error:
+        if not is_of_tables(error):
+            raise
+        whole = False
+    if not whole:
+        raise StoreError(
+            f"The store at {address_of(connection.engine.url)} is not as schema version {found} left it, so "
+            "it cannot be brought up to date and stays as it is. Restore it from a backup, or use another "
+            "store: what is in Xero is found again there."
+        )
+    connection.execute(update(_meta).values(schema_version=SCHEMA_VERSION))

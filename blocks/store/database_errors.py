@@ -17,6 +17,7 @@ _NO_ANSWER: Final = "the database did not answer in time. Is it up, and reachabl
 _STARTING: Final = "the database is starting, stopping or being recovered"
 _READ_ONLY: Final = "the database can only be read now. This user must be able to write to it"
 _FULL: Final = "its disk is full"
+_OTHER_TABLES: Final = "its tables are not as Daybook made them"
 
 # By the whole code, or else by its class, the first two characters.
 _POSTGRESQL: Final = {
@@ -27,6 +28,7 @@ _POSTGRESQL: Final = {
     "3D": "there is no database of this name",
     "3F": "there is no schema of this name",
     "40": "another transaction was in the way",
+    "42": _OTHER_TABLES,
     "42501": "this user may not do there what Daybook does. It must be able to read, write and make tables",
     "53100": _FULL,
     "53300": "the database has no connection free",
@@ -35,6 +37,7 @@ _POSTGRESQL: Final = {
     "57014": "the database broke off what took it too long",
 }
 _SQLITE: Final = {
+    sqlite3.SQLITE_ERROR: _OTHER_TABLES,
     sqlite3.SQLITE_READONLY: "its file, or the folder that it is in, can only be read",
     sqlite3.SQLITE_CANTOPEN: "its file cannot be opened, or one beside it cannot be made",
     sqlite3.SQLITE_BUSY: "another program has kept it locked for half a minute",
@@ -59,6 +62,11 @@ def is_passing(error: BaseException, *, committing: bool) -> bool:
     if code.startswith(_GAVE_WAY):
         return True
     return not committing and (code.startswith(_PASSING) or _is_lost(error))
+
+
+def is_of_tables(error: BaseException) -> bool:
+    """Tell whether a database lacks, or has already, a table, column or index of a statement."""
+    return in_words(error) == _OTHER_TABLES
 
 
 def in_words(error: BaseException) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 import asyncpg
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blocks.store.block import open_store
 from blocks.store.journals import Store
@@ -22,6 +25,9 @@ from blocks.store.models import JournalRecord, Lease, StoredRequest
 POSTGRES = os.environ.get("DAYBOOK_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
 AT = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 DAY = date(2026, 11, 20)
+# The tables of each schema version that a Daybook has made, as it made them: not to be changed with ours.
+SHAPES = Path(__file__).with_name("shapes")
+VERSIONS = sorted(int(file.stem) for file in SHAPES.glob("*.sql"))
 
 
 class Database(NamedTuple):
@@ -34,6 +40,33 @@ class Database(NamedTuple):
     def store(self) -> Store:
         """Return a store with an engine of its own."""
         return open_store(self.url, schema=self.schema)
+
+    @asynccontextmanager
+    async def begun(self) -> AsyncIterator[AsyncConnection]:
+        """Begin a transaction, whatever is in the database."""
+        store = self.store()
+        try:
+            async with store.database.begin() as connection:
+                if self.schema:
+                    await connection.exec_driver_sql(f"SET LOCAL search_path TO {self.schema}")
+                yield connection
+        finally:
+            await store.database.dispose()
+
+    async def make(self, version: int) -> None:
+        """Make the tables of a schema version, without rows but for the version."""
+        with closing(sqlite3.connect(":memory:")) as shape:
+            shape.executescript((SHAPES / f"{version}.sql").read_text(encoding="utf-8"))
+            made = shape.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+        async with self.begun() as connection:
+            for (sql,) in made:
+                await connection.exec_driver_sql(_for_postgres(sql) if self.schema else sql)
+            await connection.exec_driver_sql(f"INSERT INTO daybook VALUES ({version})")  # noqa: S608
+
+
+def _for_postgres(sql: str) -> str:
+    """Return a statement of a shape as PostgreSQL had it."""
+    return sql.replace("BLOB", "BYTEA").replace("schema_version INTEGER", "schema_version SERIAL")
 
 
 async def on_postgres(*statements: str) -> None:

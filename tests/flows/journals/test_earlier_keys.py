@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from blocks.__main__ import main
+from blocks.connections import lookup
 from blocks.store.block import open_store
+from blocks.store.models import JournalState
 from tests.flows.journals.withdraw.test_flow import two_lines_each, withdraw
-from tests.helpers.failed_runs import entries, units
-from tests.helpers.sandboxed import Sandboxed
+from tests.helpers.failed_runs import days_ago, entries, units
+from tests.helpers.sandboxed import DATE, Sandboxed
+from tests.helpers.stores import SHAPES, VERSIONS
 
-LEFT = Path(__file__).with_name("store_of_version_5.sql")
 # The keys under which the first journal was sent, and the second, whose answer never came.
 KEYS = {1: "14bd4240-cfc1-58a5-b274-2bd91aa11fd3", 2: "70a0abc4-5eaf-501f-a1d3-96a8b1ffc79d"}
 
@@ -37,10 +44,30 @@ def bytes_of(number: int) -> bytes:
     ).encode()
 
 
-async def left(sandbox: Sandboxed, home: Path, *carried_out: int, since: datetime | None = None) -> None:
+def rows_of_version_5() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each row of the day's journals and requests, as schema version 5 had them, with its table."""
+    with closing(sqlite3.connect(":memory:")) as store:
+        store.executescript((SHAPES / "5.sql").read_text(encoding="utf-8"))
+        store.row_factory = sqlite3.Row
+        for table in ("journals", "requests"):
+            yield from ((table, dict(row)) for row in store.execute(f"SELECT * FROM {table}"))  # noqa: S608
+
+
+def fill(store: sqlite3.Connection) -> None:
+    """Write these rows into a store of any version, in the columns that it has."""
+    for table, row in rows_of_version_5():
+        names = [one[1] for one in store.execute(f"PRAGMA table_info({table})")]
+        marks = ", ".join("?" * len(names))
+        store.execute(f"INSERT INTO {table} VALUES ({marks})", [row[name] for name in names])  # noqa: S608
+
+
+async def left(
+    sandbox: Sandboxed, home: Path, *carried_out: int, since: datetime | None = None, version: int = 5
+) -> None:
     """Leave the day as it was: its lines, its store, and in Xero the journals that were carried out.
 
-    `since`: when the request without an answer went out, by default long ago.
+    `since`: when the request without an answer went out, by default long ago. The store has the tables of
+    a schema version and is then upgraded.
     """
     sandbox.plant(units(1, 2, 3))
     async with sandbox.connection().xero.get_client() as xero:
@@ -49,14 +76,21 @@ async def left(sandbox: Sandboxed, home: Path, *carried_out: int, since: datetim
             for number in carried_out
         }
     home.mkdir()  # noqa: ASYNC240 - nobody waits
-    file = home / "daybook.sqlite3"
-    with closing(sqlite3.connect(file)) as store:
-        store.executescript(LEFT.read_text(encoding="utf-8"))
+    with closing(sqlite3.connect(home / "daybook.sqlite3")) as store:
+        store.executescript((SHAPES / f"{version}.sql").read_text(encoding="utf-8"))
+        if version != 5:
+            fill(store)
+        store.execute(
+            "INSERT INTO runs (run_id, connection, day, started_at, status, message) "
+            "VALUES ('run-1', 'default', '2026-11-18', '2026-11-19T00:31:58+00:00', 'running', '')"
+        )
         store.execute("UPDATE journals SET manual_journal_id = ? WHERE number = 1", [ids[1]])
         if since:
             store.execute("UPDATE requests SET first_sent_at = ? WHERE first_sent_at <> ''", [str(since)])
         store.commit()
-    await open_store(f"sqlite:///{file}").upgrade()
+    with lookup.provided({"default": sandbox.connection()}):
+        done = await asyncio.to_thread(CliRunner().invoke, main, ["upgrade", "default"])
+    assert done.output == "The store of the connection default is up to date.\n"
     sandbox.http.delete("/control/requests")
 
 
@@ -95,3 +129,24 @@ async def test_its_day_is_withdrawn(sandbox: Sandboxed, home: Path) -> None:
     assert Counter(one["Status"] for one in sandbox.xero_journals()) == {"DELETED": 2}, outcome.message
     (await sandbox.run(connection=two_lines_each(sandbox))).completed(created=3)
     assert entries(sandbox) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_night_on_a_store_of_each_version_sends_nothing_twice(
+    sandbox: Sandboxed, home: Path, version: int
+) -> None:
+    """On an upgraded store of each version the day and the next nights are sent once, and all is kept."""
+    await left(sandbox, home, 1, 2, version=version)
+    for number in (1, 2):
+        sandbox.plant(units(10 + number, date=days_ago(number)), days_ago(number))
+    connection = two_lines_each(sandbox, look_back_days=1)
+    (await sandbox.run(connection=connection)).completed(created=1)
+    assert entries(sandbox) == [1, 2, 3, 4, 5, 6]
+    night = (await sandbox.run(None, connection=connection)).completed(created=1)
+    assert night.summary.looked_back == [days_ago(2)]
+    assert entries(sandbox) == [1, 2, 3, 4, 5, 6, 21, 22, 23, 24]
+    assert not set(KEYS.values()) & set(keys(sandbox))
+    async with open_store(f"sqlite:///{home / 'daybook.sqlite3'}") as store:
+        known = {one.request_key: one.state for one in await store.journals(None, "default", DATE)}
+        assert await store.runs.first_day("default") == DATE
+    assert {known[key] for key in KEYS.values()} == {JournalState.CONFIRMED}

@@ -22,6 +22,8 @@ _INCIDENTS = _at(
     "tests/flows/runtime/test_incidents.py",
 )
 _BEGINNINGS = _at("blocks/store/beginnings.py")
+_DATABASE = _at("blocks/store/database.py")
+_UPGRADING = _at("blocks/store/migrations/upgrading.py", "tests/blocks/store/test_database.py")
 _LEASES_KEPT = _LEASES._replace(file="blocks/store/models.py")
 _STORE_MODELS = _STORE._replace(file="blocks/store/models.py")
 _STORE_JOURNALS = _STORE._replace(file="blocks/store/journals.py")
@@ -172,5 +174,20 @@ MUTANTS = (
         "runs known beside the store are not counted",
         "runs = max(held.runs, known) + 1",
         "runs = held.runs + 1",
+    ),
+    _DATABASE.broken(
+        "a store that has lost a table is up to date",
+        "whole = not upgrading.lacks(connection, metadata)",
+        "whole = True",
+    ),
+    _DATABASE.broken(
+        "a failed upgrade leaves half of its changes",
+        "        whole = False\n    if not whole:",
+        "        return\n    if not whole:",
+    ),
+    _UPGRADING.broken(
+        "an older store is brought to the next version alone",
+        'iterate_revisions("head", after))',
+        'iterate_revisions("head", after))[-1:]',
     ),
 )
