@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import sys
 from importlib import metadata
@@ -11,11 +10,13 @@ from typing import Any
 
 from prefect.blocks.core import Block
 from prefect.flows import Flow
+from sphinx.util import inspect
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 project = "Daybook"
 author = "the Daybook authors"
+project_copyright = author
 release = metadata.version("daybook")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
@@ -23,6 +24,8 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_title = "Daybook"
 html_logo = "daybook.png"
+html_static_path = ["_static"]
+html_css_files = ["daybook.css"]
 highlight_language = "none"
 # Docstrings have code between single backticks.
 default_role = "code"
@@ -35,6 +38,8 @@ _COLUMNS = re.compile(r"\S {2,}\S")
 
 def _docstring(_app: Any, _what: str, _name: str, obj: Any, _options: Any, lines: list[str]) -> None:
     """Show tables of a docstring as they stand, and add a block's fields from its definition."""
+    if lines and lines[0].startswith("Alias for field number"):
+        lines.clear()  # the words of namedtuple
     lines[:] = _with_tables(lines)
     if isinstance(obj, type) and issubclass(obj, Block):
         lines += _fields(obj)
@@ -74,7 +79,7 @@ def _signature(
 ) -> tuple[str | None, str | None] | None:
     """Show a flow as the function it is made of, and a block without one: its fields are in a table."""
     if isinstance(obj, Flow):
-        return str(inspect.signature(obj.fn)), None
+        return inspect.stringify_signature(inspect.signature(obj.fn), unqualified_typehints=True), None
     if isinstance(obj, type) and issubclass(obj, Block):
         return "", None
     return None
