@@ -57,7 +57,7 @@ def _with_tables(lines: list[str]) -> list[str]:
 
 
 def _fields(kind: type[Block]) -> list[str]:
-    """Return the fields of a block, as reStructuredText: name, default, and what Prefect's pages say of it."""
+    """Return the fields of a block as reStructuredText: name, default, and what Prefect's pages say."""
     found = ["", ".. list-table::", "   :header-rows: 1", "   :widths: 25 20 55", ""]
     found += ["   * - field", "     - default", "     - meaning"]
     for name, field in kind.model_fields.items():
