@@ -170,7 +170,7 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
 
 @pytest.mark.slow
 def test_the_commands_of_the_pages_run(clone: Clone, tmp_path: Path) -> None:
-    """From the first connection to the worker, each command does what it is for, and none ends in a traceback."""
+    """From the first connection to the worker, each command ends as it is to, none with a traceback."""
     (event,) = (shown.command for shown in all_commands() if shown.command.startswith(_EVENT))
     for command, codes in _RUN.items():
         if command == _WORKER:
