@@ -37,7 +37,7 @@ _RUN: dict[str, tuple[int, ...]] = {
     "python -m flows.main --dry-run": (0,),
     "python -m flows.main --date 2026-11-20": (0,),
     "python -m flows.main withdraw --date 2026-11-20": (2,),  # for nobody is there to be asked
-    "python -m flows.main payments --dry-run": (0,),
+    "python -m flows.main payments --dry-run": (0, 1),
     "python -m flows.main audit begin": (0,),
     "python -m flows.main payments": (0, 1),
     "python -m flows.main audit": (0, 1),
