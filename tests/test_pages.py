@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +12,6 @@ from pathlib import Path
 import click
 import cyclopts
 import pytest
-import yaml
 from prefect.blocks.core import Block
 from prefect.cli._app import _app as prefect_commands
 
@@ -27,7 +27,10 @@ from blocks.store.audit_rows import Status
 from blocks.store.block import DaybookStore
 from blocks.store.models import JournalState
 from blocks.xero.credentials import XeroCredentials
+from flows.journals.report.summary import Summary
 from flows.main import main as flows_commands
+from flows.payments.report.summary import PaymentsSummary
+from tests.golden import names
 from tests.helpers.documents import (
     DOCS,
     DOCUMENTS,
@@ -40,6 +43,7 @@ from tests.helpers.documents import (
     text_of,
 )
 from tests.helpers.prefect_server import ROOT
+from tests.helpers.sandboxed import DATE
 
 _COMMON = {"--connection", "--sandbox", "--sandbox-dir", "--json"}
 _PARTS = {"mambu", "xero", "ln", "store"}
@@ -212,10 +216,19 @@ def test_the_statuses_of_the_audit_table_are_in_a_page() -> None:
 
 def test_the_deployments_are_in_a_page() -> None:
     """The table has each deployment of prefect.yaml, and no other."""
-    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
-    there = [f"{one['entrypoint'].rpartition(':')[2]}/{one['name']}" for one in deployments]
-    told = [codes(row[0])[0] for row in rows_of(DOCS / "deploy.md", "deployment")]
+    there = set(names.deployments()) - {"pool"}
+    told = [name for row in rows_of(DOCS / "deploy.md", "deployment") for name in codes(row[0])]
     assert sorted(told) == sorted(there)
+
+
+def test_the_events_of_a_run_are_in_a_page() -> None:
+    """The table has each event that the code can emit, and no other."""
+    told = {name for row in rows_of(DOCS / "deploy.md", "event") for name in codes(row[0])}
+    ended = Summary(DATE, "default", status="completed", journals_created=1, tied_out=False)
+    counts = Counter({Status.EXCEPTION: 1})
+    emitted = [*ended.events, *PaymentsSummary(None, "default", status="completed", counts=counts).events]
+    emitted += [*Summary(DATE, "default").events, *PaymentsSummary(None, "default").events]
+    assert told == {f"daybook.{name}" for name in emitted}
 
 
 def _places(file: str) -> list[Path]:
