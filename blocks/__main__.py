@@ -42,8 +42,8 @@ def register() -> None:
 def save(name: str, env_file: Path | None) -> None:
     """Save a journal connection, a payment connection or both under NAME, from environment variables.
 
-    Mambu's variables make the first, Infor's the second. Saving it again replaces it. The README lists the
-    variables.
+    Mambu's variables make the first, Infor's the second. Saving it again replaces it. docs/connect.md
+    lists the variables.
     """
     from blocks.connections import environment
 

@@ -22,13 +22,13 @@ class DaybookBlock(Block, ABC):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     _logo_url = LOGO_URL
-    _documentation_url = documentation_url("configuration")
+    _documentation_url = documentation_url("configuration.md")
 
 
 class SystemCredentials(DaybookBlock, CredentialsBlock, ABC):
     """Where a system is, and as whom to call it."""
 
-    _documentation_url = documentation_url("connecting-real-systems")
+    _documentation_url = documentation_url("connect.md#connecting-real-systems")
 
 
 def _filled(secret: SecretStr) -> SecretStr:

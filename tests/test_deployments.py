@@ -86,7 +86,7 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    """Deploy a clone as the README says."""
+    """Deploy a clone as docs/deploy.md says."""
     home = tmp_path_factory.mktemp("deployed")
     clone = home / "clone"
     clone.mkdir()

@@ -15,6 +15,7 @@ from blocks.connections.connection import (
     PatienceMinutes,
     XeroConcurrency,
 )
+from blocks.http.urls import documentation_url
 from blocks.mambu.credentials import MambuCredentials
 from blocks.mambu.models import MambuOffsets
 from blocks.store.block import DaybookStore
@@ -29,6 +30,7 @@ class JournalConnection(Connection):
     """One Mambu tenant whose journal lines go to one Xero organisation."""
 
     _block_type_name = "Journal Connection"
+    _documentation_url = documentation_url("configuration.md#a-journal-connection")
 
     mambu: MambuCredentials = Field(description="The Mambu tenant.")
     xero: XeroCredentials = Field(description="The Xero organisation.")

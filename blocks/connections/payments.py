@@ -18,6 +18,7 @@ from blocks.connections.connection import (
 from blocks.connections.journals import JournalConnection
 from blocks.connections.lookup import NoSuchConnection
 from blocks.dates import FIRST, LAST, askable
+from blocks.http.urls import documentation_url
 from blocks.infor_ln.credentials import InforLNCredentials
 from blocks.mambu.credentials import MambuCredentials
 from blocks.store.block import DaybookStore
@@ -49,6 +50,7 @@ class PaymentConnection(Connection):
     """One Xero organisation whose payments go to one company in Infor LN."""
 
     _block_type_name = "Payment Connection"
+    _documentation_url = documentation_url("configuration.md#a-payment-connection")
 
     xero: XeroCredentials = Field(description="The Xero organisation.")
     ln: InforLNCredentials = Field(description="The company in Infor LN.")

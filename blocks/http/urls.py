@@ -9,11 +9,11 @@ import httpx
 from pydantic import HttpUrl
 
 LOGO_URL = HttpUrl("https://raw.githubusercontent.com/daybook-connectors/daybook/main/docs/daybook.png")
-_DOCUMENTATION = "https://github.com/daybook-connectors/daybook#"
+_DOCUMENTATION = "https://github.com/daybook-connectors/daybook/blob/main/docs/"
 
 
 def documentation_url(section: str) -> HttpUrl:
-    """Return the address of a section of the README."""
+    """Return the address of a page of the documentation, or of a section of it: page.md#section."""
     return HttpUrl(_DOCUMENTATION + section)
 
 

@@ -14,6 +14,7 @@ from blocks.errors import UsageError
 from blocks.http.auth import BasicLogin
 from blocks.http.client import ClientOptions, Transport, for_tokens
 from blocks.http.models import NOT_THE_JSON
+from blocks.http.urls import documentation_url
 from blocks.infor_ln.client import PROFILE, TOKEN_PROFILE, InforLNClient, IonToken
 
 # Key of an .ionapi file: the block's field. The file's other keys (cn, dt, oa, or, ev, v) are of no use here.
@@ -35,6 +36,7 @@ class InforLNCredentials(SystemCredentials):
     """An authorised app of the ION API gateway, and the service in LN that takes payment documents."""
 
     _block_type_name = "Infor LN Credentials"
+    _documentation_url = documentation_url("connect.md#the-payments")
 
     tenant: str = Field(description="The tenant: ti in the .ionapi file.", pattern=r"^[A-Za-z0-9_.-]+$")
     client_id: str = Field(min_length=1, description="The app's client id: ci in the .ionapi file.")

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from blocks.block import DaybookBlock
 from blocks.errors import UsageError
+from blocks.http.urls import documentation_url
 from blocks.private_files import home, private_folder
 from blocks.store import sqlite_file
 from blocks.store.journals import Store
@@ -70,6 +71,7 @@ class DaybookStore(DaybookBlock):
     """The database in which Daybook records its runs and journals."""
 
     _block_type_name = "Daybook Store"
+    _documentation_url = documentation_url("configuration.md#the-home-folder-and-the-store")
 
     url: SecretStr | None = Field(
         default=None,

@@ -17,7 +17,10 @@ from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 # What tests look at, beside the code.
-_TREE = ("blocks", "flows", "tests", "docs", "pyproject.toml", "README.md", "prefect.yaml", "constraints.txt")
+_TREE = (
+    *("blocks", "flows", "tests", "docs"),
+    *("pyproject.toml", "README.md", "CONTRIBUTING.md", "prefect.yaml", "constraints.txt"),
+)
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", ".hypothesis")
 
 

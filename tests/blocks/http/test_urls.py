@@ -55,6 +55,6 @@ def test_bad_addresses(given: str, reason: str) -> None:
 
 
 def test_documentation_leads_to_a_section() -> None:
-    """A block's documentation is a section of the project's README, and the logo is on the same project."""
-    assert str(documentation_url("configuration")).endswith("/daybook#configuration")
+    """A block's documentation is a page of the project's docs, and the logo is on the same project."""
+    assert str(documentation_url("connect.md#the-payments")).endswith("/docs/connect.md#the-payments")
     assert str(LOGO_URL).endswith("/docs/daybook.png")

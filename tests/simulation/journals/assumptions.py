@@ -28,7 +28,7 @@ What else is assumed, and why:
 - A store is lost, or an old copy of it put back, only while no run uses it: a database that forgets in the
   middle of a run is an outage (and that is generated).
 - Mambu's lines of a day change only so that their count is one that the day has not had: a change that
-  leaves the count as it was is seen with --refresh alone, as the README says.
+  leaves the count as it was is seen with --refresh alone, as docs/journals.md says.
 - A copy or reversal that a person made is not rewritten by them, nor made of a rewritten journal: no record
   knows it, so nobody could tell what it is.
 - From a journal that was renamed no lines are moved elsewhere: rewritten, they would be told by nothing.
@@ -47,7 +47,7 @@ from typing import NamedTuple
 
 
 class Bounds(NamedTuple):
-    """How far the world goes, in seconds. What the README states, unless a margin is looked for.
+    """How far the world goes, in seconds. What docs/exactly-once.md states, unless a margin is looked for.
 
     `commit`: a request is carried out within this of leaving, or never (T). `stale`: a list shows Xero as it
     was at most this long ago; a journal read by its id is never stale (S). `clocks`: no two clocks, Xero's
