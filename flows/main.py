@@ -6,6 +6,7 @@ The modules of the commands import the flows only when a command runs, so that h
 from __future__ import annotations
 
 import click
+from click_default_group import DefaultGroup
 
 from blocks.process import run_command
 from flows.cli.audit import audit
@@ -17,20 +18,18 @@ from flows.cli.sandbox import sandbox
 from flows.cli.withdraw import withdraw
 
 
-class _JournalsByDefault(click.Group):
-    """A group whose command may be left out."""
+class _Commands(DefaultGroup):  # type: ignore[misc]
+    """The commands, of which journals may be left out; a word that is none of them is a slip."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0] not in self.commands and args[0] not in {"-h", "--help", "--version"}):
-            named = [arg for arg in args if not arg.startswith("-")]
-            if args and not args[0].startswith("-") and named:
-                return super().parse_args(ctx, args)
-            args = ["journals", *args]
-        return super().parse_args(ctx, args)
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        slip = cmd_name not in self.commands and not cmd_name.startswith("-")
+        return None if slip else super().get_command(ctx, cmd_name)
 
 
 @click.group(
-    cls=_JournalsByDefault,
+    cls=_Commands,
+    default="journals",
+    default_if_no_args=True,
     commands=[journals, payments, audit, withdraw, incidents, automations, sandbox],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -38,7 +37,7 @@ class _JournalsByDefault(click.Group):
 def main() -> None:
     """Daybook: Mambu's journal lines to Xero as draft manual journals; Xero's payments to Infor LN.
 
-    The default command is journals. Exit codes: 0 done and nothing open; 1 the run failed, something does
+    The default command (*) is journals. Exit codes: 0 done and nothing open; 1 the run failed, something does
     not tie out, or something is refused; 2 wrong use or configuration; 130 interrupted, 143 terminated.
     """
 

@@ -3,56 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
-from prefect.blocks.core import Block
-from pydantic import ValidationError
+from dotenv.parser import parse_stream
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
-from blocks.connections.journals import JournalConnection
-from blocks.connections.payments import PaymentConnection
+from blocks.connections.connection import AssignedUserKey, PatienceMinutes
+from blocks.connections.journals import AccountMap, JournalConnection, Label, TimeZone
+from blocks.connections.payments import PaymentConnection, Start
 from blocks.errors import UsageError
-from blocks.infor_ln.credentials import IONAPI_KEYS, ionapi_fields
+from blocks.http.models import NOT_THE_JSON
+from blocks.infor_ln.credentials import IONAPI_KEYS, InforLNCredentials, ionapi_fields
+from blocks.mambu.credentials import MambuCredentials
+from blocks.mambu.models import MambuOffsets
+from blocks.store.block import DaybookStore
 from blocks.xero.client import PAYMENT_SCOPES
+from blocks.xero.credentials import XeroCredentials
 
-B = TypeVar("B", bound=Block)
+C = TypeVar("C", JournalConnection, PaymentConnection)
+VARIABLES = (
+    *("MAMBU_BASE_URL", "MAMBU_API_KEY", "MAMBU_USERNAME", "MAMBU_PASSWORD"),
+    *("XERO_BASE_URL", "XERO_TOKEN_URL", "XERO_CLIENT_ID", "XERO_CLIENT_SECRET"),
+    *("XERO_TENANT_ID", "XERO_SCOPES"),
+    *("INFOR_LN_IONAPI_FILE", "INFOR_LN_PATH", "INFOR_LN_COMPANY"),
+    *("DAYBOOK_STORE_URL", "DAYBOOK_TIMEZONE", "DAYBOOK_MAMBU_OFFSETS", "DAYBOOK_ASSIGNED_USER_KEY"),
+    *("DAYBOOK_LABEL", "DAYBOOK_ACCOUNT_MAP", "DAYBOOK_PATIENCE_MINUTES", "DAYBOOK_PAYMENTS_START"),
+)
+_FILE = "INFOR_LN_IONAPI_FILE"
+# What an .ionapi file holds is read as if variables did, and told as the file's.
+_IN_FILE = {f"INFOR_LN_{field}".upper(): f"{_FILE}, {key}" for key, field in IONAPI_KEYS.items()}
 
-_MAMBU = {
-    "MAMBU_BASE_URL": "base_url",
-    "MAMBU_API_KEY": "api_key",
-    "MAMBU_USERNAME": "username",
-    "MAMBU_PASSWORD": "password",
-}
-_XERO = {
-    "XERO_BASE_URL": "base_url",
-    "XERO_TOKEN_URL": "token_url",
-    "XERO_CLIENT_ID": "client_id",
-    "XERO_CLIENT_SECRET": "client_secret",
-    "XERO_TENANT_ID": "tenant_id",
-    "XERO_SCOPES": "scopes",
-}
-_STORE = {"DAYBOOK_STORE_URL": "url"}
-_POLICY = {
-    "DAYBOOK_TIMEZONE": "time_zone",
-    "DAYBOOK_MAMBU_OFFSETS": "mambu_offsets",
-    "DAYBOOK_ASSIGNED_USER_KEY": "assigned_user_key",
-    "DAYBOOK_LABEL": "label",
-    "DAYBOOK_ACCOUNT_MAP": "account_map",
-    "DAYBOOK_PATIENCE_MINUTES": "patience_minutes",
-}
-_INFOR = {
-    "INFOR_LN_IONAPI_FILE": "ionapi",
-    "INFOR_LN_PATH": "path",
-    "INFOR_LN_COMPANY": "company",
-}
-_PAYMENT_POLICY = {
-    "DAYBOOK_PAYMENTS_START": "start",
-    "DAYBOOK_ASSIGNED_USER_KEY": "assigned_user_key",
-    "DAYBOOK_PATIENCE_MINUTES": "patience_minutes",
-}
-VARIABLES = (*_MAMBU, *_XERO, *_INFOR, *_STORE, *_POLICY, "DAYBOOK_PAYMENTS_START")
+
+def _account_map(text: str) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, str])
+    except NOT_THE_JSON:
+        raise ValueError('must be a JSON object such as {"LOANS-LONG-NAME": "1100"}') from None
+
+
+class _Variables(BaseSettings):
+    """Fields of a connection by their variables: that of a block's field ends in the field's own name."""
+
+    model_config = SettingsConfigDict(
+        env_nested_delimiter="_", env_nested_max_split=1, validate_default=False
+    )
+
+    mambu: MambuCredentials | None = None
+    xero: XeroCredentials
+    store: DaybookStore | None = Field(default=None, validation_alias="DAYBOOK_STORE")
+    assigned_user_key: AssignedUserKey = Field(default=None, validation_alias="DAYBOOK_ASSIGNED_USER_KEY")
+    patience_minutes: PatienceMinutes = Field(default=15, validation_alias="DAYBOOK_PATIENCE_MINUTES")
+
+
+class _ForJournals(_Variables):
+    mambu: MambuCredentials
+    time_zone: TimeZone | None = Field(default=None, validation_alias="DAYBOOK_TIMEZONE")
+    mambu_offsets: MambuOffsets = Field(default="zone", validation_alias="DAYBOOK_MAMBU_OFFSETS")
+    label: Label | None = Field(default=None, validation_alias="DAYBOOK_LABEL")
+    account_map: Annotated[AccountMap, BeforeValidator(_account_map), NoDecode] = Field(
+        default={}, validation_alias="DAYBOOK_ACCOUNT_MAP"
+    )
+
+
+class _ForPayments(_Variables):
+    ln: InforLNCredentials = Field(validation_alias="INFOR_LN")
+    start: Start = Field(default=None, validation_alias="DAYBOOK_PAYMENTS_START")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +90,14 @@ def connections(environment: Mapping[str, str]) -> Connections:
     variable counts as one that is not there.
     """
     given = _given(environment)
-    pays = any(name in given for name in (*_INFOR, "DAYBOOK_PAYMENTS_START"))
-    posts = any(name in given for name in _MAMBU) or not pays
+    pays = any(name.startswith(("INFOR_", "DAYBOOK_PAYMENTS_")) for name in given)
+    posts = _names_mambu(given) or not pays
     problems: list[str] = []
-    journals = _made(_journals, given, problems) if posts else None
-    payments = _made(_payments, given, problems) if pays else None
+    made = Connections(
+        _journals(given, problems) if posts else None, _payments(given, problems) if pays else None
+    )
     _refuse(problems)
-    return Connections(journals, payments)
+    return made
 
 
 def journal_connection(environment: Mapping[str, str]) -> JournalConnection:
@@ -90,12 +111,13 @@ def payment_connection(environment: Mapping[str, str]) -> PaymentConnection:
 
 
 def _given(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value.strip() for name, value in environment.items() if value.strip()}
+    values = {name: environment.get(name, "").strip() for name in VARIABLES}
+    return {name: value for name, value in values.items() if value}
 
 
-def _alone(draft_of: Callable[[Mapping[str, str]], _Draft[B]], environment: Mapping[str, str]) -> B:
+def _alone(make: Callable[[dict[str, str], list[str]], C | None], environment: Mapping[str, str]) -> C:
     problems: list[str] = []
-    made = _made(draft_of, _given(environment), problems)
+    made = make(_given(environment), problems)
     _refuse(problems)
     if made is None:
         raise AssertionError("a connection that is not made has problems")
@@ -109,97 +131,62 @@ def _refuse(problems: list[str]) -> None:
         raise UsageError(f"The connection cannot be made from these variables:{texts}")
 
 
-@dataclass(slots=True)
-class _Draft(Generic[B]):
-    """A connection's values before it is made, and what is wrong with them so far."""
+def _journals(given: dict[str, str], problems: list[str]) -> JournalConnection | None:
+    return _made(JournalConnection, _ForJournals, given, _mambu_login(given), problems)
 
-    kind: type[B]
-    values: dict[str, Any]
-    # By part, the variable that each field comes from; the connection's own fields are under "".
-    names: dict[str, dict[str, str]]
-    problems: list[str] = field(default_factory=list)
 
-    def variable(self, where: list[str]) -> str:
-        """Return the variable, or the key of the .ionapi file, in which a field's value came."""
-        if not where:
-            return "the connection"
-        part, name = (where[0], where[1]) if len(where) > 1 and where[0] in self.names else ("", where[0])
-        return self.names[part].get(name, ".".join(where))
+def _payments(given: dict[str, str], problems: list[str]) -> PaymentConnection | None:
+    given = {"XERO_SCOPES": " ".join(PAYMENT_SCOPES), **given}
+    told = _mambu_login(given) if _names_mambu(given) else []
+    file = given.pop(_FILE, None)
+    try:
+        if file is not None:
+            given |= {
+                f"INFOR_LN_{field}": text for field, text in ionapi_fields(_content(Path(file))).items()
+            }
+    except UsageError as error:
+        told.append(f"{_FILE}: {error}")
+    return _made(PaymentConnection, _ForPayments, given, told, problems)
 
 
 def _made(
-    draft_of: Callable[[Mapping[str, str]], _Draft[B]], given: Mapping[str, str], problems: list[str]
-) -> B | None:
-    """Return the connection of a draft; where something is wrong with it, add that to the problems."""
-    draft = draft_of(given)
-    made = None
+    kind: type[C], variables: type[_Variables], given: Mapping[str, str], told: list[str], problems: list[str]
+) -> C | None:
+    """Return a connection of variables, or None; what is wrong besides what is told goes to the problems."""
+    source = EnvSettingsSource(variables)
+    # Where none of a block's variables is there, its fields are missing, and not the block.
+    blocks = {"xero": "{}", "infor_ln" if kind is PaymentConnection else "mambu": "{}"}
+    source.env_vars = blocks | {name.lower(): value for name, value in given.items()}
     try:
-        made = draft.kind(**draft.values)
+        read = variables(_build_sources=((source,), {}))
     except ValidationError as error:
-        draft.problems.extend(_problems(error, draft))
-    problems.extend(draft.problems)
-    return made
+        problems += _found(error, told)
+    else:
+        if not told:
+            return kind(**{name: getattr(read, name) for name in read.model_fields_set})
+    problems += told
+    return None
 
 
-def _journals(given: Mapping[str, str]) -> _Draft[JournalConnection]:
-    parts = {"mambu": _MAMBU, "xero": _XERO, "store": _STORE}
-    values: dict[str, Any] = {part: _fields(given, names) for part, names in parts.items()}
-    values |= _fields(given, _POLICY)
-    problems = [*_missing(given, "MAMBU_BASE_URL"), *_missing(given, *_XERO_NEEDED), *_mambu_login(given)]
-    if "account_map" in values:
-        try:
-            values["account_map"] = msgspec.json.decode(values["account_map"], type=dict[str, str])
-        except msgspec.DecodeError:
-            del values["account_map"]
-            problems.append('DAYBOOK_ACCOUNT_MAP is not a JSON object such as {"LOANS-LONG-NAME": "1100"}')
-    return _Draft(JournalConnection, values, _by_field({**parts, "": _POLICY}), problems)
+def _found(error: ValidationError, told: list[str]) -> list[str]:
+    """Word pydantic's findings by variable, without the values, which can be secret.
+
+    What has been told is left out: nothing of a file that cannot be read is there, for one.
+    """
+    texts: list[str] = []
+    items = error.errors(include_url=False, include_context=False, include_input=False)
+    for item in sorted(items, key=lambda item: item["type"] != "missing"):
+        where = "_".join(map(str, item["loc"])).upper()
+        where = _IN_FILE.get(where, where)
+        variable = where.partition(",")[0]
+        if not any(text.startswith(variable) for text in told):
+            said = f"{where}: {item['msg'].removeprefix('Value error, ')}"
+            texts.append(f"{variable} is missing" if item["type"] == "missing" else said)
+    return texts
 
 
-def _payments(given: Mapping[str, str]) -> _Draft[PaymentConnection]:
-    parts = {"xero": _XERO, "store": _STORE, "ln": _INFOR}
-    values: dict[str, Any] = {part: _fields(given, names) for part, names in parts.items()}
-    values |= _fields(given, _PAYMENT_POLICY)
-    problems = [*_missing(given, *_XERO_NEEDED), *_missing(given, *_INFOR)]
-    values["xero"].setdefault("scopes", " ".join(PAYMENT_SCOPES))
-    file = values["ln"].pop("ionapi", None)
-    if file is not None:
-        try:
-            values["ln"] |= _ionapi(Path(file))
-        except UsageError as error:
-            problems.append(f"INFOR_LN_IONAPI_FILE: {error}")
-    names = _by_field({**parts, "": _PAYMENT_POLICY})
-    names["ln"] |= {name: f"INFOR_LN_IONAPI_FILE, {key}" for key, name in IONAPI_KEYS.items()}
-    if any(name in given for name in _MAMBU):
-        # The journal connection, which is then made too, tells what is wrong with these.
-        values["mambu"] = _fields(given, _MAMBU)
-        names |= _by_field({"mambu": _MAMBU})
-        problems += [*_missing(given, "MAMBU_BASE_URL"), *_mambu_login(given)]
-    return _Draft(PaymentConnection, values, names, problems)
-
-
-def _ionapi(path: Path) -> dict[str, str]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read: {error.strerror or 'the system does not say why'}."
-        ) from None
-    return ionapi_fields(content)
-
-
-_XERO_NEEDED = ("XERO_CLIENT_ID", "XERO_CLIENT_SECRET")
-
-
-def _by_field(parts: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-    return {part: {field: name for name, field in names.items()} for part, names in parts.items()}
-
-
-def _fields(given: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
-    return {field: given[name] for name, field in names.items() if name in given}
-
-
-def _missing(given: Mapping[str, str], *needed: str) -> list[str]:
-    return [f"{name} is missing" for name in needed if name not in given]
+def _names_mambu(given: Mapping[str, str]) -> bool:
+    return any(name.startswith("MAMBU_") for name in given)
 
 
 def _mambu_login(given: Mapping[str, str]) -> list[str]:
@@ -211,48 +198,38 @@ def _mambu_login(given: Mapping[str, str]) -> list[str]:
     return []
 
 
-def _problems(error: ValidationError, draft: _Draft[B]) -> list[str]:
-    """Word pydantic's findings by variable, without the values, which can be secret."""
-    texts: list[str] = []
-    known = " ".join(draft.problems)
-    for item in error.errors(include_url=False, include_context=False, include_input=False):
-        variable = draft.variable([str(part) for part in item["loc"]])
-        login = "give either an API key" in item["msg"]
-        # What is missing has been told, and so has what is wrong with a whole file.
-        missing = item["type"] == "missing" and variable.split(",")[0] in known
-        if missing or (login and "MAMBU_API_KEY" in known):
-            continue
-        texts.append(f"{variable}: {item['msg'].removeprefix('Value error, ')}")
-    return texts
-
-
 def env_file(path: Path) -> dict[str, str]:
     """Read NAME=value lines; blank lines and those that start with # are passed over.
 
-    A value may stand in single or double quotes; nothing in it is expanded. Raises UsageError.
+    A value may stand in single or double quotes; nothing in it is expanded, and one that other programs
+    would read otherwise, for a backslash or the beginning of a comment, is refused. Raises UsageError.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = _content(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"{path} cannot be read: it is not a text in UTF-8.") from None
+    found: dict[str, str] = {}
+    odd: list[int] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        written = line.partition("=")[2].strip()
+        for one in parse_stream(StringIO(line)):
+            name, value = one.key or "", one.value or ""
+            if "=" in line and name.isidentifier() and written in {value, f"'{value}'", f'"{value}"'}:
+                found[name] = value
+            elif name or one.error:
+                odd.append(number)
+    if odd:
+        raise UsageError(
+            f"{path}: these lines are not NAME=value: {', '.join(map(str, odd))}. A value with a quote, a "
+            "backslash or a # stands in single quotes."
+        )
+    return found
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read: {error.strerror or 'the system does not say why'}."
         ) from None
-    found: dict[str, str] = {}
-    odd: list[int] = []
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = raw.strip().removeprefix("export ")
-        if not line or line.startswith("#"):
-            continue
-        name, equals, value = line.partition("=")
-        if not equals or not name.strip().isidentifier():
-            odd.append(number)
-            continue
-        value = value.strip()
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-            value = value[1:-1]
-        found[name.strip()] = value
-    if odd:
-        raise UsageError(f"{path}: these lines are not NAME=value: {', '.join(map(str, odd))}.")
-    return found

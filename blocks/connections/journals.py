@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from blocks.connections.connection import (
     AssignedUserKey,
@@ -26,6 +27,32 @@ SYSTEM_ACCOUNTS_REFUSED = ("DEBTORS", "CREDITORS", "RETAINEDEARNINGS", "WAGEPAYA
 _LABEL = re.compile(r"[A-Za-z0-9._-]{1,40}")
 
 
+def _zone_exists(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder such as Europe
+        raise ValueError(f"{value!r} is not a time zone such as Europe/London") from None
+    return value
+
+
+def _label_fits(value: str) -> str:
+    if not _LABEL.fullmatch(value):
+        raise ValueError("must be 1 to 40 letters, digits, dots, dashes and underscores")
+    return value
+
+
+def _codes_fit_xero(value: dict[str, str]) -> dict[str, str]:
+    long = sorted(f"{gl} -> {code}" for gl, code in value.items() if not 1 <= len(code) <= 10)
+    if long:
+        raise ValueError(f"Xero's account codes have 1 to 10 characters: {', '.join(long)}")
+    return value
+
+
+TimeZone = Annotated[str, AfterValidator(_zone_exists)]
+Label = Annotated[str, AfterValidator(_label_fits)]
+AccountMap = Annotated[dict[str, str], AfterValidator(_codes_fit_xero)]
+
+
 class JournalConnection(Connection):
     """One Mambu tenant whose journal lines go to one Xero organisation."""
 
@@ -35,7 +62,7 @@ class JournalConnection(Connection):
     mambu: MambuCredentials = Field(description="The Mambu tenant.")
     xero: XeroCredentials = Field(description="The Xero organisation.")
     store: DaybookStore = Field(default_factory=DaybookStore, description="Where runs are recorded.")
-    time_zone: str | None = Field(
+    time_zone: TimeZone | None = Field(
         default=None,
         description="Mambu's IANA time zone, such as Europe/London: needed where the Mambu user may not "
         "read the organisation's settings; otherwise it must agree with them.",
@@ -72,7 +99,7 @@ class JournalConnection(Connection):
         le=5000,
         description="How many lines a manual journal has at most; a transaction is never split for it.",
     )
-    account_map: dict[str, str] = Field(
+    account_map: AccountMap = Field(
         default_factory=dict,
         description="Xero account codes by GL code, for GL accounts whose code differs in Xero.",
     )
@@ -80,7 +107,7 @@ class JournalConnection(Connection):
         default_factory=lambda: list(SYSTEM_ACCOUNTS_REFUSED),
         description="Xero's system accounts that no journal line may use.",
     )
-    label: str | None = Field(
+    label: Label | None = Field(
         default=None,
         description="A text at the end of each narration and description. Needed where two Mambu tenants "
         "share one Xero organisation. Up to 40 letters, digits, dots, dashes and underscores.",
@@ -88,28 +115,3 @@ class JournalConnection(Connection):
     show_on_cash_basis_reports: bool = Field(
         default=True, description="Whether Xero counts the journals in cash basis reports."
     )
-
-    @field_validator("time_zone")
-    @classmethod
-    def _zone_exists(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                ZoneInfo(value)
-            except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder such as Europe
-                raise ValueError(f"{value!r} is not a time zone such as Europe/London") from None
-        return value
-
-    @field_validator("label")
-    @classmethod
-    def _label_fits(cls, value: str | None) -> str | None:
-        if value is not None and not _LABEL.fullmatch(value):
-            raise ValueError("must be 1 to 40 letters, digits, dots, dashes and underscores")
-        return value
-
-    @field_validator("account_map")
-    @classmethod
-    def _codes_fit_xero(cls, value: dict[str, str]) -> dict[str, str]:
-        long = sorted(f"{gl} -> {code}" for gl, code in value.items() if not 1 <= len(code) <= 10)
-        if long:
-            raise ValueError(f"Xero's account codes have 1 to 10 characters: {', '.join(long)}")
-        return value

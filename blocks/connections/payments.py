@@ -43,7 +43,7 @@ def _in_utc(start: datetime) -> datetime:
     return start.astimezone(UTC)
 
 
-_Start = Annotated[AwareDatetime, AfterValidator(_in_utc)] | None
+Start = Annotated[AwareDatetime, AfterValidator(_in_utc)] | None
 
 
 class PaymentConnection(Connection):
@@ -62,7 +62,7 @@ class PaymentConnection(Connection):
     )
     assigned_user_key: AssignedUserKey = None
     organisation: OrganisationName = None
-    start: _Start = Field(
+    start: Start = Field(
         default=None,
         description="The instant, with its UTC offset, from which this connection sends changes in Xero. "
         "Without it, the first run must be given one.",

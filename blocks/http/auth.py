@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,13 +16,17 @@ from blocks.errors import CallFailed, Unavailable
 from blocks.http.client import Transport
 from blocks.http.models import NOT_THE_JSON, Answer, ApiProfile, Call
 
+_Flow = Generator[httpx.Request, httpx.Response, None]
 
-class _Lasting:
+
+class _Lasting(httpx.Auth):
     """A login that does not change: where it is refused, it stays refused."""
 
-    __slots__ = ()
+    async def auth(self) -> httpx.Auth:
+        """Return the login itself."""
+        return self
 
-    def renewable(self, answer: Answer, used: Mapping[str, str]) -> bool:  # noqa: ARG002 - nothing to renew
+    def renewable(self, answer: Answer, used: httpx.Auth) -> bool:  # noqa: ARG002 - nothing to renew
         """Return False."""
         return False
 
@@ -34,9 +38,10 @@ class ApiKey(_Lasting):
     header: str
     key: SecretStr
 
-    async def headers(self) -> Mapping[str, str]:
-        """Return the header with the key."""
-        return {self.header: self.key.get_secret_value()}
+    def auth_flow(self, request: httpx.Request) -> _Flow:
+        """Send the key with a request."""
+        request.headers.update({self.header: self.key.get_secret_value()})
+        yield request
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +51,22 @@ class BasicLogin(_Lasting):
     user: str
     password: SecretStr
 
-    async def headers(self) -> Mapping[str, str]:
-        """Return the header of HTTP's Basic authentication."""
-        basic = httpx.BasicAuth(self.user, self.password.get_secret_value())
-        request = next(basic.auth_flow(httpx.Request("GET", "http://localhost")))
-        return {"Authorization": request.headers["Authorization"]}
+    def auth_flow(self, request: httpx.Request) -> _Flow:
+        """Send a request with HTTP's Basic authentication."""
+        return httpx.BasicAuth(self.user, self.password.get_secret_value()).auth_flow(request)
+
+
+class Bearer(httpx.Auth):
+    """An access token, the scopes that it was granted, and what else calls with it carry."""
+
+    def __init__(self, token: str, scope: str = "", **also: str) -> None:
+        self.scope = scope
+        self._headers = {"Authorization": f"Bearer {token}", **also}
+
+    def auth_flow(self, request: httpx.Request) -> _Flow:
+        """Send the token with a request."""
+        request.headers.update(self._headers)
+        yield request
 
 
 # With one of these statuses a token service refuses the credentials; any other status has another cause.
@@ -139,8 +155,10 @@ class _TokenAnswer(msgspec.Struct, frozen=True):
 class OAuthToken:
     """An OAuth access token: fetched once, shared, renewed early and by one call at a time, dropped on a 401.
 
-    `transport` leads to the token service, `form` is what a token is asked for with. A system's own token
-    class says which refusals a new token may turn around (`expired`) and how a failure is told (`failure`).
+    `transport` leads to the token service, `form` is what a token is asked for with, `also` has the headers
+    that calls with it carry besides. It is fetched before a call has its turn, and a call refused for it has
+    another turn, which is the transport's business and no part of httpx's flow. A system's own token class
+    says which refusals a new token may turn around (`expired`) and how a failure is told (`failure`).
     """
 
     # A token is renewed this long before it expires, so that none expires on its way.
@@ -151,21 +169,27 @@ class OAuthToken:
         self.clock = clock
         self._url = url
         self._form = dict(form)
-        self._current: _TokenAnswer | None = None
+        self.also: dict[str, str] = {}
+        self._current: Bearer | None = None
         self._renew_at = datetime.min.replace(tzinfo=UTC)
         self._fetching = asyncio.Lock()
 
-    async def headers(self) -> Mapping[str, str]:
-        """Return the headers that authorise a call now."""
-        return {"Authorization": f"Bearer {(await self._token()).access_token}"}
+    async def auth(self) -> Bearer:
+        """Return the token that authorises a call now."""
+        async with self._fetching:
+            if self._current is None or self.clock.now() >= self._renew_at:
+                found = await self._fetch()
+                self._current = Bearer(found.access_token, found.scope, **self.also)
+                self._renew_at = renew_at(self.clock.now(), found.expires_in, self.renew_early)
+            return self._current
 
     async def granted(self) -> frozenset[str]:
         """Return the scopes that the token was granted, as whole words; empty where that was not stated."""
-        return frozenset((await self._token()).scope.split())
+        return frozenset((await self.auth()).scope.split())
 
-    def renewable(self, answer: Answer, used: Mapping[str, str]) -> bool:
+    def renewable(self, answer: Answer, used: httpx.Auth) -> bool:
         """Drop the token that was used, and return whether a new one may turn this refusal around."""
-        if self._current and used["Authorization"] == f"Bearer {self._current.access_token}":
+        if used is self._current:
             self.forget()
         return self.expired(answer)
 
@@ -180,13 +204,6 @@ class OAuthToken:
     def failure(self, error: CallFailed) -> CallFailed:
         """Return the error to raise where no token was given."""
         return error
-
-    async def _token(self) -> _TokenAnswer:
-        async with self._fetching:
-            if self._current is None or self.clock.now() >= self._renew_at:
-                self._current = await self._fetch()
-                self._renew_at = renew_at(self.clock.now(), self._current.expires_in, self.renew_early)
-            return self._current
 
     async def _fetch(self) -> _TokenAnswer:
         form = httpx.QueryParams({name: value.get_secret_value() for name, value in self._form.items()})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Self, TypedDict, TypeVar
@@ -188,9 +188,9 @@ class Transport:
                 self._pacer.reduce_concurrency()
         raise error
 
-    async def _send(self, call: Call) -> tuple[Answer, Mapping[str, str]]:
+    async def _send(self, call: Call) -> tuple[Answer, httpx.Auth]:
         where = f"{self.system}: {call.method} {call.path}"
-        used = await self._authorisation.headers()
+        used = await self._authorisation.auth()
         async with self._pacer.admitted(writes=call.writes) if self._pacer else nullcontext():
             if (
                 call.writes
@@ -207,7 +207,7 @@ class Transport:
                 raise UnknownOutcome(f"{where} was not repeated. The data it is based on is too old.")
             self.calls += 1
             asked = self._clock.now()
-            answer = await exchange(self._client, self._profile, call, {**used, **call.headers})
+            answer = await exchange(self._client, self._profile, call, used)
             self.bytes_read += len(answer.body)
             if said := self._profile.time_stated(answer):
                 self.there.note(said, asked, self._clock.now())
@@ -261,9 +261,7 @@ def new_http_client(
     )
 
 
-async def exchange(
-    client: httpx.AsyncClient, profile: ApiProfile, call: Call, headers: Mapping[str, str]
-) -> Answer:
+async def exchange(client: httpx.AsyncClient, profile: ApiProfile, call: Call, auth: httpx.Auth) -> Answer:
     """Send a call once and read its answer, within the bounds of time and size that the manners set.
 
     Raises Unreachable where nothing was sent, Unavailable for a read whose answer did not arrive whole,
@@ -273,9 +271,7 @@ async def exchange(
     where = f"{profile.system}: {call.method} {call.path}"
     try:
         async with asyncio.timeout(profile.total_seconds):
-            return await _exchange(
-                client, call, headers, where, profile.largest_answer or LARGEST_ANSWER_BYTES
-            )
+            return await _exchange(client, call, auth, where, profile.largest_answer or LARGEST_ANSWER_BYTES)
     except TimeoutError:
         # No connection takes that long to come about: what timed out was on its way.
         kind = UnknownOutcome if call.writes else Unavailable
@@ -290,17 +286,17 @@ async def exchange(
 
 
 async def _exchange(
-    client: httpx.AsyncClient, call: Call, headers: Mapping[str, str], where: str, largest: int
+    client: httpx.AsyncClient, call: Call, auth: httpx.Auth, where: str, largest: int
 ) -> Answer:
     request = client.build_request(
         call.method,
         # Joined by hand: a path with a colon, such as entries:search, would be taken for a scheme.
         call.path if "://" in call.path else f"{client.base_url}{call.path}",
         params=dict(call.params),
-        headers=dict(headers),
+        headers=dict(call.headers),
         content=call.content,
     )
-    response = await client.send(request, stream=True)
+    response = await client.send(request, auth=auth, stream=True)
     try:
         body = await _read(call, response, where, largest)
     finally:

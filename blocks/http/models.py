@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -22,6 +22,9 @@ from blocks.errors import (
     UnknownOutcome,
     UnusableAnswer,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 # Waiting longer than this inside a run helps nobody: it ends, and says when to go on.
 LONGEST_WAIT_SECONDS = 120.0
@@ -80,11 +83,11 @@ class Answer:
 class Authorisation(Protocol):
     """Where a call's credentials come from."""
 
-    async def headers(self) -> Mapping[str, str]:
-        """Return the headers that authorise a call now."""
+    async def auth(self) -> httpx.Auth:
+        """Return what authorises a call now."""
 
-    def renewable(self, answer: Answer, used: Mapping[str, str]) -> bool:
-        """Drop the headers `used`, and return True if new credentials may turn this refusal around."""
+    def renewable(self, answer: Answer, used: httpx.Auth) -> bool:
+        """Drop what was used, and return True if new credentials may turn this refusal around."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+import httpx
+
 from blocks.errors import CallFailed, NotAllowed, Rejected, Transient
 from blocks.http.auth import OAuthToken, token_profile
 from blocks.http.client import ApiClient, Transport
@@ -28,7 +30,7 @@ class IonToken(OAuthToken):
 
     renew_early = timedelta(seconds=60)
 
-    def renewable(self, answer: Answer, used: Mapping[str, str]) -> bool:
+    def renewable(self, answer: Answer, used: httpx.Auth) -> bool:
         """Drop the token that was used, unless LN refuses it in the words it has for good ones."""
         if GOOD_TOKEN_REFUSED in answer.body[:4000].decode("utf-8", "replace").lower():
             return False

@@ -78,11 +78,7 @@ class XeroToken(OAuthToken):
         form = {"grant_type": SecretStr("client_credentials"), "scope": SecretStr(scopes)}
         super().__init__(transport, url, form, clock)
         self._scopes = scopes
-        self._tenant = {"xero-tenant-id": tenant_id} if tenant_id else {}
-
-    async def headers(self) -> Mapping[str, str]:
-        """Return the headers that authorise a call now."""
-        return {**await super().headers(), **self._tenant}
+        self.also = {"xero-tenant-id": tenant_id} if tenant_id else {}
 
     def expired(self, answer: Answer) -> bool:
         """Return whether Xero says that the token has expired; with any other 401 a new one helps nobody."""

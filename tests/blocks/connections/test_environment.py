@@ -125,8 +125,8 @@ def test_all_that_is_malformed_is_named_with_it() -> None:
         }
     )
     assert named_in(problems) == (
-        "XERO_CLIENT_SECRET MAMBU_API_KEY DAYBOOK_ACCOUNT_MAP MAMBU_BASE_URL XERO_BASE_URL XERO_TOKEN_URL "
-        "DAYBOOK_TIMEZONE DAYBOOK_MAMBU_OFFSETS DAYBOOK_LABEL"
+        "XERO_CLIENT_SECRET MAMBU_BASE_URL XERO_BASE_URL XERO_TOKEN_URL DAYBOOK_TIMEZONE "
+        "DAYBOOK_MAMBU_OFFSETS DAYBOOK_LABEL DAYBOOK_ACCOUNT_MAP MAMBU_API_KEY"
     )
 
 
@@ -139,24 +139,44 @@ def written(tmp_path: Path, content: bytes) -> Path:
 def test_a_file_of_variables(tmp_path: Path) -> None:
     """Blank lines, comments, quotes, blanks, `export` and a byte order mark are understood."""
     content = (
-        b"\xef\xbb\xbfA=1\n\n# note\n B = two words \nexport C='x=y'\nD=\"# $HOME \\n\"\nE=\nF='\nG=a'b\r\n"
+        b"\xef\xbb\xbfA=1\n\n# note\n B = two words \nexport C='x=y'\nD='# ${HOME} $HOME \\n'\nE=\n"
+        b"F=\"it's\"\nG=a'b\r\nH=a#b\\n${HOME}\n"
     )
     assert env_file(written(tmp_path, content)) == {
         "A": "1",
         "B": "two words",
         "C": "x=y",
-        "D": "# $HOME \\n",
+        "D": "# ${HOME} $HOME \\n",
         "E": "",
-        "F": "'",
+        "F": "it's",
         "G": "a'b",
+        "H": "a#b\\n${HOME}",
     }
 
 
 def test_odd_lines_are_named_by_number(tmp_path: Path) -> None:
-    """Lines that are not NAME=value are named by their numbers, and not shown."""
-    path = written(tmp_path, f"A=1\n{CANARY}\n=2\nno name={CANARY}\n".encode())
-    with pytest.raises(UsageError, match="not NAME=value: 2, 3, 4") as raised:
+    """Lines that are not NAME=value are named by their numbers, blank ones counted, and not shown."""
+    path = written(tmp_path, f"A=1\n\n{CANARY}\n=2\nno name={CANARY}\nA.B=1\n".encode())
+    with pytest.raises(UsageError, match="not NAME=value: 3, 4, 5, 6") as raised:
         env_file(path)
+    assert CANARY not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"{CANARY} # b",
+        f"'{CANARY}' # b",
+        f'"{CANARY}\\n"',
+        rf"'{CANARY}\\b'",
+        f"'{CANARY}",
+        f'"{CANARY}"b"',
+    ],
+)
+def test_a_value_that_is_not_read_as_it_stands_is_refused(value: str, tmp_path: Path) -> None:
+    """A value that would lose a comment, a backslash or a quote is refused by its line, and not shown."""
+    with pytest.raises(UsageError, match=r"not NAME=value: 2\. .* stands in single quotes") as raised:
+        env_file(written(tmp_path, f"A=1\nB={value}\nC='c'\n".encode()))
     assert CANARY not in str(raised.value)
 
 

@@ -7,7 +7,7 @@ import gzip
 import inspect
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -34,6 +34,7 @@ from blocks.errors import (
     UnusableAnswer,
 )
 from blocks.http import client as module
+from blocks.http.auth import Bearer
 from blocks.http.client import Transport
 from blocks.http.models import KEY_LIFE, Answer, ApiProfile, Call, retry_after
 from blocks.http.rate_limit import Pacer
@@ -57,13 +58,15 @@ class Login:
 
     def __init__(self) -> None:
         self.number = 0
+        self.current = Bearer(f"{SECRET}-0")
 
-    async def headers(self) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {SECRET}-{self.number}"}
+    async def auth(self) -> httpx.Auth:
+        return self.current
 
-    def renewable(self, answer: Answer, used: Mapping[str, str]) -> bool:
-        assert used["Authorization"] == f"Bearer {SECRET}-{self.number}"
+    def renewable(self, answer: Answer, used: httpx.Auth) -> bool:
+        assert used is self.current
         self.number += 1
+        self.current = Bearer(f"{SECRET}-{self.number}")
         return answer.body == b"EXPIRED"
 
 

@@ -126,6 +126,25 @@ def test_a_date_that_nobody_can_mean_is_wrong_use(
     assert list(home.rglob("*.sqlite3")) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["payment"], "No such command 'payment'. Did you mean 'payments'?"),
+        (["--dte", "2026-11-20"], "No such option '--dte'. Did you mean '--date'?"),
+        (["--dry-run", "payments"], "Got unexpected extra argument (payments)"),
+    ],
+)
+def test_a_word_that_is_no_command_is_not_taken_for_one_of_the_default(
+    words: list[str], said: str, command: Callable[..., tuple[object, str, str]]
+) -> None:
+    """A slip in a command is told as such, one in an option as one of the command that may be left out."""
+    code, out, errors = command(*words)
+
+    assert (code, out) == (2, "")
+    assert errors.splitlines()[-1] == f"Error: {said}"
+    assert ("main journals" in errors) == (words != ["payment"])
+
+
 @pytest.mark.parametrize("name", ["incidents", "audit", "journals", "payments"])
 def test_an_emptied_record_is_told_in_one_line(
     name: str, home: Path, command: Callable[..., tuple[object, str, str]]

@@ -36,8 +36,7 @@ _CLOCK = _of_payments("blocks/clock.py", "tests/blocks/http/test_client.py")
 MUTANTS = (
     _TOKEN.broken(
         "a refused token is not dropped",
-        '        if self._current and used["Authorization"] == f"Bearer {self._current.access_token}":\n'
-        "            self.forget()\n        return",
+        "        if used is self._current:\n            self.forget()\n        return",
         "        return",
     ),
     _TRANSPORT.broken(
@@ -68,7 +67,7 @@ MUTANTS = (
     _TRANSPORT.broken(
         "an error names the headers of its call, the token among them",
         'where = f"{profile.system}: {call.method} {call.path}"\n    try:',
-        'where = f"{profile.system}: {call.method} {call.path} {dict(headers)}"\n    try:',
+        'where = f"{profile.system}: {call.method} {call.path} {vars(auth)}"\n    try:',
     ),
     _TRANSPORT.broken(
         "an error travels with the request that failed, its headers included",
