@@ -6,6 +6,7 @@ thousands of times without a server.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -14,8 +15,20 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext
 
+from blocks.errors import DaybookError
+
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Let the log of a task say in a sentence what is foreseen: where it was raised helps nobody."""
+    if record.exc_info and isinstance(record.exc_info[1], DaybookError):
+        record.exc_info = None
+    return True
+
+
+logging.getLogger("prefect.task_runs").addFilter(_without_traceback)
 
 
 class _Packed:

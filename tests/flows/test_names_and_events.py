@@ -104,3 +104,14 @@ def test_the_form_of_a_rerun_asks_for_a_date(flow: Flow[..., Any]) -> None:
     assert schema.required == ["date"]
     assert schema.properties["date"]["format"] == "date"
     assert schema.properties["date"]["description"]
+
+
+async def test_a_refusal_is_one_sentence_in_the_log(
+    sandbox: Sandboxed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of an account that Xero does not have the log of the run tells in sentences, and shows no traceback."""
+    sandbox.plant([line(1, 5, gl_code="9876"), line(2, 5, "CREDIT")])
+    (await sandbox.run()).failed("9876")
+    told = [one for one in caplog.records if one.name.startswith("prefect.") and "9876" in one.getMessage()]
+    assert {one.name for one in told} >= {"prefect.task_runs", "prefect.flow_runs"}
+    assert [one for one in caplog.records if one.exc_info or one.exc_text] == []
