@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
+import anyio
 import pyarrow as pa
 from prefect import Task, task
 from prefect.context import TaskRunContext
@@ -90,7 +91,7 @@ async def read_day(run: JournalsRun, stated: int) -> Staged:
 
 async def _read_windows(run: JournalsRun, stated: int) -> list[pa.Table]:
     """Return the pages of all windows, which overlap."""
-    gate = asyncio.Semaphore(run.connection.mambu_concurrency)
+    gate = anyio.CapacityLimiter(run.connection.mambu_concurrency)
     done = 0
 
     async def read(window: Window) -> list[pa.Table]:

@@ -17,6 +17,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+import anyio
 import msgspec
 
 from blocks.errors import DaybookError, Overdue, Refusal, Rejected, Terminal, Transient, UnknownOutcome
@@ -211,7 +212,7 @@ async def put_journals(
     refused: dict[str, str] = {}
     failed: list[DaybookError] = []
     not_after = read_at + FRESH
-    gate = asyncio.Semaphore(run.connection.xero_concurrency)
+    gate = anyio.CapacityLimiter(run.connection.xero_concurrency)
 
     async def put(block: Sequence[PreparedRequest]) -> None:
         # One after the other: Xero knows a block by the key of its first part.

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+import anyio
+
 from blocks.errors import StoreError
 from blocks.store.audit_rows import AuditRow, Key, Kind, waits_from_before_start, was_gone
 from flows.payments.beginning import contradiction, not_confirmed
@@ -213,7 +215,7 @@ class Deliveries:
             run.run_id,
             run.connection.retries,
             run.lease,
-            asyncio.Semaphore(run.connection.ln_concurrency),
+            anyio.CapacityLimiter(run.connection.ln_concurrency),
             run.patience,
             run.connection.duplicate_text,
             self._doubt,

@@ -11,6 +11,8 @@ import datetime as dt
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
+import anyio
+
 from blocks.errors import NotFound
 from blocks.store.models import JournalRecord, JournalState
 from flows.journals.models import DELETED_OR_VOIDED, WITHDRAWN
@@ -92,7 +94,7 @@ def note(records: Iterable[JournalRecord]) -> str:
 
 async def each(run: JournalsRun, items: Sequence[T], do: Callable[[T], Awaitable[None]]) -> None:
     """Do something with each of some items, as many at a time as Xero may be asked."""
-    gate = asyncio.Semaphore(run.connection.xero_concurrency)
+    gate = anyio.CapacityLimiter(run.connection.xero_concurrency)
 
     async def gated(item: T) -> None:
         async with gate:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import cast
 
+import anyio
 import httpx
 import pytest
 from sqlalchemy import text
@@ -287,7 +288,9 @@ def many(
     decisions = [classify(one, None, None, everything, POLICY) for one in documents(everything)]
     clock = VirtualClock()
     ln = Waiting(clock, seconds)
-    by = Delivery(store.audit, cast("InforLNClient", ln), clock, "run-1", 0, None, asyncio.Semaphore(slots))
+    by = Delivery(
+        store.audit, cast("InforLNClient", ln), clock, "run-1", 0, None, anyio.CapacityLimiter(slots)
+    )
     return ln, by, decisions
 
 
