@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 _JOURNALS = [
     "lines",
     "seconds",
@@ -72,6 +74,7 @@ def test_the_store() -> None:
     assert min(found["empty_ms"], found["full_ms"], found["ratio"]) > 0
 
 
+@pytest.mark.slow
 def test_a_night() -> None:
     """A night by the command and an empty flow cost something, and are compared."""
     found = printed("night", "--lines", "60", "--nights", "1")

@@ -13,7 +13,7 @@ from tests.helpers.stores import POSTGRES, Database, new_schema, on_postgres, sk
 
 
 @pytest.fixture(scope="session")
-def postgres_schema() -> Iterator[str]:
+def schema_of_session() -> Iterator[str]:
     """Make a PostgreSQL schema for this session and drop it afterwards."""
     with ExitStack() as stack:
         with skipped_without_postgres():
@@ -21,11 +21,16 @@ def postgres_schema() -> Iterator[str]:
         yield schema
 
 
+@pytest.fixture
+def postgres_schema(schema_of_session: str) -> str:
+    """Return an empty PostgreSQL schema, whatever the test before has left in it."""
+    asyncio.run(on_postgres(f"DROP SCHEMA {schema_of_session} CASCADE", f"CREATE SCHEMA {schema_of_session}"))
+    return schema_of_session
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     """Return an empty database of each kind."""
     if request.param == "sqlite":
         return Database("sqlite", f"sqlite:///{tmp_path / 'store' / 'daybook.sqlite3'}", None)
-    schema: str = request.getfixturevalue("postgres_schema")
-    asyncio.run(on_postgres(f"DROP SCHEMA {schema} CASCADE", f"CREATE SCHEMA {schema}"))
-    return Database("postgresql", POSTGRES, schema)
+    return Database("postgresql", POSTGRES, request.getfixturevalue("postgres_schema"))

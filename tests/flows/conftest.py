@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.blocks.conftest import database, postgres_schema
+from tests.blocks.conftest import database, postgres_schema, schema_of_session
 
-__all__ = ["database", "postgres_schema"]
+__all__ = ["database", "postgres_schema", "schema_of_session"]

@@ -10,12 +10,12 @@ from click.testing import CliRunner, Result
 
 from blocks.connections import lookup
 from flows.main import main
-from tests.blocks.conftest import database, postgres_schema
+from tests.blocks.conftest import database, postgres_schema, schema_of_session
 from tests.helpers.sandboxed import Sandboxed
 
 Audit = Callable[..., Awaitable[Result]]
 
-__all__ = ["database", "postgres_schema", "quiet"]
+__all__ = ["database", "postgres_schema", "quiet", "schema_of_session"]
 
 
 @pytest.fixture
