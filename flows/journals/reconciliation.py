@@ -123,6 +123,9 @@ def reconcile(
     nothing, optional = _rounds_to_nothing(plan, absent, found.keys() | by_record.keys(), rerounded)
     absent -= nothing | optional
     lookalikes = _lookalikes(plan, absent, unrecorded) if record_may_be_new else []
+    recognised = {live[row.journal].journal.journal_id for row in rows}
+    # Not one that is known to hold lines of the day: it is told for what else it holds.
+    lookalikes = [one for one in lookalikes if not one.twice or one.journal.journal_id not in recognised]
     waiting = frozenset[int]().union(*(one.entries for one in lookalikes if not one.twice))
     absent -= waiting
     texts, duplicates = duplicates_and_reversals(rows, live)

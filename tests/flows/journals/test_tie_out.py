@@ -215,6 +215,20 @@ def test_a_lookalike_of_what_is_there_is_told(may_be_new: bool, points: int) -> 
     assert [one.entries for one in found.matched.lookalikes] == [{1, 2}][:points]
 
 
+def test_a_journal_with_lines_of_the_day_is_no_lookalike_of_itself() -> None:
+    """Lines that a person added to a draft are told, also where they leave its sums as they were."""
+    day = sent(transfers(1))
+    (journal,) = day.live
+    own = [replaced(journal.lines[0], description="Rent", amount=Decimal(amount)) for amount in (5, -5)]
+    added = journal._replace(lines=[*journal.lines, *own])
+    found = confirmed(day.plan, reconcile(day.plan, [added], record_may_be_new=True), [])
+    assert found.matched.lookalikes == []
+    assert [
+        point for point in found.open if "2 of its 4 lines do not belong to this day" in point
+    ] == found.open
+    assert len(found.open) == 1
+
+
 @pytest.mark.parametrize("rewritten", ["what was sent first", "what came late"])
 def test_a_lookalike_is_known_although_lines_came_late(rewritten: str) -> None:
     """Where lines came late, an unknown journal with the sums of what is missing holds that."""

@@ -30,7 +30,7 @@ What else is assumed, and why:
 - Mambu's lines of a day change only so that their count is one that the day has not had: a change that
   leaves the count as it was is seen with --refresh alone, as docs/journals.md says.
 - A copy or reversal that a person made is not rewritten by them, nor made of a rewritten journal: no record
-  knows it, so nobody could tell what it is.
+  knows it, so nobody could tell what it is. Nor is the journal that was copied rewritten as a whole.
 - From a journal that was renamed no lines are moved elsewhere: rewritten, they would be told by nothing.
 - A copy of a journal whose run died before it learnt the id is taken for the journal, and so withdrawn; the
   journal itself, once renamed, is not found by a withdrawal.

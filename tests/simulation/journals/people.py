@@ -39,13 +39,15 @@ class Draft:
 class Accountant:
     """A person at Xero's screen. `carried` says of each journal which of Mambu's lines it carries.
 
-    `copies` are the copies they made that still stand, `made` are all journals they made, reversals included.
+    `copies` are the copies they made that still stand, `made` are all journals they made, reversals included;
+    `copied` are those that they made them of.
     """
 
     stand_in: XeroStandIn
     carried: dict[str, Carried] = field(default_factory=dict)
     copies: list[str] = field(default_factory=list)
     made: set[str] = field(default_factory=set)
+    copied: set[str] = field(default_factory=set)
     transactions: Mapping[int, str | None] = field(default_factory=dict)
 
     def act(self, name: str, rng: random.Random) -> str | None:
@@ -157,7 +159,7 @@ class Accountant:
     def rewrite_all(self, journal: Journal, rng: random.Random) -> bool:
         """Give it another name, other texts and other amounts."""
         return (
-            journal.journal_id not in self.made
+            journal.journal_id not in self.made | self.copied
             and self.rewrite_texts(journal, rng)
             and self.change_amounts(self.stand_in.people.journal(journal.journal_id), rng)
             and self.rename(self.stand_in.people.journal(journal.journal_id), rng)
@@ -234,6 +236,7 @@ class Accountant:
         self.carried[copy.journal_id] = carried
         self.copies.append(copy.journal_id)
         self.made.add(copy.journal_id)
+        self.copied.add(journal.journal_id)
         return True
 
     def reverse(self, journal: Journal, rng: random.Random) -> bool:
