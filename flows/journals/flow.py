@@ -50,11 +50,8 @@ def _run_name() -> str:
     asked = runtime.flow_run.parameters
     # Which day that is, only Mambu's time zone says: the run is named for it once that is known.
     date = asked.get("date") or f"the day before {runtime.flow_run.scheduled_start_time:%Y-%m-%d %H:%M} UTC"
-    return _named(date, asked.get("connection", "default"), dry_run=bool(asked.get("dry_run")))
-
-
-def _named(date: object, connection: str, *, dry_run: bool) -> str:
-    return f"{'dry run: ' if dry_run else ''}journals of {date} for {connection}"
+    connection, dry_run = asked.get("connection", "default"), bool(asked.get("dry_run"))
+    return reports.run_name(f"journals of {date}", connection, dry_run=dry_run)
 
 
 @flow(name="journals", flow_run_name=_run_name)
@@ -136,8 +133,7 @@ async def run_stages(run: JournalsRun, summary: Summary, asked: Asked) -> None:
                 summary.notes += run.log_notes(clocks_differ(system, client.transport.there))
         summary.take_day(run.day.date, run.currency, run.digits)
         if asked.date is None or asked.dry_run:
-            name = _named(run.day.date, run.name, dry_run=asked.dry_run)
-            await reports.name_run(name, *(["dry-run"] if asked.dry_run else []))
+            await reports.name_run(f"journals of {run.day.date}", run.name, dry_run=asked.dry_run)
         nightly = asked.date is None and not asked.dry_run
         finished = await finished_days(run) if nightly else {}
         earlier = await unfinished_days(run, finished) if nightly else []

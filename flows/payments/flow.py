@@ -48,11 +48,8 @@ class Asked:
 def _run_name() -> str:
     # From when to when, only the store or a clock says: the run is named for it once that is known.
     asked = runtime.flow_run.parameters
-    return _named("", asked.get("connection", "default"), dry_run=bool(asked.get("dry_run")))
-
-
-def _named(window: str, connection: str, *, dry_run: bool) -> str:
-    return f"{'dry run: ' if dry_run else ''}payments{window} for {connection}"
+    connection, dry_run = asked.get("connection", "default"), bool(asked.get("dry_run"))
+    return reports.run_name("payments", connection, dry_run=dry_run)
 
 
 @flow(name="payments", flow_run_name=_run_name)
@@ -142,8 +139,7 @@ async def settle(run: PaymentsRun, summary: PaymentsSummary, asked: Asked) -> No
     with run.in_stage("window"):
         await determine_window(run, asked.since, asked.until, asked.date)
         summary.take_window(run.window)
-        name = _named(f" of {run.window}", run.name, dry_run=asked.dry_run)
-        await reports.name_run(name, *(["dry-run"] if asked.dry_run else []))
+        await reports.name_run(f"payments of {run.window}", run.name, dry_run=asked.dry_run)
         summary.notes += run.log_notes(clocks_differ("Xero", run.xero.transport.there))
 
 

@@ -70,9 +70,15 @@ def run_log() -> RunLog:
     return RunLog(lambda text: logger.info(visible(text)), lambda text: logger.warning(visible(text)))
 
 
-async def name_run(name: str, *tags: str) -> None:
-    """Name the current flow run for what it turned out to be of, and give it further tags."""
-    known = runtime.flow_run
+def run_name(what: str, connection: str, *, dry_run: bool) -> str:
+    """Return the name of a flow run; a dry run says that it is one."""
+    return f"{'dry run: ' if dry_run else ''}{what} for {connection}"
+
+
+async def name_run(what: str, connection: str, *, dry_run: bool) -> None:
+    """Name the current flow run for what it turned out to be of; a dry run gets a tag as well."""
+    known, tags = runtime.flow_run, ["dry-run"] if dry_run else []
+    name = run_name(what, connection, dry_run=dry_run)
     async with get_client() as client:
         await client.update_flow_run(UUID(str(known.id)), name=name, tags={*known.tags, *tags})
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace as replaced
 
 from blocks.mambu.models import JournalLine
 from blocks.xero.models import ManualJournal
+from flows.journals import tie_out as tie_out_module
 from flows.journals.models import Known
 from flows.journals.reconciliation import reconcile
 from flows.journals.tie_out import TieOutRow, confirmed, exact_sums, open_points, tie_out
@@ -201,6 +202,14 @@ def test_a_lookalike_holds_its_batch_where_the_record_may_be_new(
     assert matched.missing == ({3, 4} if waits else {1, 2, 3, 4})
     assert confirmed(day.plan, matched, []).in_review == (1 if waits else 0)
     assert second.lines[0].description == "EntryID: 3, TransactionID: T3"
+
+
+def test_the_exact_sums_are_those_of_all_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day that is summed up in parts has the sums that it has as a whole."""
+    lines = staged(transfers(5))
+    whole = exact_sums(lines, DAY.zone, {}, 2)
+    monkeypatch.setattr(tie_out_module, "_PART_LINES", 3)
+    assert exact_sums(lines, DAY.zone, {}, 2) == whole
 
 
 @pytest.mark.parametrize(("may_be_new", "points"), [(True, 1), (False, 0)])
