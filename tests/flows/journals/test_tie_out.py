@@ -225,11 +225,11 @@ def test_a_lookalike_of_what_is_there_is_told(may_be_new: bool, points: int) -> 
 
 
 def test_a_journal_with_lines_of_the_day_is_no_lookalike_of_itself() -> None:
-    """Lines that a person added to a draft are told, also where they leave its sums as they were."""
+    """Lines that a person added to a draft, and renamed it, are told, also where its sums are as before."""
     day = sent(transfers(1))
     (journal,) = day.live
     own = [replaced(journal.lines[0], description="Rent", amount=Decimal(amount)) for amount in (5, -5)]
-    added = journal._replace(lines=[*journal.lines, *own])
+    added = journal._replace(narration="November", lines=[*journal.lines, *own])
     found = confirmed(day.plan, reconcile(day.plan, [added], record_may_be_new=True), [])
     assert found.matched.lookalikes == []
     assert [
