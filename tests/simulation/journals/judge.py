@@ -164,7 +164,7 @@ class Problem(NamedTuple):
 class _Held:
     """A journal and all its changes; `born` is by whom, `day` the day it was sent for.
 
-    `disowned`: nobody can tell any more that it holds lines of Mambu's.
+    `disowned`: nobody can tell any more that it holds lines of Mambu's, but those whose texts say so.
     """
 
     def __init__(self, first: Change) -> None:
@@ -181,6 +181,12 @@ class _Held:
     @property
     def late(self) -> bool:
         return self.changes[0].late
+
+    def known(self, journal: Journal) -> Journal:
+        """Return what can be told of it as it stood: people may move lines into one that is disowned."""
+        if not self.disowned:
+            return journal
+        return journal._replace(rows=tuple(row for row in journal.rows if row.entry and row.told))
 
     def by_people(self) -> Iterator[Change]:
         return (change for change in self.changes if change.run is None)
@@ -284,8 +290,8 @@ class Judge:
         for where in (self._holding, self._reversing):
             for ids in where.values():
                 ids.discard(journal.journal_id)
-        if journal.live and not self._held[journal.journal_id].disowned:
-            for entry, pence in journal.sums().items():
+        if journal.live:
+            for entry, pence in self._held[journal.journal_id].known(journal).sums().items():
                 line = self._known.get(entry)
                 back = line is not None and pence * line.pence < 0
                 (self._reversing if back else self._holding)[entry].add(journal.journal_id)
@@ -581,9 +587,10 @@ class Judge:
     ) -> list[Problem]:
         """Return what is not as it should be of a day, now or as of instants."""
         lines = self._lines_of(day, lines_at)
-        ours = [one for one in self._held.values() if not one.disowned]
+        ours = self._held.values()
         seen = [(one, one.now if cut is None else self._at(one, *cut)) for one in ours]
-        live = self._to_be_told([(one, now) for one, now in seen if now is not None and now.live], run)
+        standing = [(one, one.known(now)) for one, now in seen if now is not None and now.live]
+        live = self._to_be_told(standing, run)
         held: dict[int, list[Journal]] = defaultdict(list)
         back: dict[int, list[Journal]] = defaultdict(list)
         for _, now in live:

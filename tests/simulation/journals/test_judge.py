@@ -132,6 +132,22 @@ def test_the_stated_limit_holds_for_what_was_copied_before(history: History, sto
     assert bool(rule) == bool(history.broken)
 
 
+@pytest.mark.parametrize(("told", "rule"), [(True, ""), (False, "is not in Xero")])
+def test_lines_moved_into_a_draft_that_was_rewritten_whole(history: History, told: bool, rule: str) -> None:
+    """Lines that a person moves into a draft which nobody can tell stand there, if their texts say so."""
+    other = (Row(1, 900, "1100", told=False), Row(2, -900, "1200", told=False))
+    history.person(Journal("id 1", "Loans of the month", DAY, "DRAFT", other))
+    history.run(2, store=1)
+    history.change(sent(2), 2)
+    moved = tuple(row._replace(told=told) for row in ROWS)
+    history.person(Journal("id 1", "Loans of the month", DAY, "DRAFT", (*other, *moved)))
+    history.person(sent(2, status="DELETED"))
+    history.run(3, store=1)
+    history.say(3, ALL_THERE)
+    assert rule in history.broken
+    assert bool(rule) == bool(history.broken)
+
+
 def test_a_journal_that_does_not_balance(history: History) -> None:
     """Each journal sums to zero."""
     history.change(sent(2, rows=(Row(1, 500, "1100"),)), 1)
