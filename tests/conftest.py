@@ -9,6 +9,7 @@ import certifi
 import pytest
 
 from blocks.process import quiet_prefect
+from tests.helpers.prefect_apart import in_memory
 from tests.helpers.sandboxed import Sandboxed
 
 quiet_prefect()
@@ -62,7 +63,16 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
 
 
 @pytest.fixture
-def sandbox(sandbox_process: Sandboxed, home: Path, prefect: None) -> Sandboxed:
-    """Give the test an untouched sandbox, an empty home, and Prefect."""
+def sandbox(request: pytest.FixtureRequest, sandbox_process: Sandboxed, home: Path) -> Iterator[Sandboxed]:
+    """Give the test an untouched sandbox and an empty home.
+
+    Flows run apart from Prefect, which has nothing to do with what arrives where; a test that asks for
+    `prefect` as well has them run by it.
+    """
     sandbox_process.reset()
-    return sandbox_process
+    if "prefect" in request.fixturenames:
+        request.getfixturevalue("prefect")
+        yield sandbox_process
+    else:
+        with in_memory():
+            yield sandbox_process

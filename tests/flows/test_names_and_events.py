@@ -20,6 +20,8 @@ from flows.payments.flow import rerun as rerun_payments
 from flows.payments.report.summary import PaymentsSummary
 from tests.helpers.sandboxed import DATE, Sandboxed, line
 
+pytestmark = pytest.mark.usefixtures("prefect")
+
 # Prefect's server takes events in after the run has ended.
 _SECONDS = 30
 

@@ -118,7 +118,7 @@ def connector(request: pytest.FixtureRequest, sandbox: Sandboxed, database: Data
 
 @pytest.mark.parametrize("refused", [{"incidents": "INSERT"}, ALL_ENDS], ids=["the incident", "every end"])
 async def test_a_failure_that_could_not_be_recorded_is_over_after_a_success(
-    sandbox: Sandboxed, database: Database, connector: Connector, refused: dict[str, str]
+    sandbox: Sandboxed, prefect: None, database: Database, connector: Connector, refused: dict[str, str]
 ) -> None:
     """A failure with a task but no record has the task completed by the next success; no run crashed."""
     async with database.store():

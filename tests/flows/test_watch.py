@@ -218,7 +218,7 @@ Planned = Callable[..., Awaitable[None]]
 
 
 @pytest_asyncio.fixture
-async def planned(sandbox: Sandboxed) -> AsyncIterator[Planned]:
+async def planned(sandbox: Sandboxed, prefect: None) -> AsyncIterator[Planned]:
     """Give what makes a flow run of the journals in a state, planned for some time today."""
     made: list[UUID] = []
 
@@ -236,7 +236,7 @@ async def planned(sandbox: Sandboxed) -> AsyncIterator[Planned]:
 
 
 @pytest_asyncio.fixture
-async def switched_off(sandbox: Sandboxed) -> AsyncIterator[None]:
+async def switched_off(sandbox: Sandboxed, prefect: None) -> AsyncIterator[None]:
     """Let the connection's schedule be switched off."""
     async with get_client() as client:
         cron = CronSchedule(cron="30 0 * * *", timezone="UTC")

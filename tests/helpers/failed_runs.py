@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ from blocks.connections.journals import JournalConnection
 from blocks.sandbox.mambu.app import ASSIGNED_USER_KEY
 from blocks.store.models import Incident
 from tests.flows.journals.test_flow import live_lines
+from tests.helpers.prefect_apart import host_in_memory
 from tests.helpers.sandboxed import DATE, Outcome, Sandboxed, line
 
 MAMBU_LINES = "gljournalentries"
@@ -80,13 +82,19 @@ async def incidents(
         return await store.incidents.all(name, day=date, only_open=only_open)
 
 
-async def page(key: str, *, run: str | None = None, since: dt.datetime | None = None) -> str | None:
-    """Return the newest text of an artifact, of one run or since an instant, if there is any."""
+async def artifacts(key: str) -> Sequence[Any]:
+    """Return all artifacts of a key, the newest first: Prefect's, or those of the runs apart from it."""
+    if host := host_in_memory():
+        return [one for one in reversed(host.artifacts) if one.key == key]
     async with get_client() as client:
-        found = await client.read_artifacts(
+        return await client.read_artifacts(
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])), sort=ArtifactSort.CREATED_DESC
         )
-    for one in found:
+
+
+async def page(key: str, *, run: str | None = None, since: dt.datetime | None = None) -> str | None:
+    """Return the newest text of an artifact, of one run or since an instant, if there is any."""
+    for one in await artifacts(key):
         of_run = run is None or str(one.flow_run_id) == run
         if of_run and (since is None or (one.created and one.created >= since)):
             return str(one.data).replace("\\", "")
@@ -150,7 +158,10 @@ async def night_of(
     """Run as the schedule did in the night after a day: without a date."""
     planned = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(0, 30), LONDON)
     with monkeypatch.context() as patch:
-        patch.setitem(flow_run.FIELDS, "scheduled_start_time", lambda: planned)
+        if host := host_in_memory():
+            patch.setattr(host, "now", lambda: planned)
+        else:
+            patch.setitem(flow_run.FIELDS, "scheduled_start_time", lambda: planned)
         return await sandbox.run(None, connection=connection)
 
 

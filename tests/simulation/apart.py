@@ -8,13 +8,11 @@ file of the machine. `here` says which process it is that asks.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import random
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,11 +20,8 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import httpx
-import prefect.runtime
 from filelock import Timeout
-from prefect import Flow, Task
-from prefect.blocks.core import Block
-from prefect.states import Failed
+from prefect import Flow
 
 from blocks.errors import DaybookError
 from blocks.infor_ln.credentials import InforLNCredentials
@@ -34,27 +29,15 @@ from blocks.mambu.credentials import MambuCredentials
 from blocks.store.block import DaybookStore
 from blocks.xero.credentials import XeroCredentials
 from flows.journals import run as night
-from flows.journals import schedule
 from flows.payments import beginning
 from flows.payments import run as exchange
 from flows.runtime import artifacts as reports
-from flows.runtime import events, lease
+from flows.runtime import lease
+from tests.helpers import prefect_apart as prefect
 from tests.simulation.loop import LoopClock
 from tests.simulation.play import Runner
 
 here: ContextVar[Process] = ContextVar("the process that asks")
-
-
-class FlowRun(NamedTuple):
-    """What Prefect says of the flow run that is under way (prefect.runtime.flow_run)."""
-
-    id: str
-    scheduled_start_time: datetime | None
-    parameters: Mapping[str, Any]
-    tags: tuple[str, ...] = ()
-
-
-_flow_run: ContextVar[FlowRun] = ContextVar("the flow run that is under way")
 
 
 class Said(NamedTuple):
@@ -90,6 +73,29 @@ class Process:
     artifacts: dict[str, Any] = field(default_factory=dict)
     said: list[Said] = field(default_factory=list)
 
+    @property
+    def cache(self) -> dict[str, Any]:
+        """Return what Prefect has cached on the machine."""
+        return self.machine.cache
+
+    def now(self) -> datetime:
+        """Return the time by the process's clock."""
+        return self.clock.now()
+
+    def run_id(self) -> uuid.UUID:
+        """Return an id by what the run is of, not by chance: a schedule takes the same course each time."""
+        told = f"{self.run.play.rng.getrandbits(64):016x}-{self.run.number}-{len(self.said)}"
+        return uuid.uuid5(uuid.NAMESPACE_OID, told)
+
+    def logs(self, _level: int, text: str) -> None:
+        """Keep a line of the log, and let the trace have it."""
+        self.log.append(text)
+        self.run.play.note(f"run {self.run.number}:   {text}")
+
+    def shows(self, key: str, data: Any) -> None:
+        """Keep an artifact by its key."""
+        self.artifacts[key] = data
+
     def ended(self, said: Said) -> None:
         """Take note of how a flow run in the process ended, at the instant at which it says so."""
         self.said.append(said)
@@ -114,19 +120,7 @@ async def run_flow(
     """Run a flow in a process, to its end. Raises what the flow raises, which Prefect would call a crash."""
     here.set(process)
     with reports.observed_by(_Listener(process)):
-        return await _called(flow, scheduled, parameters)
-
-
-async def _called(flow: Flow[Any, Any], scheduled: datetime | None, parameters: Mapping[str, Any]) -> Any:
-    # Named by what it is of, and not by chance, so that a schedule takes the same course every time.
-    process = here.get()
-    number = len(process.said)
-    told = f"{process.run.play.rng.getrandbits(64):016x}-{process.run.number}-{number}"
-    token = _flow_run.set(FlowRun(str(uuid.uuid5(uuid.NAMESPACE_OID, told)), scheduled, parameters))
-    try:
-        return await flow.fn(**parameters)
-    finally:
-        _flow_run.reset(token)
+        return await prefect.run_flow(process, flow, scheduled, parameters)
 
 
 class _Listener(reports.Observer):
@@ -137,98 +131,9 @@ class _Listener(reports.Observer):
         self._process.ended(Said(summary, error))
 
 
-class _Log:
-    def info(self, text: str) -> None:
-        process = here.get()
-        process.log.append(text)
-        process.run.play.note(f"run {process.run.number}:   {text}")
-
-    warning = info
-
-
-class _Runtime:
-    def __getattr__(self, name: str) -> Any:
-        return getattr(_flow_run.get(), name)
-
-
-# What Prefect does
-
-
-async def _flow_called(flow: Flow[Any, Any], *args: Any, return_state: bool = False, **kwargs: Any) -> Any:
-    """Run a flow that another one calls."""
-    parameters = dict(inspect.signature(flow.fn).bind(*args, **kwargs).arguments)
-    try:
-        # As Prefect has it of a flow that a flow calls: it is scheduled for the instant of the call.
-        return await _called(flow, here.get().clock.now(), parameters)
-    except Exception as error:
-        if not return_state:
-            raise
-        return Failed(message=str(error))
-
-
-def _task_called(task: Task[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Run a task, or take its result from the cache of the machine."""
-    if task.cache_key_fn is None:
-        return task.fn(*args, **kwargs)
-    parameters = dict(inspect.signature(task.fn).bind(*args, **kwargs).arguments)
-    key = task.cache_key_fn(None, parameters)  # type: ignore[arg-type]
-    cache = here.get().machine.cache
-    if key in cache and not task.refresh_cache:
-        return _later(cache[key]) if inspect.iscoroutinefunction(task.fn) else deepcopy(cache[key])
-    result = task.fn(*args, **kwargs)
-    if inspect.isawaitable(result):
-        return _kept(key, result)
-    cache[key] = deepcopy(result)
-    return result
-
-
-async def _later(value: Any) -> Any:
-    return deepcopy(value)
-
-
-async def _kept(key: str | None, result: Awaitable[Any]) -> Any:
-    value = await result
-    here.get().machine.cache[str(key)] = deepcopy(value)
-    return value
-
-
-async def _artifact(*, key: str = "", **shown: Any) -> uuid.UUID:
-    if key:
-        here.get().artifacts[key] = shown.get("markdown", shown.get("table"))
-    return uuid.UUID(int=0)
-
-
-async def _progressed(_artifact_id: uuid.UUID, **_shown: Any) -> None:
-    return None
-
-
-async def _not_saved(*_asked: Any, **_given: Any) -> Any:
-    """Know of no block: connections are provided to the process itself (see blocks.connections.journals)."""
-    raise ValueError("Unable to find block document")
-
-
 def _drawn_id() -> uuid.UUID:
     """Return an id by the chance of the schedule, which is the same every time."""
     return uuid.UUID(int=random.getrandbits(128), version=4)
-
-
-class _Server:
-    """Prefect's server, as far as runs ask it: it knows of no schedule and of no run, and takes any name."""
-
-    async def __aenter__(self) -> _Server:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        return None
-
-    async def read_flow_runs(self, **_asked: Any) -> list[Any]:
-        return []
-
-    async def read_deployments(self, **_asked: Any) -> list[Any]:
-        return []
-
-    async def update_flow_run(self, *_asked: Any, **_given: Any) -> None:
-        return None
 
 
 # What a process has of its machine
@@ -275,19 +180,7 @@ def apart() -> Iterator[None]:
     """Let flows run apart from Prefect, each in the process that `here` names."""
     clients = {MambuCredentials: "mambu", XeroCredentials: "xero", InforLNCredentials: "ln"}
     replaced: list[Any] = [
-        patch.object(Flow, "__call__", _flow_called),
-        patch.object(Task, "__call__", _task_called),
-        patch.object(Block, "aload", _not_saved),
         patch.object(uuid, "uuid4", _drawn_id),
-        patch.object(prefect.runtime, "flow_run", _Runtime()),
-        patch.object(reports, "get_run_logger", _Log),
-        patch.object(reports, "acreate_markdown_artifact", _artifact),
-        patch.object(reports, "acreate_table_artifact", _artifact),
-        patch.object(reports, "acreate_progress_artifact", _artifact),
-        patch.object(reports, "aupdate_progress_artifact", _progressed),
-        patch.object(schedule, "get_client", _Server),
-        patch.object(reports, "get_client", _Server),
-        patch.object(events, "emit_event", lambda *_args, **_more: None),
         patch.object(night, "SystemClock", lambda: here.get().clock),
         patch.object(exchange, "SystemClock", lambda: here.get().clock),
         patch.object(night, "home", lambda: here.get().machine.home),
@@ -301,6 +194,7 @@ def apart() -> Iterator[None]:
         ),
     ]
     with ExitStack() as stack:
+        stack.enter_context(prefect.prefect_apart(here.get))
         for one in replaced:
             stack.enter_context(one)
         yield

@@ -27,7 +27,7 @@ from flows.journals.withdraw.report import Withdrawal
 from flows.runtime import artifacts as reports
 from tests.flows.journals.test_flow import live_lines
 from tests.flows.journals.test_people import journal_with, two_units
-from tests.helpers.failed_runs import tasks
+from tests.helpers.failed_runs import page, tasks
 from tests.helpers.sandboxed import DATE, Outcome, Sandboxed, line
 from tests.helpers.stores import Database
 
@@ -464,16 +464,13 @@ async def _all_records(kept: Store) -> list[Any]:
 @pytest.mark.parametrize("confirmed", [False, True])
 async def test_each_run_leaves_its_page(sandbox: Sandboxed, confirmed: bool) -> None:
     """The date's artifact has the message and every journal with what becomes of it."""
-    from prefect.artifacts import Artifact
-
     await two_journals(sandbox)
     outcome = await withdraw(sandbox, confirmed=confirmed)
 
-    left = await Artifact.aget(f"withdraw-{DATE}")
-    assert left is not None
-    page = str(left.data)
-    assert outcome.message in page
-    assert page.count("deleted |" if confirmed else "delete |") == 2
+    text = await page(f"withdraw-{DATE}")
+    assert text is not None
+    assert outcome.message in text
+    assert text.count("deleted |" if confirmed else "delete |") == 2
 
 
 @pytest.mark.parametrize("date", [dt.date.min, dt.date.max])
