@@ -27,7 +27,6 @@ from flows.journals import schedule
 from flows.runtime import artifacts as reports
 from flows.runtime import events
 
-
 _log = logging.getLogger("a run apart from Prefect")
 _log.setLevel(logging.INFO)
 
