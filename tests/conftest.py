@@ -10,6 +10,7 @@ import pytest
 
 from blocks.process import quiet_prefect
 from tests.helpers.prefect_apart import in_memory
+from tests.helpers.prefect_server import environment, server
 from tests.helpers.sandboxed import Sandboxed
 
 quiet_prefect()
@@ -33,17 +34,34 @@ def few_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 
 @pytest.fixture(scope="session")
-def prefect(few_certificates: None) -> Iterator[None]:
-    """Run flows of this session against one temporary Prefect server.
+def prefect_env(few_certificates: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Share one Prefect server, and a home folder, between the commands that tests run as processes."""
+    folder = tmp_path_factory.mktemp("prefect")
+    env = environment(folder)
+    with server(env, folder / "server.log"):
+        yield env
+
+
+@pytest.fixture(scope="session")
+def prefect(prefect_env: dict[str, str]) -> Iterator[None]:
+    """Run the flows of this process by the same Prefect server.
 
     Logs stay here: nobody reads them there, and sending them is a tenth of the work.
     """
-    from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
-    from prefect.testing.utilities import prefect_test_harness
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_LOCAL_STORAGE_PATH,
+        PREFECT_LOGGING_TO_API_ENABLED,
+        temporary_settings,
+    )
 
-    with (
-        temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}),
-        prefect_test_harness(server_startup_timeout=120),
+    results = Path(prefect_env["PREFECT_HOME"]) / "storage"
+    with temporary_settings(
+        {
+            PREFECT_API_URL: prefect_env["PREFECT_API_URL"],
+            PREFECT_LOCAL_STORAGE_PATH: results,
+            PREFECT_LOGGING_TO_API_ENABLED: False,
+        }
     ):
         yield
 
@@ -55,9 +73,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandboxed]:
-    """Serve the stand-ins for one module of tests, in a process of their own."""
+    """Serve the stand-ins, in a process of their own."""
     with Sandboxed(tmp_path_factory.mktemp("sandbox")) as running:
         yield running
 

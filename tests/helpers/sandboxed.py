@@ -73,6 +73,7 @@ class Sandboxed:
     """A sandbox process and its control path."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
+        self.directory = directory
         self.process = SandboxProcess(SandboxSettings(directory, **settings))
 
     def __enter__(self) -> Self:
@@ -91,7 +92,8 @@ class Sandboxed:
         return json.loads(answer.content, parse_float=Decimal) if answer.content else None
 
     def reset(self) -> None:
-        """Forget everything: state, options, faults, the log of requests."""
+        """Forget everything: the clock, state, options, faults, the log of requests."""
+        self.http.delete("/control/clock")
         for path in ("mambu/reset", "xero/reset", "ln/reset"):
             self.control(path)
         self.http.delete("/control/faults")

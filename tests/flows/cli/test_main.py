@@ -1,4 +1,4 @@
-"""The command line, as a process."""
+"""The command line: as a process where starting and ending is what matters, else in this one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -18,15 +19,19 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_API_URL, temporary_settings
 
 from blocks.__main__ import keep_database_private
+from blocks.__main__ import main as blocks
+from blocks.errors import UsageError
 from blocks.sandbox.process import SandboxProcess, SandboxSettings
 from blocks.store.block import open_store
 from blocks.store.journals import Store
 from blocks.store.models import ALL_DAYS, Lease
+from tests.flows.cli.conftest import Command
 from tests.helpers.prefect_server import ROOT, environment, run, wait_until
-from tests.helpers.sandboxed import DATE
+from tests.helpers.sandboxed import DATE, Sandboxed
 
 T = TypeVar("T")
 NOISE = ("Traceback", "telemetry", "database is locked", "Warning", "WARNING", "ERROR")
@@ -67,34 +72,34 @@ def test_the_first_run_creates_and_the_second_finds_all_there(env: dict[str, str
     assert [str(path) for path in files if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
-def test_a_person_gets_a_table_and_a_sentence(env: dict[str, str], tmp_path: Path) -> None:
+def test_a_person_gets_a_table_and_a_sentence(at_sandbox: Command) -> None:
     """Without --json, a run ends with a table of the journals and what to do next, and no noise."""
-    done = run(["flows.main", "--sandbox", "--date", str(DATE)], env)
+    code, out, errors = at_sandbox("--date", str(DATE))
 
-    assert done.returncode == 0, done.stderr
-    assert "Booking date" in done.stdout
-    assert "approve the drafts in Xero" in " ".join(done.stdout.split())
-    assert [word for word in NOISE if word in done.stdout + done.stderr] == []
+    assert code == 0, errors
+    assert "Booking date" in out
+    assert "approve the drafts in Xero" in " ".join(out.split())
+    assert [word for word in NOISE if word in out + errors] == []
 
 
-def test_without_a_connection_it_says_what_to_do(env: dict[str, str]) -> None:
+def test_without_a_connection_it_says_what_to_do(sandbox: Sandboxed, command: Command) -> None:
     """Without --sandbox and without a saved connection, it says what to do and exits 2."""
-    done = run(["flows.main"], env)
+    code, _, errors = command()
 
-    assert done.returncode == 2
-    assert "python -m blocks save default" in " ".join(done.stderr.split())
-    assert "--sandbox" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert code == 2
+    assert "python -m blocks save default" in " ".join(errors.split())
+    assert "--sandbox" in errors
+    assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize("date", ["yesterday", "2026-02-30", "20-11-2026", ""])
-def test_a_date_that_is_none_is_wrong_use(env: dict[str, str], date: str) -> None:
+def test_a_date_that_is_none_is_wrong_use(command: Command, date: str) -> None:
     """What is no date is said to be none at once, with an example, and exits 2."""
-    done = run(["flows.main", "--date", date], env)
+    code, out, errors = command("--date", date)
 
-    assert done.returncode == 2
-    assert "is not a date such as" in done.stderr
-    assert done.stdout == ""
+    assert code == 2
+    assert "is not a date such as" in errors
+    assert out == ""
 
 
 @pytest.mark.parametrize(
@@ -111,9 +116,7 @@ def test_a_date_that_is_none_is_wrong_use(env: dict[str, str], date: str) -> Non
         ["audit", "--since", "0001-01-01T00:00:00+14:00"],
     ],
 )
-def test_a_date_that_nobody_can_mean_is_wrong_use(
-    words: list[str], home: Path, command: Callable[..., tuple[object, str, str]]
-) -> None:
+def test_a_date_that_nobody_can_mean_is_wrong_use(words: list[str], home: Path, command: Command) -> None:
     """Any command says in one line which date cannot be asked for, exits 2, and makes no store for it."""
     code, out, errors = command(*words, "--sandbox")
 
@@ -135,7 +138,7 @@ def test_a_date_that_nobody_can_mean_is_wrong_use(
     ],
 )
 def test_a_word_that_is_no_command_is_not_taken_for_one_of_the_default(
-    words: list[str], said: str, command: Callable[..., tuple[object, str, str]]
+    words: list[str], said: str, command: Command
 ) -> None:
     """A slip in a command is told as such, one in an option as one of the command that may be left out."""
     code, out, errors = command(*words)
@@ -146,9 +149,7 @@ def test_a_word_that_is_no_command_is_not_taken_for_one_of_the_default(
 
 
 @pytest.mark.parametrize("name", ["incidents", "audit", "journals", "payments"])
-def test_an_emptied_record_is_told_in_one_line(
-    name: str, home: Path, command: Callable[..., tuple[object, str, str]]
-) -> None:
+def test_an_emptied_record_is_told_in_one_line(name: str, home: Path, command: Command) -> None:
     """Whichever command meets a record that was emptied, it says so in one line, and exits 1."""
     home.mkdir()
     file = home / "daybook.sqlite3"
@@ -161,15 +162,15 @@ def test_an_emptied_record_is_told_in_one_line(
     assert file.stat().st_size == 0
 
 
-def test_an_unfinished_day_is_refused_in_json_as_well(env: dict[str, str]) -> None:
+def test_an_unfinished_day_is_refused_in_json_as_well(at_sandbox: Command) -> None:
     """With --json, a refusal is one JSON object of status failed, and the exit code is 1."""
-    done = run(["flows.main", "--sandbox", "--json", "--date", "2999-01-01"], env)
+    code, out, errors = at_sandbox("--json", "--date", "2999-01-01")
 
-    told = json.loads(done.stdout)
-    assert done.returncode == 1
+    told = json.loads(out)
+    assert code == 1
     assert told["status"] == "failed"
     assert "not over yet" in told["message"]
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in errors
 
 
 STOPPED = "Interrupted. Nothing is lost: run the same command again."
@@ -221,9 +222,13 @@ def served(prefect_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
         yield sandbox
 
 
-@SIGNALS
 @pytest.mark.parametrize(
-    ("command", "place"), [("journals", "gljournalentries:search"), ("payments", "Payments")]
+    ("number", "code", "command", "place"),
+    [
+        (signal.SIGINT, 130, "journals", "gljournalentries:search"),
+        (signal.SIGTERM, 143, "payments", "Payments"),
+    ],
+    ids=["Ctrl-C", "SIGTERM"],
 )
 def test_a_run_that_is_stopped_at_work_ends_cleanly(
     env: dict[str, str], served: SandboxProcess, number: signal.Signals, code: int, command: str, place: str
@@ -259,27 +264,35 @@ def in_store(served: SandboxProcess, action: Callable[[Store], Awaitable[T]]) ->
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize("command", ["journals", "payments", "withdraw"])
+@pytest.mark.parametrize("words", [["journals"], ["payments"], ["withdraw", "--yes"]])
 def test_what_a_run_waits_for_is_said_beside_its_json(
-    env: dict[str, str], served: SandboxProcess, command: str
+    sandbox: Sandboxed, at_sandbox: Command, words: list[str]
 ) -> None:
     """With --json, and without a terminal, stderr says for which other run a run waits."""
-    flow, day = ("payments", ALL_DAYS) if command == "payments" else ("journals", DATE)
+    payments = words == ["payments"]
+    flow, day = ("payments", ALL_DAYS) if payments else ("journals", DATE)
+    store = sandbox.payment_connection().store if payments else sandbox.connection().store
     now = dt.datetime.now(dt.UTC)
-    other = Lease(flow, "served", day, "the-other-run", "elsewhere", "send", now, now)
-    in_store(served, lambda store: store.leases.take(other, only_one_here=False))
-    words = [] if command == "payments" else ["--date", str(DATE)]
-    sure = ["--yes"] if command == "withdraw" else []
-    child = started([command, "--connection", "served", "--json", *words, *sure], env, signal.SIGINT)
-    assert child.stderr is not None
-    said = child.stderr.readline()
-    child.send_signal(signal.SIGINT)
-    out, _ = child.communicate(timeout=60)
-    in_store(served, lambda store: store.leases.release(other))
+    other = Lease(flow, "default", day, "the-other-run", "elsewhere", "send", now, now)
 
-    assert "The run the-other-run is working on" in said
-    assert "Waiting until it ends" in said
-    assert json.loads(out)["message"] == STOPPED
+    async def take() -> None:
+        async with store.open() as opened:
+            await opened.leases.take(other, only_one_here=False)
+
+    async def release() -> None:
+        async with store.open() as opened:
+            await opened.leases.release(other)
+
+    asyncio.run(sandbox.confirm(sandbox.payment_connection()))
+    asyncio.run(take())
+    ends = threading.Timer(1.5, lambda: asyncio.run(release()))
+    ends.start()
+    _, out, errors = at_sandbox(*words, "--json", *([] if payments else ["--date", str(DATE)]))
+    ends.join()
+
+    assert "The run the-other-run is working on" in errors
+    assert "Waiting until it ends" in errors
+    assert isinstance(json.loads(out), dict)
 
 
 IN_EXEC = "exec('raise KeyboardInterrupt')"
@@ -341,14 +354,16 @@ def test_the_sandbox_prints_what_a_connection_needs(env: dict[str, str], tmp_pat
     assert json.loads(done.stdout)["connection"] == "from-sandbox"
 
 
-def test_saving_names_all_that_is_missing(env: dict[str, str]) -> None:
+def test_saving_names_all_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """`blocks save` without variables names every one it needs, in one message, and exits 2."""
-    without = {name: value for name, value in env.items() if not name.startswith(("MAMBU_", "XERO_"))}
-    done = run(["blocks", "save", "nothing"], without)
+    names = ("MAMBU_BASE_URL", "MAMBU_API_KEY", "XERO_CLIENT_ID", "XERO_CLIENT_SECRET")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    error = CliRunner().invoke(blocks, ["save", "nothing"]).exception
 
-    assert done.returncode == 2
-    for name in ("MAMBU_BASE_URL", "MAMBU_API_KEY", "XERO_CLIENT_ID", "XERO_CLIENT_SECRET"):
-        assert name in done.stderr
+    assert isinstance(error, UsageError)
+    assert error.exit_code == 2
+    assert [name for name in names if name not in str(error)] == []
 
 
 @pytest.mark.slow
@@ -391,11 +406,10 @@ def test_blocks_are_registered(env: dict[str, str]) -> None:
     assert "journal-connection" in done.stdout
 
 
-def test_a_taken_sandbox_is_said_to_be_taken(env: dict[str, str], tmp_path: Path) -> None:
+def test_a_taken_sandbox_is_said_to_be_taken(sandbox: Sandboxed, command: Command) -> None:
     """A sandbox folder that another run uses is refused with one sentence that names it."""
-    folder = tmp_path / "taken"
-    with sandbox_command(folder, env):
-        done = run(["flows.main", "--sandbox", "--sandbox-dir", str(folder)], env)
-    assert done.returncode == 1
-    assert os.fspath(folder) in done.stderr
-    assert "Traceback" not in done.stderr
+    folder = sandbox.directory
+    code, _, errors = command("--sandbox-dir", str(folder))
+    assert code == 1
+    assert str(folder) in errors
+    assert "Traceback" not in errors

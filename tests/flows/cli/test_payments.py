@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from blocks.errors import UsageError
 from flows.main import main
 from tests.blocks.test_text import odd
-from tests.helpers.prefect_server import environment, run, server
+from tests.helpers.prefect_server import run
 from tests.helpers.sandboxed import Sandboxed
 from tests.helpers.trading import pay
 
@@ -54,7 +54,7 @@ class Paid:
 
 
 @pytest.fixture(scope="module")
-def paid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paid]:
+def paid(prefect_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Paid:
     """Pay suppliers of odd names beside the sandbox's own trade, and run the command twice."""
     place = tmp_path_factory.mktemp("paying")
     folder = place / "sandbox"
@@ -63,10 +63,9 @@ def paid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paid]:
         for name in (*FORMULAS, POISON):
             sandbox.control("xero/contact", {"name": name, "side": "purchase"})
             pay(sandbox, name, f"{name}-1", currency="GBP")
-    env = environment(place)
+    env = {**prefect_env, "DAYBOOK_HOME": str(place / "daybook")}
     command = ["flows.main", "payments", "--sandbox", "--sandbox-dir", str(folder), "--json"]
-    with server(env, place / "server.log"):
-        yield Paid(folder, env, run(command, env), run(command, env))
+    return Paid(folder, env, run(command, env), run(command, env))
 
 
 def test_the_first_run_sends_and_the_second_finds_all_there(paid: Paid) -> None:

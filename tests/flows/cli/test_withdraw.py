@@ -1,112 +1,115 @@
-"""The command withdraw, as a process: the plan, the question, and the exit codes."""
+"""The command withdraw: the plan, the question, and the exit codes."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pty
-import subprocess
-import sys
+import threading
+from collections.abc import Callable
 
 import pytest
 
-from tests.helpers.prefect_server import ROOT, run
-from tests.helpers.sandboxed import DATE
+from tests.flows.cli.conftest import Command
+from tests.helpers.sandboxed import DATE, Sandboxed
 
 
 @pytest.fixture
-def env(prefect_env: dict[str, str]) -> dict[str, str]:
-    """Share one home folder, and the sandbox in it."""
-    return prefect_env
-
-
-@pytest.fixture
-def sent(env: dict[str, str]) -> int:
+def sent(sandbox: Sandboxed) -> int:
     """Send the day and return how many journals it has."""
-    done = run(["flows.main", "--sandbox", "--json", "--date", str(DATE)], env)
-    assert done.returncode == 0, done.stderr
-    return int(json.loads(done.stdout)["journals_planned"])
+    return asyncio.run(sandbox.run()).completed().summary.journals_planned
 
 
-def withdraw(*options: str) -> list[str]:
-    """Return the arguments of the command."""
-    return ["flows.main", "withdraw", "--sandbox", "--date", str(DATE), *options]
+@pytest.fixture
+def withdraw(at_sandbox: Command) -> Command:
+    """Return what runs the command with options."""
+    return lambda *options: at_sandbox("withdraw", "--date", str(DATE), *options)
 
 
-def answered(env: dict[str, str], answer: str) -> tuple[int, str]:
-    """Run the command on a terminal, answer its question, and return exit code and screen."""
-    ours, theirs = pty.openpty()
-    child = subprocess.Popen(
-        [sys.executable, "-m", *withdraw()], cwd=ROOT, env=env, stdin=theirs, stdout=theirs, stderr=theirs
-    )
-    os.close(theirs)
-    screen, asked = b"", False
-    try:
-        while part := _read(ours):
-            screen += part
-            if not asked and b"[y/N]" in screen:
-                asked = True
-                os.write(ours, f"{answer}\n".encode())
-        return child.wait(timeout=60), screen.decode()
-    finally:
-        child.kill()
-        child.wait()
+@pytest.fixture
+def answered(withdraw: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[object, str]]:
+    """Return what runs it on a terminal and answers its question; it returns the exit code and the screen."""
+
+    def run(answer: str) -> tuple[object, str]:
+        ours, theirs = pty.openpty()
+        screen = bytearray()
+        reader = threading.Thread(target=_read_all, args=(ours, screen))
+        reader.start()
+        os.write(ours, f"{answer}\n".encode())
+        with (
+            os.fdopen(os.dup(theirs)) as keys,
+            os.fdopen(theirs, "w") as shown,
+            monkeypatch.context() as patch,
+        ):
+            patch.setattr("sys.stdin", keys)
+            patch.setattr("sys.stdout", shown)
+            patch.setattr("sys.stderr", shown)
+            code, *_ = withdraw()
+        reader.join()
         os.close(ours)
+        return code, screen.decode()
+
+    return run
 
 
-def _read(terminal: int) -> bytes:
+def _read_all(terminal: int, screen: bytearray) -> None:
     try:
-        return os.read(terminal, 65536)
+        while part := os.read(terminal, 65536):
+            screen += part
     except OSError:  # how Linux tells that nobody writes there any more
-        return b""
+        return
 
 
-def test_without_a_terminal_it_shows_the_plan_and_asks_for_yes(env: dict[str, str], sent: int) -> None:
+def test_without_a_terminal_it_shows_the_plan_and_asks_for_yes(withdraw: Command, sent: int) -> None:
     """Without a terminal and --yes it shows the plan, does nothing, and exits 2 saying so."""
-    shown = run(withdraw(), env)
-    assert shown.returncode == 2
-    assert "Action" in shown.stdout
-    assert shown.stdout.count("delete ") >= sent
-    assert "Add --yes" in shown.stderr
+    code, out, errors = withdraw()
+    assert code == 2
+    assert "Action" in out
+    assert out.count("delete ") >= sent
+    assert "Add --yes" in errors
 
-    told = run(withdraw("--json"), env)
-    assert told.returncode == 2
-    assert json.loads(told.stdout)["deleted"] == []
+    code, out, _ = withdraw("--json")
+    assert code == 2
+    assert json.loads(out)["deleted"] == []
 
 
-def test_with_yes_it_does_it_and_says_so_in_json(env: dict[str, str], sent: int) -> None:
+def test_with_yes_it_does_it_and_says_so_in_json(withdraw: Command, sent: int) -> None:
     """With --yes the drafts go; one JSON object names each; a second time there is nothing to do."""
-    done = run(withdraw("--yes", "--json"), env)
-    told = json.loads(done.stdout)
-    assert done.returncode == 0, done.stderr
+    code, out, errors = withdraw("--yes", "--json")
+    told = json.loads(out)
+    assert code == 0, errors
     assert list(told) == ["date", "deleted", "voided", "refused", "message"]
     assert len(told["deleted"]) == sent
     assert all(set(one) == {"narration", "manual_journal_id"} for one in told["deleted"])
     assert (told["date"], told["voided"], told["refused"]) == (str(DATE), [], [])
-    assert done.stderr == ""
+    assert errors == ""
 
-    again = run(withdraw(), env)
-    assert again.returncode == 0, again.stderr
-    assert "already removed from Xero" in " ".join(again.stdout.split())
+    code, out, errors = withdraw()
+    assert code == 0, errors
+    assert "already removed from Xero" in " ".join(out.split())
 
 
-def test_on_a_terminal_it_asks(env: dict[str, str], sent: int) -> None:
+def test_on_a_terminal_it_asks(answered: Callable[[str], tuple[object, str]], sent: int) -> None:
     """On a terminal it asks once the plan is shown: no changes nothing and exits 1, yes does it."""
-    code, screen = answered(env, "n")
+    code, screen = answered("n")
     assert code == 1, screen
+    assert "Action" in screen.partition("[y/N]")[0]
     assert "Nothing was changed in Xero." in screen
 
-    code, screen = answered(env, "y")
+    code, screen = answered("y")
     assert code == 0, screen
     assert f"{sent} drafts were deleted" in " ".join(screen.split())
 
 
-def test_what_is_wrong_is_said_before_anything_is_asked(env: dict[str, str]) -> None:
+def test_what_is_wrong_is_said_before_anything_is_asked(
+    sandbox: Sandboxed, withdraw: Command, command: Command
+) -> None:
     """A missing date, or a connection that nobody saved, is wrong use, with what to do."""
-    without = run(["flows.main", "withdraw", "--sandbox"], env)
-    assert without.returncode == 2
-    assert "--date" in without.stderr
-    unknown = run(["flows.main", "withdraw", "--date", str(DATE), "--connection", "none", "--yes"], env)
-    assert unknown.returncode == 2
-    assert "python -m blocks save none" in " ".join(unknown.stderr.split())
-    assert "Traceback" not in unknown.stderr
+    code, _, errors = command("withdraw", "--sandbox")
+    assert code == 2
+    assert "--date" in errors
+    code, _, errors = withdraw("--connection", "none", "--yes")
+    assert code == 2
+    assert "python -m blocks save none" in " ".join(errors.split())
+    assert "Traceback" not in errors
