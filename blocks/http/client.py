@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import cache
 from typing import Self, TypedDict, TypeVar
 
 import httpx
@@ -258,7 +260,14 @@ def new_http_client(
         limits=httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=30.0),
         transport=http,
         trust_env=not local,
+        verify=_certificates(),
     )
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Return whom clients trust. Read once: it takes longer than all else that makes a client."""
+    return httpx.create_ssl_context()
 
 
 async def exchange(client: httpx.AsyncClient, profile: ApiProfile, call: Call, auth: httpx.Auth) -> Answer:
