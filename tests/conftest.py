@@ -16,6 +16,17 @@ from tests.helpers.sandboxed import Sandboxed
 quiet_prefect()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files whose tests start processes: what is quick then fills the gaps at the end."""
+    dear = {
+        item.path
+        for item in items
+        if isinstance(item, pytest.Function)
+        if item.path.parent == Path(__file__).parent or "prefect_env" in item.fixturenames
+    }
+    items.sort(key=lambda item: item.path not in dear)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def few_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let clients load one certificate, not all of the world's: tests speak with this machine alone.

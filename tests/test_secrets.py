@@ -70,6 +70,7 @@ def _pay(env: dict[str, str], sandbox: Sandboxed, folder: Path) -> None:
     assert "DocumentType" in listed.stdout
 
 
+@pytest.mark.slow
 def test_no_secret_is_in_logs_artifacts_results_or_stores(
     saved: tuple[dict[str, str], Sandboxed, Path],
 ) -> None:

@@ -50,6 +50,7 @@ def printed(name: str, *asked: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_the_journals() -> None:
     """A day over some booking dates, after nights on record and within the limits, has all its figures."""
     found = printed("journals", "--lines", "600", "--limits", "--days-before", "2", "--booking-dates", "5")
@@ -60,6 +61,7 @@ def test_the_journals() -> None:
     assert found["paced_floor_seconds"] == found["fewest_xero_calls"]
 
 
+@pytest.mark.slow
 def test_the_payments() -> None:
     """A few documents have all their figures, by as many at a time as were asked for."""
     found = printed("payments", "--documents", "30", "--concurrency", "3")

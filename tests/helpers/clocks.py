@@ -58,11 +58,15 @@ class VirtualClock:
 
 
 class StillClock:
-    """A clock that moves only when a test moves it: for code that waits on threads as well as on time."""
+    """A clock that moves only when a test moves it: for code that waits on threads as well as on time.
+
+    `asleep` is how many wait by it at present.
+    """
 
     def __init__(self, start: datetime = START) -> None:
         self._now = start
         self._moved = asyncio.Event()
+        self.asleep = 0
 
     def now(self) -> datetime:
         """Return the current instant."""
@@ -77,5 +81,9 @@ class StillClock:
     async def sleep(self, seconds: float) -> None:
         """Return once a test has let `seconds` pass."""
         until = self._now + timedelta(seconds=seconds)
-        while self._now < until:
-            await self._moved.wait()
+        self.asleep += 1
+        try:
+            while self._now < until:
+                await self._moved.wait()
+        finally:
+            self.asleep -= 1

@@ -85,6 +85,7 @@ def seen(
     sandbox_process: Sandboxed, prefect: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Seen]:
     """Run once for all tests of this module."""
+    sandbox_process.reset()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAYBOOK_HOME", str(tmp_path_factory.mktemp("home")))
         yield asyncio.run(watched(sandbox_process))

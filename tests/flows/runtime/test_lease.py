@@ -250,6 +250,7 @@ async def test_the_heartbeat_renews_the_lease(one: Run, clock: StillClock) -> No
     async with holding(one):
         for beat, stage in enumerate(("extract", "send", "send", "confirm"), start=1):
             one.run_of_day.stage = stage
+            await until(lambda: clock.asleep > 0)
             clock.advance(RENEWED_EVERY.total_seconds())
             await heard_of(one, beat)
             (lease,) = await one.leases()

@@ -34,6 +34,7 @@ def test_a_seed_takes_the_same_course_whatever_came_before() -> None:
         assert {seed: trace_of(place, seed) for seed in (4, 3)} == alone
 
 
+@pytest.mark.slow
 def test_a_seed_takes_the_same_course_in_every_process() -> None:
     """Python's own random order of hashes changes nothing of a schedule."""
     shown = shown_whatever_the_hashes(JOURNALS, 8)
@@ -41,10 +42,10 @@ def test_a_seed_takes_the_same_course_in_every_process() -> None:
     assert "all is well" in shown.pop()
 
 
-def test_forty_schedules_hold() -> None:
-    """Forty schedules of whole runs break no rule."""
+def test_fifteen_schedules_hold() -> None:
+    """Fifteen schedules of whole runs break no rule."""
     with simulator() as place:
-        for seed in range(40):
+        for seed in range(15):
             place.play(seed)
 
 
