@@ -65,7 +65,12 @@ class LeaseLost(DaybookError):
 
 
 class CallFailed(DaybookError):
-    """A call to another system failed."""
+    """A call to another system failed.
+
+    `wait_until` is up to when a run waits for the reason to pass; None where it does not wait at all.
+    """
+
+    wait_until: datetime | None = None
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)

@@ -41,7 +41,7 @@ from blocks.http.models import (
     limit_named,
 )
 from blocks.http.rate_limit import Pacer
-from blocks.http.retry import Patience, repeating
+from blocks.http.retry import Patience, pause_after, repeating
 from blocks.http.urls import is_loopback
 
 T = TypeVar("T")
@@ -143,9 +143,8 @@ class Transport:
                 call,
                 self._attempts,
                 self._clock,
-                self._notice,
+                self._tell,
                 self._profile.key_life,
-                self.patience,
             ):
                 with attempt:
                     try:
@@ -159,8 +158,18 @@ class Transport:
             if call.writes and call.first_sent is not None and not clear:
                 resume_at = error.resume_at if isinstance(error, ResumeLater) else None
                 raise UnknownOutcome(str(error), status=error.status, resume_at=resume_at) from None
+            # Where nothing is to be repeated, nothing is waited for either.
+            if self._attempts > 1 and call.urgent and not call.writes:
+                error.wait_until = self.patience.until(error)
+                if pause := pause_after(error, self._clock.now()):
+                    self.patience.waits(error, pause)
             raise
         raise AssertionError("the retry loop ends with an answer or an error")
+
+    def _tell(self, text: str) -> None:
+        # Once it was told that the run waits, each further try would only fill the log.
+        if not self.patience.told:
+            self._notice(text)
 
     async def single(self, call: Call) -> Answer:
         """Send a call a single time and return its answer, whatever the status: the caller judges it.

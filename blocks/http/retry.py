@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from blocks.clock import Clock, SystemClock
 from blocks.errors import CallFailed, Throttled, Transient, Unavailable, UnknownOutcome, Unreachable
-from blocks.http.models import KEY_LIFE, LONGEST_RETRY_AFTER_SECONDS, LONGEST_WAIT_SECONDS, Call
+from blocks.http.models import KEY_LIFE, LONGEST_WAIT_SECONDS, Call
+
+T = TypeVar("T")
 
 
 def back_off(doublings: int) -> float:
@@ -28,9 +31,8 @@ def repeating(
     clock: Clock,
     notice: Callable[[str], None],
     key_life: timedelta = KEY_LIFE,
-    patience: Patience | None = None,
 ) -> AsyncRetrying:
-    """Return the whole retry policy for one call.
+    """Return the whole retry policy for one call; what it gives up, a task may do again (see `pause_after`).
 
     - Only Transient errors and unknown outcomes are repeated. What is Terminal would fail again.
     - An unknown outcome is repeated with the same bytes under the same idempotency key, and only
@@ -38,34 +40,23 @@ def repeating(
       second time.
     - The wait is what the system asks for, plus up to a second so that parallel calls part ways; where
       it asks for nothing, 0.5 s doubled per attempt up to 30 s, of which up to half is dropped at random.
-    - No wait is longer than LONGEST_WAIT_SECONDS, whatever a fault asks for; a limit that asks for more
-      is ResumeLater (see `failure`) and not repeated.
-    - Where a system is out of order, a read is repeated for as long as the patience lasts, however often
-      that is; what is asked for is then waited for whole, or, beyond that, not at all.
+    - No wait is longer than LONGEST_WAIT_SECONDS: a read that is asked for more is given up, and so is what
+      a limit asks it of, which is ResumeLater (see `failure`).
     - After the last attempt the last error stands.
     """
     key_dies = (call.first_sent or clock.now()) + key_life
-    # Where nothing is to be repeated, nothing is waited for either.
-    patient = patience if attempts > 1 and call.urgent and not call.writes else None
-
-    def until(error: BaseException | None) -> datetime | None:
-        return patient.until(error) if patient and isinstance(error, CallFailed) else None
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after_seconds if isinstance(error, Transient | UnknownOutcome) else None
         if asked is not None:
-            longest = LONGEST_RETRY_AFTER_SECONDS if until(error) else LONGEST_WAIT_SECONDS
-            return min(asked + random.random(), longest)  # noqa: S311
+            return min(asked + random.random(), LONGEST_WAIT_SECONDS)  # noqa: S311
         return back_off(state.attempt_number - 1)
 
     def stop(state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
         next_at = clock.now() + timedelta(seconds=state.upcoming_sleep)
-        ends = until(error)
-        if ends is not None and (next_at <= ends or state.upcoming_sleep > LONGEST_WAIT_SECONDS):
-            return next_at > ends
-        if state.attempt_number >= attempts:
+        if state.attempt_number >= attempts or (not call.writes and _asked(error) > LONGEST_WAIT_SECONDS):
             return True
         if call.not_after and isinstance(error, UnknownOutcome) and next_at > call.not_after:
             return True
@@ -73,11 +64,8 @@ def repeating(
 
     def before_sleep(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        again = f"attempt {state.attempt_number + 1}"
-        of_all = f" of {attempts}" if state.attempt_number < attempts else ""
-        notice(f"{error} Next: {again}{of_all} in {state.upcoming_sleep:.1f} s.")
-        if patient and until(error):
-            patient.waits(error, state.upcoming_sleep)
+        again = f"attempt {state.attempt_number + 1} of {attempts}"
+        notice(f"{error} Next: {again} in {state.upcoming_sleep:.1f} s.")
 
     return AsyncRetrying(
         retry=retry_if_exception_type((Transient, UnknownOutcome)),
@@ -87,6 +75,39 @@ def repeating(
         before_sleep=before_sleep,
         reraise=True,
     )
+
+
+def _asked(error: object) -> float:
+    """Return for how many seconds a system has asked to be left alone."""
+    asked = error.retry_after_seconds if isinstance(error, Transient | UnknownOutcome) else None
+    return asked or 0.0
+
+
+# So long a run waits at least before it does again what met a system that is out of order.
+PAUSE_SECONDS = 15.0
+
+
+def pause_after(error: object, now: datetime) -> float | None:
+    """Return after how many seconds a step that failed is done again; None where it is not.
+
+    It is where nothing was done, nothing is under way, and the run waits for that long. One rule for
+    Prefect's tasks (flows.runtime.tasks), and for `waited_out` where there is no Prefect. Pure.
+    """
+    until = error.wait_until if isinstance(error, CallFailed) else None
+    pause = max(PAUSE_SECONDS, _asked(error))
+    return pause if until is not None and now + timedelta(seconds=pause) <= until else None
+
+
+async def waited_out(clock: Clock, step: Callable[[], Awaitable[T]]) -> T:
+    """Do a step, again after each failure that is waited out. Raises what it raises at last."""
+    while True:
+        try:
+            return await step()
+        except CallFailed as error:
+            pause = pause_after(error, clock.now())
+            if pause is None:
+                raise
+        await clock.sleep(pause)
 
 
 # A shorter wait is over before anybody could read what is waited for.
@@ -143,6 +164,11 @@ class Patience:
         self._clock = clock or SystemClock()
         self._tell = tell
         self._outage = _Outage()
+
+    @property
+    def told(self) -> bool:
+        """Tell whether somebody was told of an outage that is not over yet."""
+        return self._outage.told
 
     def with_tokens(self) -> Patience:
         """Return the same patience for the token service: a token that was had ends no outage by itself."""

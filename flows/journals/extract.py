@@ -17,7 +17,7 @@ from flows.days import Day, Window, whole, windows
 from flows.journals.lines import lines_of_day, staged_lines
 from flows.journals.run import JournalsRun
 from flows.journals.staging import Staged, cache_key, from_cache, is_current, write_manifest
-from flows.runtime.tasks import run_task
+from flows.runtime.tasks import Retrying, run_task
 
 # Lines can still be committed into a day while it is read; this often the reading starts over.
 ATTEMPTS = 3
@@ -64,7 +64,7 @@ async def _read(run: JournalsRun, stated: int, *, refresh: bool) -> Staged:
     def call(this: Task[..., Any]) -> Awaitable[Staged]:
         return this(run, stated)
 
-    return await from_cache(call, read_day, refresh=refresh)
+    return await from_cache(call, read_day.with_options(**Retrying(run).options), refresh=refresh)
 
 
 def _day_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:

@@ -25,6 +25,8 @@ from flows.runtime.run import Calling, LeaseScope, Progress, Run
 class JournalsRun(Run):
     """One run of one day. Everything a stage needs, and nothing it decides."""
 
+    connection: JournalConnection
+
     def __init__(
         self,
         name: str,
@@ -65,6 +67,12 @@ class JournalsRun(Run):
     def digits(self) -> int:
         """Return how many decimals the currency's amounts have in Xero."""
         return minor_digits(self.currency)
+
+    @property
+    def date(self) -> dt.date | None:
+        """Return the day, once it is determined."""
+        day: Day | None = getattr(self, "day", None)
+        return day.date if day else None
 
     @property
     def lease_scope(self) -> LeaseScope:

@@ -3,7 +3,7 @@
     resolve  pending requests of earlier runs (flows/journals/pending.py)
     read     the live journals that could contain the day's lines (flows/journals/read.py)
     prepare  what is missing becomes finished journals, with their bytes and keys
-    put      each request: recorded, sent, and its answer read journal by journal
+    post     each request: recorded, sent, and its answer read journal by journal
 
 and again from `read` for as long as something is left to send. Nothing here is cached: each round reads
 before it writes, and no write rests on an old read. What a round reads is what changed since the one before.
@@ -15,7 +15,7 @@ import asyncio
 import datetime as dt
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import anyio
 import msgspec
@@ -35,8 +35,10 @@ from flows.journals.run import JournalsRun
 from flows.journals.withdraw.requests import note
 from flows.money import money_text
 from flows.runtime.tasks import run_task
-from flows.runtime.text import listed
+from flows.runtime.text import counted, days_in_words, listed
 
+# So many requests at most are one task, which Prefect's pages show as a row.
+REQUESTS_PER_TASK = 40
 # How many rounds of reading and sending a run makes before it gives up.
 ROUNDS = 20
 
@@ -88,9 +90,11 @@ async def send(run: JournalsRun, plan: Plan) -> Sent:
         if await _wait_for_others(run, snapshot):
             continue
         require_calls(run, prepared, snapshot, len(ids))
-        taken = await put_journals(run, plan, prepared, snapshot.read_at, len(ids))
-        ids.update(taken)
-        if len(taken) == len(prepared.journals):
+        posting = Posting(prepared, snapshot.read_at + FRESH, len(ids))
+        for number in range(len(posting.groups())):
+            await post(run, plan, posting, number)
+        ids.update(posting.taken)
+        if len(posting.taken) == len(prepared.journals):
             break
     return Sent(ids, snapshot, prepared.partially_posted)
 
@@ -198,20 +202,52 @@ async def prepare_missing(run: JournalsRun, plan: Plan, snapshot: XeroSnapshot) 
     return prepare_journals(plan, snapshot.matched, policy, taken=taken, generations=generations)
 
 
-@run_task("send: put")
-async def put_journals(
-    run: JournalsRun, plan: Plan, prepared: Prepared, read_at: dt.datetime, before: int
-) -> dict[str, str]:
-    """Send requests while what they rest on is fresh; return the Xero ids of what was taken, by narration.
+@dataclass
+class Posting:
+    """One round of sending: what goes out while that is fresh, and what has become of it so far.
 
-    After the first one that fails no other is begun. Raises UnknownOutcome before any other error, and
-    Refusal naming all journals that Xero declined.
+    `before` is how many journals earlier rounds have sent; `begun` are the groups whose task has begun.
     """
-    journals = prepared.journals
-    ids: dict[str, str] = {}
-    refused: dict[str, str] = {}
+
+    prepared: Prepared
+    not_after: dt.datetime
+    before: int
+    taken: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    begun: set[int] = field(default_factory=set)
+
+    def groups(self) -> list[list[list[PreparedRequest]]]:
+        """Return the blocks in groups, each of which is one task."""
+        groups: list[list[list[PreparedRequest]]] = []
+        requests = REQUESTS_PER_TASK
+        for block in self.prepared.blocks:
+            if requests >= REQUESTS_PER_TASK:
+                groups.append([])
+                requests = 0
+            groups[-1].append(block)
+            requests += len(block)
+        return groups
+
+
+def _name_of(_run: JournalsRun, _plan: Plan, posting: Posting, number: int) -> str:
+    journals = [one for block in posting.groups()[number] for request in block for one in request.journals]
+    dates = days_in_words({one.narration.booking_date for one in journals})
+    return f"post: {dates}, {counted(len(journals), 'journal')}"
+
+
+@run_task(_name_of)
+async def post(run: JournalsRun, plan: Plan, posting: Posting, number: int) -> None:
+    """Send the requests of a group while what they rest on is fresh.
+
+    After the first one that fails no other is begun. Raises UnknownOutcome before any other error, and, with
+    the last group, Refusal naming all journals that Xero declined. A repeat sends nothing: what is missing
+    has to be read from Xero first, which the next round does.
+    """
+    if number in posting.begun:
+        return
+    posting.begun.add(number)
+    groups, total = posting.groups(), len(posting.prepared.journals)
     failed: list[DaybookError] = []
-    not_after = read_at + FRESH
     gate = anyio.CapacityLimiter(run.connection.xero_concurrency)
 
     async def put(block: Sequence[PreparedRequest]) -> None:
@@ -221,25 +257,24 @@ async def put_journals(
 
     async def put_one(request: PreparedRequest) -> None:
         async with gate:
-            if failed or run.clock.now() > not_after:
+            if failed or run.clock.now() > posting.not_after:
                 return
             try:
-                taken, declined = await _put(run, plan, request, not_after)
+                taken, declined = await _put(run, plan, request, posting.not_after)
             except Overdue:
                 return
             except DaybookError as error:
                 failed.append(error)
                 return
-            ids.update(taken)
-            refused.update(declined)
-            await run.progress("send", before + len(ids), before + len(journals))
+            posting.taken.update(taken)
+            posting.refused.update(declined)
+            await run.progress("send", posting.before + len(posting.taken), posting.before + total)
 
-    await asyncio.gather(*map(put, prepared.blocks))
+    await asyncio.gather(*map(put, groups[number]))
     if failed:
         raise next((error for error in failed if isinstance(error, UnknownOutcome)), failed[0])
-    if refused:
-        raise _declined(refused, len(ids), len(journals))
-    return ids
+    if posting.refused and number == len(groups) - 1:
+        raise _declined(posting.refused, len(posting.taken), total)
 
 
 def _declined(refused: dict[str, str], taken: int, total: int) -> Refusal:

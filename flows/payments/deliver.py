@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -27,6 +27,7 @@ from flows.payments.errors import LNSaysNothing, LNStops, NoTokenNow
 from flows.payments.models import Action, Collected, Decision, Policy
 from flows.payments.run import PaymentsRun
 from flows.runtime.tasks import run_task
+from flows.runtime.text import counted
 
 # So many documents in a row without a clear answer from LN, and the run stops.
 SILENT_FRESH = 5
@@ -61,6 +62,24 @@ class Silence:
         return self.fresh >= SILENT_FRESH or self.in_a_row >= SILENT
 
 
+@run_task("classify")
+async def decide(_run: PaymentsRun, work: Callable[[], None]) -> None:
+    """Decide on documents."""
+    work()
+
+
+def _named(_run: PaymentsRun, name: str, decisions: Sequence[Decision], _work: object) -> str:
+    return f"deliver: {name}, {counted(len(decisions), 'document')}"
+
+
+@run_task(_named)
+async def carry_out(
+    _run: PaymentsRun, _name: str, _decisions: Sequence[Decision], work: Callable[[], Awaitable[None]]
+) -> None:
+    """Carry decisions on documents of one kind out."""
+    await work()
+
+
 class Deliveries:
     """Decides on what a run has collected, carries the decisions out, and notes in it what became of them."""
 
@@ -77,11 +96,7 @@ class Deliveries:
 
     async def classify(self) -> None:
         """Decide on every document, by the rows there are now."""
-
-        async def decide() -> None:
-            self._decide(tuple(Kind))
-
-        await run_task("classify")(decide)()
+        await decide(self._run, lambda: self._decide(tuple(Kind)))
 
     async def deliver(self) -> None:
         """Carry out the decisions.
@@ -240,7 +255,7 @@ class Deliveries:
                 for _ in range(self._at_a_time()):
                     workers.create_task(work())
 
-        await run_task(f"deliver: {name}")(side_by_side)()
+        await carry_out(run, name, decisions, side_by_side)
 
     def _at_a_time(self) -> int:
         """Return how many documents are under way at a time, those that are only written down included.

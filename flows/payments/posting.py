@@ -10,7 +10,7 @@ from datetime import timedelta
 from blocks.clock import Clock
 from blocks.errors import CallFailed, Throttled
 from blocks.http.models import LONGEST_WAIT_SECONDS
-from blocks.http.retry import Patience, back_off
+from blocks.http.retry import Patience, back_off, waited_out
 from blocks.infor_ln.answers import LNAnswer
 from blocks.infor_ln.client import InforLNClient
 from blocks.store.audit_rows import MayNotSend
@@ -46,7 +46,7 @@ async def post(
 
     while True:
         posts += 1
-        meaning, outage = await _posted(ln, document, interpreted)
+        meaning, outage = await _posted(ln, document, clock, interpreted)
         if meaning.outcome is PostOutcome.UNKNOWN:
             patience.under_way.note()
         if meaning.outcome not in {PostOutcome.RETRY, PostOutcome.RETRY_TOKEN}:
@@ -67,11 +67,15 @@ async def post(
 
 
 async def _posted(
-    ln: InforLNClient, document: bytes, interpreted: Callable[[LNAnswer | CallFailed], Interpretation]
+    ln: InforLNClient,
+    document: bytes,
+    clock: Clock,
+    interpreted: Callable[[LNAnswer | CallFailed], Interpretation],
 ) -> tuple[Interpretation, CallFailed | None]:
     """Post once; return what came of it, and what kept LN from taking anything."""
     try:
-        answer = await ln.post(document)
+        # What is waited out here is the token service: nothing has left for LN by then.
+        answer = await waited_out(clock, lambda: ln.post(document))
     except CallFailed as error:
         return interpreted(error), error
     meaning = interpreted(answer)

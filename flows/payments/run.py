@@ -29,6 +29,8 @@ from flows.runtime.run import Calling, LeaseScope, Progress, Run
 class PaymentsRun(Run):
     """One run from Xero to LN. Everything a stage needs, and nothing it decides."""
 
+    connection: PaymentConnection
+
     def __init__(
         self,
         name: str,

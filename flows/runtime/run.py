@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from blocks.clock import Clock, ClockThere
 from blocks.http.retry import Patience, UnderWay
@@ -17,6 +17,10 @@ from blocks.xero.client import XeroClient
 from blocks.xero.credentials import XeroCredentials
 from flows.runtime import artifacts as reports
 from flows.runtime.text import counted
+
+if TYPE_CHECKING:
+    from blocks.connections.journals import JournalConnection
+    from blocks.connections.payments import PaymentConnection
 
 Progress = Callable[[str, int, int], Awaitable[None]]
 
@@ -64,6 +68,8 @@ class LeaseScope(NamedTuple):
 class Run(ABC):
     """One run: what its stages share. It decides nothing."""
 
+    connection: JournalConnection | PaymentConnection
+
     def __init__(
         self, name: str, store: Store, clock: Clock, log: Callable[[str], None], progress: Progress
     ) -> None:
@@ -76,6 +82,11 @@ class Run(ABC):
         self.stage = ""
         self.under_way = False
         self.lease: Lease | None = None
+
+    @property
+    def date(self) -> dt.date | None:
+        """Return the day that the run is of, once it is known; None for a run that is of a window."""
+        return None
 
     @property
     @abstractmethod

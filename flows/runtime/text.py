@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from blocks.errors import DaybookError
 from blocks.text import visible
 
 _LISTED = 20
+_NAMED_DAYS = 3
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
@@ -21,6 +23,19 @@ def listed(numbers: Sequence[int]) -> str:
     """Return numbers for reading; of many, the first ones and how many more there are."""
     shown = ", ".join(map(str, numbers[:_LISTED]))
     return f"{shown} and {len(numbers) - _LISTED:,} more" if len(numbers) > _LISTED else shown
+
+
+def days_in_words(days: Collection[dt.date]) -> str:
+    """Return days for reading: 17 Nov, 17 and 18 Nov, 30 Nov and 1 Dec; of many, the first and the last."""
+    ordered = sorted(days)
+    if len(ordered) > _NAMED_DAYS:
+        return f"{ordered[0]:%-d %b} to {ordered[-1]:%-d %b}"
+    following = [*ordered[1:], None]
+    shown = [
+        f"{day:%-d}" if after and (after.year, after.month) == (day.year, day.month) else f"{day:%-d %b}"
+        for day, after in zip(ordered, following, strict=True)
+    ]
+    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
 
 
 def fault_of(fault: Exception) -> DaybookError:

@@ -6,6 +6,7 @@ of a run, its log and its artifacts. Whoever runs flows so is a `Host`, which ke
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import uuid
@@ -48,6 +49,9 @@ class Host(Protocol):
     def now(self) -> datetime:
         """Return the time there."""
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
     def run_id(self) -> uuid.UUID:
         """Return an id for a flow run that begins."""
 
@@ -77,6 +81,10 @@ class MemoryHost:
     def now(self) -> datetime:
         """Return the time."""
         return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
 
     def run_id(self) -> uuid.UUID:
         """Return a new id."""
@@ -167,11 +175,25 @@ class _Prefect:
         cache = self._here().cache
         if key in cache and not task.refresh_cache:
             return _later(cache[key]) if inspect.iscoroutinefunction(task.fn) else deepcopy(cache[key])
+        if inspect.iscoroutinefunction(task.fn):
+            return self._kept(key, task, partial(task.fn, *args, **more))
         result = task.fn(*args, **more)
-        if inspect.isawaitable(result):
-            return _kept(cache, key, result)
         cache[key] = deepcopy(result)
         return result
+
+    async def _kept(self, key: str, task: Task[..., Any], work: Callable[[], Awaitable[Any]]) -> Any:
+        """Run a task, and again as it says, and keep its result."""
+        host, again = self._here(), task.retry_condition_fn
+        for left in range(task.retries, -1, -1):
+            try:
+                value = await work()
+                break
+            except Exception as error:
+                if not left or again is None or not again(task, None, Failed(data=error)):  # type: ignore[arg-type]
+                    raise
+            await host.sleep(float(str(task.retry_delay_seconds)))
+        host.cache[key] = deepcopy(value)
+        return value
 
     async def artifact(self, *, key: str = "", **shown: Any) -> uuid.UUID:
         """Take a markdown, a table, or the progress, which has no key."""
@@ -186,12 +208,6 @@ class _Prefect:
 
 async def _later(value: Any) -> Any:
     return deepcopy(value)
-
-
-async def _kept(cache: dict[str, Any], key: str, result: Awaitable[Any]) -> Any:
-    value = await result
-    cache[key] = deepcopy(value)
-    return value
 
 
 async def _progressed(_artifact_id: uuid.UUID, **_shown: Any) -> None:

@@ -82,6 +82,10 @@ class Process:
         """Return the time by the process's clock."""
         return self.clock.now()
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait by the process's clock."""
+        await self.clock.sleep(seconds)
+
     def run_id(self) -> uuid.UUID:
         """Return an id by what the run is of, not by chance: a schedule takes the same course each time."""
         told = f"{self.run.play.rng.getrandbits(64):016x}-{self.run.number}-{len(self.said)}"

@@ -356,11 +356,12 @@ async def test_waits_grow_where_none_is_asked_for() -> None:
     assert all(much / 2 <= slept <= much for slept, much in zip(clock.slept, most, strict=True))
 
 
-async def test_no_wait_is_endless() -> None:
-    """A fault that asks for an hour is waited for two minutes at most."""
+@pytest.mark.parametrize(("call", "slept"), [(READ, []), (WRITE, [120])])
+async def test_no_wait_is_endless(call: Call, slept: list[float]) -> None:
+    """Of a fault that asks for an hour a read waits for nothing, and a write for two minutes."""
     clock = VirtualClock()
-    await outcome(READ, answer(503, retry_after="3600"), clock=clock, attempts=2)
-    assert clock.slept == [120]
+    await outcome(call, answer(503, retry_after="3600"), clock=clock, attempts=2)
+    assert clock.slept == slept
 
 
 async def test_each_repeat_is_announced() -> None:

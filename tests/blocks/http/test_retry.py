@@ -11,7 +11,7 @@ import pytest
 from blocks.errors import CallFailed, Transient, Unavailable, UnknownOutcome
 from blocks.http.client import Transport
 from blocks.http.models import ApiProfile
-from blocks.http.retry import Patience, UnderWay
+from blocks.http.retry import Patience, UnderWay, waited_out
 from blocks.xero.client import XeroClient
 from blocks.xero.credentials import XeroCredentials
 from tests.blocks.http.test_client import BASE, READ, WRITE, Login, decoded, reasons
@@ -55,6 +55,10 @@ class Outage:
             patience=patience,
         )
 
+    async def read(self, there: Transport) -> object:
+        """Read as a task does: again, for as long as an outage is waited out."""
+        return await waited_out(self.clock, lambda: there.call(READ, decoded))
+
 
 @pytest.mark.parametrize(
     "step",
@@ -64,19 +68,19 @@ async def test_an_outage_is_waited_for(step: Step) -> None:
     """A system that is down for ten minutes is asked until it answers, however many tries that takes."""
     outage = Outage(step)
     async with outage.transport() as there:
-        assert await there.call(READ, decoded) == {"ok": 1}
+        assert await outage.read(there) == {"ok": 1}
     assert timedelta(minutes=10) <= outage.clock.now() - START < timedelta(minutes=11)
 
 
 async def test_what_is_waited_for_is_told_once() -> None:
-    """Whoever waits is told once what for and until when, and once that it is over; the log has each try."""
+    """Whoever waits is told once what for and until when, and once that it is over; before, of each try."""
     outage = Outage()
     async with outage.transport() as there:
-        await asyncio.gather(*(there.call(READ, decoded) for _ in range(3)))
+        await asyncio.gather(*(outage.read(there) for _ in range(3)))
     assert len(outage.told) == 2
     assert outage.told[0].startswith("Waiting for Ledger until 03:15 UTC at the latest. Ledger: GET things")
     assert outage.told[1] == "Ledger answers again."
-    assert len(outage.notices) == outage.asked - 3
+    assert 4 <= len(outage.notices) <= 3 * 4 < outage.asked
 
 
 async def test_patience_has_an_end() -> None:
@@ -85,7 +89,7 @@ async def test_patience_has_an_end() -> None:
     async with outage.transport() as there:
         for _ in range(2):
             with pytest.raises(Unavailable):
-                await there.call(READ, decoded)
+                await outage.read(there)
     assert timedelta(minutes=14) < outage.clock.now() - START < timedelta(minutes=16)
 
 
@@ -93,16 +97,16 @@ async def test_a_second_outage_has_its_own_minutes() -> None:
     """What a system answered in between is counted: the next outage is waited for anew."""
     outage = Outage()
     async with outage.transport() as there:
-        await there.call(READ, decoded)
+        await outage.read(there)
         outage.up_at = outage.clock.now() + timedelta(minutes=10)
-        assert await there.call(READ, decoded) == {"ok": 1}
+        assert await outage.read(there) == {"ok": 1}
 
 
 async def test_the_wait_asked_for_is_kept_whole() -> None:
     """A system that asks for five minutes is not asked again before."""
     outage = Outage(answer(503, retry_after="300"), timedelta(minutes=5))
     async with outage.transport() as there:
-        await there.call(READ, decoded)
+        await outage.read(there)
     assert outage.asked == 2
     assert 300 <= outage.clock.slept[0] <= 301
 
@@ -112,7 +116,7 @@ async def test_a_wait_beyond_the_patience_is_not_begun() -> None:
     outage = Outage(answer(503, retry_after="3600"), timedelta(days=1))
     async with outage.transport() as there:
         with pytest.raises(Transient) as raised:
-            await there.call(READ, decoded)
+            await outage.read(there)
     assert (outage.asked, outage.clock.slept, raised.value.retry_after_seconds) == (1, [], 3600)
 
 
@@ -133,7 +137,7 @@ async def test_a_token_service_that_answers_ends_no_outage_of_the_api() -> None:
     token = answer(200, {"access_token": "token", "expires_in": 360})
     async with xero(DOWN, token, LIMIT, clock, told) as there:
         with pytest.raises(Unavailable):
-            await there.organisation()
+            await waited_out(clock, there.organisation)
     assert timedelta(minutes=14) < clock.now() - START < timedelta(minutes=16)
     assert len(told) == 1
 
@@ -148,7 +152,7 @@ async def test_the_token_service_and_the_api_share_the_minutes() -> None:
 
     async with xero(DOWN, token, LIMIT, clock, told) as there:
         with pytest.raises(Unavailable):
-            await there.organisation()
+            await waited_out(clock, there.organisation)
     assert clock.now() - START < timedelta(minutes=16)
     assert told[0].startswith("Waiting for Xero until 03:15 UTC")
     assert len(told) == 1
@@ -159,7 +163,7 @@ async def test_a_long_outage_is_waited_for_to_its_end() -> None:
     outage = Outage(lasts=timedelta(hours=8))
     outage.limit = timedelta(hours=9)
     async with outage.transport() as there:
-        assert await there.call(READ, decoded) == {"ok": 1}
+        assert await outage.read(there) == {"ok": 1}
     assert outage.asked > 1100
     assert max(outage.clock.slept) <= 30
 
@@ -170,7 +174,7 @@ async def test_what_may_be_one_requests_fault_is_not_waited_for(step: Step) -> N
     outage = Outage(step, timedelta(days=1))
     async with outage.transport() as there:
         with pytest.raises(CallFailed):
-            await there.call(READ, decoded)
+            await outage.read(there)
     assert outage.asked == 5
     assert outage.told == []
 
@@ -188,7 +192,7 @@ async def test_nothing_is_waited_for(case: str) -> None:
                 await there.call(WRITE, decoded)
         outage.asked, begun = 0, outage.clock.now()
         with pytest.raises(Unavailable):
-            await there.call(READ, decoded)
+            await outage.read(there)
     assert outage.asked == attempts
     assert outage.clock.now() - begun < timedelta(seconds=20)
 

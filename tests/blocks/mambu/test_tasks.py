@@ -20,7 +20,7 @@ from blocks.errors import (
     UnknownOutcome,
     UnusableAnswer,
 )
-from blocks.http.retry import Patience, UnderWay
+from blocks.http.retry import Patience, UnderWay, waited_out
 from blocks.mambu import client as module
 from blocks.mambu.client import KEY_LIFE, LONGEST_TASK_TITLE, PAGE_LINES, MambuClient
 from blocks.mambu.credentials import MambuCredentials
@@ -317,7 +317,7 @@ async def test_a_task_of_unknown_outcome_leaves_the_patience_with_the_ledger() -
             await mambu.create_task("t", "d", DUE, None, str(uuid4()))
         began = telling.clock.now()
         with pytest.raises(Unavailable):
-            await mambu.organisation()
+            await waited_out(telling.clock, mambu.organisation)
     assert telling.clock.now() - began > timedelta(minutes=14)
 
 

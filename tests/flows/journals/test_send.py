@@ -22,7 +22,7 @@ from flows.journals.reconciliation import reconcile
 from flows.journals.record import recorded
 from flows.journals.report.failures import failure_of
 from flows.journals.report.summary import Summary
-from flows.journals.send import prepare, prepare_missing, put_journals, send
+from flows.journals.send import Posting, post, prepare, prepare_missing, send
 from tests.helpers.journals import DAY, id_of, planned, posting, sent, taken_by_xero, transfers
 from tests.helpers.journals_run import (
     MORNING,
@@ -252,7 +252,7 @@ async def test_a_name_that_stands_in_xero_is_not_used_again(tmp_path: Path, stat
 
 async def put(at: ScriptedRun, prepared: Prepared) -> None:
     """Send requests of the day of 22 journals, or of its own."""
-    await put_journals(at.run, ONE.plan, prepared, at.clock.now(), 0)
+    await post(at.run, ONE.plan, Posting(prepared, at.clock.now() + FRESH, 0), 0)
 
 
 async def test_a_key_that_another_run_uses_refuses_nothing(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ async def test_an_unknown_outcome_ends_the_sending(tmp_path: Path) -> None:
         tmp_path, failing(httpx.ReadTimeout), lines_per_journal=2, xero_concurrency=1
     ) as at:
         with pytest.raises(UnknownOutcome):
-            await put_journals(at.run, two.plan, two.prepared, at.clock.now(), 0)
+            await post(at.run, two.plan, Posting(two.prepared, at.clock.now() + FRESH, 0), 0)
         assert await at.states() == [JournalState.UNKNOWN]
     assert at.methods == ["PUT"]
 
@@ -343,7 +343,7 @@ async def test_the_parts_of_a_block_leave_one_after_the_other(
     assert len(parts.requests) == 3
     async with scripted_run(tmp_path, failing(httpx.ReadTimeout), xero_concurrency=5) as at:
         with pytest.raises(UnknownOutcome):
-            await put_journals(at.run, block.plan, parts, at.clock.now(), 0)
+            await post(at.run, block.plan, Posting(parts, at.clock.now() + FRESH, 0), 0)
     assert at.methods == ["PUT"]
 
 
@@ -351,7 +351,7 @@ async def test_the_parts_of_a_block_leave_one_after_the_other(
 async def test_nothing_is_sent_on_an_old_look(tmp_path: Path, age: timedelta, methods: list[str]) -> None:
     """Journals leave while what they rest on is fresh, and once it is not nothing is recorded of them."""
     async with scripted_run(tmp_path, taken()) as at:
-        await put_journals(at.run, ONE.plan, ONE.prepared, at.clock.now() - age, 0)
+        await post(at.run, ONE.plan, Posting(ONE.prepared, at.clock.now() - age + FRESH, 0), 0)
         assert await at.states() == [JournalState.CREATED] * len(methods)
     assert at.methods == methods
 
@@ -404,7 +404,7 @@ async def test_a_run_whose_day_is_taken_over_sends_nothing_further(tmp_path: Pat
 
         at.run.progress = taken_over
         with pytest.raises(LeaseLost):
-            await put_journals(at.run, two.plan, two.prepared, at.clock.now(), 0)
+            await post(at.run, two.plan, Posting(two.prepared, at.clock.now() + FRESH, 0), 0)
         assert await at.states() == [JournalState.CREATED]
     assert at.methods == ["PUT"]
 
