@@ -216,7 +216,9 @@ class OAuthToken:
         try:
             return await self.transport.call(call, self._read)
         except CallFailed as error:
-            raise self.failure(error) from None
+            told = self.failure(error)
+            told.wait_until = error.wait_until
+            raise told from None
 
     def _read(self, answer: Answer) -> _TokenAnswer:
         try:
