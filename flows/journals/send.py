@@ -90,7 +90,7 @@ async def send(run: JournalsRun, plan: Plan) -> Sent:
         if await _wait_for_others(run, snapshot):
             continue
         require_calls(run, prepared, snapshot, len(ids))
-        posting = Posting(prepared, snapshot.read_at + FRESH, len(ids))
+        posting = Posting(prepared, snapshot.read_at, len(ids))
         for number in range(len(posting.groups())):
             await post(run, plan, posting, number)
         ids.update(posting.taken)
@@ -206,15 +206,21 @@ async def prepare_missing(run: JournalsRun, plan: Plan, snapshot: XeroSnapshot) 
 class Posting:
     """One round of sending: what goes out while that is fresh, and what has become of it so far.
 
-    `before` is how many journals earlier rounds have sent; `begun` are the groups whose task has begun.
+    `read_at` is when Xero was read for it, `before` how many journals earlier rounds have sent; `begun` are
+    the groups whose task has begun.
     """
 
     prepared: Prepared
-    not_after: dt.datetime
+    read_at: dt.datetime
     before: int
     taken: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     begun: set[int] = field(default_factory=set)
+
+    @property
+    def not_after(self) -> dt.datetime:
+        """Return the instant after which no request leaves."""
+        return self.read_at + FRESH
 
     def groups(self) -> list[list[list[PreparedRequest]]]:
         """Return the blocks in groups, each of which is one task."""

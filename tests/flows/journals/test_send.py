@@ -252,7 +252,7 @@ async def test_a_name_that_stands_in_xero_is_not_used_again(tmp_path: Path, stat
 
 async def put(at: ScriptedRun, prepared: Prepared) -> None:
     """Send requests of the day of 22 journals, or of its own."""
-    await post(at.run, ONE.plan, Posting(prepared, at.clock.now() + FRESH, 0), 0)
+    await post(at.run, ONE.plan, Posting(prepared, at.clock.now(), 0), 0)
 
 
 async def test_a_key_that_another_run_uses_refuses_nothing(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ async def test_an_unknown_outcome_ends_the_sending(tmp_path: Path) -> None:
         tmp_path, failing(httpx.ReadTimeout), lines_per_journal=2, xero_concurrency=1
     ) as at:
         with pytest.raises(UnknownOutcome):
-            await post(at.run, two.plan, Posting(two.prepared, at.clock.now() + FRESH, 0), 0)
+            await post(at.run, two.plan, Posting(two.prepared, at.clock.now(), 0), 0)
         assert await at.states() == [JournalState.UNKNOWN]
     assert at.methods == ["PUT"]
 
@@ -343,7 +343,16 @@ async def test_the_parts_of_a_block_leave_one_after_the_other(
     assert len(parts.requests) == 3
     async with scripted_run(tmp_path, failing(httpx.ReadTimeout), xero_concurrency=5) as at:
         with pytest.raises(UnknownOutcome):
-            await post(at.run, block.plan, Posting(parts, at.clock.now() + FRESH, 0), 0)
+            await post(at.run, block.plan, Posting(parts, at.clock.now(), 0), 0)
+    assert at.methods == ["PUT"]
+
+
+async def test_a_posting_that_is_done_again_sends_nothing(tmp_path: Path) -> None:
+    """What was prepared goes out once: a repeat of its task leaves all to the next reading of Xero."""
+    async with scripted_run(tmp_path, taken()) as at:
+        posting = Posting(ONE.prepared, at.clock.now(), 0)
+        for _ in range(2):
+            await post(at.run, ONE.plan, posting, 0)
     assert at.methods == ["PUT"]
 
 
@@ -351,7 +360,7 @@ async def test_the_parts_of_a_block_leave_one_after_the_other(
 async def test_nothing_is_sent_on_an_old_look(tmp_path: Path, age: timedelta, methods: list[str]) -> None:
     """Journals leave while what they rest on is fresh, and once it is not nothing is recorded of them."""
     async with scripted_run(tmp_path, taken()) as at:
-        await post(at.run, ONE.plan, Posting(ONE.prepared, at.clock.now() - age + FRESH, 0), 0)
+        await post(at.run, ONE.plan, Posting(ONE.prepared, at.clock.now() - age, 0), 0)
         assert await at.states() == [JournalState.CREATED] * len(methods)
     assert at.methods == methods
 
@@ -404,7 +413,7 @@ async def test_a_run_whose_day_is_taken_over_sends_nothing_further(tmp_path: Pat
 
         at.run.progress = taken_over
         with pytest.raises(LeaseLost):
-            await post(at.run, two.plan, Posting(two.prepared, at.clock.now() + FRESH, 0), 0)
+            await post(at.run, two.plan, Posting(two.prepared, at.clock.now(), 0), 0)
         assert await at.states() == [JournalState.CREATED]
     assert at.methods == ["PUT"]
 

@@ -76,7 +76,7 @@ MUTANTS = (
     ),
     _HTTP_RETRY.broken(
         "the wait that a system asks for is not kept",
-        "return min(asked + random.random(), longest)",
+        "return min(asked + random.random(), LONGEST_WAIT_SECONDS)",
         "return back_off(0)",
     ),
     _HTTP_MODELS.broken(
@@ -94,8 +94,19 @@ MUTANTS = (
     ),
     _HTTP_RETRY.broken(
         "a call is made once more than it may be",
-        "if state.attempt_number >= attempts:",
-        "if state.attempt_number > attempts:",
+        "if state.attempt_number >= attempts or",
+        "if state.attempt_number > attempts or",
+    ),
+    _HTTP_RETRY.broken(
+        "a step is done again before the time that a system asks for",
+        "pause = max(PAUSE_SECONDS, _asked(error))",
+        "pause = PAUSE_SECONDS",
+    ),
+    _TRANSPORT.broken(
+        "a write that failed is done again as a read is",
+        "if self._attempts > 1 and call.urgent and not call.writes:",
+        "if self._attempts > 1 and call.urgent:",
+        tests="tests/blocks/http/test_retry.py",
     ),
     _PAGES.broken(
         "the last page of a list is skipped",

@@ -95,8 +95,8 @@ MUTANTS = (
     ),
     _SEND.broken(
         "the parts of a block are sent at the same time",
-        "await asyncio.gather(*map(put, prepared.blocks))",
-        "await asyncio.gather(*(put([one]) for one in prepared.requests))",
+        "await asyncio.gather(*map(put, groups[number]))",
+        "await asyncio.gather(*(put([one]) for block in groups[number] for one in block))",
         tests="tests/flows/journals/test_send.py",
     ),
     _SEND.broken(
@@ -147,8 +147,14 @@ MUTANTS = (
     ),
     _SEND.broken(
         "journals are sent on a read of any age",
-        "    not_after = read_at + FRESH\n",
-        "    not_after = read_at + 100 * FRESH\n",
+        "        return self.read_at + FRESH\n",
+        "        return self.read_at + 100 * FRESH\n",
+    ),
+    _SEND.broken(
+        "a posting that is done again sends what was prepared for the first time",
+        "    if number in posting.begun:\n        return\n",
+        "",
+        tests="tests/flows/journals/test_send.py",
     ),
     _SEND.broken(
         "a refused journal is sent again under its old key",
