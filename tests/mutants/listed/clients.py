@@ -101,6 +101,7 @@ MUTANTS = (
         "a step is done again before the time that a system asks for",
         "pause = max(PAUSE_SECONDS, _asked(error))",
         "pause = PAUSE_SECONDS",
+        tests="tests/blocks/http/test_retry.py",
     ),
     _TRANSPORT.broken(
         "a write that failed is done again as a read is",
