@@ -49,7 +49,8 @@ def _run_name() -> str:
     # From when to when, only the store or a clock says: the run is named for it once that is known.
     asked = runtime.flow_run.parameters
     connection, dry_run = asked.get("connection", "default"), bool(asked.get("dry_run"))
-    return reports.run_name("payments", connection, dry_run=dry_run)
+    what = f"payments of {asked['date']}" if asked.get("date") else "payments"
+    return reports.run_name(what, connection, dry_run=dry_run)
 
 
 @flow(name="payments", flow_run_name=_run_name)

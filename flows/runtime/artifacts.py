@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import httpx
 from prefect import get_run_logger, runtime
 from prefect.artifacts import (
     acreate_markdown_artifact,
@@ -76,11 +77,17 @@ def run_name(what: str, connection: str, *, dry_run: bool) -> str:
 
 
 async def name_run(what: str, connection: str, *, dry_run: bool) -> None:
-    """Name the current flow run for what it turned out to be of; a dry run gets a tag as well."""
+    """Name the current flow run for what it turned out to be of; a dry run gets a tag as well.
+
+    Where Prefect does not take the name, the run goes on without it.
+    """
     known, tags = runtime.flow_run, ["dry-run"] if dry_run else []
     name = run_name(what, connection, dry_run=dry_run)
-    async with get_client() as client:
-        await client.update_flow_run(UUID(str(known.id)), name=name, tags={*known.tags, *tags})
+    try:
+        async with get_client() as client:
+            await client.update_flow_run(UUID(str(known.id)), name=name, tags={*known.tags, *tags})
+    except httpx.HTTPError as error:
+        run_log().say(f"Prefect did not take the name of this run ({type(error).__name__}): {name}")
 
 
 class Progress:

@@ -7,6 +7,7 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 from prefect import Flow
 from prefect.client.orchestration import get_client
@@ -18,6 +19,7 @@ from flows.journals.flow import rerun as rerun_journals
 from flows.journals.report.summary import Summary
 from flows.payments.flow import rerun as rerun_payments
 from flows.payments.report.summary import PaymentsSummary
+from flows.runtime import artifacts as reports
 from tests.helpers.sandboxed import DATE, Sandboxed, line
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -62,6 +64,26 @@ async def test_a_dry_run_says_so(sandbox: Sandboxed) -> None:
     window = await shown((await sandbox.pay_run(date=DATE, dry_run=True)).summary.flow_run_id)
     day = f"{DATE} 00:00 to {DATE + dt.timedelta(days=1)} 00:00 UTC"
     assert (window.name, window.tags) == (f"dry run: payments of {day} for default", ["dry-run"])
+
+
+async def test_a_window_that_was_refused_has_the_name_of_its_date(sandbox: Sandboxed) -> None:
+    """A run that ends before its window is fixed is named for the date that it was asked for."""
+    asked = dt.date(2999, 1, 1)
+    refused = await shown((await sandbox.pay_run(date=asked)).failed("not begun").summary.flow_run_id)
+    assert refused.name == f"payments of {asked} for default"
+
+
+async def test_a_name_that_prefect_does_not_take_ends_no_run(
+    sandbox: Sandboxed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Prefect's server does not take the name of a window, the run goes on without it."""
+
+    def unreachable() -> None:
+        raise httpx.ConnectError("no route")
+
+    monkeypatch.setattr(reports, "get_client", unreachable)
+    outcome = (await sandbox.pay_run(date=DATE)).completed()
+    assert (await shown(outcome.summary.flow_run_id)).name == f"payments of {DATE} for default"
 
 
 async def test_a_day_ends_with_its_events(sandbox: Sandboxed) -> None:

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 from prefect import flow
+from prefect.filesystems import LocalFileSystem
+from prefect.settings import (
+    PREFECT_DEFAULT_RESULT_STORAGE_BLOCK,
+    PREFECT_LOCAL_STORAGE_PATH,
+    temporary_settings,
+)
 
 from flows.journals.extract import extract
 from flows.journals.models import Plan
@@ -101,6 +108,26 @@ async def test_a_second_run_works_nothing_out(tmp_path: Path, home: Path, mambu:
     assert await run_with(tmp_path, mambu, to_plan) == first
     assert mambu.readings == 1
     assert times(home) == changed
+
+
+@pytest.mark.parametrize(("shared", "readings"), [(False, 2), (True, 1)])
+async def test_another_worker_takes_what_is_in_a_storage_that_both_share(
+    tmp_path: Path, home: Path, mambu: Mambu, shared: bool, readings: int
+) -> None:
+    """With the home and a result storage shared, a second worker reads nothing; else it reads anew."""
+    block = LocalFileSystem(basepath=str(tmp_path / "shared"))
+    name = f"shared-{uuid4().hex}"
+    if shared:
+        await block.save(name)
+    plans = []
+    for worker in ("one", "two"):
+        own: dict[Any, Any] = {PREFECT_LOCAL_STORAGE_PATH: tmp_path / worker}
+        if shared:
+            own[PREFECT_DEFAULT_RESULT_STORAGE_BLOCK] = f"local-file-system/{name}"
+        with temporary_settings(own):
+            plans.append(await run_with(tmp_path, mambu, to_plan))
+    assert plans[0] == plans[1]
+    assert mambu.readings == readings
 
 
 async def test_another_setting_is_worked_out_from_what_is_cached(
