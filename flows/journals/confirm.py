@@ -14,7 +14,7 @@ from blocks.xero.models import ManualJournal
 from flows.journals.models import Plan
 from flows.journals.narration import Narration
 from flows.journals.prepare import digest_of
-from flows.journals.read import XeroSnapshot, read_back
+from flows.journals.read import XeroSnapshot, read
 from flows.journals.reconciliation import Reconciliation
 from flows.journals.records import record_of
 from flows.journals.run import JournalsRun
@@ -23,6 +23,7 @@ from flows.journals.tie_out import Confirmed, confirmed
 from flows.runtime.tasks import run_task
 
 
+@run_task("confirm")
 async def confirm(run: JournalsRun, plan: Plan, sent: Sent) -> Confirmed:
     """Read back what was written (or take the last look, if nothing was), and compare it all.
 
@@ -30,7 +31,7 @@ async def confirm(run: JournalsRun, plan: Plan, sent: Sent) -> Confirmed:
     """
     await run.progress("confirm", 0, 1)
     if sent.ids or not sent.snapshot.whole:
-        snapshot = await read_back(run, plan, list(sent.ids.values()))
+        snapshot = await read(run, plan, list(sent.ids.values()))
     else:
         snapshot = replaced(sent.snapshot, records=await run.records())
     outcome = await compare(run, plan, snapshot, sent)
@@ -39,7 +40,6 @@ async def confirm(run: JournalsRun, plan: Plan, sent: Sent) -> Confirmed:
     return outcome
 
 
-@run_task("confirm: compare")
 async def compare(run: JournalsRun, plan: Plan, snapshot: XeroSnapshot, sent: Sent) -> Confirmed:
     """Compare Xero's journals with the plan, and record each as confirmed or as drifted."""
     matched = snapshot.matched

@@ -82,7 +82,7 @@ class Picture:
         return dict(self._journals)
 
 
-async def _read(
+async def read(
     run: JournalsRun,
     plan: Plan,
     known_ids: Sequence[str],
@@ -169,8 +169,7 @@ def _may_be_new(plan: Plan, live: Iterable[ManualJournal], records: Sequence[Jou
     )
 
 
-read_journals = run_task("send: read Xero")(_read)
-read_back = run_task("confirm: read back")(_read)
+read_journals = run_task("send: read Xero")(read)
 
 
 def page_size(lines_per_journal: int) -> int:
