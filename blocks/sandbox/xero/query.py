@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar
 
 from blocks.sandbox.asgi import Answer
@@ -152,23 +153,23 @@ def _number(params: Mapping[str, str], name: str, default: int, least: int, most
     return int(value)
 
 
-_SINCE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+_SINCE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
 
 
 def modified_since(value: bytes | None) -> int | None:
-    """Return If-Modified-Since in milliseconds. Raises Refused unless it is yyyy-mm-ddThh:mm:ss, in UTC.
+    """Return If-Modified-Since in milliseconds. Raises Refused for what is no instant.
 
-    Xero documents just that form; what it does with another one is unknown.
+    Xero's pages document yyyy-mm-ddThh:mm:ss, in UTC; its schema says a date-time, which has an offset, and
+    common clients send that, with Z, or an HTTP date. All of them are taken.
     """
     if value is None:
         return None
     text = value.decode("latin-1")
-    if not _SINCE.fullmatch(text):
-        raise _precondition(f"If-Modified-Since '{text}' is not of the form yyyy-mm-ddThh:mm:ss")
     try:
-        return ms_of(datetime.fromisoformat(text).replace(tzinfo=UTC))
+        since = datetime.fromisoformat(text) if _SINCE.fullmatch(text) else parsedate_to_datetime(text)
     except ValueError:
         raise _precondition(f"If-Modified-Since '{text}' is no instant") from None
+    return ms_of(since if since.tzinfo else since.replace(tzinfo=UTC))
 
 
 def _precondition(message: str) -> Refused:
