@@ -22,7 +22,7 @@ from tests.mutants.trial import By, Tried, tried
 from tests.simulation.subjects import SUBJECTS
 
 # So many are drawn each day.
-DRAWN = 6
+DRAWN = 4
 
 
 def mutant(**fields: str) -> Mutant:
