@@ -1,4 +1,4 @@
-"""Runs of the flows while a system is out of order, with the stand-ins and Prefect as they are."""
+"""Runs of the flows while a system is out of order, with the stand-ins as they are."""
 
 from __future__ import annotations
 
