@@ -3,7 +3,7 @@
     resolve  pending requests of earlier runs (flows/journals/pending.py)
     read     the live journals that could contain the day's lines (flows/journals/read.py)
     prepare  what is missing becomes finished journals, with their bytes and keys
-    post     each request: recorded, sent, and its answer read journal by journal
+    post     each request: recorded, sent, and its answer read (flows/journals/posting.py)
 
 and again from `read` for as long as something is left to send. Nothing here is cached: each round reads
 before it writes, and no write rests on an old read. What a round reads is what changed since the one before.
@@ -11,34 +11,28 @@ before it writes, and no write rests on an old read. What a round reads is what 
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
 
-import anyio
 import msgspec
 
-from blocks.errors import DaybookError, Overdue, Refusal, Rejected, Terminal, Transient, UnknownOutcome
-from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState, StoredRequest, latest, pack
+from blocks.errors import Refusal
+from blocks.store.models import OPEN_ENDED, JournalState, latest
 from flows.journals.calls import require_calls_to_send
-from flows.journals.freshness import FRESH, KEY_EXPIRED
+from flows.journals.freshness import KEY_EXPIRED
 from flows.journals.models import Plan
 from flows.journals.narration import Narration
 from flows.journals.pending import lookup_by_plan, resolve_pending_requests
-from flows.journals.prepare import Prepared, PreparedJournal, PreparedRequest, PreparePolicy, prepare_journals
+from flows.journals.posting import Posting, post, record_of
+from flows.journals.prepare import Prepared, PreparePolicy, prepare_journals
 from flows.journals.read import Picture, XeroSnapshot, page_size, read_journals
 from flows.journals.reconciliation import Reconciliation
-from flows.journals.records import record_verdicts
 from flows.journals.run import JournalsRun
 from flows.journals.withdraw.requests import note
-from flows.money import money_text
 from flows.runtime.tasks import run_task
-from flows.runtime.text import counted, days_in_words, listed
+from flows.runtime.text import listed
 
-# So many requests at most are one task, which Prefect's pages show as a row.
-REQUESTS_PER_TASK = 40
 # How many rounds of reading and sending a run makes before it gives up.
 ROUNDS = 20
 
@@ -81,7 +75,7 @@ async def send(run: JournalsRun, plan: Plan) -> Sent:
         run.under_way = True
         prepared = await prepare(run, plan, snapshot)
         run.to_send = [
-            _record_of(run, plan, request, journal)
+            record_of(run, plan, request, journal)
             for request in prepared.requests
             for journal in request.journals
         ]
@@ -93,6 +87,8 @@ async def send(run: JournalsRun, plan: Plan) -> Sent:
         posting = Posting(prepared, snapshot.read_at, len(ids))
         for number in range(len(posting.groups())):
             await post(run, plan, posting, number)
+            if posting.done_again:
+                break
         ids.update(posting.taken)
         if len(posting.taken) == len(prepared.journals):
             break
@@ -200,151 +196,3 @@ async def prepare_missing(run: JournalsRun, plan: Plan, snapshot: XeroSnapshot) 
         run.organisation, connection.lines_per_journal, connection.show_on_cash_basis_reports
     )
     return prepare_journals(plan, snapshot.matched, policy, taken=taken, generations=generations)
-
-
-@dataclass
-class Posting:
-    """One round of sending: what goes out while that is fresh, and what has become of it so far.
-
-    `read_at` is when Xero was read for it, `before` how many journals earlier rounds have sent; `begun` are
-    the groups whose task has begun.
-    """
-
-    prepared: Prepared
-    read_at: dt.datetime
-    before: int
-    taken: dict[str, str] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    begun: set[int] = field(default_factory=set)
-
-    @property
-    def not_after(self) -> dt.datetime:
-        """Return the instant after which no request leaves."""
-        return self.read_at + FRESH
-
-    def groups(self) -> list[list[list[PreparedRequest]]]:
-        """Return the blocks in groups, each of which is one task."""
-        groups: list[list[list[PreparedRequest]]] = []
-        requests = REQUESTS_PER_TASK
-        for block in self.prepared.blocks:
-            if requests >= REQUESTS_PER_TASK:
-                groups.append([])
-                requests = 0
-            groups[-1].append(block)
-            requests += len(block)
-        return groups
-
-
-def _name_of(_run: JournalsRun, _plan: Plan, posting: Posting, number: int) -> str:
-    journals = [one for block in posting.groups()[number] for request in block for one in request.journals]
-    dates = days_in_words({one.narration.booking_date for one in journals})
-    return f"post: {dates}, {counted(len(journals), 'journal')}"
-
-
-@run_task(_name_of)
-async def post(run: JournalsRun, plan: Plan, posting: Posting, number: int) -> None:
-    """Send the requests of a group while what they rest on is fresh.
-
-    After the first one that fails no other is begun. Raises UnknownOutcome before any other error, and, with
-    the last group, Refusal naming all journals that Xero declined. A repeat sends nothing: what is missing
-    has to be read from Xero first, which the next round does.
-    """
-    if number in posting.begun:
-        return
-    posting.begun.add(number)
-    groups, total = posting.groups(), len(posting.prepared.journals)
-    failed: list[DaybookError] = []
-    gate = anyio.CapacityLimiter(run.connection.xero_concurrency)
-
-    async def put(block: Sequence[PreparedRequest]) -> None:
-        # One after the other: Xero knows a block by the key of its first part.
-        for request in block:
-            await put_one(request)
-
-    async def put_one(request: PreparedRequest) -> None:
-        async with gate:
-            if failed or run.clock.now() > posting.not_after:
-                return
-            try:
-                taken, declined = await _put(run, plan, request, posting.not_after)
-            except Overdue:
-                return
-            except DaybookError as error:
-                failed.append(error)
-                return
-            posting.taken.update(taken)
-            posting.refused.update(declined)
-            await run.progress("send", posting.before + len(posting.taken), posting.before + total)
-
-    await asyncio.gather(*map(put, groups[number]))
-    if failed:
-        raise next((error for error in failed if isinstance(error, UnknownOutcome)), failed[0])
-    if posting.refused and number == len(groups) - 1:
-        raise _declined(posting.refused, len(posting.taken), total)
-
-
-def _declined(refused: dict[str, str], taken: int, total: int) -> Refusal:
-    listed = "; ".join(f'"{name}": {reason}' for name, reason in refused.items())
-    rest = total - taken - len(refused)
-    more = f", and {rest} are not sent yet" if rest else ""
-    return Refusal(
-        f"Xero reported problems with {len(refused)} of {total} journals: {listed}. Of the others, {taken} "
-        f"are in Xero{more}. Correct what Xero names, then run the date again: only what is missing is sent."
-    )
-
-
-async def _put(
-    run: JournalsRun, plan: Plan, request: PreparedRequest, not_after: dt.datetime
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Send one request; return the ids of what was taken and the reasons for what was declined."""
-    records = [
-        replace(_record_of(run, plan, request, journal), **pack(journal.entries)._asdict())
-        for journal in request.journals
-    ]
-    # Made only now, and kept no longer than the request, so that never all bytes of a day are in memory.
-    body = request.body
-    await run.store.sending(records, StoredRequest(request.key, body), run.clock.now(), run.lease)
-    try:
-        verdicts = await run.xero.put_manual_journals(body, request.key, not_after=not_after)
-    except UnknownOutcome:
-        await run.store.move(records, JournalState.UNKNOWN, run.clock.now())
-        raise
-    except Rejected as error:
-        if "different request" in " ".join(error.reasons):
-            await run.store.move(records, JournalState.UNKNOWN, run.clock.now())
-            raise Terminal(
-                "Another run is sending the same journals to Xero at this moment. Nothing was sent twice. "
-                "Run the date again in ten minutes: it then finds what that run sent."
-            ) from None
-        if len(records) > 1:
-            # With several journals a 400 does not say what became of each.
-            await run.store.move(records, JournalState.UNKNOWN, run.clock.now())
-            raise UnknownOutcome(str(error), status=error.status) from None
-        reason = "; ".join(error.reasons) or str(error)
-        declined = {record.narration: reason for record in records}
-        await run.store.move(records, JournalState.REFUSED, run.clock.now(), reasons=declined)
-        return {}, declined
-    except (Terminal, Transient):
-        await run.store.move(records, JournalState.PREPARED, run.clock.now())
-        raise
-    # Before it is written down, which may fail: it is in Xero all the same.
-    run.created.update((one.narration, one.journal_id) for one in verdicts if one.is_in_xero)
-    return await record_verdicts(run, records, verdicts)
-
-
-def _record_of(
-    run: JournalsRun, plan: Plan, request: PreparedRequest, journal: PreparedJournal
-) -> JournalRecord:
-    return JournalRecord(
-        organisation=run.organisation,
-        narration=str(journal.narration),
-        generation=journal.generation,
-        connection=run.name,
-        day=run.day.date,
-        booking_date=journal.narration.booking_date,
-        number=journal.narration.number,
-        request_key=request.key,
-        digest=journal.digest,
-        lines=journal.lines,
-        debits=money_text(journal.debits, plan.digits),
-    )

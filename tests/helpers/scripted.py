@@ -32,6 +32,12 @@ def failing(error: type[Exception]) -> Step:
     return fail
 
 
+def in_turn(*steps: Step) -> Step:
+    """Return a step that plays these in their order, the last one for ever."""
+    left = list(steps)
+    return lambda request: (left.pop(0) if len(left) > 1 else left[0])(request)
+
+
 class Streamed(httpx.AsyncByteStream):
     """A body that comes in parts and counts those that were taken."""
 
@@ -56,7 +62,7 @@ class Script(httpx.AsyncBaseTransport):
     """
 
     def __init__(self, *steps: Step, token: Step | None = None) -> None:
-        self._steps = list(steps)
+        self._step = in_turn(*steps)
         self._token = token
         self.requests: list[httpx.Request] = []
         self.token_requests: list[httpx.Request] = []
@@ -68,5 +74,4 @@ class Script(httpx.AsyncBaseTransport):
             self.token_requests.append(request)
             return self._token(request)
         self.requests.append(request)
-        step = self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
-        return step(request)
+        return self._step(request)

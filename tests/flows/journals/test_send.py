@@ -12,17 +12,20 @@ import httpx
 import pytest
 
 from blocks.errors import LeaseLost, NotAllowed, Refusal, Terminal, Unavailable, UnknownOutcome
+from blocks.http.retry import Patience
 from blocks.store.models import JournalRecord, JournalState, Lease, StoredRequest
 from blocks.xero.models import NOTHING
+from flows.journals import posting as posting_module
 from flows.journals import prepare as prepare_module
 from flows.journals.freshness import FRESH, KEY_EXPIRED
 from flows.journals.pending import LookupResult, lookup_by_plan, resolve_pending_requests
+from flows.journals.posting import Posting, post
 from flows.journals.prepare import Prepared
 from flows.journals.reconciliation import reconcile
 from flows.journals.record import recorded
 from flows.journals.report.failures import failure_of
 from flows.journals.report.summary import Summary
-from flows.journals.send import Posting, post, prepare, prepare_missing, send
+from flows.journals.send import prepare, prepare_missing, send
 from tests.helpers.journals import DAY, id_of, planned, posting, sent, taken_by_xero, transfers
 from tests.helpers.journals_run import (
     MORNING,
@@ -33,7 +36,7 @@ from tests.helpers.journals_run import (
     scripted_run,
     snapshot_of,
 )
-from tests.helpers.scripted import Step, answer, failing
+from tests.helpers.scripted import Step, answer, failing, in_turn
 
 ONE = sent(transfers(1))
 REQUEST = ONE.prepared.requests[0]
@@ -56,6 +59,7 @@ DECLINED = answer(
         "Elements": [{"ValidationErrors": [{"Message": "Account code has been archived"}]}],
     },
 )
+TOKEN = answer(200, {"access_token": "token", "expires_in": 1800})
 
 
 def taken() -> Step:
@@ -354,6 +358,28 @@ async def test_a_posting_that_is_done_again_sends_nothing(tmp_path: Path) -> Non
         for _ in range(2):
             await post(at.run, ONE.plan, posting, 0)
     assert at.methods == ["PUT"]
+
+
+async def test_after_an_outage_xero_is_read_before_anything_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a group of requests met an outage, the groups after it rest on what Xero shows afterwards."""
+    monkeypatch.setattr(posting_module, "REQUESTS_PER_TASK", 1)
+    two = sent(transfers(2), cap=2)
+    first, second = (drafts_of(request) for request in two.prepared.requests)
+    puts = [answer(200, {"ManualJournals": drafts}) for drafts in (first, second)]
+    # Xero asks for a new token, and the service that gives it is away.
+    expired = answer(401, {"Status": 401, "Detail": "TokenExpired: token expired at 04:00"})
+    steps = [listed(), expired, listed(), *puts]
+    away = failing(httpx.ConnectError)
+    async with scripted_run(tmp_path, *steps, lines_per_journal=2, xero_concurrency=1) as at:
+        at.script._token = in_turn(TOKEN, *[away] * 4, TOKEN)
+        patience = Patience("Xero", timedelta(minutes=10), at.clock)
+        options = {"clock": at.clock, "http": at.script, "notice": lambda _: None, "patience": patience}
+        async with at.run.connection.xero.get_client(attempts=2, **options) as at.run.xero:
+            result = await send(at.run, two.plan)
+    assert at.methods == ["GET", "PUT", "GET", "PUT", "PUT"]
+    assert len(result.ids) == 2
 
 
 @pytest.mark.parametrize(("age", "methods"), [(FRESH, ["PUT"]), (FRESH + timedelta(seconds=1), [])])

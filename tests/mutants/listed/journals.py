@@ -13,6 +13,7 @@ _EXTRACT = _at("flows/journals/extract.py")
 _PROCESS = _at("flows/journals/process/tasks.py", "tests/flows/journals/test_stages.py")
 _START = _at("flows/journals/start.py", "tests/flows/journals/test_time_there.py")
 _SEND = _of_journals("flows/journals/send.py")
+_POSTING = _SEND._replace(file="flows/journals/posting.py")
 _PENDING = _SEND._replace(file="flows/journals/pending.py")
 _RECORDS = _SEND._replace(file="flows/journals/records.py")
 _READ = _of_journals("flows/journals/read.py")
@@ -77,7 +78,7 @@ MUTANTS = (
         "if expected and not {xero.name, xero.organisation_id}:",
         tests="tests/flows/journals/test_refusals.py::test_an_organisation_of_another_name_is_refused",
     ),
-    _SEND.broken(
+    _POSTING.broken(
         "a request is written down after it was sent",
         "    await run.store.sending(records, StoredRequest(request.key, body), run.clock.now(), run.lease)\n"
         "    try:\n"
@@ -87,19 +88,19 @@ MUTANTS = (
         "        await run.store.sending(\n"
         "            records, StoredRequest(request.key, body), run.clock.now(), run.lease\n        )\n",
     ),
-    _SEND.broken(
+    _POSTING.broken(
         "a request is sent without its lease being looked at",
         "StoredRequest(request.key, body), run.clock.now(), run.lease)",
         "StoredRequest(request.key, body), run.clock.now())",
         fault="no lease handed to the store",
     ),
-    _SEND.broken(
+    _POSTING.broken(
         "the parts of a block are sent at the same time",
         "await asyncio.gather(*map(put, groups[number]))",
         "await asyncio.gather(*(put([one]) for block in groups[number] for one in block))",
         tests="tests/flows/journals/test_send.py",
     ),
-    _SEND.broken(
+    _POSTING.broken(
         "an unknown outcome is swallowed when journals are put",
         "        await run.store.move(records, JournalState.UNKNOWN, run.clock.now())\n        raise\n"
         "    except Rejected",
@@ -107,7 +108,7 @@ MUTANTS = (
         "        return {}, {}\n    except Rejected",
         fault="an unknown outcome swallowed in put",
     ),
-    _SEND.broken(
+    _POSTING.broken(
         "a request without an answer is written down as refused",
         "    except UnknownOutcome:\n"
         "        await run.store.move(records, JournalState.UNKNOWN, run.clock.now())",
@@ -120,12 +121,12 @@ MUTANTS = (
         "",
         fault="no waiting for journals that come from elsewhere",
     ),
-    _SEND.broken(
+    _POSTING.broken(
         "a refusal of several journals is one of each of them",
         "        if len(records) > 1:\n            # With",
         "        if len(records) > 50:\n            # With",
     ),
-    _SEND.broken(
+    _POSTING.broken(
         "that another run is sending the same journals is a refusal",
         'if "different request" in " ".join(error.reasons):',
         'if "different request" in error.reasons:',
@@ -145,14 +146,20 @@ MUTANTS = (
         "            not_after=seen.read_at + FRESH,\n",
         "            not_after=None,\n",
     ),
-    _SEND.broken(
+    _POSTING.broken(
         "journals are sent on a read of any age",
         "        return self.read_at + FRESH\n",
         "        return self.read_at + 100 * FRESH\n",
     ),
-    _SEND.broken(
+    _POSTING.broken(
         "a posting that is done again sends what was prepared for the first time",
-        "    if number in posting.begun:\n        return\n",
+        "    if number in posting.begun:\n        posting.done_again = True\n        return\n",
+        "",
+        tests="tests/flows/journals/test_send.py",
+    ),
+    _SEND.broken(
+        "after an outage the next group goes out on the reading before it",
+        "            if posting.done_again:\n                break\n",
         "",
         tests="tests/flows/journals/test_send.py",
     ),
