@@ -62,6 +62,9 @@ def _make(file: Path, fill: Callable[[Connection], None]) -> None:
         handle, name = mkstemp(prefix=f".{file.name}.", suffix=".new", dir=file.parent)
         os.close(handle)
         engine = create_engine(URL.create("sqlite", database=name))
+        # In one transaction: else each table would be written through to the disk by itself.
+        event.listen(engine, "connect", _take_over)
+        event.listen(engine, "begin", _begun)
         try:
             with engine.begin() as connection:
                 fill(connection)
@@ -131,9 +134,13 @@ def _begun(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _connected(connection: Any, _record: Any) -> None:
+def _take_over(connection: Any, _record: Any) -> None:
     # The driver would begin by itself, and only before certain statements.
     connection.isolation_level = None
+
+
+def _connected(connection: Any, record: Any) -> None:
+    _take_over(connection, record)
     # A text that is none is found out where its row is read, and can be named there.
     connection.driver_connection.text_factory = _text
     cursor = connection.cursor()
