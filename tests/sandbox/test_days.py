@@ -28,8 +28,8 @@ def rows(lines: Lines) -> list[dict[str, Any]]:
 
 
 def day(when: date = DAYS[2], **settings: Any) -> list[dict[str, Any]]:
-    """Return a seeded day as objects."""
-    return rows(render_day(when, DaySettings(**settings)))
+    """Return a seeded day as objects, each with all fields."""
+    return rows(render_day(when, DaySettings(**settings, nulls=True)))
 
 
 def signed(row: dict[str, Any]) -> Decimal:
@@ -49,6 +49,21 @@ def test_same_settings_same_bytes() -> None:
     """A day is a pure function of its date and settings."""
     assert render_day(DAYS[0], SETTINGS).text == render_day(DAYS[0], SETTINGS).text
     assert render_day(DAYS[0], SETTINGS).text != render_day(DAYS[0], DaySettings(seed=7)).text
+
+
+def with_value(value: Any) -> Any:
+    """Return an object without its fields that are null, and so all within it."""
+    if isinstance(value, dict):
+        return {name: with_value(field) for name, field in value.items() if field is not None}
+    return value
+
+
+@pytest.mark.parametrize("when", DAYS)
+def test_fields_without_a_value_are_left_out(when: date) -> None:
+    """A day is the same with nulls and without them, in the order of its fields too."""
+    shown = [json.dumps(line, default=str) for line in rows(render_day(when, SETTINGS))]
+    assert shown == [json.dumps(with_value(line), default=str) for line in day(when)]
+    assert "null" not in "".join(shown)
 
 
 @pytest.mark.parametrize("lines", [40, 1200])
@@ -169,7 +184,7 @@ def test_many_lines_share_one_creation_time() -> None:
 
 def test_shape_of_a_line() -> None:
     """A line has the documented fields and no other, amounts with two decimals, about 900 bytes."""
-    lines = render_day(DAYS[2], SETTINGS)
+    lines = render_day(DAYS[2], DaySettings(nulls=True))
     assert 850 < len(lines.text) / len(lines) < 1000
     names = (
         "encodedKey entryID transactionId creationDate bookingDate type amount glAccount foreignAmount"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from blocks.sandbox.mambu.app import API_KEYS, ASSIGNED_USER_KEY, USERS
 from blocks.sandbox.world import chart
@@ -128,6 +129,52 @@ async def test_users() -> None:
     assert missing.status_code == 404
 
 
+async def test_a_branch_is_found_by_id_and_key() -> None:
+    """GET /branches/{id} shows a branch by its id or key, to those who may see it."""
+    async with sandbox() as mambu:
+        branch = (await mambu.http.get("/api/branches/MAN")).json()
+        assert (await mambu.http.get(f"/api/branches/{branch['encodedKey']}")).json() == branch
+        assert branch in (await mambu.http.get("/api/branches")).json()
+        assert (await mambu.http.get("/api/branches/PAR")).status_code == 404
+    async with sandbox(role="branch_limited") as mambu:
+        assert (await mambu.http.get("/api/branches/MAN")).json() == branch
+        assert (await mambu.http.get("/api/branches/LDN")).status_code == 404
+
+
+@pytest.mark.parametrize("nulls", [False, True])
+async def test_fields_without_a_value_are_left_out_unless_switched(*, nulls: bool) -> None:
+    """No answer of Mambu's has a null, and all have the missing fields as null where that is switched."""
+    async with sandbox(nulls=nulls) as mambu:
+        task = {"title": "Export failed", "dueDate": "2026-07-03"}
+        created = await mambu.http.post("/api/tasks", json=task)
+        legs = {"debits": "5400", "credits": "1010"}
+        entry = {side: [{"glAccount": code, "amount": 1}] for side, code in legs.items()}
+        posted = await mambu.http.post("/api/gljournalentries", json={"date": "2026-07-01", **entry})
+        paths = (
+            "tasks",
+            "users",
+            "glaccounts?type=ASSET",
+            "backgroundprocess/latest?type=MANUAL_CRON_JOBS_TRIGGER",
+        )
+        answers = [created, posted, *[await mambu.http.get(f"/api/{path}") for path in paths]]
+        lines = await mambu.search(
+            [{"field": "creationDate", "operator": "ON", "value": "2026-07-01"}], limit="1000"
+        )
+    assert {answer.is_success for answer in answers} == {True}
+    assert {b"null" in answer.content for answer in (*answers, lines)} == {nulls}
+    rates = [line["foreignAmount"]["accountingRate"] for line in lines.json() if line.get("foreignAmount")]
+    assert {"endDate" in rate for rate in rates} == {nulls}
+    assert {rate["startDate"] for rate in rates} == {"2026-01-01T00:00:00+00:00"}
+
+
+async def test_the_start_of_a_rate_is_in_the_tenants_zone() -> None:
+    """Dates of an accounting rate have the organisation's offset, as the line's own have."""
+    async with sandbox(time_zone="Pacific/Auckland") as mambu:
+        lines = await mambu.by_cursor([{"field": "creationDate", "operator": "ON", "value": "2026-07-01"}])
+    rates = [line["foreignAmount"]["accountingRate"] for line in lines if "foreignAmount" in line]
+    assert {rate["startDate"] for rate in rates} == {"2026-01-01T00:00:00+13:00"}
+
+
 async def test_end_of_day() -> None:
     """The state of end-of-day processing is read and switched, and a manual run is answered 202."""
     async with sandbox() as mambu:
@@ -137,10 +184,27 @@ async def test_end_of_day() -> None:
         assert (night["state"], night["creationDate"]) == ("COMPLETE", "2026-07-02T00:00:00+01:00")
         manual = f"{path}?type=MANUAL_CRON_JOBS_TRIGGER"
         assert (await mambu.http.get(manual)).json()["state"] == "NOT_FOUND"
-        assert (await mambu.http.post("/api/crons/eod:run")).status_code == 202
-        assert (await mambu.http.post("/api/crons/earlyeod:run")).status_code == 202
+        for started in ("eod:run", "earlyeod:run"):
+            answer = await mambu.http.post(f"/api/crons/{started}")
+            assert (answer.status_code, answer.json()) == (202, {"state": "QUEUED"})
         await mambu.control("options", {"eod_state": "IN_PROGRESS"})
         run = (await mambu.http.get(manual)).json()
-        assert (run["state"], run["endDate"]) == ("IN_PROGRESS", None)
+        assert (run["state"], run.get("endDate")) == ("IN_PROGRESS", None)
         await mambu.control("options", {"eod_manual": False})
         assert (await mambu.http.post("/api/crons/eod:run")).status_code == 400
+
+
+@pytest.mark.parametrize(("manual", "method"), [(True, "MANUAL"), (False, "AUTOMATIC")])
+async def test_how_end_of_day_is_configured(*, manual: bool, method: str) -> None:
+    """Administrators read as YAML when the day is cut off, and whether its end is run by hand."""
+    path = "/api/configuration/endofdayprocessing.yaml"
+    accept = {"Accept": "application/vnd.mambu.v2+yaml"}
+    async with sandbox(eod_manual=manual) as mambu:
+        answer = await mambu.http.get(path, headers=accept)
+        assert (await mambu.http.get(path)).status_code == 406
+    assert yaml.safe_load(answer.text) == {
+        "accountingCutOffTime": "00:00:00",
+        "endOfDayProcessingMethod": method,
+    }
+    async with sandbox(role="ledger_reader") as mambu:
+        assert (await mambu.http.get(path, headers=accept)).status_code == 403

@@ -14,9 +14,18 @@ from blocks.sandbox.asgi import Answer, Request
 from blocks.sandbox.clock import TellsTime
 from blocks.sandbox.mambu.access import API_KEYS, USERS, authenticate
 from blocks.sandbox.mambu.control import Control
-from blocks.sandbox.mambu.eod import EndOfDay
+from blocks.sandbox.mambu.eod import CONFIGURATION, EndOfDay
 from blocks.sandbox.mambu.errors import MambuError, invalid
-from blocks.sandbox.mambu.http import Call, Handler, accepts, check_content_type, prepared, route
+from blocks.sandbox.mambu.http import (
+    MEDIA_TYPE,
+    YAML,
+    Call,
+    Handler,
+    accepts,
+    check_content_type,
+    prepared,
+    route,
+)
 from blocks.sandbox.mambu.idempotency import idempotent
 from blocks.sandbox.mambu.options import MambuOptions
 from blocks.sandbox.mambu.posting import JournalEntries
@@ -51,6 +60,7 @@ class MambuStandIn(StandIn[MambuOptions]):
             route("POST", "/gljournalentries", idempotent(tenant, journal.create)),
             route("GET", "/glaccounts", reference.accounts),
             route("GET", "/branches", reference.branches),
+            route("GET", "/branches/{}", reference.branch),
             route("GET", "/users", reference.users),
             route("GET", "/users/{}", reference.user),
             route("GET", "/setup/organization", reference.organization),
@@ -62,6 +72,7 @@ class MambuStandIn(StandIn[MambuOptions]):
             route("POST", "/crons/eod:run", idempotent(tenant, end_of_day.run)),
             route("POST", "/crons/earlyeod:run", idempotent(tenant, end_of_day.run_early)),
             route("GET", "/backgroundprocess/latest", end_of_day.latest),
+            route("GET", f"/configuration/{CONFIGURATION}", end_of_day.configuration),
         )
 
     @property
@@ -89,9 +100,9 @@ class MambuStandIn(StandIn[MambuOptions]):
         if len(body) > _LARGEST_BODY:
             raise invalid("the body is too large")
         caller = authenticate(headers)
-        if not accepts(headers):
-            raise MambuError(self.options.accept_status, "INVALID_API_OPERATION", "Accept")
         path = request.path.removeprefix(_BASE)
+        if not accepts(headers, YAML if path.endswith(".yaml") else MEDIA_TYPE):
+            raise MambuError(self.options.accept_status, "INVALID_API_OPERATION", "Accept")
         handler, name = self._handler(method, path)
         if body:
             check_content_type(headers)

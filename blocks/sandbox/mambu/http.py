@@ -13,6 +13,8 @@ from blocks.sandbox.mambu.access import Caller
 from blocks.sandbox.mambu.errors import MambuError
 
 MEDIA_TYPE = b"application/vnd.mambu.v2+json"
+# What is configured comes as YAML; that it is asked for by this type is inferred.
+YAML = b"application/vnd.mambu.v2+yaml"
 _CONTENT_TYPE = MEDIA_TYPE.decode()
 
 
@@ -57,11 +59,16 @@ def prepared(status: int, body: bytes, headers: Headers = ()) -> Answer:
     return Answer(status, body, _CONTENT_TYPE if body else "", headers)
 
 
-def accepts(headers: dict[bytes, bytes]) -> bool:
+def yaml_answer(body: str) -> Answer:
+    """Return an answer that carries YAML."""
+    return Answer(200, body.encode(), YAML.decode(), ())
+
+
+def accepts(headers: dict[bytes, bytes], media_type: bytes = MEDIA_TYPE) -> bool:
     """Return whether a request asks for Mambu's API v2 by its media type, as every call has to."""
     accept = headers.get(b"accept", b"")
-    return accept == MEDIA_TYPE or any(
-        part.split(b";")[0].strip().lower() == MEDIA_TYPE for part in accept.split(b",")
+    return accept == media_type or any(
+        part.split(b";")[0].strip().lower() == media_type for part in accept.split(b",")
     )
 
 

@@ -30,7 +30,8 @@ EOD_STATES = (
 class MambuOptions(Options):
     """Every switch, set to the likeliest behaviour of a real tenant.
 
-    The first four say which tenant it is. `cursor_end`: where the empty cursor comes, one of
+    The first four say which tenant it is. `nulls`: a field without a value is null, and not left out.
+    `cursor_end`: where the empty cursor comes, one of
     `CURSOR_ENDS`. `bound_shift_seconds`: moves AFTER and BEFORE inwards, negative outwards.
     `unstable_order`: lines that sort alike change places between requests. `require_filter`: an empty
     filter list is refused. `cursor_totals`: the pages of a cursor state the total, as other pages do.
@@ -51,6 +52,7 @@ class MambuOptions(Options):
     currency: str = chart.CURRENCY
     lines_per_day: int = 1200
     seed: int = 2026
+    nulls: bool = False
     cursor_end: str = "with-last"
     bound_shift_seconds: int = 0
     unstable_order: bool = False
@@ -83,4 +85,4 @@ class MambuOptions(Options):
 
     def day_settings(self) -> DaySettings:
         """Return what the seeded days depend on."""
-        return DaySettings(self.time_zone, self.currency, self.lines_per_day, self.seed)
+        return DaySettings(self.time_zone, self.currency, self.lines_per_day, self.seed, self.nulls)

@@ -14,7 +14,7 @@ from blocks.sandbox.mambu.dates import parse_date, parse_instant
 from blocks.sandbox.mambu.errors import MambuError, invalid
 from blocks.sandbox.mambu.http import Call, prepared
 from blocks.sandbox.mambu.query import parse_object, refuse_unknown
-from blocks.sandbox.mambu.reference import branch_key
+from blocks.sandbox.mambu.reference import branch_key, shown
 from blocks.sandbox.mambu.tenant import Tenant
 from blocks.sandbox.world import chart
 
@@ -43,31 +43,30 @@ class Posting:
     legs: Sequence[Leg]
 
 
-def compose(posting: Posting, first_id: int) -> list[bytes]:
+def compose(posting: Posting, first_id: int, *, nulls: bool) -> list[bytes]:
     """Return the lines of a posting as JSON, in the shape of the seeded ones."""
-    return [
-        dumps(
-            {
-                "encodedKey": uuid.uuid4().hex,
-                "entryID": first_id + number,
-                "transactionId": posting.transaction,
-                "creationDate": posting.created.isoformat(),
-                "bookingDate": posting.booked.isoformat(),
-                "type": leg.side,
-                "amount": leg.amount,
-                "glAccount": {**leg.account, "balance": None},
-                "foreignAmount": None,
-                "accountKey": None,
-                "productKey": None,
-                "productType": None,
-                "assignedBranchKey": posting.branch,
-                "userKey": posting.user,
-                "notes": posting.notes,
-                "reversalEntryKey": None,
-            }
-        ).encode()
+    lines = [
+        {
+            "encodedKey": uuid.uuid4().hex,
+            "entryID": first_id + number,
+            "transactionId": posting.transaction,
+            "creationDate": posting.created.isoformat(),
+            "bookingDate": posting.booked.isoformat(),
+            "type": leg.side,
+            "amount": leg.amount,
+            "glAccount": {**leg.account, "balance": None},
+            "foreignAmount": None,
+            "accountKey": None,
+            "productKey": None,
+            "productType": None,
+            "assignedBranchKey": posting.branch,
+            "userKey": posting.user,
+            "notes": posting.notes,
+            "reversalEntryKey": None,
+        }
         for number, leg in enumerate(posting.legs)
     ]
+    return [dumps(shown(line, nulls=nulls)).encode() for line in lines]
 
 
 def live_lines(tenant: Tenant) -> tuple[date, list[bytes]]:
@@ -84,7 +83,7 @@ def live_lines(tenant: Tenant) -> tuple[date, list[bytes]]:
     texts: list[bytes] = []
     for number in range(tenant.options.live_lines // 2):
         posting = Posting(f"L{first_id + 2 * number}", now, now, branch, None, None, legs)
-        texts += compose(posting, first_id + 2 * number)
+        texts += compose(posting, first_id + 2 * number, nulls=tenant.options.nulls)
     return now.date(), texts
 
 
@@ -119,7 +118,7 @@ class JournalEntries:
             _text(content, "notes"),
             legs,
         )
-        texts = compose(posting, first_id)
+        texts = compose(posting, first_id, nulls=tenant.options.nulls)
         tenant.add_lines(day, texts)
         return prepared(201, b"[" + b",".join(texts) + b"]")
 

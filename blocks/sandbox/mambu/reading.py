@@ -5,7 +5,7 @@ from __future__ import annotations
 from blocks.sandbox.asgi import Answer
 from blocks.sandbox.mambu.errors import MambuError, invalid
 from blocks.sandbox.mambu.fields import FILTER_FIELDS
-from blocks.sandbox.mambu.http import Call, json_answer
+from blocks.sandbox.mambu.http import Call
 from blocks.sandbox.mambu.paging import parse_paging
 from blocks.sandbox.mambu.reference import USERS_BY_KEY, branches, user
 from blocks.sandbox.mambu.tenant import Tenant
@@ -25,7 +25,7 @@ class Reference:
         if paging.cursor is not None:
             raise invalid("cursor: for searches only")
         page = rows[paging.offset : paging.offset + paging.limit]
-        return json_answer(200, page, paging.headers(len(rows)))
+        return self._tenant.answer(200, page, paging.headers(len(rows)))
 
     async def accounts(self, call: Call) -> Answer:
         """Answer `GET /glaccounts?type=`; that the type is needed is inferred.
@@ -46,8 +46,18 @@ class Reference:
 
     async def branches(self, call: Call) -> Answer:
         """Answer `GET /branches`, to any valid login: inferred from its use as a probe."""
-        mine = [row for row in branches() if call.caller.branch in (None, row["encodedKey"])]
-        return self._paged(call, mine)
+        return self._paged(call, self._seen(call))
+
+    async def branch(self, call: Call) -> Answer:
+        """Answer `GET /branches/{id}`, by encodedKey or id; one that the caller may not see is not there."""
+        for row in self._seen(call):
+            if call.name in (row["encodedKey"], row["id"]):
+                return self._tenant.answer(200, row)
+        raise MambuError(404, "OBJECT_NOT_FOUND", call.name)
+
+    @staticmethod
+    def _seen(call: Call) -> list[dict[str, object]]:
+        return [row for row in branches() if call.caller.branch in (None, row["encodedKey"])]
 
     async def users(self, call: Call) -> Answer:
         """Answer `GET /users`."""
@@ -59,7 +69,7 @@ class Reference:
         call.caller.require("VIEW_USER_DETAILS")
         for row in map(user, USERS_BY_KEY.values()):
             if call.name in (row["encodedKey"], row["id"], row["username"]):
-                return json_answer(200, row)
+                return self._tenant.answer(200, row)
         raise MambuError(404, "OBJECT_NOT_FOUND", call.name)
 
     async def organization(self, call: Call) -> Answer:
@@ -67,7 +77,7 @@ class Reference:
         call.caller.require("ADMIN")
         if self._tenant.options.organization_forbidden:
             raise MambuError(403, "INVALID_PERMISSIONS", "ADMIN")
-        return json_answer(
+        return self._tenant.answer(
             200,
             {
                 "encodedKey": fixed_key("organization"),

@@ -6,7 +6,7 @@ Everything here is fixed, so a key is the same in every sandbox and every run.
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from blocks.sandbox.world import chart
 from blocks.sandbox.world.day_kinds import PRODUCTS
@@ -87,6 +87,15 @@ def customer_account_ids() -> dict[str, tuple[str, str]]:
         key: ("LOAN", f"LN{number:06d}") if number < loans else ("SAVINGS", f"DA{number:06d}")
         for number, key in enumerate(customer_account_keys())
     }
+
+
+def shown(value: object, *, nulls: bool) -> Any:
+    """Return what an answer shows of a value: with nulls, or without the fields that have none."""
+    if nulls:
+        return value
+    if isinstance(value, dict):
+        return {name: shown(field, nulls=False) for name, field in value.items() if field is not None}
+    return [shown(one, nulls=False) for one in value] if isinstance(value, list) else value
 
 
 def gl_account(

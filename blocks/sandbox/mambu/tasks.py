@@ -16,7 +16,7 @@ from typing import cast
 from blocks.sandbox.asgi import Answer
 from blocks.sandbox.mambu.dates import parse_date
 from blocks.sandbox.mambu.errors import MambuError, invalid
-from blocks.sandbox.mambu.http import Call, json_answer, prepared
+from blocks.sandbox.mambu.http import Call, prepared
 from blocks.sandbox.mambu.paging import parse_paging
 from blocks.sandbox.mambu.query import parse_object, refuse_unknown
 from blocks.sandbox.mambu.reference import BRANCH_KEYS, PRODUCT_TYPES, USERS_BY_KEY, customer_account_ids
@@ -79,12 +79,12 @@ class Tasks:
             "createdByFullName": f"{creator.first_name} {creator.last_name}",
         }
         self._save(task)
-        return json_answer(201, task)
+        return self._tenant.answer(201, task)
 
     async def get(self, call: Call) -> Answer:
         """Answer `GET /tasks/{id}`, by id or encodedKey."""
         call.caller.require("VIEW_TASK")
-        return json_answer(200, self._named(call.name))
+        return self._tenant.answer(200, self._named(call.name))
 
     async def list(self, call: Call) -> Answer:
         """Answer `GET /tasks`, filtered by username, clientId, groupId and status, and paged."""
@@ -95,7 +95,7 @@ class Tasks:
             raise invalid("cursor: for searches only")
         wanted = _filters(paging.parameters, self._tenant.now().date())
         tasks = [task for task in self.all() if all(test(task) for test in wanted)]
-        return json_answer(
+        return self._tenant.answer(
             200, tasks[paging.offset : paging.offset + paging.limit], paging.headers(len(tasks))
         )
 
@@ -110,19 +110,15 @@ class Tasks:
         changed = {name: content.get(name) for name in _CHANGEABLE}
         if changed["status"] is None:
             changed["status"] = task["status"]
-        return json_answer(200, self._change(task, changed, call))
+        return self._tenant.answer(200, self._change(task, changed, call))
 
     async def patch(self, call: Call) -> Answer:
-        """Answer `PATCH /tasks/{id}`: a list of {op, path, value}; 204."""
+        """Answer `PATCH /tasks/{id}`: a list of {op, path, value} or {op, from, path}; 204."""
         call.caller.require("EDIT_TASK")
-        task, changed = self._named(call.name), {}
+        task = self._named(call.name)
+        changed = dict(task)
         for operation in _operations(call.body):
-            name = str(operation.get("path")).removeprefix("/")
-            if operation.get("op") not in ("ADD", "REPLACE"):
-                raise invalid(f"op: {operation.get('op')}")
-            if name not in _CHANGEABLE:
-                raise MambuError(400, "INVALID_TASK_FIELD_CHANGE", name)
-            changed[name] = operation.get("value")
+            _carry_out(operation, changed)
         self._change(task, changed, call)
         return prepared(204, b"")
 
@@ -194,6 +190,29 @@ def _operations(body: bytes) -> list[dict[str, object]]:
     if not isinstance(operations, list) or not all(isinstance(row, dict) for row in operations):
         raise invalid("a list of operations is expected")
     return operations
+
+
+def _carry_out(operation: dict[str, object], task: Task) -> None:
+    """Change a task by one operation: ADD and REPLACE set a field, REMOVE empties it, MOVE does both."""
+    op, name = operation.get("op"), _changeable(operation.get("path"))
+    value = operation.get("value")
+    if op == "MOVE":
+        source = _changeable(operation.get("from"))
+        value, task[source] = task[source], None
+        if value is None:
+            raise invalid(f"from: {operation['from']} is empty")
+    elif op == "REMOVE":
+        value = None
+    elif op not in ("ADD", "REPLACE"):
+        raise invalid(f"op: {op}")
+    task[name] = value
+
+
+def _changeable(path: object) -> str:
+    name = str(path).removeprefix("/")
+    if name not in _CHANGEABLE:
+        raise MambuError(400, "INVALID_TASK_FIELD_CHANGE", name)
+    return name
 
 
 def _filters(parameters: dict[str, str], today: date) -> list[Callable[[Task], bool]]:

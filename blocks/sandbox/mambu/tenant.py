@@ -8,13 +8,15 @@ from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from blocks.sandbox.asgi import Answer, Headers
 from blocks.sandbox.clock import TellsTime
 from blocks.sandbox.mambu.access import Caller
 from blocks.sandbox.mambu.dates import EARLIEST
+from blocks.sandbox.mambu.http import json_answer
 from blocks.sandbox.mambu.ledger import Ledger, View
 from blocks.sandbox.mambu.options import MambuOptions
 from blocks.sandbox.mambu.planted import Planted
-from blocks.sandbox.mambu.reference import gl_account, gl_accounts
+from blocks.sandbox.mambu.reference import gl_account, gl_accounts, shown
 from blocks.sandbox.mambu.state import State
 from blocks.sandbox.world.days import day_start
 
@@ -65,6 +67,10 @@ class Tenant:
         """Return what of the ledger a caller may see."""
         branch = caller.branch if caller else None
         return View(int(now.timestamp()), branch, self._archived_before, self.options.horizon_days)
+
+    def answer(self, status: int, value: object, headers: Headers = ()) -> Answer:
+        """Return an answer that carries a value as JSON, as the tenant shows fields without one."""
+        return json_answer(status, shown(value, nulls=self.options.nulls), headers)
 
     def add_lines(self, day: date, texts: Iterable[bytes], *, replacing: bool = False) -> None:
         """Add lines to a date, or make them its only ones."""

@@ -26,6 +26,7 @@ from blocks.sandbox.mambu.reference import (
     customer_account_keys,
     gl_account,
     product_key,
+    shown,
     user_key,
 )
 from blocks.sandbox.world import chart
@@ -34,7 +35,7 @@ from blocks.sandbox.world.days import DayColumns, DaySettings, Integers, day_of,
 from blocks.sandbox.world.noise import fixed_key, line_keys
 
 # Changed with anything that changes a written day, so that a kept file of another release is not read.
-FORMAT = 1
+FORMAT = 2
 _CHUNK = 20_000
 _AUTHORS = ("a.okafor", "finance.ops")
 Strings = NDArray[np.object_]
@@ -73,15 +74,15 @@ def _stamps(instants: Integers, zone: ZoneInfo) -> Strings:
     return _table([datetime.fromtimestamp(second, zone).isoformat() for second in distinct.tolist()])[number]
 
 
-def _foreign(currency: str, organisation_currency: str, rate: int) -> tuple[str, str]:
+def _foreign(currency: str, settings: DaySettings, rate: int) -> tuple[str, str]:
     """Return what stands before and after the amount of a `foreignAmount`."""
     accounting_rate = {
         "encodedKey": fixed_key("rate", currency, rate),
         "rate": Decimal(rate).scaleb(-4),
-        "fromCurrencyCode": organisation_currency,
+        "fromCurrencyCode": settings.currency,
         "toCurrencyCode": currency,
-        "startDate": "2026-01-01T00:00:00+00:00",
-        "endDate": None,
+        "startDate": datetime(2026, 1, 1, tzinfo=ZoneInfo(settings.time_zone)).isoformat(),
+        **({"endDate": None} if settings.nulls else {}),
     }
     rest = dumps({"currency": {"code": currency}, "accountingRate": accounting_rate})
     return ',"foreignAmount":{"amount":', f",{rest[1:]}"
@@ -94,11 +95,9 @@ class _Writer:
         self._day, self._settings = day, settings
         self._zone = ZoneInfo(settings.time_zone)
         currency = settings.currency
+        accounts = [gl_account(row.gl_code, row.name, row.gl_type, currency) for row in chart.CHART]
         self._accounts = _table(
-            [
-                f',"glAccount":{dumps(gl_account(row.gl_code, row.name, row.gl_type, currency))}'
-                for row in chart.CHART
-            ]
+            [f',"glAccount":{dumps(shown(account, nulls=settings.nulls))}' for account in accounts]
         )
         self._branches = _table([f',"assignedBranchKey":"{key}"' for key in BRANCH_KEYS])
         self._customers = _table([f',"accountKey":"{key}"' for key in customer_account_keys()])
@@ -114,22 +113,25 @@ class _Writer:
             self._ledger[number, : len(kind.legs)] = [ACCOUNT_NUMBER[leg.gl_code] for leg in kind.legs]
         self._rates = np.array([kind.foreign[1] if kind.foreign else 0 for kind in KINDS], dtype=np.int64)
         self._foreign = {
-            number: _foreign(kind.foreign[0], currency, kind.foreign[1])
+            number: _foreign(kind.foreign[0], settings, kind.foreign[1])
             for number, kind in enumerate(KINDS)
             if kind.foreign
         }
         self._manual = np.array([kind.manual for kind in KINDS])
         self._product_number = np.array([PRODUCT_NUMBER.get(kind.product or "", -1) for kind in KINDS])
 
-    @staticmethod
-    def _product(code: str | None) -> str:
+    def _nothing(self, *fields: str) -> str:
+        """Return how a line shows that it has no value for fields."""
+        return "".join(f',"{field}":null' for field in fields) if self._settings.nulls else ""
+
+    def _product(self, code: str | None) -> str:
         if code is None:
-            return ',"productKey":null,"productType":null'
+            return self._nothing("productKey", "productType")
         row = PRODUCTS[PRODUCT_NUMBER[code]]
         return f',"productKey":"{product_key(code)}","productType":"{row.product_type}"'
 
     def _foreign_amounts(self, kinds: Integers, cents: Integers) -> Strings:
-        result = np.full(len(kinds), ',"foreignAmount":null', dtype=np.object_)
+        result = np.full(len(kinds), self._nothing("foreignAmount"), dtype=np.object_)
         rates = self._rates[kinds]
         rows = np.flatnonzero(rates)
         amounts = (cents[rows] * rates[rows] + 5_000) // 10_000
@@ -142,24 +144,29 @@ class _Writer:
         product = self._product_number[kinds]
         number = product * ACCOUNTS_PER_PRODUCT + columns.account[rows] % ACCOUNTS_PER_PRODUCT
         named = (product >= 0) & (columns.transaction[rows] >= 0)
-        result = np.full(len(kinds), ',"accountKey":null', dtype=np.object_)
+        result = np.full(len(kinds), self._nothing("accountKey"), dtype=np.object_)
         result[named] = self._customers[number[named]]
         return result
 
     def _origins(self, kinds: Integers, columns: DayColumns, rows: slice) -> Strings:
-        result = np.full(len(kinds), ',"userKey":null,"notes":null', dtype=np.object_)
+        result = np.full(len(kinds), self._nothing("userKey", "notes"), dtype=np.object_)
         manual = self._manual[kinds]
         result[manual] = self._notes[columns.account[rows][manual] % len(NOTES)]
         return result
 
     def _reversals(self, columns: DayColumns, rows: slice) -> Strings:
-        result = np.full(rows.stop - rows.start, "null}", dtype=np.object_)
+        result = np.full(rows.stop - rows.start, self._nothing("reversalEntryKey"), dtype=np.object_)
         ends = np.flatnonzero(columns.reverses_serial[rows] >= 0)
         days, serials = columns.reverses_day[rows][ends], columns.reverses_serial[rows][ends]
         keys = line_keys(self._settings.seed, days.astype(np.uint64), serials.astype(np.uint64))
         for number, row in enumerate(ends.tolist()):
-            result[row] = f'"{keys[number * 32 : number * 32 + 32]}"}}'
+            result[row] = f',"reversalEntryKey":"{keys[number * 32 : number * 32 + 32]}"'
         return result
+
+    def _transactions(self, columns: DayColumns, rows: slice) -> list[str]:
+        nothing = self._nothing("transactionId")
+        numbers = columns.transaction[rows].tolist()
+        return [nothing if number < 0 else f',"transactionId":"{number}"' for number in numbers]
 
     def write(self, columns: DayColumns, rows: slice) -> list[bytes]:
         """Return these lines of the day, each as JSON."""
@@ -169,9 +176,9 @@ class _Writer:
         first_id = first_entry_id(self._day) + rows.start
         return [
             f'{{"encodedKey":"{keys[number * 32 : number * 32 + 32]}","entryID":{first_id + number}'
-            f',"transactionId":{transaction},"creationDate":"{created}","bookingDate":"{booked}"'
+            f'{transaction},"creationDate":"{created}","bookingDate":"{booked}"'
             f',"type":"{"DEBIT" if debit else "CREDIT"}","amount":{amount // 100}.{amount % 100:02d}'
-            f'{account}{foreign}{customer}{product}{branch}{origin},"reversalEntryKey":{reversal}'.encode()
+            f"{account}{foreign}{customer}{product}{branch}{origin}{reversal}}}".encode()
             for number, (
                 transaction,
                 created,
@@ -187,7 +194,7 @@ class _Writer:
                 reversal,
             ) in enumerate(
                 zip(
-                    ["null" if value < 0 else f'"{value}"' for value in columns.transaction[rows].tolist()],
+                    self._transactions(columns, rows),
                     _stamps(columns.created[rows], self._zone),
                     _stamps(columns.booked[rows], self._zone),
                     columns.debit[rows].tolist(),

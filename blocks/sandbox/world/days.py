@@ -48,12 +48,16 @@ _KIND, _TIME, _SPREAD, _PART, _BRANCH, _ACCOUNT, _BACKDATE, _ORDER, _ZERO = 0, 1
 
 @dataclass(frozen=True, slots=True)
 class DaySettings:
-    """What a seeded day depends on besides its date."""
+    """What a seeded day depends on besides its date.
+
+    `nulls`: a line shows what it has no value for as null, and does not leave it out.
+    """
 
     time_zone: str = chart.TIME_ZONE
     currency: str = chart.CURRENCY
     lines_per_day: int = 1200
     seed: int = 2026
+    nulls: bool = False
 
     def __post_init__(self) -> None:
         if not FEWEST_LINES <= self.lines_per_day <= MOST_LINES:
