@@ -382,14 +382,16 @@ def _set_back(rng: random.Random, made: Script) -> Script:
         Visit(0, 400.0),
         Visit(0, 400.0, store=rng.choice((OLD, OLD, LOST))),
     )
-    check = rng.choice((made.check, CHECK_OFF))
-    return _calmly(made)._replace(
+    calm, check = _calmly(made), rng.choice((made.check, CHECK_OFF))
+    return calm._replace(
         theme="the store is set back",
         visits=visits,
         separate=False,
         check=check,
         holds=made.holds or check == CHECK_OFF,
         ids="shown",
+        # LN may have lost its check only here, and nothing may strike that it alone makes good.
+        rates=calm.rates._replace(kinds=_that_may(calm.rates.kinds, check)),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.many import report, timed
-from tests.simulation.payments.faults import ALL, Fault
+from tests.simulation.payments.assumptions import CHECK_OFF
+from tests.simulation.payments.faults import ALL, ONLY_WITH_CHECK, Fault
 from tests.simulation.payments.script import THEMES, script
 from tests.simulation.replayed import shown_whatever_the_hashes
 from tests.simulation.simulator import simulator
@@ -41,6 +42,14 @@ def test_each_theme_is_met_often() -> None:
     met = [script(seed).theme for seed in range(1000)]
     rare = {theme: met.count(theme) for theme in set(met) if met.count(theme) < 30}
     assert (len(set(met)), rare) == (len(THEMES) + 1, {})
+
+
+def test_where_ln_does_not_check_nothing_strikes_that_only_its_check_makes_good() -> None:
+    """Whatever its theme, a schedule without LN's check has no fault that no rule of ours could make good."""
+    drawn = [script(seed) for seed in range(1000)]
+    unchecked = [made for made in drawn if made.check == CHECK_OFF]
+    assert len({made.theme for made in unchecked}) > len(THEMES) / 2
+    assert [made.seed for made in unchecked if made.rates.kinds & ONLY_WITH_CHECK] == []
 
 
 def test_twenty_schedules_hold() -> None:
