@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from blocks.sandbox.xero.app import CLIENT_ID, CLIENT_SECRET, SCOPES, TENANT_ID
+from blocks.sandbox.xero.app import CLIENT_ID, CLIENT_SECRET, PAYMENT_SCOPES, SCOPES, TENANT_ID
 from blocks.sandbox.xero.chart import OTHER_ORGANISATION
 from tests.helpers.stand_ins import basic, exact
 from tests.helpers.xero_stand_in import BASE, LOGIN, journal, xero
@@ -202,12 +202,30 @@ async def test_who_does_not_ask_for_json_is_refused_by_the_sandbox(accept: str) 
 
 
 @pytest.mark.parametrize(
-    "path", ["/api.xro/2.0/Items", "/api.xro/2.0/Organisation/Other", "/api.xro/1.0/ManualJournals", "/x"]
+    "path",
+    [
+        *(f"/api.xro/2.0/{path}" for path in ("Items", "Organisations", "Organisation/Other", "Accounts/7")),
+        "/api.xro/2.0/ManualJournals/7/Other",
+        "/api.xro/2.0/Payments/7/History",
+        "/api.xro/1.0/ManualJournals",
+        "/x",
+    ],
 )
-async def test_an_unknown_path_is_a_404_in_plain_text(path: str) -> None:
+async def test_what_is_not_served_is_refused_by_the_sandbox(path: str) -> None:
+    """A path that Xero may well have, and the sandbox has not, is refused in the sandbox's own name."""
+    async with xero(scopes=f"{SCOPES} {PAYMENT_SCOPES}") as standin:
+        answer = await standin.http.get(path)
+    assert (answer.status_code, answer.headers["x-sandbox-refusal"]) == (422, "1")
+    assert answer.json() == {
+        "sandbox": "refused by the sandbox, not by Xero",
+        "reason": f"GET {path} is not served here; Xero may well answer it",
+    }
+
+
+async def test_a_journal_that_is_not_there_is_a_404_in_plain_text() -> None:
     """What is not there is a 404 whose body is text and no JSON."""
     async with xero() as standin:
-        answer = await standin.http.get(path)
+        answer = await standin.get("ManualJournals/7")
     assert answer.status_code == 404
     assert answer.headers["content-type"].startswith("text/plain")
     assert answer.text == "The resource you're looking for cannot be found"
@@ -218,13 +236,13 @@ async def test_an_unknown_path_is_a_404_in_plain_text(path: str) -> None:
     [
         *((f"{method} ManualJournals", 501) for method in ("DELETE", "PATCH")),
         *((f"{method} ManualJournals/{{id}}", 501) for method in ("DELETE", "PUT")),
-        *((call, 501) for call in ("PUT Organisation", "POST Accounts")),
-        *((call, 404) for call in ("PUT Items", "POST ManualJournals/7")),
-        *((call, 404) for call in ("PUT ManualJournals/{id}/Other", "DELETE ManualJournals/{id}/History")),
+        ("POST ManualJournals/7", 404),
+        *((call, 422) for call in ("PUT Organisation", "POST Accounts", "PUT Items")),
+        *((call, 422) for call in ("PUT ManualJournals/{id}/Other", "DELETE ManualJournals/{id}/History")),
     ],
 )
 async def test_a_method_that_is_not_there_is_501(call: str, status: int) -> None:
-    """A known path under a method it does not have is a 501, an unknown path a 404; there is no DELETE."""
+    """Journals have no DELETE, which is a 501; what the sandbox alone lacks is refused in its own name."""
     method, path = call.split()
     async with xero(scopes=f"{SCOPES} accounting.settings.read", strict=False) as standin:
         standin.app.options = standin.app.options.changed(

@@ -95,12 +95,12 @@ async def test_a_journals_token_reads_no_payments() -> None:
 @pytest.mark.parametrize("kind", sorted(NAMES))
 @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
 async def test_nothing_is_written_by_api(kind: str, method: str) -> None:
-    """Writing a document of the payments side is not there, not even with the scope for it."""
+    """Writing a document of the payments side is refused by the sandbox, even with the scope for it."""
     everything = PAYMENT_SCOPES.replace(".read", "")
     async with payments(payments_per_day=0, assigned_scopes=f"{PAYMENT_SCOPES} {everything}") as standin:
         await standin.sign_in(everything)
         answer = await standin.http.request(method, f"/api.xro/2.0/{kind}", json={})
-    assert answer.status_code == 501
+    assert (answer.status_code, answer.headers["x-sandbox-refusal"]) == (422, "1")
 
 
 # How lists are asked
@@ -132,14 +132,14 @@ async def test_batch_payments_are_unpaged() -> None:
 
 @pytest.mark.parametrize("kind", sorted(NAMES))
 async def test_a_single_read_is_a_list_of_one(kind: str) -> None:
-    """A document is read by its id, seeded or not listed before, and an unknown id is 404."""
+    """A document is read by its id, seeded or not listed before; an unknown id is 404, a path below it 422."""
     async with payments() as standin:
         listed = (await rows(standin, kind))[-1]
     async with payments() as standin:
         assert await one(standin, kind, listed[SINGULAR[kind]]) == listed
         assert (await standin.get(f"{kind}/00000000-0000-0000-0000-000000000000")).status_code == 404
         assert (await standin.get(f"{kind}/nonsense")).status_code == 404
-        assert (await standin.get(f"{kind}/{listed[SINGULAR[kind]]}/History")).status_code == 404
+        assert (await standin.get(f"{kind}/{listed[SINGULAR[kind]]}/History")).status_code == 422
 
 
 @pytest.mark.parametrize("kind", ["Payments", "Prepayments", "BankTransactions", "Invoices"])
@@ -313,16 +313,18 @@ async def test_a_payment_in_a_list_is_thin() -> None:
     assert {"Code" in row["Account"] for row in found} == {True, False}
 
 
-@pytest.mark.parametrize(("as_text", "flag"), [(False, False), (True, "false")])
-async def test_a_batchs_total_is_a_string(as_text: bool, flag: object) -> None:
-    """The lines of a batch bear its id, and its total is a string; its flag is one if so switched."""
-    async with payments(batch_flags_as_text=as_text) as standin:
+@pytest.mark.parametrize("flags", [False, True])
+@pytest.mark.parametrize("totals", [False, True])
+async def test_a_batch_shows_texts_where_that_is_switched_on(*, flags: bool, totals: bool) -> None:
+    """Of a batch, by itself and on its payments, the flag and the total are texts if so switched."""
+    async with payments(batch_flags_as_text=flags, batch_totals_as_text=totals) as standin:
         lines = [row for row in await rows(standin, "Payments", since=True) if "BatchPaymentID" in row]
         batch = await one(standin, "BatchPayments", lines[0]["BatchPaymentID"])
     assert len(lines) == 3
-    assert sum(row["Amount"] for row in lines) == Decimal(batch["TotalAmount"])
-    assert lines[0]["BatchPayment"]["TotalAmount"] == batch["TotalAmount"]
-    assert (lines[0]["BatchPayment"]["IsReconciled"], batch["IsReconciled"]) == (flag, flag)
+    total = sum(row["Amount"] for row in lines)
+    for shown in (batch, lines[0]["BatchPayment"]):
+        assert shown["IsReconciled"] == ("false" if flags else False)
+        assert shown["TotalAmount"] == (str(total) if totals else total)
     assert lines[0]["IsReconciled"] is False
 
 

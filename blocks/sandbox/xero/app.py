@@ -1,9 +1,9 @@
 """A stand-in for Xero's Accounting API: strict, stateful and quick. An ASGI application.
 
 It answers as Xero's documentation says; what is unknown in public is a switch of `XeroOptions` or is
-said where it is decided. Left out: XML (a request without `Accept: application/json` is refused, loudly),
-writing anything but journals (payments, invoices, contacts are read only), and authorisation-code tokens
-(an unattended job uses a custom connection).
+said where it is decided. Left out: XML, writing anything but journals (payments, invoices, contacts are
+read only), all other resources, and authorisation-code tokens (an unattended job uses a custom
+connection). What is left out is refused in the sandbox's own name, for Xero may well answer it.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class XeroStandIn(StandIn[XeroOptions]):
         if request.path == "/connections":
             return self._identity.connections(headers, now)
         if not request.path.startswith(_BASE):
-            return not_found()
+            raise _not_served(request)
         self._identity.admit(request.method, _resource(request), headers, self.options, now)
         if b"json" not in headers.get(b"accept", b""):
             # Xero's default answer is XML, which no client of this sandbox wants.
@@ -144,13 +144,13 @@ class XeroStandIn(StandIn[XeroOptions]):
         first, *rest = parts
         if parts == ["Organisation", "Actions"]:
             return Answer(200, self._actions())
-        if first in NAMES:
+        if first in NAMES and len(rest) <= 1:
             return Answer(200, self.payments.read(parts, call.params, call.headers))
         if first == "ManualJournals" and rest:
-            return Answer(200, self._single(rest))
+            return Answer(200, self._single(call, rest))
         read = self._reads.get(first)
         if read is None or rest:
-            return not_found()
+            raise _not_served(call)
         return Answer(200, read(call))
 
     def _organisation(self, _call: Request) -> bytes:
@@ -234,7 +234,9 @@ class XeroStandIn(StandIn[XeroOptions]):
         hidden = () if self.options.list_deleted else ("DELETED", "VOIDED")
         return [row for row in rows if row.updated_ms >= least and row.status not in hidden]
 
-    def _single(self, rest: list[str]) -> bytes:
+    def _single(self, call: Request, rest: list[str]) -> bytes:
+        if rest[1:] not in ([], ["History"], ["Attachments"]):
+            raise _not_served(call)
         planted = self.state.planted()
         if len(rest) == 1 and rest[0] in planted:
             return envelope(self._clock.now(), "ManualJournals", [planted[rest[0]]])
@@ -243,8 +245,6 @@ class XeroStandIn(StandIn[XeroOptions]):
             return files.history(self.state, journal)
         if rest[1:] == ["Attachments"]:
             return files.attachments(self.state, journal)
-        if rest[1:]:
-            raise Refused(not_found())
         return envelope(self._clock.now(), "ManualJournals", [self._full(journal, planted)])
 
     def _journal(self, journal_id: str) -> Journal:
@@ -296,10 +296,8 @@ class XeroStandIn(StandIn[XeroOptions]):
 
     def _written(self, call: Request) -> Answer:
         first, *rest = _resource(call).split("/")
-        if first in NAMES or (first in self._reads and first != "ManualJournals"):
-            return _NOT_IMPLEMENTED
         if first != "ManualJournals":
-            return not_found()
+            raise _not_served(call)
         if len(rest) >= 2:
             return Answer(200, self._beside(call, self._journal(rest[0]), rest[1:]))
         if call.method not in {"PUT", "POST"} or (rest and call.method == "PUT"):
@@ -320,7 +318,11 @@ class XeroStandIn(StandIn[XeroOptions]):
         if len(rest) == 2 and rest[0] == "Attachments" and call.method in {"PUT", "POST"}:
             kind = call.headers.get(b"content-type", b"application/octet-stream").decode("latin-1")
             return files.attach(self.state, journal, rest[1], kind, call.body)
-        raise Refused(not_found())
+        raise _not_served(call)
+
+
+def _not_served(request: Request) -> Refused:
+    return sandbox_refusal(f"{request.method} {request.path} is not served here; Xero may well answer it")
 
 
 def _resource(request: Request) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from blocks.sandbox.asgi import Answer
 from blocks.sandbox.exact_json import dumps
-from blocks.sandbox.xero.lines import LineReader, invalid, shown
+from blocks.sandbox.xero.lines import LineReader, Lines, invalid, shown
 from blocks.sandbox.xero.options import XeroOptions
 from blocks.sandbox.xero.state import Journal, State
 from blocks.sandbox.xero.wire import ZERO_ID, Refused, error, lock_date_text, parse_day, sandbox_refusal
@@ -194,7 +194,7 @@ class ManualJournals:
             problems.append("Narration is mandatory")  # wording unknown
         elif options.max_narration and len(narration) > options.max_narration:
             problems.append(f"Narration has at most {options.max_narration} characters")
-        # What an update leaves out stays as it was; only narration and lines must be there.
+        # What an update leaves out stays as it was; only the narration must be there, by Xero's schema.
         before = old or self._blank()
         day = parse_day(element["Date"]) if "Date" in element else before.day
         if day is None:
@@ -206,7 +206,10 @@ class ManualJournals:
         if "xero" in str(url).lower():
             problems.append("Url must not contain 'xero'")  # a rule known from invoices
         reader = LineReader(self._state.books, options, drop_account=self.warn_next)
-        lines = reader.read(element.get("JournalLines"), before.journal_id)
+        if old is not None and "JournalLines" not in element and options.status_only_updates:
+            lines = Lines(old.lines, old.line_count, old.debits, old.credits)
+        else:
+            lines = reader.read(element.get("JournalLines"), before.journal_id)
         cash_basis = _truth(element.get("ShowOnCashBasisReports", before.cash_basis), options)
         if problems or reader.errors:
             raise _Invalid(*problems, *dict.fromkeys(reader.errors))

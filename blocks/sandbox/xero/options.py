@@ -51,7 +51,7 @@ class XeroOptions(Options):
 
     # Manual journals.
     edit_posted: bool = True  # Xero's page allows it; other tools report that only drafts can change
-    status_only_updates: bool = True  # an update may carry nothing but the id and the new status
+    status_only_updates: bool = True  # an update may leave the lines out, and one of the status all else
     no_tax: str = "NONE"  # how TaxType NONE is answered: as BASEXCLUDED by an Australian organisation
     reverse_lines: bool = False  # list the lines of a journal in another order than they were sent
     unknown_account: str = "error"  # or "warning": 200, and the line loses its account
@@ -80,6 +80,7 @@ class XeroOptions(Options):
     allocation_ids: bool = True  # False: allocations lack AllocationID, as before August 2023
     allocation_touches: bool = True  # an allocation moves the UpdatedDateUTC of its prepayment
     batch_flags_as_text: bool = False  # "false" as in a sample of Xero's, which its own library refuses
+    batch_totals_as_text: bool = False  # "600.00" as in samples of Xero's
     list_removed_allocations: bool = False  # True: a removed allocation stays, with IsDeleted
 
     def __post_init__(self) -> None:

@@ -128,12 +128,13 @@ _WHERE: Final = {kind: _fields(resource) for kind, resource in _RESOURCES.items(
 _ORDER: Final = {kind: _keys(kind, resource) for kind, resource in _RESOURCES.items()}
 
 
-def _flag_as_text(body: Body) -> None:
-    """Write IsReconciled of a batch as a text, on the batch and on its payments."""
-    if "BatchPayment" in body:
-        body["BatchPayment"] = {**body["BatchPayment"], "IsReconciled": "false"}
-    elif "BatchPaymentID" in body:
-        body["IsReconciled"] = "false"
+def _with_texts(kind: str, body: Body, options: XeroOptions) -> Body:
+    """Return a document whose batch, or that is a batch, with texts where they are switched on."""
+    if kind != "BatchPayments":
+        batch = body.get("BatchPayment")
+        return {**body, "BatchPayment": _with_texts("BatchPayments", batch, options)} if batch else body
+    texts: Body = {"IsReconciled": "false"} if options.batch_flags_as_text else {}
+    return body | texts | ({"TotalAmount": str(body["TotalAmount"])} if options.batch_totals_as_text else {})
 
 
 class PaymentReads:
@@ -153,8 +154,6 @@ class PaymentReads:
     def read(self, parts: list[str], params: Mapping[str, str], headers: Mapping[bytes, bytes]) -> bytes:
         """Return the body of a list, or of one document. Raises Refused."""
         kind, *rest = parts
-        if len(rest) > 1:
-            raise Refused(not_found())
         if rest:
             row = self.row(kind, rest[0].lower())
             if row is None:
@@ -232,8 +231,7 @@ class PaymentReads:
         if kind == "Contacts" and not merged:
             # What a contact was merged into is told by pages and single reads only.
             body.pop("MergedToContactID", None)
-        if self._options().batch_flags_as_text:
-            _flag_as_text(body)
+        body = _with_texts(kind, body, self._options())
         if body.get("Allocations"):
             body["Allocations"] = self._allocations(body["Allocations"])
         return _ENCODE(body)

@@ -129,13 +129,12 @@ def _paid(make: _Maker) -> None:
 def _batch(make: _Maker) -> None:
     this, batch_id = make.slot, make.id("BatchPayments")
     total = trade.total_of(one.total for one in this.invoices)
-    # Of a batch the total is a string, as in Xero's own samples.
     batch: Body = {
         "BatchPaymentID": batch_id,
         "Type": "PAYBATCH",
         "Status": "AUTHORISED",
         "Date": trade.instant(day_ms(this.day)),
-        "TotalAmount": str(total),
+        "TotalAmount": total,
         "IsReconciled": False,
     }
     lines = []
