@@ -132,7 +132,7 @@ async def test_batch_payments_are_unpaged() -> None:
 
 @pytest.mark.parametrize("kind", sorted(NAMES))
 async def test_a_single_read_is_a_list_of_one(kind: str) -> None:
-    """A document is read by its id, seeded or not listed before; an unknown id is 404, a path below it 422."""
+    """A document is read by its id, seeded or not listed before; an unknown id is 404, below it 422."""
     async with payments() as standin:
         listed = (await rows(standin, kind))[-1]
     async with payments() as standin:
