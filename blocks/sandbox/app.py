@@ -68,7 +68,7 @@ class Sandbox:
         )
         self.ln = ln.LnStandIn(settings.directory, clock, ln.LnOptions(seed=settings.seed))
         control = Control(clock, faults, {"mambu": self.mambu, "xero": self.xero, "ln": self.ln})
-        pages = Pages(self.xero, self.ln)
+        pages = Pages(self.mambu, self.xero, self.ln)
         in_front_of_xero = faults.around("xero", self.xero)
         self._gateway = faults.around("ln", self.ln)
         # The busiest first, and plain prefixes, for the sandbox must not be what is measured.
@@ -80,6 +80,7 @@ class Sandbox:
             ("/connections", in_front_of_xero),
             ("/control", control),
             ("/xero", pages),
+            ("/mambu", pages),
             ("/ln", pages),
         )
         self._front_page = pages

@@ -12,9 +12,10 @@ from blocks.sandbox.asgi import Answer, Application, Request
 from blocks.sandbox.clock import SandboxClock
 from blocks.sandbox.faults.layer import Faults
 from blocks.sandbox.faults.rules import KINDS
+from blocks.sandbox.stand_in import Verbs
 
 _HELP = {
-    "GET /control": "this list, and the kinds of faults",
+    "GET /control": "this list, the kinds of faults, and all verbs with their fields",
     "GET /control/clock": "the sandbox's clock",
     "POST /control/clock": "{'advance_seconds': number} or {'freeze': an ISO instant, or null to let it run}",
     "DELETE /control/clock": "return to real time",
@@ -32,6 +33,8 @@ _HELP = {
 class Controllable(Protocol):
     """A stand-in as the control path sees it."""
 
+    verbs: Verbs
+
     async def control(self, verb: str, body: object) -> object:
         """Do what `verb` says and return something JSON can hold; ValueError for nonsense."""
 
@@ -44,7 +47,7 @@ class Control(Application):
         self._faults = faults
         self._standins = standins
         self._actions: dict[str, dict[str, Callable[[object], object]]] = {
-            "": {"GET": lambda _: {"paths": _HELP, "fault_kinds": KINDS}},
+            "": {"GET": lambda _: {"paths": _HELP, "fault_kinds": KINDS, "verbs": self._verbs()}},
             "clock": {
                 "GET": lambda _: self._time(),
                 "POST": self._set_clock,
@@ -85,6 +88,15 @@ class Control(Application):
         # Amounts for a stand-in stay exact; a fault's body goes out again as it came.
         answer = methods[method](_decoded(content, float if name == "faults" else Decimal))
         return 200, await answer if isinstance(answer, Awaitable) else answer
+
+    def _verbs(self) -> dict[str, object]:
+        return {
+            system: {
+                name: {"does": verb.does, "fields": dict(verb.fields)}
+                for name, verb in sorted(standin.verbs.items())
+            }
+            for system, standin in self._standins.items()
+        }
 
     def _time(self) -> dict[str, object]:
         return {"now": self._clock.now(), "frozen": self._clock.frozen}

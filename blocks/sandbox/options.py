@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
@@ -33,6 +34,15 @@ class Options:
         values = ((field.name, getattr(self, field.name)) for field in fields(self))
         return {name: str(value) if isinstance(value, Decimal) else value for name, value in values}
 
+    def described(self) -> dict[str, str]:
+        """Return by name what each switch may be, and what it is now."""
+        return {
+            name: f"{_choice(self.choices[name])}; {json.dumps(value)} unless set"
+            if name in self.choices
+            else f"{json.dumps(value)} unless set"
+            for name, value in self.document().items()
+        }
+
     def _checked(self, name: str, wanted: Any, value: object) -> object:
         choices = self.choices.get(name)
         if choices is not None and value not in choices:
@@ -48,3 +58,7 @@ class Options:
         if not fits:
             raise ValueError(f"{name} takes a {getattr(wanted, '__name__', wanted)}, not {value!r}")
         return value
+
+
+def _choice(values: tuple[object, ...]) -> str:
+    return f"one of {', '.join(map(str, values))}"

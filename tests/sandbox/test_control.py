@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import ClassVar
 
 import httpx
 import pytest
 
+from blocks.sandbox.app import Sandbox
 from blocks.sandbox.clock import SandboxClock
 from blocks.sandbox.control import Control
 from blocks.sandbox.faults.layer import Faults
+from blocks.sandbox.stand_in import Verb, Verbs
 from tests.helpers.stand_ins import inside
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
@@ -19,6 +22,8 @@ NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
 class Switch:
     """A stand-in with one verb: it hands back what it was told, exactly."""
+
+    verbs: ClassVar[Verbs] = {"switch": Verb(lambda _: None, "hand it back", {"amount": "a number"})}
 
     def __init__(self) -> None:
         self.told: list[tuple[str, object]] = []
@@ -172,3 +177,34 @@ async def test_the_help_lists_paths_and_kinds(client: httpx.AsyncClient) -> None
     answer = (await client.get("")).json()
     assert "POST /control/faults" in answer["paths"]
     assert "429-day" in answer["fault_kinds"]["xero"]
+    assert {tuple(verbs) for verbs in answer["verbs"].values()} == {("switch",)}
+    shown = {"does": "hand it back", "fields": {"amount": "a number"}}
+    assert [verbs["switch"] for verbs in answer["verbs"].values()] == [shown] * len(answer["verbs"])
+
+
+async def test_every_verb_is_listed_with_its_fields(sandbox: Sandbox) -> None:
+    """GET /control says of each verb of each stand-in what it does, and what each of its fields is."""
+    async with inside(sandbox) as http:
+        listed = (await http.get("/control")).json()["verbs"]
+    standins = {"mambu": sandbox.mambu, "xero": sandbox.xero, "ln": sandbox.ln}
+    assert {system: set(verbs) for system, verbs in listed.items()} == {
+        system: set(standin.verbs) for system, standin in standins.items()
+    }
+    for verbs in listed.values():
+        assert all(verb["does"] and all(verb["fields"].values()) for verb in verbs.values())
+        assert verbs["options"]["fields"]["seed"] == "2026 unless set"
+    assert (
+        listed["xero"]["options"]["fields"]["unknown_account"] == 'one of error, warning; "error" unless set'
+    )
+
+
+async def test_a_field_that_a_verb_does_not_have_is_refused(sandbox: Sandbox) -> None:
+    """A field under a name of no meaning changes nothing, and the answer names those that there are."""
+    async with inside(sandbox) as http:
+        answer = await http.post("/control/xero/lock_date", json={"periods": "2026-10-31"})
+        none = await http.post("/control/xero/warn", json={"now": True})
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"error": "lock_date has no field periods; it takes period, year"},
+    )
+    assert none.json() == {"error": "warn has no field now; it takes no field"}

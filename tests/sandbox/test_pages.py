@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import httpx
@@ -16,6 +16,7 @@ import pytest
 from blocks.sandbox.app import Sandbox
 from blocks.sandbox.clock import SandboxClock
 from blocks.sandbox.infor_ln.app import LnStandIn
+from blocks.sandbox.mambu.app import API_KEYS, ASSIGNED_USER_KEY, MambuStandIn
 from blocks.sandbox.pages.app import Pages
 from blocks.sandbox.pages.journals import Paging
 from blocks.sandbox.world import chart
@@ -34,9 +35,16 @@ def xero() -> XeroStandIn:
 
 
 @pytest.fixture
-async def browser(xero: XeroStandIn) -> AsyncIterator[httpx.AsyncClient]:
+def mambu() -> MambuStandIn:
+    clock = SandboxClock()
+    clock.freeze(datetime(2026, 11, 20, 9, tzinfo=UTC))
+    return MambuStandIn(None, clock)
+
+
+@pytest.fixture
+async def browser(mambu: MambuStandIn, xero: XeroStandIn) -> AsyncIterator[httpx.AsyncClient]:
     """A browser that follows where it is sent."""
-    pages = Pages(xero, LnStandIn(None, SandboxClock()))
+    pages = Pages(mambu, xero, LnStandIn(None, SandboxClock()))
     async with stand_ins.inside(pages, BASE, follow_redirects=True) as client:
         yield client
 
@@ -277,6 +285,41 @@ def test_a_hundred_pages_have_few_links() -> None:
     assert Paging(50, 50, 5000).near() == [1, None, 48, 49, 50, 51, 52, None, 100]
     assert Paging(1, 50, 0).near() == [1]
     assert Paging(1, 50, 250).near() == [1, 2, 3, 4, 5]
+
+
+async def _task(mambu: MambuStandIn, title: str, due: str, *, done: bool = False, **more: str) -> None:
+    """Create a task, as a run does."""
+    headers = {"apiKey": API_KEYS["admin"], "Accept": "application/vnd.mambu.v2+json"}
+    async with stand_ins.inside(mambu, BASE, headers=headers) as client:
+        answer = await client.post("/api/tasks", json={"title": title, "dueDate": due, **more})
+        if done:
+            complete = [{"op": "REPLACE", "path": "/status", "value": "COMPLETED"}]
+            await client.patch(f"/api/tasks/{answer.json()['id']}", json=complete)
+
+
+async def test_the_tasks_are_shown_as_an_accountant_sees_them(
+    mambu: MambuStandIn, browser: httpx.AsyncClient
+) -> None:
+    """Open tasks show when they are due, what to do and who; completed ones have a tab of their own."""
+    await _task(mambu, "18 Nov failed", "2026-11-19", description="Reason: Xero.\n\nRun the date.")
+    await _task(mambu, "Correct <b>1010</b>", "2026-11-21", assignedUserKey=ASSIGNED_USER_KEY)
+    await _task(mambu, "Done", "2026-11-18", done=True)
+    created = "20 Nov 2026 09:00"
+    _, *opened = _rows(await browser.get("/mambu/"))
+    assert opened == [
+        ["21 Nov 2026", "Correct &lt;b&gt;1010&lt;/b&gt;", "Fiona Nowak", created, "2"],
+        ["19 Nov 2026 Overdue", "18 Nov failed Reason: Xero. Run the date.", "", created, "1"],
+    ]
+    _, *completed = _rows(await browser.get("/mambu/?status=COMPLETED"))
+    assert completed == [["18 Nov 2026", "Done", "", created, "3"]]
+    assert "2 open tasks" in (await browser.get("/")).text
+
+
+async def test_no_tasks_are_said_to_be_none(browser: httpx.AsyncClient) -> None:
+    """Without tasks the page says so, and what creates one."""
+    page = (await browser.get("/mambu/")).text
+    assert "No open tasks" in page
+    assert "A run that fails creates one" in page
 
 
 async def test_texts_are_never_markup(xero: XeroStandIn, browser: httpx.AsyncClient) -> None:

@@ -12,9 +12,11 @@ from blocks.sandbox.infor_ln.books import Invoice, Known, Partner, role_of
 from blocks.sandbox.infor_ln.identity import Identity
 from blocks.sandbox.infor_ln.options import LnOptions
 from blocks.sandbox.infor_ln.state import State
-from blocks.sandbox.stand_in import Verbs
+from blocks.sandbox.stand_in import Verb, Verbs
 from blocks.sandbox.world.trade import BASE_CURRENCY, CURRENCIES, resolved
 from blocks.sandbox.world.trade_days import SCHEDULE, slot
+
+_CURRENCY = f"one of {', '.join(CURRENCIES)}; {BASE_CURRENCY} without"
 
 
 class LnControl:
@@ -28,25 +30,61 @@ class LnControl:
         self._identity = identity
         self._options = options
         self.verbs: Verbs = {
-            "books": self._books,
-            "tokens": lambda _: identity.counts(),
-            "expire_tokens": lambda _: identity.expire_all(),
-            "partners": lambda _: [row._asdict() for row in known.partners().values()],
-            "partner": self._partner,
-            "remove_partner": lambda body: self._change("partners", _text(body, "code"), None),
-            "bank_accounts": lambda _: known.bank_accounts(),
-            "bank_account": lambda body: self._change(
-                "bank_accounts", _text(body, "number"), _currency(body)
+            "books": Verb(self._books, "show all that is booked, and what was refused"),
+            "tokens": Verb(lambda _: identity.counts(), "show how many tokens were given and refused"),
+            "expire_tokens": Verb(
+                lambda _: identity.expire_all(), "let all tokens given so far have expired"
             ),
-            "remove_bank_account": lambda body: self._change("bank_accounts", _text(body, "number"), None),
-            "invoices": self._invoices,
-            "invoice": self._invoice,
-            "remove_invoice": self._remove_invoice,
-            "reset": lambda _: self._reset(),
+            "partners": Verb(
+                lambda _: [row._asdict() for row in known.partners().values()], "show the business partners"
+            ),
+            "partner": Verb(
+                self._partner,
+                "add or change a business partner",
+                {"code": "its code", "name": "its name", "role": "its role"},
+            ),
+            "remove_partner": Verb(
+                lambda body: self._change("partners", _text(body, "code"), None),
+                "let LN not know a business partner",
+                {"code": "its code"},
+            ),
+            "bank_accounts": Verb(
+                lambda _: known.bank_accounts(), "show the bank accounts with their currencies"
+            ),
+            "bank_account": Verb(
+                lambda body: self._change("bank_accounts", _text(body, "number"), _currency(body)),
+                "add or change a bank account",
+                {"number": "its number", "currency": _CURRENCY},
+            ),
+            "remove_bank_account": Verb(
+                lambda body: self._change("bank_accounts", _text(body, "number"), None),
+                "let LN not know a bank account",
+                {"number": "its number"},
+            ),
+            "invoices": Verb(
+                self._invoices,
+                "show the invoices of a seeded date, as LN has them, with what is open",
+                {"date": "YYYY-MM-DD", "count": "of so many events of the date; of all without"},
+            ),
+            "invoice": Verb(
+                self._invoice,
+                "add or change an invoice",
+                {
+                    "number": "its number",
+                    "partner": "the code of its business partner",
+                    "total": "1000.00 without",
+                    "currency": _CURRENCY,
+                },
+            ),
+            "remove_invoice": Verb(
+                self._remove_invoice,
+                "let LN not know an invoice",
+                {"number": "its number", "partner": "the code of its business partner"},
+            ),
+            "reset": Verb(lambda _: self._reset(), "forget all that was booked, changed and switched"),
         }
 
     def _books(self, _body: Mapping[str, Any]) -> object:
-        """Show all that is booked, and beside it what was refused."""
         state = self._state
         return {
             "documents": [row.shown() for row in state.documents],
@@ -67,7 +105,6 @@ class LnControl:
         }
 
     def _partner(self, body: Mapping[str, Any]) -> object:
-        """Add or change a partner: code, name, role."""
         row = Partner(_text(body, "code"), _text(body, "name"), role_of(body.get("role")))
         return self._change("partners", row.code, list(row))
 
@@ -76,7 +113,6 @@ class LnControl:
         return {name: value}
 
     def _invoices(self, body: Mapping[str, Any]) -> object:
-        """Show the invoices of the first `count` events of a `date`, as LN has them, with what is open."""
         day, count = date.fromisoformat(_text(body, "date")), body.get("count", len(SCHEDULE))
         if not isinstance(count, int) or count < 1:
             raise ValueError("count must be a whole number, 1 or more")
@@ -91,7 +127,6 @@ class LnControl:
         return [self._shown(one) for one in found.values() if one is not None]
 
     def _invoice(self, body: Mapping[str, Any]) -> object:
-        """Add or change an invoice: number, partner, total, and unless the home currency, currency."""
         partner = self._known.partners().get(_text(body, "partner"))
         if partner is None:
             raise ValueError(f"no partner {body['partner']!r}")
@@ -102,7 +137,6 @@ class LnControl:
         return self._shown(one)
 
     def _remove_invoice(self, body: Mapping[str, Any]) -> object:
-        """Let LN not know an invoice: number, partner."""
         self._known.change_invoice(_text(body, "number"), _text(body, "partner"), None)
         return {}
 

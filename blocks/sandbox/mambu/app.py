@@ -8,6 +8,7 @@ a background process, whose paths or bodies are unknown in public.
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 from blocks.sandbox.asgi import Answer, Request
@@ -52,7 +53,8 @@ class MambuStandIn(StandIn[MambuOptions]):
     ) -> None:
         self._tenant = tenant = Tenant(directory, clock, options)
         search, journal, reference = Search(tenant), JournalEntries(tenant), Reference(tenant)
-        tasks, end_of_day = Tasks(tenant), EndOfDay(tenant)
+        self.tasks = tasks = Tasks(tenant)
+        end_of_day = EndOfDay(tenant)
         super().__init__(options, Control(tenant, tasks, journal).verbs)
         self._routes = (
             route("POST", "/gljournalentries:search", search.search),
@@ -83,6 +85,10 @@ class MambuStandIn(StandIn[MambuOptions]):
     @options.setter
     def options(self, options: MambuOptions) -> None:
         self._tenant.use(options)
+
+    def today(self) -> date:
+        """Return the date that it is for the organisation."""
+        return self._tenant.now().date()
 
     def close(self) -> None:
         """Close what is kept on disk."""

@@ -16,7 +16,7 @@ from blocks.sandbox.mambu.errors import MambuError
 from blocks.sandbox.mambu.posting import JournalEntries
 from blocks.sandbox.mambu.tasks import Tasks
 from blocks.sandbox.mambu.tenant import Tenant
-from blocks.sandbox.stand_in import Verbs
+from blocks.sandbox.stand_in import Verb, Verbs
 
 _ACCOUNT_FIELDS = {
     "glCode": str,
@@ -33,22 +33,37 @@ class Control:
 
     def __init__(self, tenant: Tenant, tasks: Tasks, journal: JournalEntries) -> None:
         self._tenant, self._tasks, self._journal = tenant, tasks, journal
+        lines = {
+            "date": "the date on which they are created",
+            "lines": "a list of lines, shown word for word",
+            "raw": 'or the text of a JSON array of them: "[...]"',
+        }
         self.verbs: Verbs = {
-            "lines": self._lines,
-            "add_lines": self._add_lines,
-            "live": self._live,
-            "post": self._post,
-            "accounts": self._accounts,
-            "tasks": lambda _body: self._tasks.all(),
-            "reset": self._reset,
+            "lines": Verb(self._lines, "let a date have these lines and no others", lines),
+            "add_lines": Verb(self._add_lines, "add lines to a date", lines),
+            "live": Verb(
+                self._live,
+                "let lines appear after every search",
+                {"lines": "how many, an even number", "date": "late on this date; now without"},
+            ),
+            "post": Verb(
+                self._post,
+                "post a journal entry, as POST /gljournalentries does",
+                {"entry": "the body of that request", "created": "an instant with an offset; now without"},
+            ),
+            "accounts": Verb(
+                self._accounts,
+                "add GL accounts, or change some",
+                {"accounts": f"a list of objects of {', '.join(_ACCOUNT_FIELDS)}; glCode is a must"},
+            ),
+            "tasks": Verb(lambda _: self._tasks.all(), "show all tasks, each with all fields"),
+            "reset": Verb(self._reset, "forget all that was posted, planted, created and switched"),
         }
 
     def _lines(self, body: Mapping[str, Any]) -> object:
-        """{"date", "lines": [objects] | "raw": "[...]"}: the date's lines are these, word for word."""
         return self._plant(body, replacing=True)
 
     def _add_lines(self, body: Mapping[str, Any]) -> object:
-        """The same, but added to the lines of the date."""
         return self._plant(body, replacing=False)
 
     def _plant(self, body: Mapping[str, Any], *, replacing: bool) -> object:
@@ -64,13 +79,11 @@ class Control:
         return {"date": day.isoformat(), "lines": len(texts)}
 
     def _live(self, body: Mapping[str, Any]) -> object:
-        """{"lines": n, "date"?}: n more lines after every search, created now or late on a date."""
         changes = {"live_lines": body.get("lines", 0), "live_date": body.get("date")}
         self._tenant.use(self._tenant.options.changed(changes))
         return changes
 
     def _post(self, body: Mapping[str, Any]) -> object:
-        """{"entry": body of POST /gljournalentries, "created"?: instant}: posts as of that instant."""
         created = self._tenant.now()
         if body.get("created") is not None:
             created = datetime.fromisoformat(str(body["created"]))
@@ -88,7 +101,6 @@ class Control:
         return json.loads(answer.body)
 
     def _accounts(self, body: Mapping[str, Any]) -> object:
-        """{"accounts": [{"glCode", "name"?, "type"?, ...}]}: adds GL accounts, or changes some."""
         rows = body.get("accounts")
         if not isinstance(rows, list):
             raise ValueError("accounts must be a list")  # noqa: TRY004 -- as above
@@ -103,7 +115,6 @@ class Control:
         return self._tenant.accounts()
 
     def _reset(self, _body: Mapping[str, Any]) -> object:
-        """Forget everything posted, planted, created and switched."""
         self._tenant.reset()
         return {}
 

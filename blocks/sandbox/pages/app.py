@@ -1,10 +1,11 @@
-"""The pages: Xero's manual journals as an accountant sees them, with drafts to approve, and LN's books.
+"""The pages: Xero's manual journals as an accountant sees them, Mambu's tasks, and LN's books.
 
 GET  /                              what is served here
 GET  /xero/?status=&page=           the manual journals, a tab per status
 GET  /xero/journals/{id}?page=      one of them, with its lines
 POST /xero/journals/{id}/approve    post a draft
 POST /xero/approve                  post all drafts of one booking date (form field `day`)
+GET  /mambu/?status=&page=          the tasks in Mambu, a tab per status
 GET  /ln/?view=&page=               the books of Infor LN
 """
 
@@ -19,8 +20,10 @@ from urllib.parse import parse_qsl, urlencode
 
 from blocks.sandbox.asgi import HTML, Answer, Application, Headers, Request
 from blocks.sandbox.infor_ln.app import TENANT, LnStandIn
+from blocks.sandbox.mambu.app import MambuStandIn
 from blocks.sandbox.pages import journals as pages_shown
 from blocks.sandbox.pages import ln as pages_ln
+from blocks.sandbox.pages import tasks as pages_tasks
 from blocks.sandbox.pages.journals import Notice, counted, short_day
 from blocks.sandbox.world import chart
 from blocks.sandbox.xero.app import XeroStandIn
@@ -82,7 +85,8 @@ def _from_here(headers: Mapping[bytes, bytes]) -> bool:
 class Pages(Application):
     """The ASGI application of the pages."""
 
-    def __init__(self, xero: XeroStandIn, ln: LnStandIn) -> None:
+    def __init__(self, mambu: MambuStandIn, xero: XeroStandIn, ln: LnStandIn) -> None:
+        self._mambu = mambu
         self._xero = xero
         self._ln = ln
         self._templates: Environment | None = None
@@ -102,12 +106,15 @@ class Pages(Application):
             case [""]:
                 _takes(request, _READ)
                 return self._home(request)
-            case ["xero" | "ln" as system]:
+            case ["xero" | "mambu" | "ln" as system]:
                 _takes(request, _READ)
                 return _see_other(f"/{system}/")
             case ["xero", ""]:
                 _takes(request, _READ)
                 return self._list(request)
+            case ["mambu", ""]:
+                _takes(request, _READ)
+                return self._tasks(request)
             case ["ln", ""]:
                 _takes(request, _READ)
                 return self._ln_books(request)
@@ -124,8 +131,19 @@ class Pages(Application):
 
     def _home(self, request: Request) -> Answer:
         drafts = sum(journal.status == "DRAFT" for journal in self._xero.state.journals.values())
-        shown = {"drafts": drafts, "documents": len(self._ln.state.documents), "tenant": TENANT}
-        return Answer(200, self._render("home.html", base=f"http://{request.header(b'host')}", **shown), HTML)
+        shown = {
+            "base": f"http://{request.header(b'host')}",
+            "tenant": TENANT,
+            "drafts": drafts,
+            "tasks": sum(task["status"] == "OPEN" for task in self._mambu.tasks.all()),
+            "documents": len(self._ln.state.documents),
+        }
+        return Answer(200, self._render("home.html", **shown), HTML)
+
+    def _tasks(self, request: Request) -> Answer:
+        status, page = request.params.get("status", ""), request.params.get("page", "")
+        shown = pages_tasks.task_list(self._mambu.tasks.all(), self._mambu.today(), status, page)
+        return Answer(200, self._render("tasks.html", **shown), HTML)
 
     def _ln_books(self, request: Request) -> Answer:
         view, page = request.params.get("view", ""), request.params.get("page", "")

@@ -263,10 +263,17 @@ class Books:
 
     def with_account_archived(self, reference: str, now_ms: int) -> Books:
         """Return these books with one account, by code or id, archived; ValueError if there is none."""
+        return self._with_account(reference, "ARCHIVED", now_ms)
+
+    def with_account_restored(self, reference: str, now_ms: int) -> Books:
+        """Return these books with one account, by code or id, active again; ValueError if there is none."""
+        return self._with_account(reference, "ACTIVE", now_ms)
+
+    def _with_account(self, reference: str, status: str, now_ms: int) -> Books:
         account = self.by_code.get(reference) or self.by_id.get(reference)
         if account is None:
             raise ValueError(f"no account {reference!r}")
-        new = replace(account, status="ARCHIVED", updated_ms=now_ms)
+        new = replace(account, status=status, updated_ms=now_ms)
         rows = (new if row is account else row for row in self.accounts)
         return Books(tuple(rows), self.categories)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, cast
 
 from blocks.sandbox.clock import at_ms, day_ms
+from blocks.sandbox.stand_in import Verb, Verbs
 from blocks.sandbox.world import trade
 from blocks.sandbox.xero.documents import ID_NAMES, Body, Manner, Version
 from blocks.sandbox.xero.payments import PaymentReads
@@ -32,6 +33,36 @@ from blocks.sandbox.xero.trade import (
 Said = Mapping[str, Any]
 _SALES_TYPES: Final = ("RECEIVE", "AR", "ACCREC")
 _SIDES: Final = ("sales", "purchase")
+_DATE: Final = "YYYY-MM-DD; today without"
+_BANK: Final = f"one of {', '.join(trade.BANKS)}, or empty for a ledger account"
+_WHOSE: Final = {
+    "contact_id": "the ContactID; ABC Customer ltd without",
+    "contact": "or the contact's name",
+}
+_TERMS: Final = {
+    "side": f"{' or '.join(_SIDES)}; the contact's without",
+    "currency": f"{trade.BASE_CURRENCY} without",
+    "rate": "foreign units per unit of the base currency; null for one that Xero does not show",
+    "date": _DATE,
+}
+_INVOICE: Final = {
+    "invoice_id": "of an invoice that is there; a new one without",
+    "invoice_number": "the number of a new one",
+    "invoice_total": "the total of a new one; the amount without",
+}
+_PREPAID: Final = {
+    "amount": "how much",
+    **_WHOSE,
+    **_TERMS,
+    "bank": _BANK,
+    "type": "its type, if not the usual one",
+    "cash": "false for one without a bank transaction",
+}
+_APPLIED: Final = {
+    "prepayment_id": "of a prepayment",
+    "overpayment_id": "or of an overpayment",
+    "credit_note_id": "or of a credit note",
+}
 
 
 class PaymentPeople:
@@ -40,31 +71,104 @@ class PaymentPeople:
     def __init__(self, state: State, reads: PaymentReads) -> None:
         self._state = state
         self._reads = reads
-        self.verbs: dict[str, Callable[[Said], object]] = {
-            "documents": self._documents,
-            "pay": self._pay,
-            "delete_payment": lambda said: self._status("Payments", said.get("payment_id"), "DELETED"),
-            "prepay": lambda said: self._prepay("Prepayment", said),
-            "overpay": lambda said: self._prepay("Overpayment", said),
-            "refund": self._refund,
-            "credit": self._credit,
-            "status": lambda said: self._status(
-                str(said.get("kind")), said.get("id"), str(said.get("status"))
+        self.verbs: Verbs = {
+            "documents": Verb(
+                self._documents,
+                "show the documents of a kind, amounts as texts",
+                {
+                    "kind": f"one of {', '.join(ID_NAMES)}",
+                    "id": "its id; those of the last days without",
+                },
             ),
-            "edit_prepayment": self._edit_prepayment,
-            "void_prepayment": self._void_prepayment,
-            "allocate": self._allocate,
-            "remove_allocation": self._remove_allocation,
-            "contact": self._contact,
-            "contact_number": self._contact_number,
-            "merge_contact": self._merge_contact,
-            "due_date": self._due_date,
+            "pay": Verb(
+                self._pay,
+                "pay an invoice",
+                {
+                    "amount": "how much",
+                    **_INVOICE,
+                    **_WHOSE,
+                    **_TERMS,
+                    "bank": _BANK,
+                    "payment_type": "what makes it something else",
+                },
+            ),
+            "delete_payment": Verb(
+                lambda said: self._status("Payments", said.get("payment_id"), "DELETED"),
+                "delete a payment",
+                {"payment_id": "its id"},
+            ),
+            "prepay": Verb(
+                lambda said: self._prepay("Prepayment", said), "receive or make a prepayment", _PREPAID
+            ),
+            "overpay": Verb(
+                lambda said: self._prepay("Overpayment", said), "receive or make an overpayment", _PREPAID
+            ),
+            "refund": Verb(
+                self._refund,
+                "pay back what is left of a prepayment or overpayment",
+                {"prepayment_id": "its id", "overpayment_id": "or its id", "bank": _BANK, "date": _DATE},
+            ),
+            "credit": Verb(
+                self._credit, "give, or get, a credit note", {"amount": "how much", **_WHOSE, **_TERMS}
+            ),
+            "status": Verb(
+                lambda said: self._status(str(said.get("kind")), said.get("id"), str(said.get("status"))),
+                "give a document another status",
+                {"kind": f"one of {', '.join(ID_NAMES)}", "id": "its id", "status": "the status"},
+            ),
+            "edit_prepayment": Verb(
+                self._edit_prepayment,
+                "change a prepayment of which nothing was allocated, and its bank transaction",
+                {
+                    "prepayment_id": "its id",
+                    "amount": "how much",
+                    "date": "YYYY-MM-DD",
+                    "rate": "foreign units per unit of the base currency",
+                    **_WHOSE,
+                    "type": "its type",
+                    "bank": _BANK,
+                },
+            ),
+            "void_prepayment": Verb(
+                self._void_prepayment,
+                "void a prepayment, and delete its bank transaction",
+                {"prepayment_id": "its id"},
+            ),
+            "allocate": Verb(
+                self._allocate,
+                "allocate a part of it to an invoice",
+                {**_APPLIED, "amount": "how much", **_INVOICE, **_TERMS},
+            ),
+            "remove_allocation": Verb(
+                self._remove_allocation,
+                "take an allocation back",
+                {**_APPLIED, "allocation_id": "of the allocation; the first one left without"},
+            ),
+            "contact": Verb(
+                self._contact,
+                "add a contact",
+                {"name": "its name", "side": "sales or purchase", "number": "its ContactNumber, if any"},
+            ),
+            "contact_number": Verb(
+                self._contact_number,
+                "give a contact a ContactNumber, as the sync from LN does",
+                {**_WHOSE, "number": "the number; null takes it away"},
+            ),
+            "merge_contact": Verb(
+                self._merge_contact,
+                "merge a contact into another: it is archived, and names the other",
+                {**_WHOSE, "into": "the ContactID of the other"},
+            ),
+            "due_date": Verb(
+                self._due_date,
+                "edit the due date of an invoice, which does not move its UpdatedDateUTC",
+                {"invoice_id": "its id", "date": _DATE},
+            ),
         }
 
     # What there is
 
     def _documents(self, said: Said) -> object:
-        """Show the documents of a `kind`, amounts as texts: those of the last days, or the one of an `id`."""
         kind = str(said.get("kind"))
         if kind not in ID_NAMES:
             raise ValueError(f"a kind must be one of {', '.join(ID_NAMES)}")
@@ -127,7 +231,6 @@ class PaymentPeople:
         return body
 
     def _pay(self, said: Said) -> object:
-        """Pay an invoice: `amount`, and whose and which; `payment_type` makes it something else."""
         amount, contact, bank = _amount(said.get("amount")), self._who(said), _bank(said)
         invoice = self._invoice(said, contact, amount)
         currency, rate = _money({"currency": invoice["CurrencyCode"], **said})
@@ -166,7 +269,6 @@ class PaymentPeople:
     # Prepayments
 
     def _prepay(self, family: str, said: Said) -> object:
-        """Receive or make a prepayment: `amount`, whose, `bank`; with `cash` false no bank transaction."""
         amount, contact, bank = _amount(said.get("amount")), self._who(said), _bank(said)
         currency, rate = _money(said)
         direction = "RECEIVE" if self._side(said, contact) == "sales" else "SPEND"
@@ -189,7 +291,6 @@ class PaymentPeople:
         return answer
 
     def _refund(self, said: Said) -> object:
-        """Refund what is left of a `prepayment_id` or `overpayment_id`: a payment, and nothing left of it."""
         family = "Overpayment" if "overpayment_id" in said else "Prepayment"
         name = f"{family}ID"
         body = self._body(f"{family}s", said.get("overpayment_id", said.get("prepayment_id")))
@@ -219,7 +320,6 @@ class PaymentPeople:
         return next((body for body in rows if body.get("PrepaymentID") == prepayment_id), None)
 
     def _credit(self, said: Said) -> object:
-        """Give, or get, a credit note: `amount` and whose."""
         contact, (currency, rate) = self._who(said), _money(said)
         note_id, amount = self._state.new_id(), _amount(said.get("amount"))
         note_type = "ACCRECCREDIT" if self._side(said, contact) == "sales" else "ACCPAYCREDIT"
@@ -229,10 +329,6 @@ class PaymentPeople:
         return {"CreditNoteID": note_id}
 
     def _edit_prepayment(self, said: Said) -> object:
-        """Change `amount`, `date`, `rate`, `contact`, `type` or `bank` of a prepayment, and of its cash.
-
-        Nothing may have been allocated from it.
-        """
         body = self._body("Prepayments", said.get("prepayment_id"))
         if any(not one["IsDeleted"] for one in body["Allocations"]):
             raise ValueError("part of it was allocated already")
@@ -266,7 +362,6 @@ class PaymentPeople:
         return body
 
     def _allocate(self, said: Said) -> object:
-        """Allocate `amount` of a prepayment, overpayment or credit note to an invoice, new or not."""
         kind, document_id = _applied(said)
         body = self._body(kind, document_id)
         amount = _amount(said.get("amount"))
@@ -282,7 +377,6 @@ class PaymentPeople:
         return {"AllocationID": allocation_id, "InvoiceID": invoice["InvoiceID"]}
 
     def _remove_allocation(self, said: Said) -> object:
-        """Remove the allocation of an `allocation_id` from what it is of; without one the first left."""
         kind, document_id = _applied(said)
         body = self._body(kind, document_id)
         wanted = said.get("allocation_id")
@@ -298,7 +392,6 @@ class PaymentPeople:
     # Contacts and invoices
 
     def _contact(self, said: Said) -> object:
-        """Add a contact: `name`, `side`, and perhaps its `number`."""
         contact_id, side = self._state.new_id(), self._side(said, {"IsCustomer": True})
         body: Body = {
             "ContactID": contact_id,
@@ -311,7 +404,6 @@ class PaymentPeople:
         return {"ContactID": contact_id}
 
     def _contact_number(self, said: Said) -> object:
-        """Give a contact a ContactNumber, as the sync from LN does; null takes it away."""
         body = {**self._who(said)}
         body.pop("ContactNumber", None)
         if said.get("number") is not None:
@@ -320,14 +412,12 @@ class PaymentPeople:
         return body
 
     def _merge_contact(self, said: Said) -> object:
-        """Merge a contact `into` another: it is archived, and names the other."""
         into = self._body("Contacts", said.get("into"))
         body = {**self._who(said), "ContactStatus": "ARCHIVED", "MergedToContactID": into["ContactID"]}
         self._put("Contacts", body)
         return body
 
     def _due_date(self, said: Said) -> object:
-        """Edit the due date of an invoice, which does not move its UpdatedDateUTC."""
         body = {**self._body("Invoices", said.get("invoice_id")), "DueDate": instant(day_ms(self._day(said)))}
         self._put("Invoices", body, "silent")
         return body

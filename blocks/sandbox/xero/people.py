@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from blocks.sandbox.exact_json import dumps
-from blocks.sandbox.stand_in import Verbs
+from blocks.sandbox.stand_in import Verb, Verbs
 from blocks.sandbox.xero.identity import Identity
 from blocks.sandbox.xero.journals import ManualJournals, status_change
 from blocks.sandbox.xero.limits import Limits
@@ -18,6 +18,15 @@ from blocks.sandbox.xero.lines import LineReader
 from blocks.sandbox.xero.options import XeroOptions
 from blocks.sandbox.xero.state import Journal, State
 from blocks.sandbox.xero.wire import Refused, ms_date
+
+_JOURNAL: Final = {"journal_id": "the ManualJournalID"}
+_ACCOUNT: Final = {"code": "its code, or its AccountID"}
+_STATUSES: Final = {
+    "post": ("approve a draft: it is posted", "POSTED"),
+    "delete": ("delete a draft", "DELETED"),
+    "void": ("void a posted journal", "VOIDED"),
+    "archive_journal": ("archive a journal", "ARCHIVED"),
+}
 
 
 class People:
@@ -105,33 +114,76 @@ class XeroControl:
         self._journals = journals
         self.server_errors: list[bool] = []
         self.verbs: Verbs = {
-            "journals": lambda _: {"journals": [_shown(one) for one in state.journals.values()]},
-            "edit": lambda body: _shown(
-                people.edit(**_only(body, "journal_id", "narration", "day", "lines"))
+            "journals": Verb(
+                lambda _: {"journals": [_shown(one) for one in state.journals.values()]},
+                "show all manual journals with their lines",
             ),
-            "post": lambda body: _shown(people.change_status(body.get("journal_id"), "POSTED")),
-            "delete": lambda body: _shown(people.change_status(body.get("journal_id"), "DELETED")),
-            "void": lambda body: _shown(people.change_status(body.get("journal_id"), "VOIDED")),
-            "archive_journal": lambda body: _shown(people.change_status(body.get("journal_id"), "ARCHIVED")),
-            "plant": lambda body: self._plant(str(body.get("journal_id")), body.get("raw")),
-            "copy": lambda body: _shown(people.copy(body.get("journal_id"))),
-            "archive_account": lambda body: self._archive("with_account_archived", str(body.get("code"))),
-            "archive_option": lambda body: self._archive(
-                "with_option_archived", str(body.get("category")), str(body.get("option"))
+            "edit": Verb(
+                lambda body: _shown(people.edit(**{"journal_id": None, **body})),
+                "change a draft on the screen",
+                {
+                    **_JOURNAL,
+                    "narration": "its narration",
+                    "day": "its date, YYYY-MM-DD",
+                    "lines": "all of its lines, as the API takes them",
+                },
             ),
-            "lock_date": self._lock,
-            "expire_tokens": lambda _: self._identity.expire_all(),
-            "warn": lambda _: self._warn(),
-            "server_error": self._server_error,
-            "reset": lambda _: self._reset(),
+            **{name: self._status(people, does, status) for name, (does, status) in _STATUSES.items()},
+            "plant": Verb(
+                lambda body: self._plant(str(body.get("journal_id")), body.get("raw")),
+                "serve a text in place of a journal, or as one more",
+                {**_JOURNAL, "raw": "the text; U+DC80 to U+DCFF stand for single bytes; null takes it away"},
+            ),
+            "copy": Verb(
+                lambda body: _shown(people.copy(body.get("journal_id"))),
+                "copy a journal: a draft of the same narration and lines",
+                _JOURNAL,
+            ),
+            "archive_account": Verb(
+                lambda body: self._change("with_account_archived", str(body.get("code"))),
+                "archive an account",
+                _ACCOUNT,
+            ),
+            "restore_account": Verb(
+                lambda body: self._change("with_account_restored", str(body.get("code"))),
+                "restore an archived account",
+                _ACCOUNT,
+            ),
+            "archive_option": Verb(
+                lambda body: self._change(
+                    "with_option_archived", str(body.get("category")), str(body.get("option"))
+                ),
+                "archive an option of a tracking category",
+                {"category": "the name of the category", "option": "the name of the option"},
+            ),
+            "lock_date": Verb(
+                self._lock,
+                "set the lock dates",
+                {"period": "YYYY-MM-DD, or null for none", "year": "the same, of the financial year"},
+            ),
+            "expire_tokens": Verb(
+                lambda _: self._identity.expire_all(), "let all tokens given so far have expired"
+            ),
+            "warn": Verb(
+                lambda _: self._warn(), "let the next creation lose an account code, with a warning"
+            ),
+            "server_error": Verb(
+                self._server_error,
+                "let the next write with a key end in a 500, which the key repeats",
+                {"committed": "whether it is carried out all the same"},
+            ),
+            "reset": Verb(lambda _: self._reset(), "forget all that was created, changed and switched"),
         }
 
-    def _archive(self, method: str, *reference: str) -> None:
+    @staticmethod
+    def _status(people: People, does: str, status: str) -> Verb:
+        return Verb(lambda body: _shown(people.change_status(body.get("journal_id"), status)), does, _JOURNAL)
+
+    def _change(self, method: str, *reference: str) -> None:
         self._state.change_books(method, *reference)
         self._state.commit()
 
     def _plant(self, journal_id: str, raw: object) -> None:
-        """Serve a text in place of a journal, or as one more; U+DC80 to U+DCFF stand for single bytes."""
         if raw is not None and type(raw) is not str:
             raise ValueError("raw must be a text, or null to remove what was planted")
         kept = {
@@ -140,7 +192,6 @@ class XeroControl:
         self._state.set("planted", kept if raw is None else {**kept, journal_id: raw})
 
     def _lock(self, body: Mapping[str, Any]) -> None:
-        """Set `period` and `year` lock dates (YYYY-MM-DD, or null for none)."""
         for name, setting in (("period", "period_lock"), ("year", "year_lock")):
             if name in body:
                 value = body[name]
@@ -151,7 +202,6 @@ class XeroControl:
         self._journals.warn_next = True
 
     def _server_error(self, body: Mapping[str, Any]) -> None:
-        """Let the next write with a key end in a 500 that the key repeats; `committed` says if it took."""
         self.server_errors.append(bool(body.get("committed")))
 
     def _reset(self) -> None:
@@ -159,13 +209,6 @@ class XeroControl:
         self._limits.reset()
         self._journals.warn_next = False
         self.server_errors.clear()
-
-
-def _only(body: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    unknown = sorted(body.keys() - set(names))
-    if unknown:
-        raise ValueError(f"unknown: {', '.join(unknown)}; there are {', '.join(names)}")
-    return {"journal_id": None, **body}
 
 
 def _shown(journal: Journal) -> dict[str, object]:

@@ -238,7 +238,7 @@ class State(KeptState):
         return {journal_id: raw.encode("utf-8", "surrogateescape") for journal_id, raw in rows.items()}
 
     def change_books(self, name: str, *reference: str) -> None:
-        """Archive an account or a tracking option, by the method of Books named `name`, and keep it so."""
+        """Archive or restore something, by the method of Books named `name`, and keep it so."""
         now = self.now_ms()
         self.books = getattr(self.books, name)(*reference, now)
         self.set("archived", [*self.settings.get("archived", ()), [name, *reference, now]])
