@@ -1,7 +1,8 @@
 """The judge: what must be true of LN's books, of Mambu's tasks, and of what runs say of themselves.
 
-It knows the bytes at the doors, what a run said (its status, sentence, exit code and page), and what people
-and the world did, for these tell it. It reads no store and imports nothing of the code that it judges.
+It knows the bytes at the doors, when a run took the payments of its store, what it said (its status,
+sentence, exit code and page), and what people and the world did, for these tell it. It reads no store and
+imports nothing of the code that it judges.
 """
 
 from __future__ import annotations
@@ -206,7 +207,7 @@ class Judge:
         self._set_out: set[Item] = set()
         self._in_the_dark: defaultdict[int, set[Item]] = defaultdict(set)
         self._forgot: dict[int, datetime] = {}  # by store, when it was last lost or set back
-        self._contact: dict[int, datetime] = {}  # when runs were first at a door
+        self._held: dict[int, datetime] = {}  # since when runs have held the payments of their store
         self._saw: dict[int, datetime] = {}  # when runs last read lists
         self._store_of: dict[int, int] = {}
         self._began: dict[int, datetime] = {}
@@ -278,7 +279,7 @@ class Judge:
 
     def stands_still(self, run: int, at: datetime) -> None:
         """The process of a run stands still from now on, which others know no more of than of its death."""
-        if run in self._contact:
+        if run in self._held:
             self._stood.setdefault(run, at)
 
     def item_of(self, kind: str, xero_id: str, prepayment: str = "", number: str = "") -> Item | None:
@@ -287,13 +288,17 @@ class Judge:
             return self._by_name.get((ALLOCATION, number, prepayment))
         return self._by_name.get((kind, xero_id, ""))
 
+    def takes(self, run: int, at: datetime) -> None:
+        """A run takes the payments of its store, which is before it asks anybody for anything."""
+        # One that then stood still itself, and only now goes on, takes over from nobody.
+        self._held.setdefault(run, at)
+
     # At the doors
 
     def at_a_door(self, run: int, at: datetime) -> None:
         """A run asks Xero or LN for something: unless it is dry, it holds the payments of its store."""
         if run not in self._dry:
-            # One that stood still itself, and only now goes on, takes over from nobody.
-            self._contact.setdefault(run, at)
+            self.takes(run, at)
 
     def sees(self, run: int, at: datetime) -> None:
         """A run reads Xero's lists, and writes down what it sees."""
@@ -345,11 +350,11 @@ class Judge:
         if stood is None:
             return
         others = (
-            seen
-            for other, seen in self._contact.items()
+            since
+            for other, since in self._held.items()
             if other != run and self._store_of[other] == self._store_of[run]
         )
-        if any(stood + self._lease <= seen <= at for seen in others):
+        if any(stood + self._lease <= since <= at for since in others):
             self._overtaken[run] += 1
         if self._overtaken[run] > self.parallel:
             raise Violation(f"run {run} goes on posting though others took over while it stood still")
@@ -464,7 +469,7 @@ class Judge:
 
     def died(self, run: int) -> None:
         """A run that held the payments of its store has died without a word."""
-        if run in self._contact:
+        if run in self._held:
             self._dead[self._store_of[run]] = run
 
     def watched(self, store: int, connection: str) -> None:

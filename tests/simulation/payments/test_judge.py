@@ -354,6 +354,28 @@ def test_a_run_that_was_overtaken_itself_takes_over_from_nobody(books: Judge) ->
         books.leaves(2, message(item), BEGAN + dt.timedelta(minutes=15))
 
 
+def test_a_run_that_stood_still_before_it_asked_for_anything_takes_over_from_nobody(books: Judge) -> None:
+    """A run that took the payments first takes over from nobody, however late it first asks for something."""
+    items = [paid(books, f"303-SI1-{number}") for number in range(3)]
+    books.takes(1, BEGAN)
+    books.stands_still(1, BEGAN)
+    books.takes(2, BEGAN + dt.timedelta(minutes=5))
+    books.stands_still(2, BEGAN + dt.timedelta(minutes=5))
+    books.at_a_door(1, BEGAN + dt.timedelta(minutes=10))
+    for item in items:
+        books.leaves(2, message(item), BEGAN + dt.timedelta(minutes=15))
+
+
+def test_posting_after_others_took_over_before_it_asked_for_anything(books: Judge) -> None:
+    """A run that stood still before it asked for anything, and posts though others took over, is seen."""
+    items = [paid(books, f"303-SI1-{number}") for number in range(2)]
+    books.takes(1, BEGAN)
+    books.stands_still(1, BEGAN)
+    books.takes(2, BEGAN + dt.timedelta(minutes=5))
+    books.leaves(1, message(items[0]), LATER)
+    broken(lambda: books.leaves(1, message(items[1]), LATER), "goes on posting")
+
+
 def test_a_dry_run_takes_over_from_nobody(books: Judge) -> None:
     """A dry run beside one that stands still is no other that took over."""
     items = [paid(books, f"303-SI1-{number}") for number in range(3)]

@@ -341,8 +341,14 @@ class World(Play):
 
     def _process(self, run: Run) -> Process:
         async def around(name: str, call: Any) -> Any:
+            async def carried_out() -> Any:
+                result = await call()
+                if name == "leases.take":
+                    self.judge.takes(run.number, self.clock.now())
+                return result
+
             run.released = run.released or name == "leases.release"
-            return await self.store_call(run, name, call)
+            return await self.store_call(run, name, carried_out)
 
         clock = ProcessClock(run, self.script.ahead[run.place])
         store = WatchedStore(run.file.store, around)
