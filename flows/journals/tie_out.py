@@ -206,12 +206,16 @@ def open_points(matched: Reconciliation, partially_posted: Sequence[str]) -> lis
     for one in matched.lookalikes:
         text = may_be_twice if one.twice else may_be_ours
         texts.append(text(one.journal, len(one.entries)))
-    for entries, what in (
-        (matched.voided, "are only in journals that were voided in Xero, so they are not sent again"),
-        (matched.missing, "are not in Xero"),
+    for entries, what, way in (
+        (
+            matched.voided,
+            "are only in journals that were voided in Xero, so they are not sent again",
+            " (if nothing has replaced them, copy those journals in Xero to bring them back)",
+        ),
+        (matched.missing, "are not in Xero", ""),
     ):
         if entries:
-            texts.append(f"{len(entries)} lines {what}: EntryID {listed(sorted(entries))}")
+            texts.append(f"{len(entries)} lines {what}: EntryID {listed(sorted(entries))}{way}")
     return texts
 
 

@@ -94,6 +94,11 @@ class Withdrawal:
         return any(self._left(item) and not item.action.left for item in self.items)
 
     @property
+    def stays_out(self) -> int:
+        """Return how many journals were voided before whose lines a run of the date does not send again."""
+        return sum(item.stays_out for item in self.items)
+
+    @property
     def open(self) -> list[str]:
         """Return the reasons of those of which it is not known yet whether they stay."""
         return [outcome.left for outcome in map(self._outcome, self.items) if outcome.open]
@@ -222,6 +227,12 @@ def _what_stays(withdrawal: Withdrawal) -> Iterable[str]:
             f"For {journals} it is not known yet whether Xero will still remove it ({_each(unknown)}). A "
             "run of the date waits until that is known."
         )
+    if number := withdrawal.stays_out:
+        journals, its = counted(number, "journal was", "journals were"), "its" if number == 1 else "their"
+        yield (
+            f"{journals} voided by no withdrawal on record, so a run of the date does not send {its} lines "
+            "again."
+        )
     actions = {item.action for item in withdrawal.items}
     if text := "; ".join(way for action, way in _WAYS_OUT.items() if action in actions):
         yield f"{capital(text)}."
@@ -242,10 +253,13 @@ def _what_next(withdrawal: Withdrawal) -> Iterable[str]:
         yield "Run the command again in ten minutes: it checks the outcome and processes the rest."
     elif withdrawal.confirmed and withdrawal.not_removed:
         yield "Run the command again for what could not be removed."
-    nothing_left = withdrawal.items and not withdrawal.left and not withdrawal.pending
+    # Where nothing is gone but what was voided without us, no run sends anything again.
+    gone = len(withdrawal.items) > withdrawal.stays_out
+    nothing_left = gone and not withdrawal.left and not withdrawal.pending
     if withdrawal.done("deleted") or withdrawal.done("voided") or nothing_left:
         command = _command(withdrawal)
-        yield f"Next: to send the day again, run the date{command}. Only what is missing is sent."
+        what = "the rest of the day" if withdrawal.stays_out else "the day"
+        yield f"Next: to send {what} again, run the date{command}. Only what is missing is sent."
 
 
 def _when(error: DaybookError) -> str:

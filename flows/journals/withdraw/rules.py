@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from blocks.store.models import JournalRecord, JournalState, latest
 from blocks.xero.models import ManualJournal
-from flows.journals.models import DELETED_OR_VOIDED
+from flows.journals.models import DELETED_OR_VOIDED, VOIDED
 from flows.journals.narration import Narration
 from flows.journals.prepare import digest_of
 
@@ -58,6 +58,9 @@ _LEFT = {
     WithdrawalAction.OTHER: "it is neither a draft nor posted, for example archived",
 }
 
+# The states of a journal that our own command took out of Xero, or may have.
+_BY_US = frozenset({JournalState.WITHDRAWING, JournalState.WITHDRAWN})
+
 
 class WithdrawalCandidate(NamedTuple):
     """A journal of the day, what the record says of it, and what is to become of it."""
@@ -77,6 +80,12 @@ class WithdrawalCandidate(NamedTuple):
         """Return its number among those of its booking date; 0 where that is not known."""
         name = self.record or Narration.parse(self.journal.narration)
         return name.number if name else 0
+
+    @property
+    def stays_out(self) -> bool:
+        """Tell whether it was voided, and by no withdrawal on record: a run does not send its lines again."""
+        ours = self.record is not None and self.record.state in _BY_US
+        return self.journal.status == VOIDED and not ours
 
     def is_still(self, live: ManualJournal, digits: int) -> bool:
         """Tell whether a journal read just now is still the one that was planned for."""

@@ -247,6 +247,15 @@ def test_voided_lines_are_reported() -> None:
     assert "voided in Xero, so they are not sent again: EntryID 1, 2" in found.open[0]
 
 
+def test_a_copy_brings_voided_lines_back() -> None:
+    """Where lines are only in a voided journal, the way that the run names leads to a day that ties out."""
+    day = sent(posting(1, "5", "-5"))
+    voided = day.live[0]._replace(status="VOIDED")
+    assert "copy those journals in Xero" in confirmed(day.plan, reconcile(day.plan, [voided]), []).open[0]
+    copy = day.live[0]._replace(journal_id="copy")
+    assert confirmed(day.plan, reconcile(day.plan, [voided, copy]), []).tied_out
+
+
 def test_missing_lines_are_reported() -> None:
     """Lines in no journal keep the day open; a journal has vanished only where Xero shows it deleted."""
     day = sent(posting(1, "5", "-5"))

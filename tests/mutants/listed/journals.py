@@ -31,6 +31,10 @@ _LATE = f"{_AGAIN}::test_a_request_carried_out_after_all_was_finished_is_found"
 _FLOW = _of_journals("flows/journals/flow.py", _LATE)
 _INTENTS = _of_journals("flows/journals/withdraw/requests.py")
 _REMOVE = _of_journals("flows/journals/withdraw/remove.py", "tests/flows/journals/withdraw/test_requests.py")
+_RULES = _at(
+    "flows/journals/withdraw/rules.py",
+    "tests/flows/journals/withdraw/test_flow.py::test_what_was_voided_without_us_is_not_promised",
+)
 _WITHDRAW = _of_journals("flows/journals/withdraw/flow.py", "tests/flows/journals/withdraw/test_requests.py")
 
 MUTANTS = (
@@ -423,6 +427,11 @@ MUTANTS = (
         "a withdrawal without an answer has come to nothing",
         'still shows it, so it may yet be removed", open=True)',
         'still shows it, so it may yet be removed")',
+    ),
+    _RULES.broken(
+        "a withdrawal promises to send again what somebody else voided",
+        "return self.journal.status == VOIDED and not ours",
+        "return False",
     ),
     _WITHDRAW.broken(
         "a withdrawal does not settle what was sent without an answer",

@@ -228,7 +228,8 @@ class Judge:
         self._voided: dict[int, float] = {}
         self._withdrawn_entries: set[int] = set()
         self._doubled_by_people: set[int] = set()
-        self._lost: list[tuple[float, int]] = []
+        # When which store was lost, and from when the copy is that took its place.
+        self._lost: list[tuple[float, int, float]] = []
         self._first_left: dict[tuple[int, str], float] = {}
         self._withdrawn: dict[str, tuple[float, int]] = {}
         # Days that a run may have recorded as finished before it died without a word.
@@ -244,7 +245,7 @@ class Judge:
 
     def store_lost(self, at: float, store: int, since: float = -1.0) -> None:
         """Know that a store has forgotten: all, or what came after a copy of an instant was made."""
-        self._lost.append((at, store))
+        self._lost.append((at, store, since))
         # It does not know which keys were used since.
         self._first_left = {
             used: left for used, left in self._first_left.items() if used[0] != store or left <= since
@@ -625,7 +626,7 @@ class Judge:
         return now
 
     def _was_lost(self, store: int, since: float) -> bool:
-        return any(one == store and at >= since for at, one in self._lost)
+        return any(one == store and at >= since for at, one, _ in self._lost)
 
     def _all_lines(self, at: float | None) -> dict[int, Line]:
         now: dict[int, Line] = {}
@@ -682,14 +683,42 @@ class Judge:
             if open_ := self._unsaid(word, problems):
                 self._break(f"after all is quiet {day} counts as completed, and {open_[0].what}")
             return
-        why = self.touched.get(day)
-        if why is None:
+        if day not in self.touched and not self._only_voided(word, problems):
             self._break(f"after all is quiet the run of {day} fails without a reason: {word.text[:300]}")
         for one in problems:
             if one.grave and one.entry is not None and not one.named_in(word.text):
                 self._break(
                     f"after all is quiet {one.what}, and the run of {day} does not name it: {word.text[:300]}"
                 )
+
+    def _only_voided(self, word: Word, problems: Iterable[Problem]) -> bool:
+        """Tell whether a run says "voided", and all that is amiss withdrawals unknown to it have voided.
+
+        Nobody can tell that from what a person voided, which is not sent again.
+        """
+        unknown = {
+            entry
+            for one in self._held.values()
+            if one.now.status == "VOIDED" and self._unknown(one.changes[-1], self.runs[word.run])
+            for entry in one.now.sums()
+        }
+        missing = [one.entry for one in problems if one.grave]
+        return (
+            "voided" in word.text
+            and bool(missing)
+            and all(entry in unknown and not self._holding[entry] for entry in missing)
+        )
+
+    def _unknown(self, change: Change, run: Run) -> bool:
+        """Tell whether a withdrawal asked for a change, and the store of a run has no record of that.
+
+        A withdrawal writes down what it asks for before the request leaves.
+        """
+        if change.run is None:
+            return False
+        left = change.left if change.left is not None else change.at
+        lost = any(store == run.store and since < left <= at for at, store, since in self._lost)
+        return lost or self.runs[change.run].store != run.store
 
     def _break(self, text: str) -> None:
         self.broken.append(text)

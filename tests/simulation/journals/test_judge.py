@@ -285,6 +285,59 @@ def test_a_failure_without_a_reason(history: History) -> None:
     assert "fails without a reason" in history.broken
 
 
+@pytest.mark.parametrize(
+    ("status", "store", "lost", "text", "rule"),
+    [
+        ("VOIDED", 0, -1.0, "entries 1, 2 were voided", ""),
+        ("VOIDED", 0, 0.0, "entries 1, 2 were voided", ""),
+        ("VOIDED", 1, None, "entries 1, 2 were voided", ""),
+        ("VOIDED", 0, None, "entries 1, 2 were voided", "fails without a reason"),
+        ("VOIDED", 0, 60.0, "entries 1, 2 were voided", "fails without a reason"),
+        ("DELETED", 0, -1.0, "entries 1, 2 were voided", "fails without a reason"),
+        ("VOIDED", 0, -1.0, "entries 1, 2 are not in Xero", "fails without a reason"),
+        ("VOIDED", 0, -1.0, "entry 1 was voided", "does not name it"),
+    ],
+    ids=[
+        "lost",
+        "set back",
+        "another store",
+        "known",
+        "known by the copy",
+        "deleted",
+        "not said",
+        "not named",
+    ],
+)
+def test_what_a_withdrawal_voided_that_the_store_does_not_know(
+    history: History, status: str, store: int, lost: float | None, text: str, rule: str
+) -> None:
+    """What a withdrawal voided may stay out, named as voided, only where the store has no record of that."""
+    history.person(sent(status="POSTED"))
+    history.run(2, judging.WITHDRAWAL).include_posted = True
+    history.change(sent(status=status), 2)
+    history.now = 60.0
+    if lost is not None:
+        history.judge.store_lost(history.now, 0, lost)
+    history.run(3, store=store)
+    history.say(3, text, "failed")
+    history.judge.healed(DAY, history.judge.words[-1])
+    assert rule in history.broken
+    assert bool(rule) == bool(history.broken)
+
+
+def test_what_is_missing_beside_what_a_withdrawal_voided(history: History) -> None:
+    """A line that was never sent has no reason in the journal that a withdrawal voided."""
+    history.person(sent(status="POSTED"))
+    history.run(2, judging.WITHDRAWAL).include_posted = True
+    history.change(sent(status="VOIDED"), 2)
+    history.judge.mambu_has(history.now, [*LINES, LINES[0]._replace(entry=3)])
+    history.judge.store_lost(history.now, 0)
+    history.run(3)
+    history.say(3, "entries 1, 2, 3 were voided", "failed")
+    history.judge.healed(DAY, history.judge.words[-1])
+    assert "fails without a reason" in history.broken
+
+
 def test_a_failure_that_does_not_name_what_is_missing(history: History) -> None:
     """What is missing in the end is named by its entry id, its transaction or its booking date."""
     history.person(sent(rows=(Row(None, 500, "1100"), Row(None, -500, "1200"))))

@@ -416,6 +416,27 @@ async def test_withdrawing_twice_is_harmless(sandbox: Sandboxed) -> None:
     assert changes(sandbox) == []
 
 
+@pytest.mark.parametrize("all_of_it", [True, False], ids=["all of it", "a part"])
+async def test_what_was_voided_without_us_is_not_promised(
+    sandbox: Sandboxed, home: Path, all_of_it: bool
+) -> None:
+    """A withdrawal does not promise that a run sends again what no record says that we voided."""
+    await two_journals(sandbox)
+    for entry in (1, 3) if all_of_it else (1,):
+        sandbox.control("xero/post", {"journal_id": journal_with(sandbox, entry)["ManualJournalID"]})
+    known = (await withdraw(sandbox, include_posted=True)).completed()
+    assert "to send the day again" in known.message
+    shutil.rmtree(home)
+
+    told = (await withdraw(sandbox, include_posted=True)).completed().message
+    number = 2 if all_of_it else 1
+    assert f"{number} journal{'s were' if all_of_it else ' was'} voided by no withdrawal on record" in told
+    assert ("to send" in told) == (not all_of_it)
+    assert ("to send the rest of the day again" in told) == (not all_of_it)
+    again = (await sandbox.run(connection=two_lines_each(sandbox))).failed("voided in Xero, so they are not")
+    assert again.summary.journals_created == 2 - number
+
+
 async def test_a_day_that_was_never_sent_has_nothing_to_withdraw(sandbox: Sandboxed) -> None:
     """For a day without journals, a withdrawal completes and says that there is nothing."""
     outcome = (await withdraw(sandbox)).completed()
