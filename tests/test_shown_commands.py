@@ -20,6 +20,7 @@ import pytest
 
 from blocks.private_files import write_private
 from blocks.sandbox.process import SandboxProcess, SandboxSettings
+from tests.helpers import interrupts
 from tests.helpers.documents import Shown, all_commands
 from tests.helpers.prefect_server import ROOT, environment, free_port, wait_until
 
@@ -139,6 +140,7 @@ class Clone:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                preexec_fn=interrupts.let_through,
             )
             try:
                 yield child

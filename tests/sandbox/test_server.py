@@ -19,6 +19,7 @@ import pytest
 from blocks.sandbox.app import Sandbox, build
 from blocks.sandbox.process import SandboxError, SandboxProcess, SandboxSettings
 from blocks.sandbox.world import chart
+from tests.helpers import interrupts
 
 ROOT = Path(__file__).parents[2]
 
@@ -139,7 +140,9 @@ def test_broken_state_is_named(tmp_path: Path) -> None:
 def test_a_signal_ends_it_cleanly(tmp_path: Path, number: int, busy: bool) -> None:
     """Told to stop, it ends with exit code 0 and not a word, even with a request under way."""
     pipe = subprocess.PIPE
-    with subprocess.Popen(_command(tmp_path), cwd=ROOT, stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen(
+        _command(tmp_path), cwd=ROOT, stdout=pipe, stderr=pipe, preexec_fn=interrupts.let_through
+    ) as process:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]
         httpx.post(f"{url}/control/faults", json={"system": "mambu", "kind": "hang"})
@@ -149,7 +152,7 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: int, busy: bool) -> No
                 while not httpx.get(f"{url}/control/requests").json():
                     time.sleep(0.01)
             process.send_signal(number)
-            output, errors = process.communicate(timeout=10)
+            output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (0, b"", b"")
 
 

@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +29,7 @@ from blocks.store.block import open_store
 from blocks.store.journals import Store
 from blocks.store.models import ALL_DAYS, Lease
 from tests.flows.cli.conftest import Command
+from tests.helpers import interrupts
 from tests.helpers.prefect_server import ROOT, environment, run, wait_until
 from tests.helpers.sandboxed import DATE, Sandboxed
 
@@ -184,7 +184,6 @@ def started(words: list[str], env: dict[str, str], number: signal.Signals) -> su
 
     So it is in the background of a shell, where Ctrl-C does not come.
     """
-    interrupts = signal.SIG_DFL if number == signal.SIGINT else signal.SIG_IGN
     return subprocess.Popen(
         [sys.executable, "-m", "flows.main", *words],
         cwd=ROOT,
@@ -192,7 +191,7 @@ def started(words: list[str], env: dict[str, str], number: signal.Signals) -> su
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, interrupts),
+        preexec_fn=interrupts.let_through if number == signal.SIGINT else interrupts.ignored,
     )
 
 
@@ -201,13 +200,14 @@ def test_a_command_that_is_stopped_ends_cleanly(
     env: dict[str, str], tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     """Stopped while it starts, a run ends with one sentence, no traceback, and no sandbox left."""
-    child = started(["--sandbox", "--sandbox-dir", str(tmp_path / "sandbox")], env, number)
-    time.sleep(2.0)
+    held = tmp_path / "sandbox" / "lock"
+    child = started(["--sandbox", "--sandbox-dir", str(held.parent)], env, number)
+    wait_until(held.exists, 60, "its sandbox does not start")
     child.send_signal(number)
     out, errors = child.communicate(timeout=60)
 
     assert (child.returncode, out, errors.strip()) == (code, "", STOPPED)
-    with (tmp_path / "sandbox" / "lock").open("a") as lock:
+    with held.open("a") as lock:
         import fcntl
 
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -335,7 +335,14 @@ def test_an_interrupt_anywhere_ends_with_the_same_exit_code(tmp_path: Path, plac
 def sandbox_command(folder: Path, env: dict[str, str]) -> Iterator[dict[str, Any]]:
     """Run the command `sandbox`, yield its first line, and interrupt it: it has to end with 0."""
     command = [sys.executable, "-m", "flows.main", "sandbox", "--dir", str(folder)]
-    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=interrupts.let_through,
+    ) as child:
         assert child.stdout is not None
         try:
             yield json.loads(child.stdout.readline())
