@@ -23,7 +23,7 @@ from blocks.xero.payment_models import Shown
 from flows.payments.case import Case, as_sent, case_of, hint_on, may_be_in_ln, message_of
 from flows.payments.documents import Document, Role
 from flows.payments.models import Action, Decision, Policy
-from flows.payments.post_outcome import NEVER_ANSWERED
+from flows.payments.post_outcome import NEVER_ANSWERED, NOT_ON_RECORD
 
 _SALES = frozenset({Role.SALES_PAYMENT, Role.CLIENT_PREPAYMENT})
 _HELD_BACK = frozenset({Status.EXCEPTION, Status.FAILED, Status.UNSUPPORTED})
@@ -189,8 +189,10 @@ def _in_ln(case: Case) -> Decision | None:
     if row is None or row.sent_at is None:
         return None
     sent, now = as_sent(row), case.entry
+    unsure = NOT_ON_RECORD if NOT_ON_RECORD in row.result.reason else ""
     if changes := differences(sent, now):
-        reason = f"It was changed in Xero after sending ({_listed(changes)}): correct it manually in LN."
+        listed = _listed(changes)
+        reason = f"It was changed in Xero after sending ({listed}): correct it manually in LN.{unsure}"
         noted = (row.result.status, row.result.reason, row.entry) == (Status.EXCEPTION, reason, now)
         return case.leave("LN has it.") if noted else case.note(Status.EXCEPTION, reason)
     if row.result.status is Status.EXCEPTION:
@@ -198,13 +200,17 @@ def _in_ln(case: Case) -> Decision | None:
         undone = differences(sent, row.entry) or row.entry.xero_status not in {LIVE, None}
         if not undone:
             return case.leave("LN has it.")
+        if unsure:
+            # What was posted last LN did not take: a correction in LN may be right.
+            said = f"LN reported that it has it, and Xero shows it again as it did then.{unsure}"
+            return case.note(Status.DUPLICATE, said)
         return case.note(
             Status.SENT,
             "LN has it, and Xero again shows it as it was sent: undo any manual correction in LN.",
         )
     if now.contact_name != row.entry.contact_name:
         names = f'as "{sent.contact_name}"; in Xero the contact is now called "{now.contact_name}"'
-        return case.note(row.result.status, f"LN has it, {names}.")
+        return case.note(row.result.status, f"LN has it, {names}.{unsure}")
     return case.leave("LN has it.")
 
 

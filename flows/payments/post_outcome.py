@@ -88,6 +88,12 @@ CHECK_LN = (
     f"{NEVER_ANSWERED}. Check in LN whether it was booked then, which could be why it is refused now. If LN "
     "has it, discard it; if not, undiscard it, and the next run sends it as Xero shows it now."
 )
+# In the reason of a document that LN has from a sending of which the record does not know: what was posted
+# now, and LN did not take, may be another message than the one that it has. Rows are recognised by it.
+NOT_ON_RECORD = (
+    " What LN was sent of it is not on record: if it was changed in Xero since then, correct it manually in "
+    "LN."
+)
 
 
 class PostOutcome(StrEnum):
@@ -141,8 +147,10 @@ def interpret(
     if not isinstance(outcome, LNAnswer):
         meaning = _of_error(outcome)
     elif _is_there(outcome, document_id, agreed_text):
+        # What is in doubt is posted in the same words again, so that the record has what LN has.
+        since = "" if in_doubt else NOT_ON_RECORD
         meaning = Interpretation(
-            PostOutcome.DUPLICATE, f"LN reports it as already processed: {outcome.said}."
+            PostOutcome.DUPLICATE, f"LN reports it as already processed: {outcome.said}.{since}"
         )
     else:
         meaning = _of_answer(outcome)

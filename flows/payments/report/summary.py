@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from blocks.store.audit_rows import IN_LN, AuditRow, Entry, Key, Status
 from flows.payments.models import Action, Collected, Decision
+from flows.payments.post_outcome import NOT_ON_RECORD
 from flows.payments.windows import Window
 from flows.runtime.summary import RunSummary
 from flows.runtime.text import counted
@@ -87,6 +88,7 @@ class PaymentsSummary(RunSummary):
             if row is not None:
                 self.rows.append(row)
         self.notes += _to_know(collected, dry_run=dry_run)
+        self.notes += _not_on_record(self.rows)
 
     @property
     def documents(self) -> int:
@@ -170,6 +172,23 @@ def _to_know(collected: Collected, *, dry_run: bool) -> list[str]:
         [f"And {len(notes) - _MOST_NOTES:,} more: see the audit table."] if len(notes) > _MOST_NOTES else []
     )
     return notes[:_MOST_NOTES] + more
+
+
+def _not_on_record(rows: Iterable[AuditRow]) -> Iterator[str]:
+    """Yield in one line what LN has and nobody can compare with Xero: a lost store may have sent it.
+
+    It goes by the rows, and not by what was posted: a run that died after LN's answer has told nobody.
+    """
+    found = [
+        str(row.key) for row in rows if row.status is Status.DUPLICATE and NOT_ON_RECORD in row.result.reason
+    ]
+    if found:
+        more = f" and {len(found) - _MOST_NOTES:,} more (see the audit table)"
+        yield (
+            f"LN already had {counted(len(found), 'document')}, and what it was sent then is not on record. "
+            "What was changed in Xero since then, correct manually in LN: "
+            f"{', '.join(found[:_MOST_NOTES])}{more if len(found) > _MOST_NOTES else ''}."
+        )
 
 
 def _shown(collected: Collected) -> Iterator[tuple[Decision, AuditRow | None]]:

@@ -13,7 +13,7 @@ from flows.payments.errors import NotConfirmed
 from tests.flows.payments.conftest import Audit
 from tests.flows.payments.test_payments_flow import collected_until, incidents
 from tests.helpers.sandboxed import Outcome, Sandboxed, forget
-from tests.helpers.trading import LN_CALL, of_ln, pay, statuses
+from tests.helpers.trading import LN_CALL, bare, of_ln, pay, prepay, statuses
 
 
 def refused(outcome: Outcome, *words: str) -> None:
@@ -168,3 +168,46 @@ async def test_after_a_confirmation_duplicates_are_answers(quiet: Sandboxed, hom
     outcome = (await quiet.pay_run()).completed()
     assert outcome.summary.counts[Status.DUPLICATE] == 3
     assert await statuses(quiet) == dict.fromkeys(keys, "duplicate")
+
+
+async def test_what_a_lost_store_sent_and_xero_may_have_changed_since_is_named(
+    quiet: Sandboxed, home: Path
+) -> None:
+    """What LN has from a store that was lost is named: as what it was sent, no run can tell any more."""
+    prepayment = prepay(quiet)
+    await quiet.pay_run()
+    quiet.control("xero/edit_prepayment", {"prepayment_id": bare(prepayment), "amount": "797.96"})
+    forget(home)
+
+    outcome = (await quiet.pay_run()).completed()
+
+    (document,) = of_ln(quiet, prepayment)
+    row = (await quiet.audit())[prepayment]
+    assert (str(document["amount"]), row.entry.amount, row.status) == ("120.0", "797.96", Status.DUPLICATE)
+    assert "What LN was sent of it is not on record" in row.reason
+    (note,) = outcome.summary.notes
+    assert note.endswith(f"correct manually in LN: {prepayment}.")
+
+    # A change from then on is seen; once undone, a correction in LN is not to be undone for it.
+    for amount, status in (("500.00", Status.EXCEPTION), ("797.96", Status.DUPLICATE)):
+        quiet.control("xero/edit_prepayment", {"prepayment_id": bare(prepayment), "amount": amount})
+        await quiet.pay_run()
+        row = (await quiet.audit())[prepayment]
+        assert (row.status, "is not on record" in row.reason) == (status, True)
+        assert "undo any manual correction" not in row.reason
+
+
+async def test_what_is_not_on_record_is_named_until_a_run_comes_through(quiet: Sandboxed, home: Path) -> None:
+    """What LN answered to a run that came to no good end is named by the next one that reads it again."""
+    prepayment = prepay(quiet)
+    await quiet.pay_run()
+    forget(home)
+    pay(quiet)
+    # LN answers for the prepayment, which goes first, and then turns the run away.
+    quiet.fault({**LN_CALL, "kind": "403", "nth": 2})
+    (await quiet.pay_run()).failed()
+    assert (await statuses(quiet))[prepayment] == "duplicate"
+
+    quiet.http.delete("/control/faults")
+    outcome = (await quiet.pay_run()).completed()
+    assert any("is not on record" in note and prepayment in note for note in outcome.summary.notes)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from blocks.errors import CallFailed, NotAllowed, UnknownOutcome, Unreachable
 from blocks.infor_ln.answers import LNAnswer, NoToken
-from flows.payments.post_outcome import PostOutcome, interpret
+from flows.payments.post_outcome import NOT_ON_RECORD, PostOutcome, interpret
 
 U14 = "OAuth [U14]: unknown oauth_consumer_key"
 
@@ -246,6 +246,13 @@ def test_other_faults_are_unknown(status: int) -> None:
 def test_a_fault_with_an_error_in_it_is_unknown_too(status: int) -> None:
     """Only a 500 is a refusal in disguise: a gateway can put an error into the others."""
     assert interpret(refused(status, "No")).outcome is PostOutcome.UNKNOWN
+
+
+def test_what_ln_has_without_an_earlier_sending_is_not_on_record() -> None:
+    """That LN has a document says as what only where the same message went out before, unanswered."""
+    there = refused(409, "Payment already processed")
+    assert NOT_ON_RECORD in interpret(there).reason
+    assert NOT_ON_RECORD not in interpret(there, in_doubt=True).reason
 
 
 @given(st.integers(400, 599))

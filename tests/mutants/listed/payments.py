@@ -33,6 +33,8 @@ _DELIVER = _of_payments(
     "flows/payments/deliver.py", f"{_FLOW_TESTS}::test_prepayments_that_ln_cannot_take_hold_no_payments_up"
 )
 _BEGINNINGS = "tests/flows/payments/test_beginning.py"
+_LOST = f"{_BEGINNINGS}::test_what_a_lost_store_sent_and_xero_may_have_changed_since_is_named"
+_SUMMARY = _of_payments("flows/payments/report/summary.py", _LOST)
 _BEGINNING = _of_payments(
     "flows/payments/beginning.py", f"{_BEGINNINGS}::test_a_store_that_was_set_back_is_known_where_it_was_used"
 )
@@ -210,6 +212,23 @@ MUTANTS = (
         "            PostOutcome.UNKNOWN,",
         "    if _SOMETHING_THERE.search(answer.message):\n        return Interpretation(\n"
         "            PostOutcome.DUPLICATE,",
+    ),
+    _POST_OUTCOME.broken(
+        "what LN has from an unknown sending counts as what was posted now",
+        'since = "" if in_doubt else NOT_ON_RECORD',
+        'since = ""',
+        tests=_LOST,
+    ),
+    _CLASSIFY.broken(
+        "what LN was never seen to take counts as what it was sent once a change is undone",
+        '    unsure = NOT_ON_RECORD if NOT_ON_RECORD in row.result.reason else ""\n',
+        '    unsure = ""\n',
+        tests=_LOST,
+    ),
+    _SUMMARY.broken(
+        "what LN has from an unknown sending is not named",
+        "        self.notes += _not_on_record(self.rows)\n",
+        "",
     ),
     _POST_OUTCOME.broken(
         "a success that says no is a success",

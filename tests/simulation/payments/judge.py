@@ -25,6 +25,8 @@ _OPEN_SECTIONS = ("What is open", _OLD)
 # The exit code of a run that was asked for what it cannot do.
 _WRONG_USE = 2
 _RECORDED = "Incident open since"
+# The line that names what LN has, and of which a store does not know what LN was sent.
+_NOT_ON_RECORD = "is not on record"
 # The incidents that outlast runs which come through.
 _LASTING = ("/unanswered]", "/before start]")
 
@@ -204,6 +206,12 @@ class Judge:
         self._booked_by: Counter[tuple[int, Item]] = Counter()
         self._in_ln: dict[Item, Content] = {}
         self._stores: defaultdict[Item, set[int]] = defaultdict(set)  # whose runs booked it
+        # By store, what LN booked for its runs since it was last lost or set back.
+        self._on_record: defaultdict[int, set[Item]] = defaultdict(set)
+        # The last message of it that left from a store, and when.
+        self._left: dict[tuple[int, Item], tuple[bytes, datetime]] = {}
+        # By store, of what people were told that its record cannot tell whether LN has it as it is now.
+        self._told_not_on_record: defaultdict[int, set[Item]] = defaultdict(set)
         self._set_out: set[Item] = set()
         self._in_the_dark: defaultdict[int, set[Item]] = defaultdict(set)
         self._forgot: dict[int, datetime] = {}  # by store, when it was last lost or set back
@@ -253,6 +261,8 @@ class Judge:
         self._forgot[store] = at
         self._seen.pop(store, None)
         self._dead.pop(store, None)
+        self._on_record.pop(store, None)
+        self._told_not_on_record.pop(store, None)
 
     def began(
         self,
@@ -333,6 +343,7 @@ class Judge:
                 f"{item.name} leaves, though a person closed its prepayment, which LN does not have"
             )
         self._require_holds(run, at)
+        self._left[self._store_of[run], item] = body, at
 
     def _is_written_off(self, prepayment: Item, run: int) -> bool:
         """Tell whether a person closed a prepayment before a run began, and LN surely does not have it."""
@@ -370,13 +381,17 @@ class Judge:
         self.booked[item] += 1
         self._booked_by[run, item] += 1
         self._stores[item].add(self._store_of[run])
+        self._on_record[self._store_of[run]].add(item)
         if self._booked_by[run, item] > 1:
             raise Violation(f"{item.name} is booked twice by one run")
         self._require_once(item)
 
     def denies(self, body: bytes) -> None:
         """LN has booked a document, and says in its own words that it did not."""
-        self._posted(body).denied = True
+        item = self._posted(body)
+        item.denied = True
+        for known in self._on_record.values():
+            known.discard(item)
 
     def _require_once(self, item: Item) -> None:
         if self._once and self.booked[item] + item.by_hand > 1:
@@ -533,8 +548,22 @@ class Judge:
             raise Violation(f"run {told.run} is through, and hides that {item.name} changed since closed")
         elif not self.booked[item]:
             raise Violation(f"run {told.run} is through, and hides that LN does not have {item.name}")
-        elif self._in_ln[item] not in self._now(item):
+        elif self._in_ln[item] not in self._now(item) and not self._is_told_not_on_record(item, told.store):
             raise Violation(f"run {told.run} is through, and hides that {item.name} changed after sending")
+
+    def _is_told_not_on_record(self, item: Item, store: int) -> bool:
+        """Tell whether a store cannot know that LN has an item otherwise than it is now, and people know it.
+
+        Where none of its runs had a yes of LN's that it still knows of, and what they posted last is what
+        Xero shows now, LN's word that it has it does not say as what. So a run is to say by name, once, that
+        this is not on record, unless it could not be heard. What changes after that, the store can compare.
+        """
+        if item in self._on_record[store] or (store, item) not in self._left:
+            return False
+        body, at = self._left[store, item]
+        silent = self._silent.get(store)
+        heard = item in self._told_not_on_record[store] or (silent is not None and silent >= at)
+        return heard and self._content_of(body, item) in self._now(item)
 
     def _require_told_of_gone(self, item: Item, told: Told) -> None:
         if self._must_tell_of_gone(item, told) and not self._names(told.open, item):
@@ -557,6 +586,8 @@ class Judge:
             item.told_gone = True
         if not item.gone and self._names(told.open, item):
             item.named = True
+        if any(_NOT_ON_RECORD in line and self._names(line, item) for line in told.page.splitlines()):
+            self._told_not_on_record[told.store].add(item)
 
     def _unheard(self, item: Item, told: Told) -> bool:
         """Tell whether a run that may have seen it go could not say so, or the store has forgotten it."""

@@ -274,6 +274,50 @@ def test_what_changed_after_it_was_sent_and_is_not_told(books: Judge) -> None:
     broken(lambda: books.ended(told()), "changed after sending")
 
 
+def lost_and_changed(books: Judge) -> Item:
+    """Let a prepayment be booked, its store be lost, and what it is by now be posted in vain."""
+    whole, _ = prepaid(books)
+    books.items.remove(books.items[1])
+    posted(books, whole)
+    books.forgot(0, BEGAN)
+    whole.change(MADE, amount=Decimal("2.00"))
+    books.leaves(2, message(whole), BEGAN)
+    return whole
+
+
+def test_what_changed_after_a_lost_store_sent_it_is_told_as_not_on_record(books: Judge) -> None:
+    """What changed after a store sent it that was lost since is told, once, as what is not on record."""
+    whole = lost_and_changed(books)
+    broken(lambda: books.ended(told()), "changed after sending")
+    broken(lambda: books.ended(told(page=f"## Notes\n\n- {whole.xero_id}")), "changed after sending")
+    books.ended(told(page=f"## Notes\n\n- what it was sent is not on record: {whole.xero_id}"))
+    books.ended(told())
+    # What changes from now on, the store can compare with what it posted itself.
+    whole.change(MADE, amount=Decimal("3.00"))
+    broken(lambda: books.ended(told()), "changed after sending")
+
+
+def test_what_is_not_on_record_is_not_asked_of_a_run_that_could_not_be_heard(books: Judge) -> None:
+    """Where the run to which LN said that it has a document could not be heard, no later one has to tell."""
+    lost_and_changed(books)
+    books.silent(0, BEGAN)
+    books.ended(told())
+
+
+def test_what_is_on_record_is_to_be_compared(books: Judge) -> None:
+    """That it is not on record is no excuse of a store that knows what it sent, and that LN took it."""
+    whole, part = prepaid(books)
+    posted(books, whole)
+    posted(books, part)
+    whole.change(MADE, amount=Decimal("2.00"))
+    books.leaves(2, message(whole), BEGAN)
+    page = f"## Notes\n\n- what it was sent is not on record: {whole.xero_id}"
+    broken(lambda: books.ended(told(page=page)), "changed after sending")
+    # Where LN said that it did not take it, the store cannot know.
+    books.denies(message(whole))
+    books.ended(told(page=page))
+
+
 def test_what_changed_after_it_was_closed_and_is_not_told(books: Judge, item: Item) -> None:
     """A document that changes in Xero after a person closed it, of which a run says nothing, is seen."""
     books.closed(item, 0, MADE)
