@@ -119,15 +119,25 @@ def _is_for_people(row: AuditRow | None) -> bool:
 def _left_to_people(case: Case) -> bool:
     """Tell whether it may be older than the connection, and no person has said that LN does not have it.
 
+    Or whether its row may be of a copy of the store, since which another one may have sent it.
+
     Of one that no row knew when it went, also whether it may be older than the record, which may be new: by
     its date, and where it has none, or one ahead of the day on which it went, nothing tells that it is not.
     """
     row, day, policy = case.row, case.document.day or case.entry.day, case.policy
+    if row is not None and _may_be_of_an_older_copy(row, policy):
+        return True
     if row is not None and row.undiscarded_at is not None:
         return False
     before_start = policy.starts_on is not None if day is None else _before_the_start(day, policy)
     unknown = row is None or (was_gone(row) and row.tries == 0)
     return before_start or (unknown and _may_be_before_the_record(case, day))
+
+
+def _may_be_of_an_older_copy(row: AuditRow, policy: Policy) -> bool:
+    """Tell whether a row may be as a store had it that was set back: what came after it, nobody knows."""
+    confirmed = policy.confirmed_on
+    return confirmed is not None and row.changed_at.astimezone(dt.UTC).date() <= confirmed
 
 
 def _may_be_before_the_record(case: Case, day: dt.date | None) -> bool:

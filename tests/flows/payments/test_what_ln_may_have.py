@@ -348,6 +348,20 @@ def test_what_a_lost_record_may_have_sent_is_not_closed_quietly(kind: Kind) -> N
     assert decided(newer[kind], kind, policy=earlier).status is Status.DISCARDED
 
 
+@pytest.mark.parametrize("kind", GONE)
+@pytest.mark.parametrize("reopened", [False, True])
+def test_what_was_not_sent_by_a_copy_that_was_set_back_is_not_closed_quietly(
+    kind: Kind, reopened: bool
+) -> None:
+    """What went in Xero stays open where its row may be of a copy set back: it may have been sent since."""
+    held = row(Status.EXCEPTION, decided(CASES[kind], kind).entry)
+    held = rules.undiscarded(held, "ann", held.changed_at) if reopened else held
+    day = held.changed_at.date()
+    later, earlier = (replace(POLICY, confirmed_on=day + dt.timedelta(days=days)) for days in (0, -1))
+    exception(decided(GONE[kind], kind, held, policy=later), "or from a store that was lost")
+    assert decided(GONE[kind], kind, held, policy=earlier).status is Status.DISCARDED
+
+
 @pytest.mark.parametrize("date", [None, "rubbish", "2020-12-31"])
 def test_what_is_gone_and_dated_ahead_or_not_at_all_is_for_a_person(date: str | None) -> None:
     """Where no date tells that what went is newer than the start and the record, it is not closed quietly."""

@@ -220,6 +220,11 @@ MUTANTS = (
         tests=_LOST,
     ),
     _CLASSIFY.broken(
+        "what a copy set back has as never sent, and goes, is closed",
+        "    if row is not None and _may_be_of_an_older_copy(row, policy):\n        return True\n",
+        "",
+    ),
+    _CLASSIFY.broken(
         "what LN was never seen to take counts as what it was sent once a change is undone",
         '    unsure = NOT_ON_RECORD if NOT_ON_RECORD in row.result.reason else ""\n',
         '    unsure = ""\n',
