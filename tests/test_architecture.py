@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -65,6 +67,8 @@ WALLS = [
     (CLIENTS, ("blocks.store", "blocks.connections")),
     (("blocks.sandbox",), (*CLIENTS, "blocks.store", "blocks.connections")),
 ]
+# An import from a test module.
+_TEST_MODULE = re.compile(r"\b(from|import) +\.*(\w+\.)*(\w+ +import +)?test_\w+")
 
 
 @cache
@@ -103,6 +107,18 @@ def imports(module: str) -> set[str]:
 def imports_at_once(module: str) -> set[str]:
     """Return the modules of the project that a module imports while it is itself imported."""
     return _imported(list(modules()[module].body))
+
+
+def _import_lines(tree: ast.Module) -> Iterator[str]:
+    """Return the imports of a module, anywhere, one a line, and its texts, for one may be a program."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (f"import {one.name}" for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            yield from (f"from {module} import {one.name}" for one in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 def says_pure(module: str) -> bool:
@@ -190,3 +206,10 @@ def test_there_are_no_circles() -> None:
         for module in free:
             del left[module]
     assert left == {}, "what is left imports one another"
+
+
+def test_nothing_imports_from_a_test_module() -> None:
+    """Nothing imports from a test module, not even a program in a text: what tests share is in helpers."""
+    files = (file for top in ("blocks", "flows", "tests") for file in sorted((ROOT / top).rglob("*.py")))
+    lines = ((file, line) for file in files for line in _import_lines(ast.parse(file.read_text("utf-8"))))
+    assert [f"{file.relative_to(ROOT)}: {line}" for file, line in lines if _TEST_MODULE.search(line)] == []

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-import unicodedata
 
 import pytest
 
 from blocks.text import json_text, visible
+from tests.helpers.odd_characters import odd
 
 # Backwards, so that no two halves make a pair.
 EVERY_CHARACTER = "".join(map(chr, range(sys.maxunicode, -1, -1)))
-# Controls, what has no width, halves of pairs, and ends of lines.
-ODD = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
-
-def odd(text: str) -> set[str]:
-    """Return what is in a text that steers, hides, or cannot be written."""
-    return {one for one in text if unicodedata.category(one) in ODD}
 
 
 def test_nothing_that_steers_or_hides_is_left() -> None:

@@ -32,7 +32,7 @@ from flows.payments.report.summary import PaymentsSummary
 from flows.runtime import artifacts as reports
 from flows.runtime.failures import Failure
 from flows.runtime.text import cell
-from tests.blocks.test_text import odd
+from tests.helpers.odd_characters import odd
 
 AT = dt.datetime(2026, 11, 21, 3, 0, tzinfo=dt.UTC)
 DAY = AT.date()

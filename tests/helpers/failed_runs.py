@@ -20,7 +20,7 @@ from prefect.runtime import flow_run
 from blocks.connections.journals import JournalConnection
 from blocks.sandbox.mambu.app import ASSIGNED_USER_KEY
 from blocks.store.models import Incident
-from tests.flows.journals.test_flow import live_lines
+from tests.helpers.journals_in_xero import live_lines
 from tests.helpers.prefect_apart import host_in_memory
 from tests.helpers.sandboxed import DATE, Outcome, Sandboxed, line
 

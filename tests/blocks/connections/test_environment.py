@@ -15,7 +15,7 @@ import pytest
 from blocks.connections.environment import connections, env_file, journal_connection, payment_connection
 from blocks.errors import UsageError
 from blocks.xero.client import PAYMENT_SCOPES
-from tests.blocks.infor_ln.test_client import IONAPI, PATH
+from tests.helpers.ln_client import IONAPI, PATH
 
 CANARY = "CANARY-value"
 WHOLE = {

@@ -3,61 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from blocks.connections.journals import JournalConnection
 from blocks.connections.lookup import provided
 from blocks.errors import UsageError
-from blocks.mambu.credentials import MambuCredentials
-from blocks.store.block import DaybookStore
-from blocks.xero.credentials import XeroCredentials
-
-CANARY = "CANARY-in-block"
-
-
-def connection(**policy: Any) -> JournalConnection:
-    return JournalConnection(
-        mambu=MambuCredentials(base_url="https://acme.mambu.com/api", api_key=SecretStr(CANARY)),
-        xero=XeroCredentials(client_id="c", client_secret=SecretStr(CANARY)),
-        store=DaybookStore(url=SecretStr(f"postgresql://u:{CANARY}@h/d")),
-        **policy,
-    )
+from tests.helpers.connections import CANARY, journal_connection
 
 
 @pytest.mark.parametrize("zone", ["Europe/London", "UTC", "Asia/Kathmandu", None])
 def test_zones_that_exist(zone: str | None) -> None:
     """An IANA zone, or none, is taken."""
-    assert connection(time_zone=zone).time_zone == zone
+    assert journal_connection(time_zone=zone).time_zone == zone
 
 
 @pytest.mark.parametrize("zone", ["Europe", "Mars/Base", "../UTC", "/etc/passwd", "", "Europe/\x00"])
 def test_zones_that_do_not_exist(zone: str) -> None:
     """Anything that is no zone, folders of zones included, is refused."""
     with pytest.raises(ValidationError, match="not a time zone"):
-        connection(time_zone=zone)
+        journal_connection(time_zone=zone)
 
 
 @pytest.mark.parametrize("label", ["a", "acme-uk", "A.b_9", "x" * 40])
 def test_labels_that_fit(label: str) -> None:
     """A label of 1 to 40 plain characters is taken."""
-    assert connection(label=label).label == label
+    assert journal_connection(label=label).label == label
 
 
 @pytest.mark.parametrize("label", ["", "x" * 41, "a b", "a|b", 'a"b', "é", "a\n"])
 def test_labels_that_do_not_fit(label: str) -> None:
     """A label that could not be found again in a narration is refused."""
     with pytest.raises(ValidationError, match="1 to 40 letters"):
-        connection(label=label)
+        journal_connection(label=label)
 
 
 def test_account_codes_fit_xero() -> None:
     """A mapped account code longer than ten characters, or empty, is refused by its GL code."""
-    assert connection(account_map={"A": "1234567890"}).account_map == {"A": "1234567890"}
+    assert journal_connection(account_map={"A": "1234567890"}).account_map == {"A": "1234567890"}
     with pytest.raises(ValidationError, match="A -> 12345678901, B -> "):
-        connection(account_map={"B": "", "A": "12345678901", "C": "1"})
+        journal_connection(account_map={"B": "", "A": "12345678901", "C": "1"})
 
 
 @pytest.mark.parametrize(
@@ -70,12 +56,12 @@ def test_account_codes_fit_xero() -> None:
 def test_numbers_out_of_bounds(field: str, number: int) -> None:
     """A number that the systems could not bear is refused."""
     with pytest.raises(ValidationError):
-        connection(**{field: number})
+        journal_connection(**{field: number})
 
 
 def test_no_secret_shows() -> None:
     """Neither a connection, nor its JSON, nor the refusal of one shows a secret of its parts."""
-    whole = connection()
+    whole = journal_connection()
     assert CANARY not in f"{whole}{whole!r}{whole.model_dump_json()}{whole.model_dump()!r}"
     with pytest.raises(ValidationError) as raised:
         JournalConnection.model_validate(
@@ -91,7 +77,7 @@ def test_no_secret_shows() -> None:
 
 async def test_a_provided_connection_is_found_by_its_name() -> None:
     """A connection provided by this process is found inside the block, by its own name, innermost first."""
-    outer, inner = connection(), connection()
+    outer, inner = journal_connection(), journal_connection()
     with provided({"default": outer, "other": outer}):
         with provided({"default": inner}):
             assert await JournalConnection.named("default") is inner

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from blocks.__main__ import _save
 from blocks.connections.environment import Connections
@@ -15,25 +15,12 @@ from blocks.connections.journals import JournalConnection
 from blocks.connections.lookup import provided
 from blocks.connections.payments import PaymentConnection
 from blocks.errors import UsageError
-from blocks.store.block import DaybookStore
-from blocks.xero.credentials import XeroCredentials
-from tests.blocks.connections.test_journals import CANARY
-from tests.blocks.connections.test_journals import connection as journal_connection
-from tests.blocks.infor_ln.test_client import block as infor
-
-
-def connection(**policy: Any) -> PaymentConnection:
-    return PaymentConnection(
-        xero=XeroCredentials(client_id="c", client_secret=SecretStr(CANARY)),
-        ln=infor(),
-        store=DaybookStore(url=SecretStr(f"postgresql://u:{CANARY}@h/d")),
-        **policy,
-    )
+from tests.helpers.connections import CANARY, journal_connection, payment_connection
 
 
 def test_the_policy_where_none_is_given() -> None:
     """Without a policy the types are the published ones, and unknown outcomes are sent again."""
-    made = connection()
+    made = payment_connection()
     assert (
         made.type_sales_payment,
         made.type_purchase_payment,
@@ -47,9 +34,11 @@ def test_the_policy_where_none_is_given() -> None:
 
 def test_a_start_is_an_instant() -> None:
     """A start has its offset and is kept in UTC; one without is refused, for it names no instant."""
-    assert connection(start="2026-11-01T00:00:00+01:00").start == datetime(2026, 10, 31, 23, tzinfo=UTC)
+    assert payment_connection(start="2026-11-01T00:00:00+01:00").start == datetime(
+        2026, 10, 31, 23, tzinfo=UTC
+    )
     with pytest.raises(ValidationError, match="start"):
-        connection(start="2026-11-01T00:00:00")
+        payment_connection(start="2026-11-01T00:00:00")
 
 
 @pytest.mark.parametrize(
@@ -76,24 +65,24 @@ def test_a_start_is_an_instant() -> None:
 def test_a_policy_that_cannot_be(policy: dict[str, Any]) -> None:
     """Types that are alike, a field that is another's, and what the systems could not bear are refused."""
     with pytest.raises(ValidationError):
-        connection(**policy)
+        payment_connection(**policy)
 
 
 def test_bank_numbers_are_kept_as_texts() -> None:
     """A number keeps its leading zeros, and loses the blanks around it."""
-    assert connection(bank_numbers={"a": " 00000001 "}).bank_numbers == {"a": "00000001"}
+    assert payment_connection(bank_numbers={"a": " 00000001 "}).bank_numbers == {"a": "00000001"}
 
 
 def test_no_secret_shows() -> None:
     """Neither a connection nor its JSON shows a secret of its parts."""
-    made = connection()
+    made = payment_connection()
     assert CANARY not in f"{made}{made!r}{made.model_dump_json()}{made.model_dump()!r}"
     assert "CANARY" not in made.model_dump_json()
 
 
 async def test_two_kinds_can_have_one_name() -> None:
     """A journal connection and a payment connection that are provided under one name are both found."""
-    journals, payments = journal_connection(), connection()
+    journals, payments = journal_connection(), payment_connection()
     with provided({"default": journals}), provided({"default": payments}):
         assert await JournalConnection.named("default") is journals
         assert await PaymentConnection.named("default") is payments
@@ -102,7 +91,7 @@ async def test_two_kinds_can_have_one_name() -> None:
 async def test_saved_connections_are_loaded_whole(prefect: None, tmp_path: Path) -> None:
     """Both kinds saved under one name come back with their parts, secrets and policy."""
     start = datetime(2026, 11, 1, tzinfo=UTC)
-    journals, payments = journal_connection(), connection(start=start, bank_numbers={"a": "01"})
+    journals, payments = journal_connection(), payment_connection(start=start, bank_numbers={"a": "01"})
     await _save("both", Connections(journals, payments))
     found = await PaymentConnection.named("both")
     assert found.ln.client_secret.get_secret_value() == payments.ln.client_secret.get_secret_value()
@@ -111,7 +100,7 @@ async def test_saved_connections_are_loaded_whole(prefect: None, tmp_path: Path)
     assert found.mambu is not None
     assert found.mambu.base_url == journals.mambu.base_url
     assert (await JournalConnection.named("both")).xero.scopes == journals.xero.scopes
-    await _save("alone", Connections(None, connection()))
+    await _save("alone", Connections(None, payment_connection()))
     assert (await PaymentConnection.named("alone")).mambu is None
     with pytest.raises(UsageError, match="no connection named 'alone'"):
         await JournalConnection.named("alone")

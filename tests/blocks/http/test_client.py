@@ -14,7 +14,6 @@ from datetime import timedelta
 from email.utils import format_datetime
 
 import httpx
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,48 +33,14 @@ from blocks.errors import (
     UnusableAnswer,
 )
 from blocks.http import client as module
-from blocks.http.auth import Bearer
 from blocks.http.client import Transport
-from blocks.http.models import KEY_LIFE, Answer, ApiProfile, Call, retry_after
+from blocks.http.models import KEY_LIFE, ApiProfile, Call, retry_after
 from blocks.http.rate_limit import Pacer
 from blocks.http.urls import is_loopback
 from tests.helpers.clocks import START, VirtualClock
 from tests.helpers.dripping import dripping, serving
+from tests.helpers.http_system import BASE, READ, SECRET, WRITE, Login, decoded, reasons
 from tests.helpers.scripted import Script, Step, Streamed, answer, failing
-
-BASE = "https://system.example/api"
-SECRET = "CANARY-7f3a"  # in every request; see test_no_secret_leaves
-READ = Call("GET", "things")
-WRITE = Call("PUT", "things", headers={"Idempotency-Key": "key-1"}, content=b'{"a": 1.10}', writes=True)
-
-
-def reasons(found: Answer) -> tuple[str, ...]:
-    return (found.body.decode(),) if found.body else ()
-
-
-class Login:
-    """Credentials that can be renewed once for each `EXPIRED`."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self.current = Bearer(f"{SECRET}-0")
-
-    async def auth(self) -> httpx.Auth:
-        return self.current
-
-    def renewable(self, answer: Answer, used: httpx.Auth) -> bool:
-        assert used is self.current
-        self.number += 1
-        self.current = Bearer(f"{SECRET}-{self.number}")
-        return answer.body == b"EXPIRED"
-
-
-def decoded(found: Answer) -> object:
-    """Read an answer as clients do."""
-    try:
-        return msgspec.json.decode(found.body)
-    except msgspec.DecodeError:
-        raise Unavailable("cannot be read", status=found.status) from None
 
 
 def system(

@@ -14,8 +14,8 @@ from blocks.http.models import ApiProfile
 from blocks.http.retry import Patience, UnderWay, waited_out
 from blocks.xero.client import XeroClient
 from blocks.xero.credentials import XeroCredentials
-from tests.blocks.http.test_client import BASE, READ, WRITE, Login, decoded, reasons
 from tests.helpers.clocks import START, VirtualClock
+from tests.helpers.http_system import BASE, READ, WRITE, Login, decoded, reasons
 from tests.helpers.scripted import Script, Step, answer, failing
 
 LIMIT = timedelta(minutes=15)

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from blocks.errors import NotAllowed, Rejected, UnknownOutcome, UnusableAnswer
-from blocks.xero.models import NOTHING, JournalPage
-from tests.blocks.xero.test_client import BODY, SCOPES, client, tokens, xero
-from tests.helpers.clocks import START
+from blocks.xero.models import NOTHING
 from tests.helpers.scripted import answer
+from tests.helpers.xero_client import BODY, SCOPES, client, journal_page, tokens, xero
 
 LOCKED = {"Message": "locked"}
 LINE = {"LineAmount": 5.00, "AccountCode": "400", "Description": "d"}
@@ -26,13 +25,6 @@ async def refused(body: object) -> Rejected:
         with pytest.raises(Rejected) as raised:
             await there.put_manual_journals(BODY, "key-1")
     return raised.value
-
-
-async def page(*elements: bytes) -> JournalPage:
-    """Return a page of journals as the client reads it."""
-    body = b'{"ManualJournals":[%s]}' % b",".join(elements)
-    async with client(xero(answer(200, body, content_type="application/json"))) as there:
-        return await there.manual_journals(modified_since=START, page=1, page_size=10)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +128,9 @@ async def test_what_is_no_verdict_is_left_out(element: object) -> None:
 )
 async def test_an_odd_journal_is_read_where_it_can_be(odd: bytes) -> None:
     """What is null is absent, bad characters are replaced, what nobody reads does not matter."""
-    found = await page(b'{"ManualJournalID":"m-1",%s}' % odd, b'{"ManualJournalID":"m-2","Narration":"N"}')
+    found = await journal_page(
+        b'{"ManualJournalID":"m-1",%s}' % odd, b'{"ManualJournalID":"m-2","Narration":"N"}'
+    )
     assert [one.journal_id for one in found.manual_journals] == ["m-1", "m-2"]
     assert found.unreadable == []
     found.manual_journals[0].narration.encode()
@@ -161,7 +155,7 @@ async def test_an_odd_journal_is_read_where_it_can_be(odd: bytes) -> None:
 async def test_an_unreadable_journal_stands_beside_the_others(odd: bytes, problem: str) -> None:
     """A journal that cannot be read is named, with its fault and every text in it; the others are read."""
     element = rb'{"ManualJournalID":"m-1","Narration":"Caf\u00e9","Extra":["\u0045ntryID: 7"],%s}' % odd
-    found = await page(element, b'{"ManualJournalID":"m-2"}')
+    found = await journal_page(element, b'{"ManualJournalID":"m-2"}')
     assert [one.journal_id for one in found.manual_journals] == ["m-2"]
     (one,) = found.unreadable
     assert (one.journal_id, one.narration) == ("m-1", "Café")
@@ -173,7 +167,7 @@ async def test_an_unreadable_journal_stands_beside_the_others(odd: bytes, proble
 @pytest.mark.parametrize("element", [b"null", b"5", b'"text"', b"[]", b"{}", b'{"ManualJournalID":null}'])
 async def test_what_has_no_id_is_none_of_the_journals(element: bytes) -> None:
     """An element without an id cannot be told from others, and is not taken for a journal."""
-    found = await page(element, b'{"ManualJournalID":"m-2"}', element)
+    found = await journal_page(element, b'{"ManualJournalID":"m-2"}', element)
     assert [one.journal_id for one in found.manual_journals] == ["m-2"]
     assert [one.journal_id for one in found.unreadable] == ["", ""]
 

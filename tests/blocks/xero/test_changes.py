@@ -11,9 +11,9 @@ import pytest
 
 from blocks.errors import Overdue, Rejected, UnknownOutcome
 from blocks.xero.journals import status_body, whole_body
-from tests.blocks.xero.test_client import client, xero
 from tests.helpers.clocks import START, VirtualClock
 from tests.helpers.scripted import answer, failing
+from tests.helpers.xero_client import client, xero
 
 BODY = status_body("m-1", "DELETED")
 # As Xero writes it: escaped dates, calculated fields, a number that no float holds.

@@ -9,7 +9,6 @@ import pickle
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import httpx
 import pytest
@@ -26,43 +25,18 @@ from blocks.errors import (
     UnknownOutcome,
     UnusableAnswer,
 )
-from blocks.xero.client import XeroClient, dated
+from blocks.xero.client import dated
 from blocks.xero.credentials import XeroCredentials
 from blocks.xero.models import NOTHING, XeroOrganisation, journal_date, xero_date, xero_instant
 from tests.helpers.clocks import START, VirtualClock
 from tests.helpers.scripted import Script, Step, answer, failing
+from tests.helpers.xero_client import BODY, CANARY, SCOPES, TOKEN, client, tokens, xero
 
-CANARY = "CANARY-secret-88"
-TOKEN = "CANARY-token"
-SCOPES = "accounting.manualjournals accounting.settings.read"
 ORGANISATION = {"Organisations": [{"Name": "Acme", "BaseCurrency": "EUR", "OrganisationID": "o-1"}]}
-BODY = b'{"ManualJournals":[{"LineAmount":1.10}]}'
-
-
-def tokens(*, expires_in: object = 1800, scope: str = SCOPES) -> Step:
-    """Return a step that answers with a new token each time."""
-    count = 0
-
-    def give(request: httpx.Request) -> httpx.Response:
-        nonlocal count
-        count += 1
-        found = {"access_token": f"{TOKEN}-{count}", "expires_in": expires_in, "token_type": "Bearer"}
-        return answer(200, {**found, "scope": scope})(request)
-
-    return give
 
 
 def detail(status: int, text: str) -> Step:
     return answer(status, {"Type": None, "Title": "No", "Status": status, "Detail": text, "Extensions": {}})
-
-
-def client(script: Script, clock: VirtualClock | None = None, parallel: int = 2, **more: Any) -> XeroClient:
-    block = XeroCredentials(client_id="client", client_secret=SecretStr(CANARY), **more)
-    return block.get_client(clock=clock or VirtualClock(), http=script, parallel=parallel)
-
-
-def xero(*steps: Step, token: Step | None = None) -> Script:
-    return Script(*steps, token=token or tokens())
 
 
 async def test_years_have_four_digits() -> None:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from blocks.errors import NotAllowed, NotFound, Unavailable, UnusableAnswer
 from blocks.xero import payments as xero_payments
-from blocks.xero.credentials import XeroCredentials
-from blocks.xero.payments import PAGE_SIZE, XeroPayments
-from tests.helpers.clocks import VirtualClock
-from tests.helpers.scripted import Script, Step, answer
+from blocks.xero.payments import XeroPayments
+from tests.helpers.scripted import Step, answer
+from tests.helpers.xero_payments import page, raw, reading
 
 SINCE = dt.datetime(2026, 11, 20, 12, 30, 15, tzinfo=dt.timezone(dt.timedelta(hours=2)))
 Lister = Callable[[XeroPayments], Coroutine[Any, Any, Any]]
@@ -28,25 +25,6 @@ LISTS: list[tuple[str, str, Lister]] = [
     ("Overpayments", "OverpaymentID", lambda xero: xero.overpayments(SINCE)),
     ("BankTransactions", "BankTransactionID", lambda xero: xero.bank_transactions(SINCE)),
 ]
-
-
-def page(name: str, items: Sequence[Mapping[str, Any]], pages: int = 1, count: int | None = None) -> Step:
-    stated = len(items) if count is None else count
-    pagination = {"page": 1, "pageSize": PAGE_SIZE, "pageCount": pages, "itemCount": stated}
-    return answer(200, {"Id": "x", "Status": "OK", "pagination": pagination, name: items})
-
-
-def raw(body: str) -> Step:
-    return answer(200, body.encode(), content_type="application/json; charset=utf-8")
-
-
-@asynccontextmanager
-async def reading(*steps: Step) -> AsyncIterator[tuple[XeroPayments, Script]]:
-    """Read from a Xero that plays steps."""
-    script = Script(*steps, token=answer(200, {"access_token": "t", "expires_in": 1800}))
-    block = XeroCredentials(client_id="c", client_secret=SecretStr("s"))
-    async with block.get_client(clock=VirtualClock(), http=script) as xero:
-        yield XeroPayments(xero), script
 
 
 @pytest.mark.parametrize(("name", "key", "listed"), LISTS, ids=lambda value: str(value)[:20])

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from blocks.errors import UsageError
 from flows.main import main
-from tests.blocks.test_text import odd
+from tests.helpers.odd_characters import odd
 from tests.helpers.prefect_server import run
 from tests.helpers.sandboxed import Sandboxed
 from tests.helpers.trading import pay

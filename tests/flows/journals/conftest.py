@@ -6,9 +6,10 @@ import pytest
 
 from blocks.connections.journals import JournalConnection
 from tests.helpers.sandboxed import Sandboxed
+from tests.helpers.two_journals import two_lines_each
 
 
 @pytest.fixture
 def connection(sandbox: Sandboxed) -> JournalConnection:
     """Give a connection by which each transaction of two lines is a journal, sent one after the other."""
-    return sandbox.connection(lines_per_journal=2, xero_concurrency=1)
+    return two_lines_each(sandbox)

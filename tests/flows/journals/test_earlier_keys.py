@@ -18,10 +18,11 @@ from blocks.__main__ import main
 from blocks.connections import lookup
 from blocks.store.block import open_store
 from blocks.store.models import JournalState
-from tests.flows.journals.withdraw.test_flow import two_lines_each, withdraw
 from tests.helpers.failed_runs import days_ago, entries, units
 from tests.helpers.sandboxed import DATE, Sandboxed
 from tests.helpers.stores import SHAPES, VERSIONS
+from tests.helpers.two_journals import two_lines_each
+from tests.helpers.withdrawals import withdraw
 
 # The keys under which the first journal was sent, and the second, whose answer never came.
 KEYS = {1: "14bd4240-cfc1-58a5-b274-2bd91aa11fd3", 2: "70a0abc4-5eaf-501f-a1d3-96a8b1ffc79d"}

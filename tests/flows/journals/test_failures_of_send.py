@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.flows.journals.test_people import journal_with
 from tests.helpers.failed_runs import ended, entries, incidents, searches, tasks, told, unit, units
+from tests.helpers.journals_in_xero import journal_with
 from tests.helpers.sandboxed import DATE, Sandboxed
+from tests.helpers.two_journals import two_lines_each
 
 PUT = {"system": "xero", "method": "PUT"}
 
@@ -133,7 +134,7 @@ async def test_one_element_of_a_block_is_declined(sandbox: Sandboxed) -> None:
 async def test_a_warning_on_a_success(sandbox: Sandboxed) -> None:
     """A journal that Xero took with a warning is told as such, and ends once it is put right in Xero."""
     sandbox.plant(units(1, 2))
-    connection = sandbox.connection(lines_per_journal=2, xero_concurrency=1)
+    connection = two_lines_each(sandbox)
     sandbox.control("xero/warn")
 
     failed = await sandbox.run(connection=connection)

@@ -12,6 +12,8 @@ import httpx
 import pytest
 
 from blocks.sandbox.world import chart
+from tests.helpers.failed_runs import entries
+from tests.helpers.journals_in_xero import live_lines
 from tests.helpers.sandboxed import DATE, Sandboxed, line
 
 NARRATION = re.compile(
@@ -41,20 +43,6 @@ def mambu_lines(sandbox: Sandboxed, date: dt.date = DATE) -> list[dict[str, Any]
             found.extend(page)
             if len(page) < 1000:
                 return [one for one in found if one["creationDate"][:10] == str(date)]
-
-
-def live_lines(sandbox: Sandboxed) -> list[tuple[int, str, str, Decimal]]:
-    """Return (entry id, booking date, account, amount) of every line in a live journal."""
-    rows: list[tuple[int, str, str, Decimal]] = []
-    for journal in sandbox.xero_journals():
-        if journal["Status"] in {"DELETED", "VOIDED"}:
-            continue
-        milliseconds = int(re.findall(r"-?\d+", journal["Date"])[0])
-        date = str((dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=milliseconds)).date())  # noqa: DTZ001
-        for one in journal["JournalLines"]:
-            entry = int(re.match(r"EntryID: (\d+)", one["Description"])[1])  # type: ignore[index]
-            rows.append((entry, date, one["AccountCode"], Decimal(one["LineAmount"])))
-    return rows
 
 
 async def test_a_day_arrives_whole_and_once(sandbox: Sandboxed) -> None:
@@ -210,7 +198,7 @@ async def test_days_of_23_and_25_hours_arrive_whole(sandbox: Sandboxed, date: dt
     sandbox.plant(pair(7, f"{day_before}T23:59:59{clocks['start']}"), day_before)
 
     (await sandbox.run(date)).completed()
-    assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
+    assert entries(sandbox) == [1, 2, 3, 4]
 
 
 async def test_lines_without_a_transaction_carry_none_in_xero(sandbox: Sandboxed) -> None:

@@ -11,13 +11,12 @@ from blocks.errors import UnusableAnswer
 from blocks.sandbox.xero.chart import ACCOUNTS
 from blocks.xero.models import JournalPage
 from flows.journals.unreadable import passed_over
-from tests.blocks.xero.test_client import client, xero
-from tests.flows.journals.test_people import journal_with, two_units
-from tests.flows.journals.withdraw.test_flow import two_lines_each, withdraw
-from tests.helpers.clocks import START
 from tests.helpers.failed_runs import page
+from tests.helpers.journals_in_xero import journal_with
 from tests.helpers.sandboxed import DATE, Sandboxed
-from tests.helpers.scripted import answer
+from tests.helpers.two_journals import two_lines_each, two_units
+from tests.helpers.withdrawals import withdraw
+from tests.helpers.xero_client import journal_page
 
 ID = "7d0d8a5c-3c1f-4c57-8c5c-6f2b0f3a9a11"
 # Journals of other people, by their fields, none of which can hold our lines.
@@ -71,9 +70,7 @@ async def test_odd_journals_of_others_do_not_stop_a_run(sandbox: Sandboxed) -> N
 
 async def listed(fields: str) -> JournalPage:
     """Return a page of Xero's with one journal of these fields, as the client reads it."""
-    body = f'{{"ManualJournals":[{{"ManualJournalID":"{ID}",{fields}}}]}}'.encode("utf-8", "surrogateescape")
-    async with client(xero(answer(200, body, content_type="application/json"))) as there:
-        return await there.manual_journals(modified_since=START, page=1, page_size=10)
+    return await journal_page(f'{{"ManualJournalID":"{ID}",{fields}}}'.encode("utf-8", "surrogateescape"))
 
 
 @pytest.mark.parametrize("fields", ODD)

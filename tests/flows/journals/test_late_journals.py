@@ -16,10 +16,6 @@ from blocks.xero.models import ManualJournal, XeroJournalLine
 from flows.journals.late_journals import LATE, changed_since, holders, late_or_twice
 from flows.journals.look_back import finished_days
 from flows.journals.models import Known
-from tests.flows.journals.test_people import journal_with
-from tests.flows.journals.test_rewritten import reverse, take_out
-from tests.flows.journals.test_zone import AUCKLAND, far_away
-from tests.flows.journals.test_zone import connection as in_zone
 from tests.helpers.failed_runs import (
     days_ago,
     ended,
@@ -32,8 +28,10 @@ from tests.helpers.failed_runs import (
     units,
 )
 from tests.helpers.journals import DAY, edited, sent, transfers
+from tests.helpers.journals_in_xero import journal_with, reverse, take_out
 from tests.helpers.journals_run import listed, scripted_run
 from tests.helpers.sandboxed import DATE, Sandboxed, line
+from tests.helpers.zones import AUCKLAND, far_away, in_zone
 
 
 async def finished(

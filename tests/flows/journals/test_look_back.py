@@ -18,7 +18,6 @@ from blocks.connections.journals import JournalConnection
 from blocks.sandbox.mambu.app import ASSIGNED_USER_KEY
 from blocks.store.models import DayRecord, Incident, JournalState
 from flows.journals.look_back import finished_days, unfinished_days
-from tests.flows.journals.test_people import journal_with
 from tests.helpers.failed_runs import (
     days_ago,
     ended,
@@ -31,6 +30,7 @@ from tests.helpers.failed_runs import (
     units,
 )
 from tests.helpers.journals import DAY, sent, transfers
+from tests.helpers.journals_in_xero import journal_with
 from tests.helpers.journals_run import scripted_run
 from tests.helpers.sandboxed import DATE, Outcome, Sandboxed
 from tests.helpers.scripted import Script, answer

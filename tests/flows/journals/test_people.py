@@ -9,35 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.flows.journals.test_flow import live_lines
+from tests.helpers.failed_runs import entries
+from tests.helpers.journals_in_xero import journal_with
 from tests.helpers.sandboxed import DATE, Sandboxed, line
-
-
-def two_units(sandbox: Sandboxed) -> None:
-    """Plant a day of two transactions, which make one journal each with a cap of two lines."""
-    sandbox.plant(
-        [
-            line(1, 5, transaction="T1"),
-            line(2, 5, "CREDIT", transaction="T1"),
-            line(3, 7, transaction="T2"),
-            line(4, 7, "CREDIT", transaction="T2"),
-        ]
-    )
+from tests.helpers.two_journals import two_units
 
 
 async def two_units_sent(sandbox: Sandboxed) -> None:
     """Plant that day, and send it."""
     two_units(sandbox)
     await sandbox.run()
-
-
-def journal_with(sandbox: Sandboxed, entry: int) -> dict[str, Any]:
-    """Return the journal that holds an entry."""
-    return next(
-        journal
-        for journal in sandbox.xero_journals()
-        if any(one["Description"].startswith(f"EntryID: {entry},") for one in journal["JournalLines"])
-    )
 
 
 async def test_a_deleted_draft_is_sent_again_under_a_new_number(sandbox: Sandboxed) -> None:
@@ -48,7 +29,7 @@ async def test_a_deleted_draft_is_sent_again_under_a_new_number(sandbox: Sandbox
     sandbox.control("xero/delete", {"journal_id": journal_with(sandbox, 3)["ManualJournalID"]})
 
     (await sandbox.run(connection=connection)).completed(created=1)
-    assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
+    assert entries(sandbox) == [1, 2, 3, 4]
     names = [journal["Narration"] for journal in sandbox.xero_journals()]
     assert len(names) == len(set(names)) == 3
 
@@ -98,7 +79,7 @@ async def test_late_lines_go_out_in_a_further_journal(sandbox: Sandboxed) -> Non
     sandbox.control("mambu/add_lines", {"date": str(DATE), "lines": late})
 
     (await sandbox.run()).completed(created=1)
-    assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4, 8, 9]
+    assert entries(sandbox) == [1, 2, 3, 4, 8, 9]
     assert journal_with(sandbox, 8)["Narration"].endswith("| 2")
 
 
@@ -128,7 +109,7 @@ async def test_a_declined_journal_is_named_and_the_others_are_kept(sandbox: Sand
     assert len(sandbox.xero_journals()) == 1
 
     (await sandbox.run(connection=connection)).completed(created=1)
-    assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
+    assert entries(sandbox) == [1, 2, 3, 4]
 
 
 async def test_a_warning_on_a_success_is_a_failure(sandbox: Sandboxed) -> None:

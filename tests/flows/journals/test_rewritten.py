@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 from blocks.connections.journals import JournalConnection
-from tests.flows.journals.test_flow import live_lines
-from tests.flows.journals.test_people import journal_with
-from tests.helpers.failed_runs import ended, incidents, unit, units
+from tests.helpers.failed_runs import ended, entries, incidents, unit, units
+from tests.helpers.journals_in_xero import journal_with, live_lines, reverse, take_out
 from tests.helpers.sandboxed import DATE, Outcome, Sandboxed, line
 
 Text = Callable[[str], str]
@@ -115,7 +114,7 @@ async def test_withdrawing_edited_drafts_is_the_way_out(sandbox: Sandboxed) -> N
 
     await ended(sandbox, await sandbox.run())
 
-    assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
+    assert entries(sandbox) == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("left", [[2], [], [2, 3]], ids=["one of two", "nothing", "another"])
@@ -140,15 +139,7 @@ async def test_a_person_takes_a_transaction_out_of_a_draft(sandbox: Sandboxed) -
     take_out(sandbox, 3)
 
     await ended(sandbox, await sandbox.run())
-    assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
-
-
-def take_out(sandbox: Sandboxed, entry: int) -> None:
-    """Let a person take the two lines of a transaction out of a draft."""
-    journal = journal_with(sandbox, entry)
-    gone = (f"EntryID: {entry},", f"EntryID: {entry + 1},")
-    kept = [one for one in journal["JournalLines"] if not one["Description"].startswith(gone)]
-    sandbox.edit({**journal, "JournalLines": kept}, lambda _: {})
+    assert entries(sandbox) == [1, 2, 3, 4]
 
 
 # With the record lost.
@@ -272,20 +263,6 @@ async def test_a_journal_of_others_with_our_sums_stops_nothing(sandbox: Sandboxe
 
 
 # Reversals.
-
-
-def reverse(sandbox: Sandboxed, journal: dict[str, Any], *, first: int = 100) -> None:
-    """Let a person post a draft and reverse it: a copy of opposite amounts under another name and date."""
-    sandbox.control("xero/post", {"journal_id": journal["ManualJournalID"]})
-    known = {one["ManualJournalID"] for one in sandbox.xero_journals()}
-    sandbox.control("xero/copy", {"journal_id": journal["ManualJournalID"]})
-    (copy,) = [one for one in sandbox.xero_journals() if one["ManualJournalID"] not in known]
-    sandbox.edit(
-        {**copy, "JournalLines": copy["JournalLines"][:first]},
-        lambda one: {"LineAmount": -float(one["LineAmount"])},
-        narration=f"Reversal: {journal['Narration']}",
-        day="2026-11-25",
-    )
 
 
 @pytest.mark.parametrize("first", [100, 2])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from flows.journals.models import is_taxed
-from tests.flows.journals.test_flow import live_lines
-from tests.flows.journals.test_people import journal_with, two_units
-from tests.flows.journals.withdraw.test_flow import changes, statuses, two_journals, two_lines_each, withdraw
+from tests.helpers.journals_in_xero import changes, journal_with, live_lines, statuses
 from tests.helpers.sandboxed import DATE, Sandboxed, line
+from tests.helpers.two_journals import two_journals, two_lines_each, two_units
+from tests.helpers.withdrawals import withdraw
 
 BY_ITSELF: dict[str, object] = {"no_tax": "BASEXCLUDED", "reverse_lines": True}
 

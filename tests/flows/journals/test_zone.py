@@ -7,22 +7,9 @@ from typing import Any
 
 import pytest
 
-from blocks.connections.journals import JournalConnection
 from flows.journals.process.errors import StepRefusal
 from tests.helpers.sandboxed import DATE, Outcome, Sandboxed, line
-
-AUCKLAND = "Pacific/Auckland"
-
-
-def far_away(sandbox: Sandboxed, zone: str = AUCKLAND) -> None:
-    """Let Mambu be a tenant in another zone, whose settings the user may not read, with an empty next day."""
-    sandbox.control("mambu/options", {"time_zone": zone, "organization_forbidden": True})
-    sandbox.plant([], DATE + dt.timedelta(days=1))
-
-
-def connection(sandbox: Sandboxed, zone: str, **changes: Any) -> JournalConnection:
-    """Return the connection with a zone and a currency of its own."""
-    return sandbox.connection(time_zone=zone, currency="GBP", **changes)
+from tests.helpers.zones import AUCKLAND, far_away, in_zone
 
 
 def transfer(**moments: str) -> list[dict[str, Any]]:
@@ -44,7 +31,7 @@ async def test_lines_of_another_zone_stop_the_run(sandbox: Sandboxed) -> None:
     """With the zone set to UTC, lines of Auckland would move to another day: nothing is sent."""
     far_away(sandbox)
     sandbox.plant(transfer(created=f"{DATE}T14:00:00+13:00", booked=f"{DATE}T00:00:00+13:00"))
-    outcome = await sandbox.run(connection=connection(sandbox, "UTC"))
+    outcome = await sandbox.run(connection=in_zone(sandbox, "UTC"))
     contradicted(
         outcome,
         sandbox,
@@ -59,8 +46,8 @@ async def test_the_right_zone_sends_what_the_wrong_one_did_not(sandbox: Sandboxe
     """Once the zone is corrected, the same lines go out under their own dates."""
     far_away(sandbox)
     sandbox.plant(transfer(created=f"{DATE}T14:00:00+13:00", booked=f"{DATE}T00:00:00+13:00"))
-    await sandbox.run(connection=connection(sandbox, "UTC"))
-    (await sandbox.run(connection=connection(sandbox, AUCKLAND))).completed()
+    await sandbox.run(connection=in_zone(sandbox, "UTC"))
+    (await sandbox.run(connection=in_zone(sandbox, AUCKLAND))).completed()
     (journal,) = sandbox.xero_journals()
     assert f"booking date {DATE}" in journal["Narration"]
 
@@ -69,7 +56,7 @@ async def test_a_whole_day_of_a_tenant_far_away_agrees(sandbox: Sandboxed) -> No
     """Seeded lines of a tenant whose clocks change on the day agree with its zone."""
     far_away(sandbox)
     changing = dt.date(2026, 9, 27)
-    outcome = await sandbox.run(changing, connection=connection(sandbox, AUCKLAND), dry_run=True)
+    outcome = await sandbox.run(changing, connection=in_zone(sandbox, AUCKLAND), dry_run=True)
     outcome.completed()
     assert outcome.summary.batches
 
@@ -103,9 +90,9 @@ async def test_a_tenant_that_answers_in_utc(sandbox: Sandboxed) -> None:
     """All lines in UTC stop a run, with the setting that lets them through under the zone's own dates."""
     far_away(sandbox)
     sandbox.plant(transfer(created="2026-11-18T01:00:00Z", booked="2026-11-17T11:00:00+00:00"))
-    outcome = await sandbox.run(connection=connection(sandbox, AUCKLAND))
+    outcome = await sandbox.run(connection=in_zone(sandbox, AUCKLAND))
     contradicted(outcome, sandbox, "Mambu seems to give its times in UTC", "mambu_offsets to utc")
-    told = connection(sandbox, AUCKLAND, mambu_offsets="utc")
+    told = in_zone(sandbox, AUCKLAND, mambu_offsets="utc")
     (await sandbox.run(connection=told)).completed()
     (journal,) = sandbox.xero_journals()
     assert f"booking date {DATE}" in journal["Narration"]
@@ -115,7 +102,7 @@ async def test_a_setting_that_is_not_so_is_a_contradiction(sandbox: Sandboxed) -
     """Where the connection says UTC and Mambu writes its zone's offset, nothing is sent either."""
     far_away(sandbox)
     sandbox.plant(transfer(created=f"{DATE}T14:00:00+13:00", booked=f"{DATE}T00:00:00+13:00"))
-    told = connection(sandbox, AUCKLAND, mambu_offsets="utc")
+    told = in_zone(sandbox, AUCKLAND, mambu_offsets="utc")
     contradicted(await sandbox.run(connection=told), sandbox, "mambu_offsets", AUCKLAND, "+13:00")
 
 
@@ -123,6 +110,6 @@ async def test_a_changed_setting_is_not_answered_from_the_cache(sandbox: Sandbox
     """What passed under one setting is held against the other one, too."""
     far_away(sandbox)
     sandbox.plant(transfer(created=f"{DATE}T14:00:00+13:00", booked=f"{DATE}T00:00:00+13:00"))
-    (await sandbox.run(connection=connection(sandbox, AUCKLAND), dry_run=True)).completed()
-    told = connection(sandbox, AUCKLAND, mambu_offsets="utc")
+    (await sandbox.run(connection=in_zone(sandbox, AUCKLAND), dry_run=True)).completed()
+    told = in_zone(sandbox, AUCKLAND, mambu_offsets="utc")
     contradicted(await sandbox.run(connection=told, dry_run=True), sandbox, "mambu_offsets")

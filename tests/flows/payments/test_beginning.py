@@ -11,7 +11,7 @@ from typing import Any
 from blocks.store.audit_rows import Status
 from flows.payments.errors import NotConfirmed
 from tests.flows.payments.conftest import Audit
-from tests.flows.payments.test_payments_flow import collected_until, incidents
+from tests.helpers.payments_on_record import collected_until, incidents
 from tests.helpers.sandboxed import Outcome, Sandboxed, forget
 from tests.helpers.trading import LN_CALL, bare, of_ln, pay, prepay, statuses
 

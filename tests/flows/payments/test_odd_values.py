@@ -16,13 +16,13 @@ import pytest
 from blocks.store.audit_rows import AuditRow, Entry, Key, Kind, Status
 from blocks.xero.payment_models import Shown, XeroBankAccount, XeroContact, XeroPayment, XeroPrepayment
 from flows.payments.documents import documents, removed
-from tests.blocks.xero.test_payments import page, raw, reading
-from tests.flows.payments.test_delivery import LN, run
+from tests.helpers.deliveries import LN, run
 from tests.helpers.payments import ACCOUNTS, CLIENT, CONTACTS, DATE, SALE, decided, payment, row, shown
 from tests.helpers.sandboxed import Sandboxed
 from tests.helpers.scripted import answer
 from tests.helpers.stores import Database
 from tests.helpers.trading import books_agree, pay, prepay, statuses
+from tests.helpers.xero_payments import page, raw, reading
 
 GOOD: dict[str, Any] = {
     "PaymentID": "p-good",

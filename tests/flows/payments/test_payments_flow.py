@@ -16,9 +16,10 @@ from blocks.errors import UsageError
 from blocks.sandbox.mambu.app import ASSIGNED_USER_KEY
 from blocks.store.audit import Audit
 from blocks.store.audit_rows import AuditRow, Entry, Status
-from blocks.store.models import CollectedWindow, Incident
+from blocks.store.models import CollectedWindow
 from flows.payments.deliver import SILENT_FRESH
 from tests.helpers.failed_runs import page, tasks
+from tests.helpers.payments_on_record import collected_until, incidents
 from tests.helpers.sandboxed import Outcome, Sandboxed, forget
 from tests.helpers.trading import (
     BILL,
@@ -35,18 +36,6 @@ from tests.helpers.trading import (
 )
 
 XERO_DOWN = {"system": "xero", "kind": "503", "times": 0}
-
-
-async def collected_until(sandbox: Sandboxed) -> dt.datetime | None:
-    """Return up to where all was collected."""
-    async with sandbox.payment_connection().store.open() as store:
-        return await store.audit.collected_until("default")
-
-
-async def incidents(sandbox: Sandboxed) -> list[Incident]:
-    """Return the incidents that are open."""
-    async with sandbox.payment_connection().store.open() as store:
-        return await store.incidents.all("default", only_open=True)
 
 
 async def refused_token(sandbox: Sandboxed, **changes: Any) -> Outcome:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from blocks.store.audit_rows import Kind
 from flows.payments.documents import Role
 from flows.payments.run import policy_of
-from tests.blocks.connections.test_payments import connection
+from tests.helpers.connections import payment_connection
 
 
 def test_the_settings_reach_the_policy() -> None:
     """Each setting of the connection ends where it decides; 3 is the supplier's side, 4 the client's."""
-    plain = policy_of("acme", connection())
+    plain = policy_of("acme", payment_connection())
     assert plain.connection == "acme"
     assert plain.document_types == {
         Role.SALES_PAYMENT: 1,
@@ -21,7 +21,7 @@ def test_the_settings_reach_the_policy() -> None:
     assert plain.hold_unknown == frozenset()
     made = policy_of(
         "acme",
-        connection(
+        payment_connection(
             type_client_prepayment=40,
             prepayment_field="XeroPrepaymentID",
             bank_numbers={"a": "01"},

@@ -11,8 +11,8 @@ from blocks.http.retry import Patience
 from blocks.store.audit_rows import MayNotSend
 from flows.payments.post_outcome import Interpretation, PostOutcome
 from flows.payments.posting import post
-from tests.blocks.infor_ln.test_client import DOCUMENT, U14, Infor, block, tokens
 from tests.helpers.clocks import START, VirtualClock
+from tests.helpers.ln_client import DOCUMENT, U14, Infor, block, tokens
 from tests.helpers.scripted import Step, answer, failing
 
 BUSY = answer(429)

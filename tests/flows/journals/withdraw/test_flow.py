@@ -25,64 +25,17 @@ from blocks.store.models import JournalState, Lease
 from flows.cli.incidents import show
 from flows.journals.withdraw.report import Withdrawal
 from flows.runtime import artifacts as reports
-from tests.flows.journals.test_flow import live_lines
-from tests.flows.journals.test_people import journal_with, two_units
-from tests.helpers.failed_runs import page, tasks
+from tests.helpers.failed_runs import entries, page, tasks
+from tests.helpers.journals_in_xero import changes, journal_with, live_lines, statuses
 from tests.helpers.sandboxed import DATE, Outcome, Sandboxed, line
 from tests.helpers.stores import Database
-
-
-async def withdraw(
-    sandbox: Sandboxed,
-    *,
-    connection: JournalConnection | None = None,
-    confirmed: bool = True,
-    **parameters: Any,
-) -> Outcome[Withdrawal]:
-    """Run the withdraw flow and return how it ended."""
-    from flows.journals.withdraw.flow import withdraw as flow
-
-    outcome = Outcome[Withdrawal]()
-    # One call at a time, so that a fault strikes the request that a test means.
-    known = {"default": connection or two_lines_each(sandbox)}
-    with lookup.provided(known), reports.observed_by(outcome):
-        outcome.state = await flow(DATE, confirmed=confirmed, return_state=True, **parameters)
-    assert outcome.summary.message == outcome.message
-    return outcome
-
-
-def two_lines_each(sandbox: Sandboxed, **changes: Any) -> JournalConnection:
-    """Return a connection under which each transaction of two lines makes a journal of its own."""
-    return sandbox.connection(lines_per_journal=2, xero_concurrency=1, **changes)
-
-
-async def two_journals(sandbox: Sandboxed) -> None:
-    """Send a day of two journals: entries 1 and 2, entries 3 and 4."""
-    two_units(sandbox)
-    outcome = await sandbox.run(connection=two_lines_each(sandbox))
-    assert outcome.summary.journals_created == 2, outcome.message
-    sandbox.http.delete("/control/requests")
-
-
-def statuses(sandbox: Sandboxed) -> dict[int, str]:
-    """Return the status of each journal by its first entry; the day must hold each entry in one journal."""
-    found: dict[int, str] = {}
-    for journal in sandbox.xero_journals():
-        entry = int(journal["JournalLines"][0]["Description"].split(",")[0].removeprefix("EntryID: "))
-        assert entry not in found
-        found[entry] = journal["Status"]
-    return found
+from tests.helpers.two_journals import two_journals, two_lines_each, two_units
+from tests.helpers.withdrawals import withdraw
 
 
 def edit(sandbox: Sandboxed, entry: int) -> None:
     """Let a person double the amounts of the journal with an entry."""
     sandbox.double(journal_with(sandbox, entry))
-
-
-def changes(sandbox: Sandboxed) -> list[dict[str, Any]]:
-    """Return the requests that were to change something in Xero."""
-    posts = [one for one in sandbox.requests("xero", "POST") if "ManualJournals" in one["path"]]
-    return [*posts, *sandbox.requests("xero", "PUT")]
 
 
 def refusal(message: str) -> dict[str, Any]:
@@ -391,7 +344,7 @@ async def test_a_lagging_list_neither_hides_nor_revives_a_journal(sandbox: Sandb
     (await withdraw(sandbox)).completed()
     assert set(statuses(sandbox).values()) == {"DELETED"}
     (await sandbox.run(connection=connection)).completed(created=2)
-    assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
+    assert entries(sandbox) == [1, 2, 3, 4]
 
 
 async def test_a_list_that_shows_the_old_status_does_not_revive_a_journal(sandbox: Sandboxed) -> None:
@@ -402,7 +355,7 @@ async def test_a_list_that_shows_the_old_status_does_not_revive_a_journal(sandbo
     (await withdraw(sandbox)).completed()
 
     (await sandbox.run(connection=two_lines_each(sandbox))).completed(created=2)
-    assert sorted(entry for entry, *_ in live_lines(sandbox)) == [1, 2, 3, 4]
+    assert entries(sandbox) == [1, 2, 3, 4]
 
 
 async def test_withdrawing_twice_is_harmless(sandbox: Sandboxed) -> None:
