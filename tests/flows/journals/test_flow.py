@@ -45,8 +45,13 @@ def mambu_lines(sandbox: Sandboxed, date: dt.date = DATE) -> list[dict[str, Any]
                 return [one for one in found if one["creationDate"][:10] == str(date)]
 
 
-async def test_a_day_arrives_whole_and_once(sandbox: Sandboxed) -> None:
-    """Xero holds exactly one live line per non-zero Mambu line, with its account, booking date and amount."""
+@pytest.mark.parametrize("nulls", [False, True])
+async def test_a_day_arrives_whole_and_once(sandbox: Sandboxed, *, nulls: bool) -> None:
+    """Xero holds exactly one live line per non-zero Mambu line, with its account, booking date and amount.
+
+    So it is whether Mambu leaves fields without a value out or shows them as null.
+    """
+    sandbox.control("mambu/options", {"nulls": nulls})
     outcome = (await sandbox.run()).completed()
     expected = {
         one["entryID"]: (
