@@ -179,7 +179,7 @@ async def test_what_is_applied_of_a_credit_note(quiet: Sandboxed) -> None:
     """The applications of a credit note are unsupported, each in its row, and one that goes is told."""
     note = quiet.control("xero/credit", {"contact": CLIENT, "amount": "9.00", "currency": "EUR"})
     first, second = (
-        quiet.control("xero/allocate", {**note, "credit_note_id": note["CreditNoteID"], "amount": "1.00"})
+        quiet.control("xero/allocate", {"credit_note_id": note["CreditNoteID"], "amount": "1.00"})
         for _ in range(2)
     )
     keys = [f"allocation:{one['AllocationID']}" for one in (first, second)]
@@ -200,7 +200,8 @@ async def test_what_was_for_people_and_goes_is_open_in_every_later_run(quiet: Sa
     given = {"contact": CLIENT, "amount": "9.00", "currency": "EUR"}
     overpaid = {"overpayment_id": quiet.control("xero/overpay", given)["OverpaymentID"]}
     note = {"credit_note_id": quiet.control("xero/credit", given)["CreditNoteID"]}
-    applied = [quiet.control("xero/allocate", {**given, **one, "amount": "1.00"}) for one in (overpaid, note)]
+    part = {"amount": "1.00", "currency": given["currency"]}
+    applied = [quiet.control("xero/allocate", {**one, **part}) for one in (overpaid, note)]
     keys = [f"overpayment:{overpaid['overpayment_id']}"]
     keys += [f"allocation:{one['AllocationID']}" for one in applied]
     await run(quiet)
