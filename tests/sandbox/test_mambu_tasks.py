@@ -134,6 +134,17 @@ async def test_patch_and_put() -> None:
             assert error(await request)["errorReason"] == reason
 
 
+async def test_operations_may_be_written_small() -> None:
+    """PATCH takes replace for REPLACE, as some clients write it."""
+    async with sandbox() as mambu:
+        await post(mambu)
+        done = await mambu.http.patch(
+            "/api/tasks/1", json=[{"op": "replace", "path": "/status", "value": "COMPLETED"}]
+        )
+        assert done.status_code == 204
+        assert (await mambu.http.get("/api/tasks/1")).json()["status"] == "COMPLETED"
+
+
 async def test_fields_are_removed_and_moved() -> None:
     """PATCH takes REMOVE, MOVE and several operations at once, and does nothing where one is refused."""
     async with sandbox() as mambu:

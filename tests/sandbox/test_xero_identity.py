@@ -204,7 +204,7 @@ async def test_who_does_not_ask_for_json_is_refused_by_the_sandbox(accept: str) 
 @pytest.mark.parametrize(
     "path",
     [
-        *(f"/api.xro/2.0/{path}" for path in ("Items", "Organisations", "Organisation/Other", "Accounts/7")),
+        *(f"/api.xro/2.0/{path}" for path in ("Items", "TaxRates", "Organisation/Other", "Accounts/7")),
         "/api.xro/2.0/ManualJournals/7/Other",
         "/api.xro/2.0/Payments/7/History",
         "/api.xro/1.0/ManualJournals",

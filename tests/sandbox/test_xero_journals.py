@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from blocks.sandbox.xero.app import SCOPES
 from blocks.sandbox.xero.chart import ACCOUNTS, CATEGORIES
 from tests.helpers.stand_ins import exact
 from tests.helpers.xero_stand_in import DAY_MS, ZERO, journal, line, messages, xero
@@ -725,6 +726,28 @@ async def test_after_a_lock_date_postings_pass() -> None:
 # History and attachments
 
 
+@pytest.mark.parametrize("kind", ["application/xml", "text/xml; charset=utf-8"])
+async def test_xml_is_refused_by_the_sandbox(kind: str) -> None:
+    """What says it is XML, which Xero takes, is refused in the sandbox's own name; a file may be XML."""
+    async with xero(scopes=f"{SCOPES} accounting.attachments") as standin:
+        known = await standin.created()
+        headers = {"Content-Type": kind}
+        for call in (
+            "PUT ManualJournals",
+            f"POST ManualJournals/{known}",
+            f"PUT ManualJournals/{known}/History",
+        ):
+            method, path = call.split()
+            answer = await standin.http.request(
+                method, f"/api.xro/2.0/{path}", content=b"<ManualJournal/>", headers=headers
+            )
+            assert (answer.status_code, answer.headers["x-sandbox-refusal"]) == (422, "1")
+            assert "XML" in answer.json()["reason"]
+        path = f"/api.xro/2.0/ManualJournals/{known}/Attachments/lines.xml"
+        assert (await standin.http.put(path, content=b"<a/>", headers=headers)).status_code == 200
+        assert await standin.narrations() == ["J1"]
+
+
 async def test_history_tells_what_happened() -> None:
     """History lists creation, changes and notes, the newest first."""
     async with xero() as standin:
@@ -735,6 +758,9 @@ async def test_history_tells_what_happened() -> None:
             f"/api.xro/2.0/ManualJournals/{known}/History", json={"HistoryRecords": [{"Details": "from ‹x›"}]}
         )
         rows = (await standin.get(f"ManualJournals/{known}/History")).json()["HistoryRecords"]
+        # As a common client writes it.
+        small = (await standin.get(f"ManualJournals/{known}/history/")).json()["HistoryRecords"]
+    assert small == rows
     assert answer.json()["HistoryRecords"][0]["Details"] == "from ‹x›"
     assert [row["Changes"] for row in rows] == ["Note", "Status changed to POSTED", "Edited", "Created"]
     assert rows[0]["DateUTC"] == "/Date(1795161600000+0000)/"

@@ -334,6 +334,17 @@ async def test_the_organisation_shows_lock_dates_only_where_set() -> None:
     assert "EndOfYearLockDate" in left
 
 
+@pytest.mark.parametrize("path", ["", "/Actions"])
+async def test_the_organisation_is_found_by_the_plural(path: str) -> None:
+    """Who asks for Organisations is told the same as who asks for Organisation."""
+    async with xero() as standin:
+        one, other = [
+            (await standin.get(f"{name}{path}")).json() for name in ("Organisation", "Organisations")
+        ]
+    differing = {"Id", "DateTimeUTC"}
+    assert {name for name in one if one[name] != other[name]} <= differing
+
+
 async def test_accounts_are_all_there_at_once() -> None:
     """GET /Accounts is unpaged, in order of code; a bank account may lack a code, and one its number."""
     async with xero() as standin:

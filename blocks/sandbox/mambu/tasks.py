@@ -193,8 +193,11 @@ def _operations(body: bytes) -> list[dict[str, object]]:
 
 
 def _carry_out(operation: dict[str, object], task: Task) -> None:
-    """Change a task by one operation: ADD and REPLACE set a field, REMOVE empties it, MOVE does both."""
-    op, name = operation.get("op"), _changeable(operation.get("path"))
+    """Change a task by one operation: ADD and REPLACE set a field, REMOVE empties it, MOVE does both.
+
+    They are documented in capitals; a common client writes them small, as JSON Patch does.
+    """
+    op, name = str(operation.get("op")).upper(), _changeable(operation.get("path"))
     value = operation.get("value")
     if op == "MOVE":
         source = _changeable(operation.get("from"))
@@ -204,7 +207,7 @@ def _carry_out(operation: dict[str, object], task: Task) -> None:
     elif op == "REMOVE":
         value = None
     elif op not in ("ADD", "REPLACE"):
-        raise invalid(f"op: {op}")
+        raise invalid(f"op: {operation.get('op')}")
     task[name] = value
 
 

@@ -56,6 +56,10 @@ _KEY_LIFE_MS = 6 * 60 * 1000
 _LONGEST_KEY = 128
 _KEYED = frozenset({"POST", "PUT", "PATCH"})
 _DEFAULT_OPTIONS = XeroOptions()
+# Documented in the singular; a common client asks for it by the plural, as all other lists are called.
+_ORGANISATION = ("Organisation", "Organisations")
+# A common client writes it small.
+_HISTORY = (["History"], ["history"])
 _NOT_IMPLEMENTED = Answer(501, content_type="text/plain")
 
 
@@ -84,7 +88,7 @@ class XeroStandIn(StandIn[XeroOptions]):
         self._control = XeroControl(self.state, self.people, self._identity, self._limits, self._journals)
         super().__init__(options, {**self._control.verbs, **PaymentPeople(self.state, self.payments).verbs})
         self._reads: dict[str, Callable[[Request], bytes]] = {
-            "Organisation": self._organisation,
+            **dict.fromkeys(_ORGANISATION, self._organisation),
             "Accounts": self._accounts,
             "TrackingCategories": self._tracking,
             "ManualJournals": self._list,
@@ -142,7 +146,7 @@ class XeroStandIn(StandIn[XeroOptions]):
     def _read(self, call: Request) -> Answer:
         parts = _resource(call).split("/")
         first, *rest = parts
-        if parts == ["Organisation", "Actions"]:
+        if first in _ORGANISATION and rest == ["Actions"]:
             return Answer(200, self._actions())
         if first in NAMES and len(rest) <= 1:
             return Answer(200, self.payments.read(parts, call.params, call.headers))
@@ -235,13 +239,13 @@ class XeroStandIn(StandIn[XeroOptions]):
         return [row for row in rows if row.updated_ms >= least and row.status not in hidden]
 
     def _single(self, call: Request, rest: list[str]) -> bytes:
-        if rest[1:] not in ([], ["History"], ["Attachments"]):
+        if rest[1:] not in ([], *_HISTORY, ["Attachments"]):
             raise _not_served(call)
         planted = self.state.planted()
         if len(rest) == 1 and rest[0] in planted:
             return envelope(self._clock.now(), "ManualJournals", [planted[rest[0]]])
         journal = self._journal(rest[0])
-        if rest[1:] == ["History"]:
+        if rest[1:] in _HISTORY:
             return files.history(self.state, journal)
         if rest[1:] == ["Attachments"]:
             return files.attachments(self.state, journal)
@@ -305,6 +309,7 @@ class XeroStandIn(StandIn[XeroOptions]):
             return _NOT_IMPLEMENTED
         if rest:
             self._journal(rest[0])
+        _refuse_xml(call)
         status, elements, refusal = self._journals.write(
             call.method, call.params, call.body, self.options, rest[0] if rest else ""
         )
@@ -313,12 +318,19 @@ class XeroStandIn(StandIn[XeroOptions]):
         return Answer(status, envelope(self._clock.now(), "ManualJournals", elements))
 
     def _beside(self, call: Request, journal: Journal, rest: list[str]) -> bytes:
-        if rest == ["History"] and call.method == "PUT":
+        if rest in _HISTORY and call.method == "PUT":
+            _refuse_xml(call)
             return files.add_history(self.state, journal, call.body)
         if len(rest) == 2 and rest[0] == "Attachments" and call.method in {"PUT", "POST"}:
             kind = call.headers.get(b"content-type", b"application/octet-stream").decode("latin-1")
             return files.attach(self.state, journal, rest[1], kind, call.body)
         raise _not_served(call)
+
+
+def _refuse_xml(request: Request) -> None:
+    """Raise Refused for a body that says it is XML, and not JSON: Xero takes either."""
+    if b"xml" in request.headers.get(b"content-type", b"").lower():
+        raise sandbox_refusal("send JSON; Xero would take XML as well")
 
 
 def _not_served(request: Request) -> Refused:
