@@ -19,6 +19,7 @@ from tests.helpers.sandboxed import Sandboxed
 
 # A Friday noon: seeded days and payments lie before it.
 NOW = "2026-11-20T12:00:00+00:00"
+_PATIENCE_SECONDS = 300
 
 
 class DriverError(Exception):
@@ -39,15 +40,18 @@ class Driven:
         """Run the driver with a plan; return what it has written, decimals exact. Raises DriverError."""
         given, written = self._folder / "plan.json", self._folder / "result.json"
         given.write_text(dumps(plan), encoding="utf-8")
-        done = subprocess.run(
-            [*self.client.command(self._installed), given, written],
-            env=self.client.environment(self._installed) | self.env,
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [*self.client.command(self._installed), given, written],
+                env=self.client.environment(self._installed) | self.env,
+                cwd=self._folder,
+                capture_output=True,
+                text=True,
+                timeout=_PATIENCE_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise DriverError(f"{self.client.driver} is not done in {_PATIENCE_SECONDS} seconds") from None
         if done.returncode:
             raise DriverError(f"{self.client.driver} failed: {done.stderr.strip()[-3000:]}")
         found: dict[str, Any] = json.loads(written.read_text(encoding="utf-8"), parse_float=Decimal)

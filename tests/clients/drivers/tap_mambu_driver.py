@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -55,6 +56,11 @@ def main(plan: dict) -> dict:
 
 
 if __name__ == "__main__":
-    result = main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    try:
+        result = main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    except BaseException:  # noqa: BLE001 - whatever it is, the process must end
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)  # its thread would wait forever for somebody to take what it has read
     # The extractor has put its own words into sys.argv; the result's place is the second of ours.
     Path(sys.orig_argv[-1]).write_text(json.dumps(result), encoding="utf-8")
