@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,15 +29,23 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return "mark.slow" not in collection_path.read_text(encoding="utf-8") or None
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files whose tests start processes: what is quick then fills the gaps at the end."""
+    """Begin with the files that take longest, by their slow tests' minutes, and those that start processes.
+
+    What is quick then fills the gaps at the end.
+    """
     dear = {
         item.path
         for item in items
         if isinstance(item, pytest.Function)
         if item.path.parent == Path(__file__).parent or "prefect_env" in item.fixturenames
     }
-    items.sort(key=lambda item: item.path not in dear)
+    minutes: Counter[Path] = Counter()
+    for item in items:
+        for mark in item.iter_markers("slow"):
+            minutes[item.path] += mark.kwargs.get("minutes", 1)
+    items.sort(key=lambda item: (-minutes[item.path], item.path not in dear))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -170,7 +170,7 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
             yield made
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=5)
 def test_the_commands_of_the_pages_run(clone: Clone, tmp_path: Path) -> None:
     """From the first connection to the worker, each command ends as it is to, none with a traceback."""
     (event,) = (shown.command for shown in all_commands() if shown.command.startswith(_EVENT))

@@ -49,7 +49,7 @@ def _are_all_there(found: Sequence[TaskRun], last: str) -> bool:
     return last in {one.name for one in found} and all(one.state and one.state.is_final() for one in found)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=7)
 async def test_a_run_waits_out_an_outage_and_says_so(sandbox: Sandboxed) -> None:
     """Mambu down for three minutes, and a Xero that fails at posting twice: all is there once, and shown."""
     sandbox.plant(units(1, 2))

@@ -71,7 +71,7 @@ def test_a_failing_schedule_is_shrunk(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(made.chance(), Calm)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=8)
 def test_many_schedules_hold() -> None:
     """Schedules of whole runs by the thousand break no rule, and every kind of fault strikes in them."""
     tally, seconds = list(timed(range(_FIRST, _FIRST + _SCHEDULES)))[-1]

@@ -59,7 +59,7 @@ def test_twenty_schedules_hold() -> None:
             place.play(seed)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=6)
 def test_many_schedules_hold() -> None:
     """A thousand schedules break no rule, and every kind of fault struck in them."""
     tally, seconds = list(timed(range(FIRST, FIRST + 1000), PAYMENTS))[-1]
