@@ -31,8 +31,8 @@ class MambuOptions(Options):
     """Every switch, set to the likeliest behaviour of a real tenant.
 
     The first four say which tenant it is. `nulls`: a field without a value is null, and not left out.
-    `cursor_end`: where the empty cursor comes, one of
-    `CURSOR_ENDS`. `bound_shift_seconds`: moves AFTER and BEFORE inwards, negative outwards.
+    `cursor_end`: where the empty cursor comes, one of `CURSOR_ENDS`.
+    `bound_shift_seconds`: moves AFTER and BEFORE inwards, negative outwards.
     `unstable_order`: lines that sort alike change places between requests. `require_filter`: an empty
     filter list is refused. `cursor_totals`: the pages of a cursor state the total, as other pages do.
     `archive_before`: lines created before this date (yyyy-MM-dd) are gone.

@@ -26,12 +26,6 @@ def _to_the_sandbox(session: requests.Session, method: str, url: str, **more: ob
 # The library takes a host and always says https: what it asks is led here on its way out.
 requests.Session.request = _to_the_sandbox
 
-from MambuPy.api.connector.rest import MambuConnectorREST  # noqa: E402 - it reads its settings when imported
-from MambuPy.api.mambubranch import MambuBranch  # noqa: E402
-from MambuPy.api.mambutask import MambuTask  # noqa: E402
-from MambuPy.api.mambuuser import MambuUser  # noqa: E402
-from MambuPy.mambuutil import MambuError  # noqa: E402
-
 
 def criterion(operator: str, value: str) -> dict:
     """Return a filter by creation date."""
@@ -40,6 +34,13 @@ def criterion(operator: str, value: str) -> dict:
 
 def main() -> dict:
     """Do what the plan says, and return what was seen."""
+    # Imported only now: the library reads its settings then.
+    from MambuPy.api.connector.rest import MambuConnectorREST
+    from MambuPy.api.mambubranch import MambuBranch
+    from MambuPy.api.mambutask import MambuTask
+    from MambuPy.api.mambuuser import MambuUser
+    from MambuPy.mambuutil import MambuError
+
     connector = MambuConnectorREST()
     lines = connector.mambu_search(
         "gljournalentries",

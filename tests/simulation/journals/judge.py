@@ -692,7 +692,7 @@ class Judge:
                 )
 
     def _only_voided(self, word: Word, problems: Iterable[Problem]) -> bool:
-        """Tell whether a run says "voided", and all that is amiss withdrawals unknown to it have voided.
+        """Tell whether a run says "voided", and all that is missing was voided by withdrawals unknown to it.
 
         Nobody can tell that from what a person voided, which is not sent again.
         """
