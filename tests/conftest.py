@@ -6,10 +6,13 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import certifi
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from blocks.process import quiet_prefect
 from tests.helpers.prefect_apart import in_memory
@@ -27,6 +30,27 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if config.option.markexpr != "slow" or not collection_path.name.startswith("test_"):
         return None
     return "mark.slow" not in collection_path.read_text(encoding="utf-8") or None
+
+
+class _ByServer(LoadFileScheduling):
+    """A file's tests stay together, and all files that need a Prefect server: one worker starts one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "Prefect" if _needs_prefect(file) else file
+
+
+@cache
+def _needs_prefect(file: str) -> bool:
+    """Tell whether tests of a file ask for the server, by the ways in which they do."""
+    text = (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
+    return any(asked in text for asked in ("prefect_env: ", "prefect: None", 'usefixtures("prefect")'))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """Share out the tests among the workers."""
+    return _ByServer(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(trylast=True)
@@ -67,7 +91,7 @@ def few_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 @pytest.fixture(scope="session")
 def prefect_env(few_certificates: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Share one Prefect server, and a home folder, between the commands that tests run as processes."""
+    """Share one Prefect server, and a home folder, between the tests of a worker that need one."""
     folder = tmp_path_factory.mktemp("prefect")
     env = environment(folder)
     with server(env, folder / "server.log"):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -78,6 +79,10 @@ class Found:
         return cuts[0] if len(cuts) == 1 else b",".join(cuts)
 
 
+# The same each time, also after the stand-in was reset.
+_small_day = lru_cache(maxsize=8)(render_day)
+
+
 @dataclass(frozen=True, slots=True)
 class _Remembered:
     found: Found
@@ -111,7 +116,9 @@ class Ledger:
 
     def write(self, day: date) -> Lines:
         """Write a seeded day out; touches nothing of the ledger, so that a thread can do it."""
-        if self._directory is not None and self.settings.lines_per_day > LARGE_DAY:
+        if self.settings.lines_per_day <= LARGE_DAY:
+            return _small_day(day, self.settings)
+        if self._directory is not None:
             return render_day_to_disk(day, self.settings, self._directory)
         return render_day(day, self.settings)
 

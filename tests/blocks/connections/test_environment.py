@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from blocks.__main__ import main
 from blocks.connections.environment import connections, env_file, journal_connection, payment_connection
 from blocks.errors import UsageError
 from blocks.xero.client import PAYMENT_SCOPES
+from tests.helpers.command import exit_code
 from tests.helpers.ln_client import IONAPI, PATH
 
 CANARY = "CANARY-value"
@@ -189,23 +189,20 @@ def test_a_file_that_cannot_be_read(content: bytes | None, tmp_path: Path) -> No
     assert str(path) in str(raised.value)
 
 
-def test_the_command_ends_with_2_and_no_traceback(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"), [("Acme UK", "small letters"), ("acme", "MAMBU_BASE_URL is missing")]
+)
+def test_the_command_ends_with_2_and_no_traceback(
+    name: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`save` with a wrong name or nothing to save prints the sentence alone and ends with 2."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    for name, said in (("Acme UK", "small letters"), ("acme", "MAMBU_BASE_URL is missing")):
-        done = subprocess.run(
-            [sys.executable, "-m", "blocks", "save", name],
-            env={**kept, "PREFECT_HOME": str(tmp_path)},
-            cwd=Path(__file__).parents[3],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 2
-        assert said in done.stderr
-        assert "Traceback" not in done.stderr
-        assert done.stdout == ""
+    for variable in [one for one in os.environ if one.startswith(("MAMBU_", "XERO_", "DAYBOOK_"))]:
+        monkeypatch.delenv(variable)
+    code = exit_code(main, "python -m blocks", "save", name)
+    out, errors = capsys.readouterr()
+    assert (code, out) == (2, "")
+    assert said in errors
+    assert "Traceback" not in errors
 
 
 # --- Payments -----------------------------------------------------------------------------------

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from blocks.connections import lookup
-from blocks.process import run_command
 from flows.main import main
+from tests.helpers.command import exit_code
 from tests.helpers.sandboxed import Sandboxed
 
 Command = Callable[..., tuple[object, str, str]]
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
     """Return what runs a command in this process; it returns the exit code, stdout and stderr."""
 
     def run(*words: str) -> tuple[object, str, str]:
-        monkeypatch.setattr("sys.argv", ["flows.main", *words])
-        with pytest.raises(SystemExit) as ended:
-            run_command(main, "python -m flows.main")
-        return ended.value.code, *capsys.readouterr()
+        code = exit_code(main, "python -m flows.main", *words)
+        return code, *capsys.readouterr()
 
-    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield run
-    for number, handler in signals.items():
-        signal.signal(number, handler)
+    return run
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ def env(prefect_env: dict[str, str], tmp_path: Path) -> dict[str, str]:
     return {**prefect_env, "DAYBOOK_HOME": str(tmp_path / "home")}
 
 
+@pytest.mark.slow
 def test_the_first_run_creates_and_the_second_finds_all_there(env: dict[str, str], tmp_path: Path) -> None:
     """Run twice on one sandbox, the first creates every planned journal and ties out, the second none."""
     folder = tmp_path / "sandbox"
@@ -195,6 +196,7 @@ def started(words: list[str], env: dict[str, str], number: signal.Signals) -> su
     )
 
 
+@pytest.mark.slow
 @SIGNALS
 def test_a_command_that_is_stopped_ends_cleanly(
     env: dict[str, str], tmp_path: Path, number: signal.Signals, code: int
@@ -222,6 +224,7 @@ def served(prefect_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
         yield sandbox
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code", "command", "place"),
     [
@@ -351,6 +354,7 @@ def sandbox_command(folder: Path, env: dict[str, str]) -> Iterator[dict[str, Any
     assert child.returncode == 0
 
 
+@pytest.mark.slow
 def test_the_sandbox_prints_what_a_connection_needs(env: dict[str, str], tmp_path: Path) -> None:
     """The first line of `sandbox` is an object whose `env` saves a connection that works."""
     with sandbox_command(tmp_path / "served", env) as told:
@@ -405,6 +409,7 @@ def test_saving_takes_the_rights_of_others_off_prefects_database(tmp_path: Path)
     assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600, 0o600]
 
 
+@pytest.mark.slow
 def test_blocks_are_registered(env: dict[str, str]) -> None:
     """`blocks register` makes the block types known to Prefect."""
     done = run(["blocks", "register"], env)

@@ -8,7 +8,6 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from click.testing import CliRunner, Result
 from blocks.errors import UsageError
 from flows.main import main
 from tests.helpers.odd_characters import odd
-from tests.helpers.prefect_server import run
+from tests.helpers.prefect_apart import in_memory
 from tests.helpers.sandboxed import Sandboxed
 from tests.helpers.trading import pay
 
@@ -38,9 +37,8 @@ class Paid:
     """A sandbox folder over which the command payments has been run twice, and how that went."""
 
     folder: Path
-    env: dict[str, str]
-    first: CompletedProcess[str]
-    second: CompletedProcess[str]
+    first: Result
+    second: Result
 
     def audit(self, *arguments: str) -> Result:
         """Run the command audit in this process."""
@@ -54,18 +52,20 @@ class Paid:
 
 
 @pytest.fixture(scope="module")
-def paid(prefect_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Paid:
+def paid(tmp_path_factory: pytest.TempPathFactory) -> Paid:
     """Pay suppliers of odd names beside the sandbox's own trade, and run the command twice."""
-    place = tmp_path_factory.mktemp("paying")
-    folder = place / "sandbox"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("paying")
     with Sandboxed(folder) as sandbox:
         for name in (*FORMULAS, POISON):
             sandbox.control("xero/contact", {"name": name, "side": "purchase"})
             pay(sandbox, name, f"{name}-1", currency="GBP")
-    env = {**prefect_env, "DAYBOOK_HOME": str(place / "daybook")}
-    command = ["flows.main", "payments", "--sandbox", "--sandbox-dir", str(folder), "--json"]
-    return Paid(folder, env, run(command, env), run(command, env))
+    with in_memory():
+        return Paid(folder, run(folder), run(folder))
+
+
+def run(folder: Path) -> Result:
+    """Run the command payments in this process."""
+    return CliRunner().invoke(main, ["payments", "--sandbox-dir", str(folder), "--json"])
 
 
 def test_the_first_run_sends_and_the_second_finds_all_there(paid: Paid) -> None:
@@ -88,7 +88,7 @@ def test_a_run_exits_1_while_something_is_open(paid: Paid) -> None:
     for done in (paid.first, paid.second):
         told = json.loads(done.stdout)
         assert told["failed"] + told["exception"] > 0
-        assert done.returncode == 1
+        assert done.exit_code == 1
 
 
 def test_audit_shows_every_row_in_json(paid: Paid) -> None:
