@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from blocks.xero.models import ManualJournal
 from flows.journals.matching import Row, View
@@ -94,15 +94,15 @@ def unequal_journals(
     for index, view in enumerate(live):
         if not view.settled:
             recorded = (view.known.entries if view.known else None) or ()
-            twice = sum(found.get(entry, index) != index for entry in recorded)
+            twice = sorted(entry for entry in recorded if found.get(entry, index) != index)
             texts = _unequal(plan, view, sorted(lost.get(index, ())), twice)
             yield from ((index, text) for text in texts)
 
 
-def _unequal(plan: Plan, view: View, lost: Sequence[int], twice: int) -> Iterator[str]:
+def _unequal(plan: Plan, view: View, lost: Sequence[int], twice: Sequence[int]) -> Iterator[str]:
     """Yield what differs of a journal.
 
-    `lost` are the entries that it holds by the record alone, `twice` counts those that are in another one.
+    `lost` are the entries that it holds by the record alone, `twice` those that are in another one.
     """
     journal = view.journal
     dates = sorted({row.planned.date for row in view.rows if not row.reverses})
@@ -138,7 +138,7 @@ def _others(plan: Plan, view: View, lost: Sequence[int]) -> Iterator[str]:
 
 def _not_told(view: View, entries: Sequence[int]) -> str:
     if view.known is not None and view.known.possible:
-        return may_be_ours(view.journal, len(entries))
+        return may_be_ours(view.journal, entries)
     told = (
         f"{named(view.journal)}: its descriptions were edited in Xero. Daybook's record says that it "
         f"contains EntryID {listed(entries)}, so these are not sent again. "
@@ -149,24 +149,25 @@ def _not_told(view: View, entries: Sequence[int]) -> str:
     return f"{told}Withdraw the day with {options} and run it again, or leave the journal as it is"
 
 
-def may_be_ours(journal: ManualJournal, lines: int) -> str:
+def may_be_ours(journal: ManualJournal, entries: Collection[int]) -> str:
     """Say why lines need review: a journal that cannot be recognised may contain them."""
     return (
-        f"{named(journal)}, dated {journal.date}, has the same totals per account as "
-        f"{counted(lines, 'line')} that seem to be missing. It may be a journal of Daybook's that was "
-        "edited, so the lines were not sent. If it is, leave it, or remove it in Xero and run the date "
-        "again. If it is "
-        f'not, write "{NOT_OURS}" into its narration and run the date again'
+        f"{named(journal)}, dated {journal.date}, has the totals per account of a journal with "
+        f"{counted(len(entries), 'line that seems', 'lines that seem')} to be missing (EntryID "
+        f"{listed(sorted(entries))}). It may be a journal of Daybook's that was edited, so nothing of that "
+        "was sent. If it is, leave it, or remove it in Xero and run the date again. If it is not, write "
+        f'"{NOT_OURS}" into its narration and run the date again'
     )
 
 
-def may_be_twice(journal: ManualJournal, lines: int) -> str:
+def may_be_twice(journal: ManualJournal, entries: Collection[int]) -> str:
     """Say why a journal that cannot be recognised needs review: its lines may be in another one as well."""
     return (
         f"{named(journal)}, dated {journal.date}, has the same totals per account as "
-        f"{counted(lines, 'line')} that are in Xero already. It may be a journal of Daybook's that was "
-        "copied and then edited, so that these lines are in Xero twice. If it is, remove one of the two in "
-        f'Xero. If it is not, write "{NOT_OURS}" into its narration. Then run the date again'
+        f"{counted(len(entries), 'line')} that are in Xero already (EntryID {listed(sorted(entries))}). It "
+        "may be a journal of Daybook's that was copied and then edited, so that these lines are in Xero "
+        f'twice. If it is, remove one of the two in Xero. If it is not, write "{NOT_OURS}" into its '
+        "narration. Then run the date again"
     )
 
 

@@ -180,10 +180,9 @@ def _whole_units(plan: Plan, matched: Reconciliation, missing: pa.Table) -> tupl
             continue
         transaction = part[0]["transaction_id"]
         name = f"transaction {transaction}" if transaction else "the lines without a transaction"
-        entries = ", ".join(str(row["entry_id"]) for row in part[:20])
         partially_posted.append(
             f"{name}, booking date {part[0]['booking_date']}: Xero has only a part of it. Missing: "
-            f"EntryID {entries}"
+            f"EntryID {listed([row['entry_id'] for row in part])}"
         )
     keep = pc.or_(pc.invert(touched), pc.is_in(missing["unit"], pa.array(list(late), pa.int64())))
     return missing.filter(keep), partially_posted

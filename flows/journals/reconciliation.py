@@ -174,14 +174,17 @@ def _seen(
     planned = planned_lines(plan, named & unsettled)
     for journal in journals:
         known = record.get(journal.journal_id)
-        if known is not None and known.possible and NOT_OURS.casefold() in journal.narration.casefold():
-            continue
+        possible = known is not None and known.possible
+        if possible and says_not_ours(journal):
+            # By a person's word it holds nothing but what its lines say themselves: without these, what is
+            # still there would be sent a second time.
+            known = None
         if journal.journal_id in ids_apart:
             live.append(View(journal, known, Narration.parse(journal.narration), False, [], [], 0, True))
             continue
         view = view_of(plan, planned, journal, known, len(live))
         recorded = known.entries if known is not None and known.entries else frozenset[int]()
-        if journal.status in deleted_or_voided and (known is None or not known.possible):
+        if journal.status in deleted_or_voided and not possible:
             deleted_or_voided[journal.status].update(row.entry_id for row in view.rows)
             deleted_or_voided[journal.status].update(recorded & unsettled)
         elif journal.status not in deleted_or_voided and (
@@ -373,10 +376,15 @@ def is_anothers(plan: Plan, journal: ManualJournal) -> bool:
 
     Where we have no label, one at the end of our own name may be a word that a person has put there.
     """
-    if NOT_OURS.casefold() in journal.narration.casefold():
+    if says_not_ours(journal):
         return True
     name = Narration.parse(journal.narration)
     return name is not None and (plan.label is not None or name.label is None)
+
+
+def says_not_ours(journal: ManualJournal) -> bool:
+    """Tell whether a person has written into a journal's name that what cannot be recognised is not ours."""
+    return NOT_OURS.casefold() in journal.narration.casefold()
 
 
 def _numbers(plan: Plan, journals: Iterable[ManualJournal]) -> dict[dt.date, set[int]]:
@@ -398,7 +406,7 @@ def _changed_dates(live: Iterable[View], record_may_be_new: bool) -> frozenset[d
             dates.add(view.known.booking_date)
         elif view.name is not None:
             dates.add(view.name.booking_date)
-        elif record_may_be_new:
+        elif record_may_be_new and not says_not_ours(view.journal):
             dates.update(dt.date.fromisoformat(row.planned.date) for row in view.rows)
     return frozenset(dates)
 

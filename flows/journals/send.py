@@ -31,10 +31,12 @@ from flows.journals.reconciliation import Reconciliation
 from flows.journals.run import JournalsRun
 from flows.journals.withdraw.requests import note
 from flows.runtime.tasks import run_task
-from flows.runtime.text import listed
+from flows.runtime.text import counted, listed
 
 # How many rounds of reading and sending a run makes before it gives up.
 ROUNDS = 20
+# So many of the lines that are there more than once are named in its refusal.
+_NAMED = 20
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -116,10 +118,11 @@ async def prepare(run: JournalsRun, plan: Plan, snapshot: XeroSnapshot) -> Prepa
     matched = snapshot.matched
     if matched.duplicates:
         missing = f" Not in Xero yet: EntryID {listed(sorted(matched.missing))}." if matched.missing else ""
+        twice, rest = matched.duplicates[:_NAMED], len(matched.duplicates) - _NAMED
+        more = f"; and {counted(rest, 'more line')}" if rest > 0 else ""
         raise Refusal(
-            f"Xero has lines of the day more than once: {'; '.join(matched.duplicates[:20])}. Nothing "
-            f"further was sent.{missing} Delete or void the journal that should not be there, then run the "
-            "date again."
+            f"Xero has lines of the day more than once: {'; '.join(twice)}{more}. Nothing further was "
+            f"sent.{missing} Delete or void the journal that should not be there, then run the date again."
         )
     for record in snapshot.records:
         name = Narration.parse(record.narration)

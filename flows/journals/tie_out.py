@@ -205,7 +205,7 @@ def open_points(matched: Reconciliation, partially_posted: Sequence[str]) -> lis
     texts.extend(_repeated_names(matched.journals))
     for one in matched.lookalikes:
         text = may_be_twice if one.twice else may_be_ours
-        texts.append(text(one.journal, len(one.entries)))
+        texts.append(text(one.journal, one.entries))
     for entries, what, way in (
         (
             matched.voided,

@@ -304,6 +304,14 @@ def test_a_transaction_of_which_a_part_is_live_is_torn() -> None:
     assert not confirmed(day.plan, reconcile(day.plan, [journal]), found.partially_posted).tied_out
 
 
+def test_of_many_missing_lines_of_a_transaction_the_rest_is_counted() -> None:
+    """Where more lines of a transaction are missing than are named, it is said how many more."""
+    day = sent(posting(1, *["5", "-5"] * 12))
+    (journal,) = day.live
+    (text,) = prepared_for(day.plan, [journal._replace(lines=journal.lines[:2])]).partially_posted
+    assert text.endswith(f"Missing: EntryID {', '.join(map(str, range(3, 23)))} and 2 more")
+
+
 def test_a_balanced_part_of_a_transaction_is_torn() -> None:
     """What is missing of a transaction is not sent either where that part balances by itself."""
     day = sent(posting(1, "5", "-5", "3", "-3"))

@@ -290,6 +290,24 @@ def test_what_a_rewritten_journal_was_sent_with_is_not_missing(status: str) -> N
     assert (matched.missing, matched.found, matched.by_record) == (set(), {}, {1: 0, 2: 0})
 
 
+@pytest.mark.parametrize("on_record", [False, True], ids=["seen first", "on record"])
+@pytest.mark.parametrize("status", ["DRAFT", "POSTED", "DELETED", "VOIDED"])
+def test_a_persons_no_is_of_what_cannot_be_told(status: str, *, on_record: bool) -> None:
+    """Of a journal that a person says is none of Mambu's, the lines whose texts say otherwise are there."""
+    day = sent(transfers(2))
+    (journal,) = day.live
+    theirs = edited(journal, text_edit(lambda _: "rent"), first=2)._replace(
+        narration="November, not Mambu", status=status
+    )
+    known = Known(DAY.date, DAY.date, frozenset({1, 2}), possible=True)
+    record = {journal.journal_id: known} if on_record else {}
+    matched = reconcile(day.plan, [theirs], record, record_may_be_new=True)
+    live = status in {"DRAFT", "POSTED"}
+    assert set(matched.found) == ({3, 4} if live else set())
+    assert matched.missing | matched.voided == ({1, 2} if live else {1, 2, 3, 4})
+    assert matched.changed_dates == frozenset()
+
+
 @pytest.mark.parametrize("looking_back", [True, False])
 def test_what_people_took_out_of_a_journal_is_withheld_on_request(*, looking_back: bool) -> None:
     """Lines that a journal was sent with and lacks now are missing, unless a run looks back."""

@@ -229,6 +229,27 @@ async def test_a_person_says_that_a_lookalike_is_none_of_ours(sandbox: Sandboxed
     assert xero_total(sandbox) == 6 + 6 + 7
 
 
+async def test_a_persons_no_makes_nothing_go_out_twice(sandbox: Sandboxed, home: Path) -> None:
+    """Of a lookalike that a person says is none of ours, what its texts still tell is not sent again."""
+    sandbox.plant(units(1, 2))
+    with sandbox.earlier(days=1):
+        await sandbox.run()
+        (journal,) = sandbox.xero_journals()
+        edit(sandbox, journal, lambda _: "see file", name=lambda _: "November interest", lines=2)
+    shutil.rmtree(home)
+    refused(await sandbox.run(), "2 lines that seem to be missing (EntryID 1, 2)", "not Mambu")
+    its = {"journal_id": journal["ManualJournalID"]}
+    sandbox.control("xero/edit", {**its, "narration": "November interest, not Mambu"})
+
+    for created in (1, 0):
+        again = await sandbox.run()
+        refused(again, "not Mambu", "2 of its 4 lines do not belong to this day")
+        assert (again.summary.journals_created, xero_total(sandbox)) == (created, 6 + 7 + 6)
+    sandbox.control("xero/delete", its)
+    await ended(sandbox, await sandbox.run())
+    assert (xero_total(sandbox), entries(sandbox)) == (6 + 7, [1, 2, 3, 4])
+
+
 async def test_a_lookalike_whose_texts_were_put_back_is_ours_again(sandbox: Sandboxed, home: Path) -> None:
     """Once a lookalike's lines can be told again it is known as ours, and stays known when rewritten anew."""
     sandbox.plant(units(1))

@@ -325,6 +325,15 @@ async def test_lines_that_stand_in_xero_twice_stop_the_day(tmp_path: Path) -> No
             await prepare(at.run, two.plan, snapshot_of(two.plan, twice))
 
 
+async def test_of_many_lines_that_stand_in_xero_twice_the_rest_is_counted(tmp_path: Path) -> None:
+    """Where more lines are there twice than are named, it is said how many more."""
+    day = sent(transfers(11))
+    twice = [*day.live, day.live[0]._replace(journal_id="copy")]
+    async with scripted_run(tmp_path) as at:
+        with pytest.raises(Refusal, match=r"EntryID 20 is in [^;]*; and 2 more lines\. Nothing further"):
+            await prepare(at.run, day.plan, snapshot_of(day.plan, twice))
+
+
 async def test_an_unknown_outcome_ends_the_sending(tmp_path: Path) -> None:
     """Where no answer came, the error is raised, the journal is unknown, and no other request is recorded."""
     two = sent(transfers(2), cap=2)

@@ -224,6 +224,25 @@ def test_a_lookalike_of_what_is_there_is_told(may_be_new: bool, points: int) -> 
     assert [one.entries for one in found.matched.lookalikes] == [{1, 2}][:points]
 
 
+@pytest.mark.parametrize("on_record", [False, True], ids=["seen first", "on record"])
+@pytest.mark.parametrize(("rewritten", "there"), [(1, False), (2, False), (4, False), (4, True)])
+def test_the_lines_that_a_lookalike_may_hold_are_named(
+    rewritten: int, *, there: bool, on_record: bool
+) -> None:
+    """What a journal that cannot be told may hold, or hold a second time, is told by its entry ids."""
+    day = sent(transfers(2))
+    (journal,) = day.live
+    unknown = edited(journal, lambda line: replaced(line, description="see file"), first=rewritten)
+    unknown = unknown._replace(journal_id="unknown", narration="November")
+    its = range(1, rewritten + 1)
+    record = {"unknown": Known(DAY.date, DAY.date, frozenset(its), possible=True)} if on_record else {}
+    live = [*day.live, unknown] if there else [unknown]
+    found = confirmed(day.plan, reconcile(day.plan, live, record, record_may_be_new=True), [])
+    (point,) = [one for one in found.open if "It may be a journal of Daybook's" in one]
+    assert f"(EntryID {', '.join(map(str, its))})" in point
+    assert ("to be missing" in point, "are in Xero already" in point) == (not there, there)
+
+
 def test_a_journal_with_lines_of_the_day_is_no_lookalike_of_itself() -> None:
     """Lines that a person added to a draft, and renamed it, are told, also where its sums are as before."""
     day = sent(transfers(1))

@@ -280,6 +280,11 @@ MUTANTS = (
         "_lookalikes(plan, absent, unrecorded) if not record_may_be_new else []",
     ),
     _BOOKS.broken(
+        "a journal that a person says is none of ours is passed over, whatever its lines say",
+        "            known = None\n        if journal.journal_id in ids_apart:",
+        "            continue\n        if journal.journal_id in ids_apart:",
+    ),
+    _BOOKS.broken(
         "the oldest of a journal's appearances in a list counts",
         "return list({journal.journal_id: journal for journal in journals}.values())",
         "return list({one.journal_id: one for one in reversed(list(journals))}.values())",
@@ -300,6 +305,11 @@ MUTANTS = (
         "a reversal counts as a duplicate",
         "            net[row.entry_id] -= 1",
         "            net[row.entry_id] += 1",
+    ),
+    _DIFFERENCES.broken(
+        "of the lines that a journal may hold only the number is told",
+        ' to be missing (EntryID "\n        f"{listed(sorted(entries))}).',
+        ' to be missing."\n        f"',
     ),
     _TIE_OUT.broken(
         "what Xero alone has is not tied out",
