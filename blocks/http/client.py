@@ -280,7 +280,7 @@ class ApiClient:
 def new_http_client(
     base_url: str, http: httpx.AsyncBaseTransport | None = None, read_seconds: float = READ_SECONDS
 ) -> httpx.AsyncClient:
-    """Return a client for one call at a time to paths below `base_url`; proxies are only for other machines."""
+    """Return a client for one call at a time below `base_url`; proxies are only for other machines."""
     local = is_loopback(base_url)
     return httpx.AsyncClient(
         base_url=base_url.rstrip("/") + "/",

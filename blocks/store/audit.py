@@ -17,8 +17,10 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    Connection,
     Index,
     Integer,
+    Select,
     Table,
     and_,
     bindparam,
@@ -241,8 +243,7 @@ class Audit:
     async def _write(self, changes: Sequence[_Change]) -> None:
         """Write changes in one transaction, and answer each of them."""
         try:
-            async with self._database.begin() as database:
-                outcomes = await _written(database, changes)
+            outcomes = await self._database.transaction(lambda database: _written(database, changes))
         except Exception as error:  # noqa: BLE001 - each of the changes is answered with it
             for change in changes:
                 change.fail(error)
@@ -274,7 +275,7 @@ class Audit:
     async def rows_of(self, keys: Collection[Key]) -> dict[Key, AuditRow]:
         """Return the rows there are of some keys."""
         async with self._database.begin() as database:
-            return await _rows(database, keys)
+            return await database.run_sync(_rows, keys, _NAMED)
 
     @uncancellable
     async def rows(
@@ -352,7 +353,7 @@ class Audit:
         if organisation:
             query = query.where(_windows.c.organisation == organisation)
         async with self._database.begin() as database:
-            found = await rows(database, query.limit(1), _windows, _window)
+            found = await database.run_sync(rows, query.limit(1), _windows, _window)
         return found[0] if found else None
 
     async def collected_until(self, connection: str) -> datetime | None:
@@ -371,7 +372,7 @@ class Audit:
             own = _windows.c.organisation == organisation
             query = query.where(or_(own, _windows.c.organisation.is_(None)))
         async with self._database.begin() as database:
-            found = await rows(database, query.limit(1), _windows, _window)
+            found = await database.run_sync(rows, query.limit(1), _windows, _window)
         return found[0].since if found else None
 
     @uncancellable
@@ -415,20 +416,21 @@ _OVER = update(_audit).where(_OF_KIND, _audit.c.xero_id == bindparam("of_id"))
 _PUT = insert(_audit)
 _IS_NAMED = and_(_OF_KIND, _audit.c.xero_id.in_(bindparam("of_ids", expanding=True)))
 _NAMED = select(_audit).where(_IS_NAMED)
+# Until the transaction ends nobody else changes them.
 _HELD = _NAMED.order_by(_audit.c.xero_id).with_for_update()
 _KEYS_NAMED = select(_audit.c.organisation, _audit.c.kind, _audit.c.xero_id).where(_IS_NAMED)
 
 
-async def _written(database: AsyncConnection, changes: Sequence[_Change]) -> list[AuditRow | DaybookError]:
+def _written(database: Connection, changes: Sequence[_Change]) -> list[AuditRow | DaybookError]:
     """Write changes, in their order, and return what became of each: its row, or why it may not be."""
     lost: dict[Lease, LeaseLost] = {}
     for lease in {change.lease for change in changes if change.lease}:
         try:
-            await require(database, lease)
+            require(database, lease)
         except LeaseLost as error:
             lost[lease] = error
     # Held until the transaction ends, where the database can: what is decided rests on them.
-    held = await _rows(database, (change.key for change in changes), held=True)
+    held = _rows(database, [change.key for change in changes], _HELD)
     there = frozenset(held)
     outcomes: list[AuditRow | DaybookError] = []
     changed: dict[Key, AuditRow] = {}
@@ -443,32 +445,31 @@ async def _written(database: AsyncConnection, changes: Sequence[_Change]) -> lis
             continue
         held[change.key] = changed[change.key] = row
         outcomes.append(row)
-    await _put(database, [row for key, row in sorted(changed.items()) if key not in there])
-    await _put_over(database, [row for key, row in sorted(changed.items()) if key in there])
+    _put(database, [row for key, row in sorted(changed.items()) if key not in there])
+    _put_over(database, [row for key, row in sorted(changed.items()) if key in there])
     return outcomes
 
 
-async def _put(database: AsyncConnection, rows: Sequence[AuditRow]) -> None:
+def _put(database: Connection, rows: Sequence[AuditRow]) -> None:
     # Fails where another run has put one meanwhile, which is one too many to send.
     if rows:
-        await database.execute(_PUT, [_values(row) for row in rows])
+        database.execute(_PUT, [_values(row) for row in rows])
 
 
-async def _put_over(database: AsyncConnection, rows: Sequence[AuditRow]) -> None:
+def _put_over(database: Connection, rows: Sequence[AuditRow]) -> None:
     if rows:
-        await database.execute(_OVER, [{**_values(row), **_of(row.key)} for row in rows])
+        database.execute(_OVER, [{**_values(row), **_of(row.key)} for row in rows])
 
 
 def _of(key: Key) -> dict[str, Any]:
     return {"of_organisation": key.organisation, "of_kind": key.kind, "of_id": key.xero_id}
 
 
-async def _rows(database: AsyncConnection, keys: Iterable[Key], *, held: bool = False) -> dict[Key, AuditRow]:
-    """Return the rows there are of some keys; `held`: nobody else changes them until the transaction ends."""
+def _rows(database: Connection, keys: Collection[Key], query: Select[Any]) -> dict[Key, AuditRow]:
+    """Return the rows there are of some keys, by one of the queries that name them."""
     found: dict[Key, AuditRow] = {}
     for named in _naming(keys):
-        query = _HELD if held else _NAMED
-        found |= {row.key: row for row in await rows(database, query, _audit, _read, named)}
+        found |= {row.key: row for row in rows(database, query, _audit, _read, named)}
     return found
 
 
@@ -485,7 +486,7 @@ def _naming(keys: Iterable[Key]) -> Iterator[dict[str, Any]]:
 
 async def _selected(database: AsyncConnection, wanted: Any) -> list[AuditRow]:
     query = select(_audit).where(wanted).order_by(_audit.c.first_seen, _audit.c.kind, _audit.c.xero_id)
-    return await rows(database, query, _audit, _read)
+    return await database.run_sync(rows, query, _audit, _read)
 
 
 def _values(row: AuditRow) -> dict[str, Any]:

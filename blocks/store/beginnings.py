@@ -70,7 +70,7 @@ class Beginnings:
 
 async def _held(database: AsyncConnection, connection: str) -> Beginning:
     query = select(_starts).where(_starts.c.connection == connection)
-    found = await rows(database, query, _starts, _beginning)
+    found = await database.run_sync(rows, query, _starts, _beginning)
     return found[0] if found else Beginning(connection)
 
 

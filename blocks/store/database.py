@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 from sqlalchemy import (
     Column,
     Connection,
+    Engine,
     Integer,
     MetaData,
     Table,
@@ -87,6 +88,7 @@ class Database:
         self._engine = engine
         self._file = file
         self._was_there = False
+        self._in_thread = sqlite_file.plain_engine(engine.url) if file else None
 
     async def prepare(self, *, upgrade: bool = False) -> None:
         """Make the tables where there are none. Raises UsageError for another schema version, unless told
@@ -101,6 +103,8 @@ class Database:
     async def dispose(self) -> None:
         """Close all connections."""
         await self._engine.dispose()
+        if self._in_thread is not None:
+            self._in_thread.dispose()
 
     @property
     def address(self) -> str:
@@ -121,16 +125,38 @@ class Database:
                 yield connection
                 committing = True
         except (SQLAlchemyError, OSError) as error:
-            if isinstance(error, StatementError) and isinstance(error.orig, DaybookError):
-                raise error.orig from None
-            if self._file is not None and sqlite_file.is_damage(getattr(error, "orig", error)):
-                raise sqlite_file.damaged(self._file) from None
-            # A database that was never there is told at once: most likely its address is wrong.
-            passing = self._was_there and is_passing(error, committing=committing)
-            # The text of a database error can hold parameters and the address, so only its kind is told.
-            raise (NotKept if passing else StoreError)(
-                f"The store at {self.address} cannot be used: {in_words(error)}."
-            ) from None
+            raise self._told(error, committing=committing) from None
+
+    async def transaction(self, work: Callable[[Connection], T]) -> T:
+        """Return what `work` comes to, done in one transaction. Raises as `begin` does.
+
+        With a SQLite file it is one call of a thread; with `begin`, each statement is several.
+        """
+        if self._in_thread is None:
+            async with self.begin() as connection:
+                return await connection.run_sync(work)
+        try:
+            return await asyncio.to_thread(_whole, self._in_thread, work)
+        except (SQLAlchemyError, OSError) as error:
+            raise self._told(error, committing=True) from None
+
+    def _told(self, error: SQLAlchemyError | OSError, *, committing: bool) -> DaybookError:
+        """Return what to raise for an error of a transaction, which may have been asked to commit."""
+        if isinstance(error, StatementError) and isinstance(error.orig, DaybookError):
+            return error.orig
+        if self._file is not None and sqlite_file.is_damage(getattr(error, "orig", error)):
+            return sqlite_file.damaged(self._file)
+        # A database that was never there is told at once: most likely its address is wrong.
+        passing = self._was_there and is_passing(error, committing=committing)
+        # The text of a database error can hold parameters and the address, so only its kind is told.
+        return (NotKept if passing else StoreError)(
+            f"The store at {self.address} cannot be used: {in_words(error)}."
+        )
+
+
+def _whole(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.begin() as connection:
+        return work(connection)
 
 
 async def in_turn(connection: AsyncConnection, thing: str) -> None:

@@ -56,7 +56,7 @@ class Days:
         """Return the finished days from one on; of an organisation, those that another one has are not."""
         query = select(_days).where(_days.c.connection == connection, _days.c.day >= first)
         async with self._database.begin() as database:
-            found = await rows(database, query, _days, _record)
+            found = await database.run_sync(rows, query, _days, _record)
         known = (None, organisation)
         return {one.day: one for one in found if organisation is None or one.organisation in known}
 
@@ -65,7 +65,7 @@ class Days:
         """Return the time zone in which the latest finished day lay."""
         query = select(_days).where(_days.c.connection == connection).order_by(_days.c.day.desc()).limit(1)
         async with self._database.begin() as database:
-            return next((one.zone for one in await rows(database, query, _days, _record)), None)
+            return next((one.zone for one in await database.run_sync(rows, query, _days, _record)), None)
 
 
 def _delete(connection: str, day: date) -> Any:

@@ -186,7 +186,7 @@ async def _put(database: AsyncConnection, incident: Incident) -> None:
 
 async def _selected(database: AsyncConnection, wanted: Any) -> list[Incident]:
     query = select(_incidents).where(wanted).order_by(_incidents.c.opened, _incidents.c.incident_id)
-    return await rows(database, query, _incidents, _incident)
+    return await database.run_sync(rows, query, _incidents, _incident)
 
 
 def _open_on(flow: str, connection: str, day: date | None) -> Any:

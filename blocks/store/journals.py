@@ -136,14 +136,14 @@ class Store:
 
     async def _found(self, query: Select[Any], **given: Any) -> list[JournalRecord]:
         async with self.database.begin() as database:
-            return await rows(database, query, _journals, _record, given)
+            return await database.run_sync(rows, query, _journals, _record, given)
 
     @uncancellable
     async def request(self, request_key: str) -> StoredRequest | None:
         """Return the bytes of a request, unless they were dropped since none of its journals needs them."""
         async with self.database.begin() as database:
             given = {"request_key": request_key}
-            return next(iter(await rows(database, _REQUEST, _requests, _request, given)), None)
+            return next(iter(await database.run_sync(rows, _REQUEST, _requests, _request, given)), None)
 
     @uncancellable
     async def sending(
@@ -166,7 +166,7 @@ class Store:
             "first_sent_at": now,
         }
         async with self.database.begin() as database:
-            await require(database, lease)
+            await database.run_sync(require, lease)
             await database.execute(_DELETE, [_named(one) for one in records])
             await database.execute(_DELETE_REQUEST, {"request_key": request.request_key})
             await database.execute(_INSERT, journals)
@@ -220,7 +220,7 @@ class Store:
             {**_named(one), **_packed(entries[one.narration])} for one in records if one.narration in entries
         ]
         async with self.database.begin() as database:
-            await require(database, lease)
+            await database.run_sync(require, lease)
             await database.execute(_MOVE, moves)
             if digested:
                 await database.execute(_DIGEST, digested)

@@ -10,8 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Column, Table, and_, bindparam, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Column, Connection, Select, Table, and_, bindparam, delete, insert, select, update
 
 from blocks.errors import LeaseLost
 from blocks.store.database import Database, in_turn, metadata, uncancellable
@@ -46,7 +45,7 @@ class Leases:
         """
         async with self._database.begin() as database:
             await in_turn(database, f"lease {wanted.flow} {wanted.connection} {wanted.day}")
-            existing = await _existing(database, wanted)
+            existing = await database.run_sync(_existing, wanted, _EXISTING)
             if existing is not None:
                 gone = existing.expired(wanted.renewed_at) or (
                     only_one_here and existing.place == wanted.place
@@ -76,14 +75,14 @@ class Leases:
         """Return the leases of a connection, by day."""
         given = {"of_flow": flow, "of_connection": connection}
         async with self._database.begin() as database:
-            return await rows(database, _OF_CONNECTION, _leases, _lease, given)
+            return await database.run_sync(rows, _OF_CONNECTION, _leases, _lease, given)
 
 
-async def require(database: AsyncConnection, lease: Lease | None) -> None:
+def require(database: Connection, lease: Lease | None) -> None:
     """Raise LeaseLost unless a lease is still held, within the transaction of what rests on it."""
     if lease is None:
         return
-    existing = await _existing(database, lease, kept=True)
+    existing = _existing(database, lease, _KEPT)
     if existing is None or existing.owner != lease.owner:
         raise LeaseLost(
             f"Another run has taken over {lease.what}, since this one was not heard of for "
@@ -91,10 +90,9 @@ async def require(database: AsyncConnection, lease: Lease | None) -> None:
         )
 
 
-async def _existing(database: AsyncConnection, lease: Lease, *, kept: bool = False) -> Lease | None:
-    """Return who holds a day; `kept`: until the transaction ends nobody else can take it."""
-    query = _KEPT if kept else _EXISTING
-    return next(iter(await rows(database, query, _leases, _lease, _of(lease))), None)
+def _existing(database: Connection, lease: Lease, query: Select[Any]) -> Lease | None:
+    """Return who holds a day."""
+    return next(iter(rows(database, query, _leases, _lease, _of(lease))), None)
 
 
 def _of(lease: Lease) -> dict[str, Any]:
@@ -111,5 +109,6 @@ _INSERT, _DELETE, _RELEASE = insert(_leases), delete(_leases).where(_IS), delete
 _RENEW = update(_leases).where(_IS_OURS).values(renewed_at=bindparam("now"), stage=bindparam("at_stage"))
 _OF_CONNECTION = select(_leases).where(_IS_OF_CONNECTION).order_by(_leases.c.day)
 _EXISTING = select(_leases).where(_IS)
+# Until the transaction ends nobody else can take it.
 _KEPT = _EXISTING.with_for_update(read=True)
 _lease = partial(record_of, Lease)

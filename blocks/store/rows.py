@@ -16,8 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 import sqlalchemy
-from sqlalchemy import Dialect, Select, Table, TypeDecorator
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Dialect, Select, Table, TypeDecorator
 
 from blocks.errors import Refusal, StoreError
 from blocks.text import without_strays
@@ -112,7 +111,7 @@ def instant_of(value: str | None) -> datetime | None:
 
 def row_of(record: DataclassInstance) -> dict[str, Any]:
     """Return the fields of a record as the columns of their names keep them."""
-    found = {one.name: getattr(record, one.name) for one in fields(record)}
+    found = {name: getattr(record, name) for name, _ in _readers(type(record))}
     return {name: instant_text(one) if isinstance(one, datetime) else one for name, one in found.items()}
 
 
@@ -144,8 +143,8 @@ def _reader(hint: Any) -> Callable[[Any], Any] | None:
     return hint if hint is bool or (isinstance(hint, type) and issubclass(hint, StrEnum)) else None
 
 
-async def rows(
-    connection: AsyncConnection,
+def rows(
+    connection: Connection,
     query: Select[Any],
     table: Table,
     make: Callable[[Mapping[str, Any]], T],
@@ -160,7 +159,7 @@ async def rows(
     """
     columns = _columns(table)
     found: list[T] = []
-    for row in await connection.execute(query, given):
+    for row in connection.execute(query, given):
         try:
             values = zip(columns, row, strict=True)
             found.append(make({name: _value(value, kind, null) for (name, kind, null), value in values}))

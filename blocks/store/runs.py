@@ -61,7 +61,7 @@ class Runs:
         query = select(_runs).where(_runs.c.connection == connection)
         found: dict[date, bool] = {}
         async with self._database.begin() as database:
-            for day, scheduled in await rows(database, query, _runs, _day_and_schedule):
+            for day, scheduled in await database.run_sync(rows, query, _runs, _day_and_schedule):
                 found[day] = found.get(day, False) or scheduled
         return found
 

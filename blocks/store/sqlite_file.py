@@ -123,6 +123,13 @@ def _remedy(file: Path) -> str:
     )
 
 
+def plain_engine(url: URL) -> Engine:
+    """Return an engine for the file of a store that is used from a thread, set up as the store's own."""
+    engine = create_engine(url.set(drivername="sqlite"))
+    set_up(engine)
+    return engine
+
+
 def set_up(engine: Engine) -> None:
     """Let each connection of an engine be one that runs on the same file can share."""
     event.listen(engine, "connect", _connected)
@@ -142,7 +149,7 @@ def _take_over(connection: Any, _record: Any) -> None:
 def _connected(connection: Any, record: Any) -> None:
     _take_over(connection, record)
     # A text that is none is found out where its row is read, and can be named there.
-    connection.driver_connection.text_factory = _text
+    record.driver_connection.text_factory = _text
     cursor = connection.cursor()
     # Another run's write is waited for; a commit survives the power being cut.
     cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")

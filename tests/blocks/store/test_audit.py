@@ -41,9 +41,9 @@ def entry(number: int = 1, kind: Kind = Kind.PAYMENT, **other: object) -> Entry:
 def counted_transactions(store: Store) -> Iterator[list[object]]:
     """Yield a list that grows by each transaction begun."""
     begun: list[object] = []
-    begin = store.database.begin
+    transaction = store.database.transaction
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store.database, "begin", lambda: begun.append(1) or begin())
+        patch.setattr(store.database, "transaction", lambda work: begun.append(1) or transaction(work))
         yield begun
 
 

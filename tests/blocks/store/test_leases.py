@@ -170,7 +170,7 @@ async def test_a_day_is_not_taken_over_in_the_middle_of_a_write(database: Databa
     async with database.store() as first, database.store() as second:
         await first.leases.take(lease(), only_one_here=True)
         async with first.database.begin() as connection:
-            await require(connection, lease())
+            await connection.run_sync(require, lease())
             taker = asyncio.create_task(
                 second.leases.take(later(lease("run-2"), LEASE_LIFE), only_one_here=True)
             )

@@ -31,7 +31,7 @@ _STORE_JOURNALS = _STORE._replace(file="blocks/store/journals.py")
 MUTANTS = (
     _STORE_JOURNALS.broken(
         "a request is written down as leaving without a look at the lease",
-        "            await require(database, lease)\n            await database.execute(_DELETE, ",
+        "            await database.run_sync(require, lease)\n            await database.execute(_DELETE, ",
         "            await database.execute(_DELETE, ",
         fault="no lease handed to the store",
         tests="tests/flows/journals/test_send.py",
