@@ -63,7 +63,7 @@ class SandboxProcess:
     parent came to die.
     """
 
-    def __init__(self, settings: SandboxSettings, *, start_seconds: float = 20.0) -> None:
+    def __init__(self, settings: SandboxSettings, *, start_seconds: float = 60.0) -> None:
         self._settings = settings
         self._start_seconds = start_seconds
         self._process: subprocess.Popen[bytes] | None = None

@@ -17,7 +17,7 @@ from tests.simulation.play import Runner, Violation
 from tests.simulation.simulator import simulator
 
 # So many schedules of each kind, and so many share a digest.
-_SCHEDULES, _TOGETHER = 150, 10
+_SCHEDULES, _TOGETHER = 100, 10
 # The headers on which an answer hangs, and what is sent only once.
 _HEADERS = ("idempotency-key", "if-modified-since")
 

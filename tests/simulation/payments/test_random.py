@@ -13,7 +13,7 @@ from tests.simulation.simulator import simulator
 from tests.simulation.subjects import PAYMENTS
 
 # Those that the mutants are looked for in come before.
-FIRST = 1000
+FIRST, SCHEDULES = 1000, 800
 
 
 @pytest.mark.slow
@@ -61,10 +61,10 @@ def test_twenty_schedules_hold() -> None:
 
 @pytest.mark.slow(minutes=6)
 def test_many_schedules_hold() -> None:
-    """A thousand schedules break no rule, and every kind of fault struck in them."""
-    tally, seconds = list(timed(range(FIRST, FIRST + 1000), PAYMENTS))[-1]
+    """Hundreds of schedules break no rule, and every kind of fault struck in them."""
+    tally, seconds = list(timed(range(FIRST, FIRST + SCHEDULES), PAYMENTS))[-1]
     print(report(tally, seconds, PAYMENTS))
     assert not tally.failures, report(tally, seconds, PAYMENTS)
-    assert tally.schedules == 1000
+    assert tally.schedules == SCHEDULES
     # These are so seldom that chance may miss them; the single faults strike them.
     assert {str(kind) for kind in ALL - {Fault.NO_GRANT, Fault.LIMIT_DATE}} <= tally.faults.keys()
