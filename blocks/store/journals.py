@@ -33,9 +33,10 @@ from blocks.store.audit import Audit
 from blocks.store.beginnings import Beginnings
 from blocks.store.database import Database, metadata, uncancellable
 from blocks.store.days import Days
+from blocks.store.entries import PackedEntries
 from blocks.store.incidents import Incidents
 from blocks.store.leases import Leases, require
-from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState, Lease, PackedEntries, StoredRequest
+from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState, Lease, StoredRequest
 from blocks.store.rows import Date, LargeBinary, String, Text, instant_text, record_of, row_of, rows
 from blocks.store.runs import Runs
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flows.journals.lines import among, only
 from flows.journals.models import Plan
 from flows.journals.process.rounding import controlled_rounding, line_ids
 from flows.journals.reconciliation import Reconciliation
@@ -31,8 +32,7 @@ def amounts_to_send(plan: Plan, matched: Reconciliation, missing: pa.Table) -> p
     for date in sorted(matched.rerounded - matched.changed_dates):
         amounts |= _rounded_anew(plan, matched, missing, date)
     if amounts:
-        wanted = pa.array(list({*missing["entry_id"].to_pylist(), *amounts}), pa.int64())
-        missing = plan.lines.filter(pc.is_in(plan.lines["entry_id"], wanted))
+        missing = only(plan.lines, among(plan.lines, missing["entry_id"].to_numpy(), amounts))
         entries = missing["entry_id"].to_pylist()
         minor = [
             amounts.get(entry, planned)
@@ -40,7 +40,7 @@ def amounts_to_send(plan: Plan, matched: Reconciliation, missing: pa.Table) -> p
         ]
         column = missing.column_names.index("minor")
         missing = missing.set_column(column, "minor", pa.array(minor, pa.int64()))
-    return missing.filter(pc.not_equal(missing["minor"], 0))
+    return only(missing, pc.not_equal(missing["minor"], 0))
 
 
 class _Rest(NamedTuple):

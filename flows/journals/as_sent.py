@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from blocks.store.entries import Entries
 from blocks.xero.models import ManualJournal, XeroJournalLine
 from flows.journals.lines import bounds_of_batches
 from flows.journals.models import DELETED_OR_VOIDED, Known, Plan, is_taxed
@@ -155,15 +156,14 @@ def settled(plan: Plan, journals: Sequence[ManualJournal], record: Mapping[str, 
         elif journal.status not in DELETED_OR_VOIDED:
             others.append(journal)
     if found and others:
-        claimed = np.array(sorted(_claimed(others, record)), np.int64)
-        shared = owners[np.isin(plan.lines["entry_id"].to_numpy(), claimed)]
+        shared = owners[_claimed(others, record).have(plan.lines["entry_id"].to_numpy())]
         owners[np.isin(owners, shared)] = -1
     return Settled(tuple(one.journal_id for one in found), owners)
 
 
-def _claimed(journals: Sequence[ManualJournal], record: Mapping[str, Known]) -> set[int]:
+def _claimed(journals: Sequence[ManualJournal], record: Mapping[str, Known]) -> Entries:
     known = (record.get(journal.journal_id) for journal in journals)
-    return named_in(journals).union(*(one.entries for one in known if one and one.entries))
+    return Entries.of(named_in(journals), *(one.entries for one in known if one and one.entries))
 
 
 def named_in(journals: Iterable[ManualJournal]) -> set[int]:

@@ -10,8 +10,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection
 
-import numpy as np
-
+from blocks.store.entries import Entries
 from blocks.xero.models import ManualJournal
 from flows.journals.as_sent import AsSent
 from flows.journals.models import DELETED_OR_VOIDED, Plan
@@ -29,7 +28,7 @@ class Candidates:
         self._plan = plan
         self._ids = frozenset(ids)
         self._as_sent = AsSent(plan)
-        self._entries = np.sort(plan.lines["entry_id"].to_numpy())
+        self._entries = Entries.of(plan.lines["entry_id"].to_numpy())
         self._codes: dict[dt.date | None, set[str]] = defaultdict(set)
         pairs = plan.lines.select(["booking_date", "account_code"]).group_by(["booking_date", "account_code"])
         for row in pairs.aggregate([]).to_pylist():
@@ -54,11 +53,7 @@ class Candidates:
 
     def _holds_lines(self, journal: ManualJournal) -> bool:
         found = (entry_id_in(line.description) for line in journal.lines)
-        entries = [entry for entry in found if entry is not None]
-        if not entries or not len(self._entries):
-            return False
-        nearest = np.searchsorted(self._entries, entries).clip(max=len(self._entries) - 1)
-        return bool((self._entries[nearest] == entries).any())
+        return not self._entries.isdisjoint(entry for entry in found if entry is not None)
 
     def _may_look_alike(self, journal: ManualJournal) -> bool:
         """Tell whether its date and accounts are the day's: which sums count depends on what is missing."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from msgspec.structs import replace as replaced
 
-from blocks.store.models import JournalRecord, JournalState, latest, pack
+from blocks.store.entries import Entries, pack
+from blocks.store.models import JournalRecord, JournalState, latest
 from blocks.xero.models import ManualJournal
+from flows.journals.lines import bounds_of_batches
 from flows.journals.models import Plan
 from flows.journals.narration import Narration
 from flows.journals.prepare import digest_of
@@ -103,9 +103,9 @@ def _digests(
     }
 
 
-def _known_entries(matched: Reconciliation) -> dict[str, frozenset[int]]:
+def _known_entries(matched: Reconciliation) -> dict[str, Entries]:
     """Return the entries of the journals of which each line is recognised, by their ids."""
-    entries = _entries_by_journal(matched)
+    entries = matched.found.by_holder
     named = ((journal, entries.get(position)) for position, journal in enumerate(matched.journals))
     return {one.journal_id: its for one, its in named if its and len(its) == len(one.lines)}
 
@@ -131,14 +131,13 @@ def _unrecorded(
     ]
     if not unknown:
         return []
-    entries, known, batches = _entries_by_journal(matched), _known_entries(matched), _batch_names(plan)
+    entries, known, batches = matched.found.by_holder, _known_entries(matched), _batch_names(plan)
     names = set(latest(records))
     found: list[JournalRecord] = []
     for position, journal in unknown:
-        its = entries.get(position, frozenset())
         name = Narration.parse(journal.narration)
         if name is None or name.label != plan.label:
-            name = batches.get(its)
+            name = batches.get(entries.get(position, Entries.of()).ids.tobytes())
         elif name.created != plan.day:
             continue
         if name is None or str(name) in names:
@@ -149,19 +148,13 @@ def _unrecorded(
     return found
 
 
-def _entries_by_journal(matched: Reconciliation) -> dict[int, frozenset[int]]:
-    entries: dict[int, set[int]] = defaultdict(set)
-    for entry, position in matched.found.items():
-        entries[position].add(entry)
-    return {position: frozenset(its) for position, its in entries.items()}
-
-
-def _batch_names(plan: Plan) -> dict[frozenset[int], Narration]:
-    batches: dict[tuple[dt.date, int], set[int]] = defaultdict(set)
-    columns = (plan.lines[one].to_pylist() for one in ("booking_date", "batch", "entry_id"))
-    for date, number, entry in zip(*columns, strict=True):
-        batches[date, number].add(entry)
-    return {frozenset(its): Narration(plan.day, *batch, plan.label) for batch, its in batches.items()}
+def _batch_names(plan: Plan) -> dict[bytes, Narration]:
+    """Return the names of the batches by the bytes of their entry ids, which ascend."""
+    entries = plan.lines["entry_id"].to_numpy()
+    return {
+        entries[start:end].tobytes(): Narration(plan.day, date, number, plan.label)
+        for date, number, start, end in bounds_of_batches(plan.lines)
+    }
 
 
 async def _note_lookalikes(run: JournalsRun, plan: Plan, matched: Reconciliation) -> None:

@@ -34,6 +34,7 @@ import pyarrow.parquet as pq
 from blocks.amounts import shown
 from blocks.http.json import JsonObject, elements
 from blocks.mambu.models import JournalLine, UnreadableLine
+from blocks.store.entries import Entries
 
 INSTANT = pa.timestamp("us", tz="UTC")
 OFFSET = pa.int32()
@@ -227,6 +228,16 @@ def _columns_at(columns: list[pa.ChunkedArray], rows: pa.Array) -> list[pa.Array
     # Each is let go of before the next is made.
     columns.reverse()
     return [columns.pop().combine_chunks().take(rows) for _ in range(len(columns))]
+
+
+def among(lines: pa.Table, *entries: Iterable[int]) -> pa.Array:
+    """Tell of each line of a plan whether its entry id is among these."""
+    return pa.array(Entries.of(*entries).have(lines["entry_id"].to_numpy()))
+
+
+def only(lines: pa.Table, wanted: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Return the wanted lines. All of them are the very same table, so that the day is in memory once."""
+    return lines.filter(wanted) if pc.any(pc.invert(wanted)).as_py() else lines
 
 
 def bounds_of_batches(lines: pa.Table) -> Iterator[tuple[dt.date, int, int, int]]:

@@ -7,9 +7,9 @@ from itertools import repeat
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from blocks.xero.models import ManualJournal
+from flows.journals.lines import among, only
 from flows.journals.models import Known, Plan, is_rounded
 from flows.journals.narration import Narration, description, entry_id_in, entry_id_within, has_label
 from flows.money import to_minor
@@ -77,7 +77,7 @@ class View(msgspec.Struct):
 
 def planned_lines(plan: Plan, entry_ids: Collection[int]) -> dict[int, PlannedLine]:
     """Return those of the planned lines that have one of the entry ids."""
-    lines = plan.lines.filter(pc.is_in(plan.lines["entry_id"], pa.array(list(entry_ids), pa.int64())))
+    lines = only(plan.lines, among(plan.lines, entry_ids))
     entries, minors = lines["entry_id"].to_pylist(), lines["minor"].to_pylist()
     texts = map(description, entries, lines["transaction_id"].to_pylist(), repeat(plan.label))
     dates = lines["booking_date"].cast(pa.string()).to_pylist()

@@ -6,7 +6,7 @@ What holds a whole day is a struct, since Prefect looks into tuples and dataclas
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -49,7 +49,7 @@ class Known(NamedTuple):
 
     day: dt.date
     booking_date: dt.date
-    entries: frozenset[int] | None
+    entries: Set[int] | None
     possible: bool = False
 
 

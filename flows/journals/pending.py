@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from blocks.errors import Rejected, UnknownOutcome
 from blocks.http.models import KEY_LIFE
+from blocks.store.entries import Entries
 from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState, StoredRequest, latest
 from flows.journals.freshness import FRESH, KEY_EXPIRED
 from flows.journals.models import Plan
@@ -70,13 +71,11 @@ def lookup_by_plan(run: JournalsRun, plan: Plan, picture: Picture | None = None)
     async def look(request: StoredRequest, records: Sequence[JournalRecord]) -> LookupResult:
         snapshot = await read_journals(run, plan, [], picture=picture)
         # What may be left out now may still be on its way.
-        missing = snapshot.matched.missing | snapshot.matched.optional
+        missing = Entries.of(snapshot.matched.missing, snapshot.matched.optional)
         numbers = snapshot.matched.numbers
-        entries = entries_in(request.body)
+        entries = Entries.of(entries_in(request.body))
         named = any(record.number in numbers.get(record.booking_date, ()) for record in records)
-        return LookupResult(
-            snapshot.read_at, missing.isdisjoint(entries), missing.issuperset(entries) and not named
-        )
+        return LookupResult(snapshot.read_at, missing.isdisjoint(entries), entries <= missing and not named)
 
     return look
 

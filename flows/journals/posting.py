@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 import anyio
 
 from blocks.errors import DaybookError, Overdue, Refusal, Rejected, Terminal, Transient, UnknownOutcome
-from blocks.store.models import JournalRecord, JournalState, StoredRequest, pack
+from blocks.store.entries import pack
+from blocks.store.models import JournalRecord, JournalState, StoredRequest
 from flows.journals.freshness import FRESH
 from flows.journals.models import Plan
 from flows.journals.prepare import Prepared, PreparedJournal, PreparedRequest

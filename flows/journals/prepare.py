@@ -23,7 +23,7 @@ from blocks.xero.models import ManualJournal
 from flows.journals import encode
 from flows.journals.amounts import amounts_to_send
 from flows.journals.encode import Style
-from flows.journals.lines import bounds_of_batches, rows_at
+from flows.journals.lines import among, bounds_of_batches, only, rows_at
 from flows.journals.models import Plan, is_taxed
 from flows.journals.narration import Narration, entry_id_in, request_key
 from flows.journals.process.batch import LARGEST_JOURNAL_BYTES, Units, fill
@@ -122,7 +122,7 @@ def prepare_journals(
     shows; `generations` gives, by narration, the generation a journal is to be sent in, where that
     is not the first.
     """
-    missing = plan.lines.filter(pc.is_in(plan.lines["entry_id"], pa.array(list(matched.missing), pa.int64())))
+    missing = only(plan.lines, among(plan.lines, matched.missing))
     whole, partially_posted = _whole_units(plan, matched, missing)
     partially_posted = [*partially_posted, *_partially_posted(plan, matched)]
     whole, uncertain = _certain(whole, matched.changed_dates)
@@ -131,8 +131,7 @@ def prepare_journals(
         date: set(taken.get(date, ())) | matched.numbers.get(date, set())
         for date in taken.keys() | matched.numbers.keys()
     }
-    planned = _batches(_saying_something(plan.lines))
-    numbered = _numbered(plan, planned, whole, policy.lines_per_journal, used)
+    numbered = _numbered(plan, whole, policy.lines_per_journal, used)
     requests = _requests(plan, numbered, policy, used, generations)
     return Prepared(requests, [*partially_posted, *uncertain])
 
@@ -158,16 +157,10 @@ class _Body(msgspec.Struct):
 
 def _whole_units(plan: Plan, matched: Reconciliation, missing: pa.Table) -> tuple[pa.Table, list[str]]:
     """Keep the missing units that are missing whole, or came late; of others a person changed something."""
-    known = (
-        matched.found.keys()
-        | matched.by_record.keys()
-        | matched.voided
-        | matched.suppressed
-        | matched.waiting
-    )
-    if not known:
+    known = (matched.live, matched.voided, matched.suppressed, matched.waiting)
+    if not any(known):
         return missing, []
-    live = pc.is_in(plan.lines["entry_id"], pa.array(list(known), pa.int64()))
+    live = among(plan.lines, *known)
     touched = pc.is_in(missing["unit"], plan.lines["unit"].filter(live).unique())
     parts: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for row in missing.filter(touched).to_pylist():
@@ -185,18 +178,15 @@ def _whole_units(plan: Plan, matched: Reconciliation, missing: pa.Table) -> tupl
             f"EntryID {listed([row['entry_id'] for row in part])}"
         )
     keep = pc.or_(pc.invert(touched), pc.is_in(missing["unit"], pa.array(list(late), pa.int64())))
-    return missing.filter(keep), partially_posted
+    return only(missing, keep), partially_posted
 
 
 def _partially_posted(plan: Plan, matched: Reconciliation) -> list[str]:
     """Return sentences on transactions of which people took out a part that no run can send again."""
     if not matched.suppressed or not matched.found:
         return []
-    taken = plan.lines.filter(
-        pc.is_in(plan.lines["entry_id"], pa.array(list(matched.suppressed), pa.int64()))
-    )
-    there = pa.array(list(matched.found.keys() | matched.by_record.keys()), pa.int64())
-    live = plan.lines["unit"].filter(pc.is_in(plan.lines["entry_id"], there)).unique()
+    taken = only(plan.lines, among(plan.lines, matched.suppressed))
+    live = plan.lines["unit"].filter(among(plan.lines, matched.live)).unique()
     parts: dict[str, list[int]] = defaultdict(list)
     for row in taken.filter(pc.is_in(taken["unit"], live)).to_pylist():
         if row["transaction_id"]:
@@ -219,17 +209,11 @@ def _certain(missing: pa.Table, changed: AbstractSet[dt.date]) -> tuple[pa.Table
         "seems to be missing was not sent"
         for date in dates
     ]
-    return missing.filter(pc.invert(uncertain)), texts
-
-
-def _saying_something(lines: pa.Table) -> pa.Table:
-    """Leave out the lines that round to nothing, which Xero refuses."""
-    return lines.filter(pc.not_equal(lines["minor"], 0))
+    return only(missing, pc.invert(uncertain)), texts
 
 
 def _numbered(
     plan: Plan,
-    planned: Mapping[dt.date, Mapping[int, pa.Table]],
     lines: pa.Table,
     lines_per_journal: int,
     used: Mapping[dt.date, set[int]],
@@ -238,6 +222,8 @@ def _numbered(
 
     What else is missing fills journals numbered behind all that are planned or used.
     """
+    sent = only(plan.lines, pc.not_equal(plan.lines["minor"], 0))
+    planned = _batches(sent.select(["booking_date", "batch"]))
     for date, batches in _batches(lines).items():
         taken, of_date = used.get(date, set()), planned.get(date, {})
         kept = {

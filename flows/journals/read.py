@@ -11,6 +11,7 @@ import msgspec
 import pyarrow.compute as pc
 
 from blocks.errors import NotFound, Refusal
+from blocks.store.entries import Entries
 from blocks.store.models import OPEN_ENDED, JournalRecord, JournalState
 from blocks.xero.models import ManualJournal
 from blocks.xero.pages import Reading
@@ -134,7 +135,7 @@ async def _of_other_days(run: JournalsRun, plan: Plan) -> list[JournalRecord]:
     other = await run.store.journals_with(run.organisation, run.name, day, bounds["min"], bounds["max"])
     if not other:
         return []
-    planned = frozenset(entries.to_pylist())
+    planned = Entries.of(entries.to_numpy())
     return [record for record in other if not planned.isdisjoint(entries_of(record) or ())]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Context, Decimal, localcontext
 from typing import Any, NamedTuple
 
@@ -19,9 +19,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from blocks.store.entries import Entries
 from blocks.xero.models import ManualJournal
 from flows.journals.as_sent import Settled, named_in, settled, totals_of
 from flows.journals.differences import duplicates_and_reversals, unequal_journals, unequal_lines
+from flows.journals.found import Found
+from flows.journals.lines import among
 from flows.journals.matching import Row, View, planned_lines, view_of
 from flows.journals.models import (
     DELETED_OR_VOIDED,
@@ -71,13 +74,13 @@ class Reconciliation(msgspec.Struct, frozen=True):
     """
 
     journals: list[ManualJournal]
-    found: dict[int, int]
+    found: Found
     by_record: dict[int, int]
-    missing: frozenset[int]
-    voided: frozenset[int]
-    suppressed: frozenset[int]
-    waiting: frozenset[int]
-    optional: frozenset[int]
+    missing: Entries
+    voided: Entries
+    suppressed: Entries
+    waiting: Entries
+    optional: Entries
     lookalikes: list[Lookalike]
     duplicates: list[str]
     differences: list[tuple[int, str]]
@@ -87,6 +90,16 @@ class Reconciliation(msgspec.Struct, frozen=True):
     deleted_or_voided: frozenset[str]
     sent: dict[int, int]
     totals: dict[tuple[str, str], Decimal]
+
+    @property
+    def live(self) -> Entries:
+        """Return the entries that are in live journals, shown there or by the record."""
+        return Entries.of(self.found.entries, self.by_record)
+
+    @property
+    def holding(self) -> list[ManualJournal]:
+        """Return the journals that hold lines of the day: none that only reverses some."""
+        return [self.journals[one] for one in sorted({*self.found.holders, *self.by_record.values()})]
 
 
 def reconcile(
@@ -105,39 +118,39 @@ def reconcile(
     """
     everything = _distinct(journals)
     apart = settled(plan, everything, record)
-    unsettled = set(plan.lines["entry_id"].filter(pa.array(~apart.covered)).to_pylist())
+    unsettled = Entries.of(plan.lines["entry_id"].to_numpy()[~apart.covered])
     live, unrecorded, deleted_or_voided = _seen(plan, unsettled, everything, record, apart)
     rows = [row for view in live for row in view.rows]
-    found = _found(rows)
-    found.update(_found_settled(plan, apart, live))
+    found = _found(plan, rows, apart, live)
     by_record = _by_record(plan, live, unsettled, found, record)
     rerounded = _rerounded(plan, rows)
-    absent = unsettled - found.keys() - by_record.keys()
-    taken_out: set[int] = set()
+    there = Entries.of(found.entries, by_record)
+    absent = unsettled - there
+    taken_out = Entries.of()
     if withhold_deleted:
         recorded_once = (known.entries for known in record.values() if known.entries and not known.possible)
-        taken_out = deleted_or_voided[WITHDRAWN].union(*recorded_once)
+        taken_out = Entries.of(deleted_or_voided[WITHDRAWN], *recorded_once)
     voided = absent & deleted_or_voided[VOIDED]
     suppressed = absent & taken_out - voided
     absent -= voided | suppressed
-    nothing, optional = _rounds_to_nothing(plan, absent, found.keys() | by_record.keys(), rerounded)
+    nothing, optional = _rounds_to_nothing(plan, absent, there, rerounded)
     absent -= nothing | optional
     lookalikes = _lookalikes(plan, absent, unrecorded) if record_may_be_new else []
     recognised = {live[row.journal].journal.journal_id for row in rows}
     # Not one that is known to hold lines of the day: it is told for what else it holds.
     lookalikes = [one for one in lookalikes if not one.twice or one.journal.journal_id not in recognised]
-    waiting = frozenset[int]().union(*(one.entries for one in lookalikes if not one.twice))
+    waiting = Entries.of(*(one.entries for one in lookalikes if not one.twice))
     absent -= waiting
     texts, duplicates = duplicates_and_reversals(rows, live)
     return Reconciliation(
         journals=[view.journal for view in live],
         found=found,
         by_record=by_record,
-        missing=frozenset(absent),
-        voided=frozenset(voided),
-        suppressed=frozenset(suppressed),
+        missing=absent,
+        voided=voided,
+        suppressed=suppressed,
         waiting=waiting,
-        optional=frozenset(optional),
+        optional=Entries.of(optional),
         lookalikes=lookalikes,
         duplicates=duplicates,
         differences=[
@@ -156,7 +169,7 @@ def reconcile(
 
 def _seen(
     plan: Plan,
-    unsettled: Set[int],
+    unsettled: Entries,
     journals: Sequence[ManualJournal],
     record: Mapping[str, Known],
     apart: Settled,
@@ -171,7 +184,7 @@ def _seen(
     ids_apart = apart.ids
     # Of a million lines that Xero does not have yet, not one is looked at singly.
     named = named_in(one for one in journals if one.journal_id not in ids_apart)
-    planned = planned_lines(plan, named & unsettled)
+    planned = planned_lines(plan, unsettled & named)
     for journal in journals:
         known = record.get(journal.journal_id)
         possible = known is not None and known.possible
@@ -183,13 +196,11 @@ def _seen(
             live.append(View(journal, known, Narration.parse(journal.narration), False, [], [], 0, True))
             continue
         view = view_of(plan, planned, journal, known, len(live))
-        recorded = known.entries if known is not None and known.entries else frozenset[int]()
+        recorded = unsettled & ((known.entries if known is not None else None) or frozenset())
         if journal.status in deleted_or_voided and not possible:
             deleted_or_voided[journal.status].update(row.entry_id for row in view.rows)
-            deleted_or_voided[journal.status].update(recorded & unsettled)
-        elif journal.status not in deleted_or_voided and (
-            view.ours or view.rows or not recorded.isdisjoint(unsettled)
-        ):
+            deleted_or_voided[journal.status].update(recorded)
+        elif journal.status not in deleted_or_voided and (view.ours or view.rows or recorded):
             live.append(view)
         if known is None and journal.status not in DELETED_OR_VOIDED and view.unread:
             unrecorded.append(journal)
@@ -201,27 +212,26 @@ def _distinct(journals: Iterable[ManualJournal]) -> list[ManualJournal]:
     return list({journal.journal_id: journal for journal in journals}.values())
 
 
-def _found(rows: Iterable[Row]) -> dict[int, int]:
+def _found(plan: Plan, rows: Iterable[Row], apart: Settled, live: Sequence[View]) -> Found:
     found: dict[int, int] = {}
     for row in rows:
         # A journal that only takes a line back is not the one that holds it.
         if row.entry_id not in found or not row.opposite:
             found[row.entry_id] = row.journal
-    return found
-
-
-def _found_settled(plan: Plan, apart: Settled, live: Sequence[View]) -> Iterable[tuple[int, int]]:
     positions = {view.journal.journal_id: position for position, view in enumerate(live) if view.settled}
     of_each = np.array([positions.get(one, -1) for one in apart.as_sent], np.int64)
-    entries = plan.lines["entry_id"].to_numpy()[apart.covered]
-    return zip(entries.tolist(), of_each[apart.owners[apart.covered]].tolist(), strict=True)
+    entries, owners = plan.lines["entry_id"].to_numpy()[apart.covered], apart.owners[apart.covered]
+    return Found(
+        np.append(entries, np.array([*found], np.int64)),
+        np.append(of_each[owners], np.array([*found.values()], np.int64)),
+    )
 
 
 def _by_record(
     plan: Plan,
     live: Iterable[View],
-    unsettled: Set[int],
-    found: Mapping[int, int],
+    unsettled: Entries,
+    found: Found,
     record: Mapping[str, Known],
 ) -> dict[int, int]:
     """Return the entries that by the record are in a journal some of whose lines are not recognised.
@@ -233,13 +243,13 @@ def _by_record(
     for position, view in enumerate(live):
         recognised = view.journal.lines and not view.unread
         if not recognised and view.known is not None and view.known.entries is not None:
-            entries = (view.known.entries & unsettled) - found.keys()
+            entries = unsettled & view.known.entries - found.entries
             if view.unread > len(entries):
                 of_date = pc.equal(plan.lines["booking_date"], view.known.booking_date)
-                recorded = frozenset[int]().union(*(one.entries or () for one in record.values()))
-                moved = (recorded & unsettled) - found.keys()
-                entries |= moved.intersection(plan.lines["entry_id"].filter(of_date).to_pylist())
-            for entry in sorted(entries):
+                recorded = Entries.of(*(one.entries or () for one in record.values()))
+                moved = unsettled & recorded - found.entries
+                entries |= moved & Entries.of(plan.lines["entry_id"].filter(of_date).to_numpy())
+            for entry in entries:
                 by_record.setdefault(entry, position)
     return by_record
 
@@ -263,7 +273,7 @@ def _sent(plan: Plan, rows: Iterable[Row], apart: Settled) -> dict[int, int]:
 
 
 def _rounds_to_nothing(
-    plan: Plan, absent: Collection[int], there: Collection[int], rerounded: Collection[dt.date]
+    plan: Plan, absent: Entries, there: Entries, rerounded: Collection[dt.date]
 ) -> tuple[set[int], set[int]]:
     """Return which absent lines are rightly absent, and which may be left out or sent.
 
@@ -276,17 +286,19 @@ def _rounds_to_nothing(
     if not absent or not is_rounded(plan):
         return nothing, optional
     small = _may_be_nothing(plan.lines)
-    gone_and_small = pc.and_(small, pc.is_in(plan.lines["entry_id"], pa.array(list(absent), pa.int64())))
-    concerned = pc.is_in(plan.lines["unit"], plan.lines["unit"].filter(gone_and_small).unique())
+    gone = among(plan.lines, absent)
+    told = plan.lines.append_column("small", small).append_column("gone", gone)
+    told = told.append_column("there", among(plan.lines, there))
+    concerned = pc.is_in(told["unit"], told["unit"].filter(pc.and_(small, gone)).unique())
     units: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for line in plan.lines.append_column("small", small).filter(concerned).to_pylist():
+    for line in told.filter(concerned).to_pylist():
         units[line["unit"]].append(line)
     for lines in units.values():
-        deleted_or_voided = [line for line in lines if line["entry_id"] in absent]
+        deleted_or_voided = [line for line in lines if line["gone"]]
         if not all(line["small"] for line in deleted_or_voided):
             continue
         entries = [line["entry_id"] for line in deleted_or_voided]
-        if any(line["entry_id"] in there for line in lines) and not came_late(deleted_or_voided, plan.digits):
+        if any(line["there"] for line in lines) and not came_late(deleted_or_voided, plan.digits):
             nothing.update(entries)
         elif deleted_or_voided[0]["booking_date"] in rerounded:
             optional.update(entries)
@@ -327,7 +339,7 @@ def sums_of(journal: ManualJournal, digits: int) -> dict[str, int]:
     return _sums(amounts) if len(amounts) == len(minors) else {}
 
 
-def _lookalikes(plan: Plan, absent: Collection[int], unrecorded: Iterable[ManualJournal]) -> list[Lookalike]:
+def _lookalikes(plan: Plan, absent: Entries, unrecorded: Iterable[ManualJournal]) -> list[Lookalike]:
     """Return the journals that have the date and the sums per account of a batch.
 
     Or those of what is missing, of the batch or of its date: where lines came late, the journals are not
@@ -339,7 +351,7 @@ def _lookalikes(plan: Plan, absent: Collection[int], unrecorded: Iterable[Manual
             candidates[journal.date].append(journal)
     dates = pa.array([date for date in candidates if date], pa.date32())
     near = plan.lines.filter(pc.is_in(plan.lines["booking_date"], dates))
-    gone = near.filter(pc.is_in(near["entry_id"], pa.array(list(absent), pa.int64())))
+    gone = near.filter(among(near, absent))
     whole, missing = (_sums_by(lines, ["booking_date", "batch"]) for lines in (near, gone))
     of_dates = _sums_by(gone, ["booking_date"])
     found: list[Lookalike] = []

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from blocks.errors import StoreError, UnknownOutcome
-from blocks.store.models import JournalRecord, JournalState, pack, unpack
+from blocks.store.entries import Entries, pack, unpack
+from blocks.store.models import JournalRecord, JournalState
 from blocks.xero.models import ManualJournal
 from flows.journals.models import Known, debits_of
 from flows.journals.narration import Narration
@@ -23,12 +24,12 @@ def known_from(records: Iterable[JournalRecord]) -> dict[str, Known]:
             existing = known.get(record.manual_journal_id)
             if existing is not None and existing.possible and possible:
                 # It may be either of two batches that are alike.
-                one = one._replace(entries=(one.entries or frozenset()) | (existing.entries or frozenset()))
+                one = one._replace(entries=Entries.of(one.entries or (), existing.entries or ()))
             known[record.manual_journal_id] = one
     return known
 
 
-def entries_of(record: JournalRecord) -> frozenset[int] | None:
+def entries_of(record: JournalRecord) -> Entries | None:
     """Return the entry ids that a journal was sent with, None where they are not known. Raises StoreError."""
     if record.entries is None:
         return None

@@ -109,8 +109,7 @@ def require_calls(run: JournalsRun, prepared: Prepared, snapshot: XeroSnapshot, 
 
 def _found_before(matched: Reconciliation, ours: Collection[str]) -> list[str]:
     """Return the narrations of the journals that hold lines of the day, but for those that this run sent."""
-    holding = [matched.journals[one] for one in {*matched.found.values(), *matched.by_record.values()}]
-    return [one.narration for one in holding if one.journal_id not in ours]
+    return [one.narration for one in matched.holding if one.journal_id not in ours]
 
 
 async def prepare(run: JournalsRun, plan: Plan, snapshot: XeroSnapshot) -> Prepared:
@@ -157,7 +156,7 @@ async def _wait_for_others(run: JournalsRun, snapshot: XeroSnapshot) -> bool:
     names = {record.narration for record in snapshot.records}
     ids = {record.manual_journal_id for record in snapshot.records}
     # Not one that only reverses lines: no run sends such.
-    holding = [matched.journals[position] for position in sorted(set(matched.found.values()))]
+    holding = [matched.journals[position] for position in matched.found.holders]
     elsewhere = [
         journal.updated
         for journal in holding

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from blocks.xero.models import ManualJournal
 from flows.journals.differences import may_be_ours, may_be_twice
+from flows.journals.lines import among, only
 from flows.journals.models import Plan, is_rounded
 from flows.journals.offsets import local_dates, zone_offsets
 from flows.journals.reconciliation import Reconciliation
@@ -91,8 +92,7 @@ def tie_out(plan: Plan, matched: Reconciliation) -> list[TieOutRow]:
     the day, or only takes some back, was no sending.
     """
     rounded = _rounded_accounts(plan)
-    holding = {*matched.found.values(), *matched.by_record.values()}
-    sendings = Counter(str(matched.journals[position].date) for position in holding)
+    sendings = Counter(str(journal.date) for journal in matched.holding)
     again = {str(date) for date in matched.rerounded}
     keys = sorted(plan.exact.keys() | matched.totals.keys())
     nothing = Decimal(0)
@@ -169,22 +169,17 @@ def batches_in_review(plan: Plan, matched: Reconciliation) -> int:
     """Return how many batches need review, since a journal in Xero may contain what is missing of them."""
     if not matched.waiting and not (matched.missing and matched.changed_dates):
         return 0
-    lines = _lines_of(plan, matched.missing | matched.waiting)
+    lines = only(plan.lines, among(plan.lines, matched.missing, matched.waiting))
     changed = pc.is_in(lines["booking_date"], pa.array(sorted(matched.changed_dates), pa.date32()))
-    waiting = pc.is_in(lines["entry_id"], pa.array(list(matched.waiting), pa.int64()))
-    in_review = lines.filter(pc.or_(changed, waiting))
+    in_review = lines.filter(pc.or_(changed, among(lines, matched.waiting)))
     return int(in_review.group_by(["booking_date", "batch"]).aggregate([]).num_rows)
-
-
-def _lines_of(plan: Plan, entries: Collection[int]) -> pa.Table:
-    return plan.lines.filter(pc.is_in(plan.lines["entry_id"], pa.array(list(entries), pa.int64())))
 
 
 def _sent_sums(plan: Plan, entries: Collection[int]) -> dict[tuple[str, str], int]:
     """Return the sums of lines as they are planned: what their rounding came to stays in the rest."""
     sums: dict[tuple[str, str], int] = defaultdict(int)
     if entries:
-        lines = _lines_of(plan, entries)
+        lines = only(plan.lines, among(plan.lines, entries))
         columns = ("account_code", "booking_date", "minor")
         for code, date, minor in zip(*(lines[one].to_pylist() for one in columns), strict=True):
             sums[code, str(date)] += minor

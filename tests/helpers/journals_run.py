@@ -13,7 +13,8 @@ from typing import Any
 from blocks.connections.journals import JournalConnection
 from blocks.mambu.credentials import MambuCredentials
 from blocks.store.block import open_store
-from blocks.store.models import JournalRecord, JournalState, StoredRequest, pack
+from blocks.store.entries import pack
+from blocks.store.models import JournalRecord, JournalState, StoredRequest
 from blocks.xero.credentials import XeroCredentials
 from blocks.xero.models import ManualJournal
 from flows.journals.models import Plan

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from blocks.mambu.models import MambuOffsets
-from flows.journals.lines import AMOUNT
+from flows.journals.lines import AMOUNT, only
 from flows.journals.offsets import Contradiction, contradiction, local_dates, zone_offsets
 from flows.journals.process.errors import StepRefusal
 from flows.money import TOO_LARGE_MINOR
@@ -49,8 +49,7 @@ def validate(staged: pa.Table, zone: ZoneInfo, digits: int, offsets: MambuOffset
     )
     zero = pc.equal(lines["amount"], pa.scalar(0, AMOUNT))
     zero_entry_ids = lines["entry_id"].filter(zero).to_pylist()
-    # Without any the columns stay those of the staged lines, and are in memory once.
-    return Validated(lines.filter(pc.invert(zero)) if zero_entry_ids else lines, zero_entry_ids)
+    return Validated(only(lines, pc.invert(zero)), zero_entry_ids)
 
 
 def _refuse(problems: list[str], wrong: Contradiction | None) -> None:

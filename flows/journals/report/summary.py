@@ -128,8 +128,7 @@ class Summary(RunSummary):
     ) -> None:
         """Take over what Xero holds of the day; `created` are the narrations that this run sent."""
         matched = confirmed.matched
-        # Not those that hold none of the day's lines, such as a reversal.
-        holding = [matched.journals[one] for one in {*matched.found.values(), *matched.by_record.values()}]
+        holding = matched.holding
         self.journals_created = sum(1 for journal in holding if journal.narration in created)
         self.journals_already_in_xero = len(holding) - self.journals_created
         self.journals_planned = len(holding)
