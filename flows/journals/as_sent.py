@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from blocks.store.entries import Entries
 from blocks.xero.models import ManualJournal, XeroJournalLine
-from flows.journals.lines import bounds_of_batches
+from flows.journals.lines import bounds_of_batches, in_one
 from flows.journals.models import DELETED_OR_VOIDED, Known, Plan, is_taxed
 from flows.journals.narration import Narration, descriptions, entry_id_within
 from flows.money import decimals, to_minor
@@ -78,7 +78,7 @@ class AsSent:
 
     def __init__(self, plan: Plan) -> None:
         self._day, self._label = plan.day, plan.label
-        entries, transactions, codes, minors = (plan.lines[name].combine_chunks() for name in _COLUMNS)
+        entries, transactions, codes, minors = (in_one(plan.lines[name]) for name in _COLUMNS)
         self._columns = _Columns(
             entries, transactions, codes, minors.to_numpy(zero_copy_only=False), plan.digits, plan.label
         )

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flows.journals.lines import in_one
 from flows.journals.narration import Narration, descriptions
 from flows.money import money_texts
 
@@ -76,7 +77,7 @@ _TAIL = b"]}"
 
 def _lines(rows: pa.Table, style: Style) -> tuple[memoryview, list[int]]:
     """Return all lines as JSON, a comma behind each, and where each begins and the last one ends."""
-    entries, transactions, codes, amounts = (rows[name].combine_chunks() for name in COLUMNS)
+    entries, transactions, codes, amounts = (in_one(rows[name]) for name in COLUMNS)
     lines = pc.binary_join_element_wise(
         # Written as text: the amount must reach Xero as a bare number with exactly these digits.
         '{"LineAmount":',

@@ -83,18 +83,18 @@ def _day_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
 )
 async def read_day(run: JournalsRun, stated: int) -> Staged:
     """Return the day's lines out of all windows, each once, without what lies around the day."""
-    pages = await _read_windows(run, stated)
-    lines, distinct = lines_of_day(pages, run.day.start, run.day.end)
+    windows_read = await _read_windows(run, stated)
+    lines, distinct = lines_of_day(windows_read, run.day.start, run.day.end)
     malformed = lines.num_rows - lines["problem"].null_count
     return run.written.write(lines, run.folder / "lines.parquet", distinct=distinct, malformed=malformed)
 
 
 async def _read_windows(run: JournalsRun, stated: int) -> list[pa.Table]:
-    """Return the pages of all windows, which overlap."""
+    """Return the lines of all windows, which overlap."""
     gate = anyio.CapacityLimiter(run.connection.mambu_concurrency)
     done = 0
 
-    async def read(window: Window) -> list[pa.Table]:
+    async def read(window: Window) -> pa.Table:
         nonlocal done
         async with gate:
             pages = [
@@ -103,7 +103,8 @@ async def _read_windows(run: JournalsRun, stated: int) -> list[pa.Table]:
             ]
         done += sum(page.num_rows for page in pages)
         await run.progress("extract", min(done, stated), stated)
-        return pages
+        # In one piece: what is in thousands of small ones cannot be given back when it is let go.
+        return pa.concat_tables(pages).combine_chunks()
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -111,7 +112,7 @@ async def _read_windows(run: JournalsRun, stated: int) -> list[pa.Table]:
     except BaseExceptionGroup as failed:
         # One window that cannot be read ends the others; its error stands for all.
         raise failed.exceptions[0] from None
-    return [page for window in reading for page in window.result()]
+    return [window.result() for window in reading]
 
 
 def _most(stated: int) -> int:

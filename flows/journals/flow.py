@@ -20,7 +20,7 @@ from flows.journals.extract import extract
 from flows.journals.late_journals import changed_since
 from flows.journals.look_back import finished_days, unfinished_days
 from flows.journals.models import Plan
-from flows.journals.process.tasks import plan_of, process
+from flows.journals.process.tasks import plan_of, process, sums_of
 from flows.journals.record import begin, end, note_changed, recorded
 from flows.journals.report.artifacts import Report
 from flows.journals.report.summary import Summary
@@ -160,10 +160,11 @@ async def planned(run: JournalsRun, summary: Summary, asked: Asked) -> Plan:
         with run.in_stage("extract"):
             lines = await extract(run)
     run.stated_lines = lines.notes["distinct"]
+    sums = sums_of(run, lines)
     if steps is None:
         with run.in_stage("process"):
             steps = await process(run, lines)
-    plan = plan_of(run, lines, steps)
+    plan = plan_of(run, steps, sums)
     run.written.let_go()
     summary.take_plan(plan, lines.lines, {name: note for step in steps for name, note in step.notes.items()})
     return plan

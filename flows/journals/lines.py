@@ -192,16 +192,31 @@ def lines_of_day(tables: list[pa.Table], start: dt.datetime, end: dt.datetime) -
     """
     everything = pa.concat_tables([*tables, STAGED.empty_table()])
     tables.clear()
-    names = pa.table({name: everything[name].combine_chunks() for name in ("entry_id", "encoded_key")})
-    order = pc.sort_indices(names, sort_keys=[(name, "ascending") for name in names.column_names])
-    distinct = order.filter(pc.invert(_repeats(rows_at(names, order))))
+    distinct = _distinct(everything.select(["entry_id", "encoded_key"]))
     created = everything["created"].combine_chunks().take(distinct)
     at_or_after = pc.greater_equal(created, pa.scalar(start, INSTANT))
     inside = pc.and_(at_or_after, pc.less(created, pa.scalar(end, INSTANT)))
     of_day = distinct.filter(pc.fill_null(inside, True))
     columns = everything.columns
-    del everything, names, order
+    del everything
     return pa.table(_columns_at(columns, of_day), schema=STAGED), len(distinct)
+
+
+def _distinct(names: pa.Table) -> pa.Array:
+    """Return the rows by entry id and key, each line once; keys are read only where entry ids repeat."""
+    entries = names["entry_id"].combine_chunks()
+    order = np.array(pc.sort_indices(entries))
+    same = np.diff(pc.fill_null(entries, 0).to_numpy()[order]) == 0
+    doubtful = np.zeros(len(order), np.bool_)
+    doubtful[1:] |= same
+    doubtful[:-1] |= same
+    rows = np.sort(order[doubtful])
+    names = names.take(rows)
+    within = pc.sort_indices(names, sort_keys=[(name, "ascending") for name in names.column_names])
+    order[doubtful] = rows[within]
+    repeats = np.zeros(len(order), np.bool_)
+    repeats[doubtful] = _repeats(rows_at(names, within))
+    return pa.array(order[~repeats])
 
 
 def _repeats(names: pa.Table) -> pa.Array:
@@ -227,7 +242,21 @@ def rows_at(table: pa.Table, rows: pa.Array) -> pa.Table:
 def _columns_at(columns: list[pa.ChunkedArray], rows: pa.Array) -> list[pa.Array]:
     # Each is let go of before the next is made.
     columns.reverse()
-    return [columns.pop().combine_chunks().take(rows) for _ in range(len(columns))]
+    made: list[pa.Array] = []
+    while columns:
+        made.append(in_one(columns.pop()).take(rows))
+        release()
+    return made
+
+
+def release() -> None:
+    """Give back what was let go: Arrow keeps it, and of a large day that is as much as the day itself."""
+    pa.default_memory_pool().release_unused()
+
+
+def in_one(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column in one piece; Arrow itself copies also what is in one already."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def among(lines: pa.Table, *entries: Iterable[int]) -> pa.Array:
@@ -242,7 +271,7 @@ def only(lines: pa.Table, wanted: pa.Array | pa.ChunkedArray) -> pa.Table:
 
 def bounds_of_batches(lines: pa.Table) -> Iterator[tuple[dt.date, int, int, int]]:
     """Yield booking date and number of each batch of a plan's lines, and where these begin and end."""
-    dates, numbers = (lines[name].combine_chunks() for name in ("booking_date", "batch"))
+    dates, numbers = (in_one(lines[name]) for name in ("booking_date", "batch"))
     changes = np.diff(dates.cast(pa.int32()).to_numpy()) | np.diff(numbers.to_numpy())
     starts = [0, *(np.flatnonzero(changes) + 1).tolist()] if len(dates) else []
     for start, end in pairwise([*starts, len(dates)]):

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -31,12 +30,11 @@ def zone_offsets(instants: pa.ChunkedArray, zone: ZoneInfo) -> pa.Array:
 
     It is null where the instant is, and where the zone's local time is before year 1 or after 9999.
     """
-    microseconds = pc.fill_null(pc.cast(instants, pa.int64()), 0).to_numpy()
+    minutes = pc.fill_null(pc.cast(instants, pa.int64()), 0).to_numpy() // _MICROSECONDS_PER_MINUTE
     # A zone's rules are asked once a minute, for a day has few minutes and many lines.
-    minutes, places = np.unique(microseconds // _MICROSECONDS_PER_MINUTE, return_inverse=True)
-    offsets = pa.array([_offset_at(minute, zone) for minute in minutes.tolist()], pa.int32())
-    missing = pc.is_null(instants).to_numpy()
-    return offsets.take(pa.array(places, pa.int64(), mask=missing))
+    found = pa.array(minutes, mask=pc.is_null(instants).to_numpy()).dictionary_encode()
+    offsets = [_offset_at(minute, zone) for minute in found.dictionary.to_pylist()]
+    return pa.array(offsets, pa.int32()).take(found.indices)
 
 
 def local_dates(instants: pa.ChunkedArray, offsets: pa.Array) -> pa.ChunkedArray:

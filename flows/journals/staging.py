@@ -20,7 +20,7 @@ from prefect.context import TaskRunContext
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
-from flows.journals.lines import file_digest, read_lines, write_lines
+from flows.journals.lines import file_digest, read_lines, release, write_lines
 
 # Part of each cache key: raise it when a stage's code would give other lines for the same input.
 VERSION = "v3"
@@ -50,7 +50,7 @@ class Written:
         """Write lines to a file, and keep them at hand."""
         part = staged(table, path, **notes)
         self._tables[part.digest] = table
-        _release()
+        release()
         return part
 
     def read(self, part: Staged) -> pa.Table:
@@ -58,15 +58,16 @@ class Written:
         table = self._tables.get(part.digest)
         return read_lines(part.path) if table is None else table
 
+    def take(self, part: Staged) -> pa.Table:
+        """Return the same for the last time: they are in memory as long as whoever takes them needs them."""
+        table = self.read(part)
+        self._tables.pop(part.digest, None)
+        return table
+
     def let_go(self) -> None:
         """Keep nothing in memory any longer."""
         self._tables.clear()
-        _release()
-
-
-def _release() -> None:
-    # Arrow keeps what was freed, and of a large day that is as much as the day itself.
-    pa.default_memory_pool().release_unused()
+        release()
 
 
 class StageManifest(BaseModel):

@@ -7,6 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flows.journals.lines import in_one
+
 
 def group(lines: pa.Table) -> pa.Table:
     """Return the lines with the number of their `unit`, counting units by their lowest entry id.
@@ -22,7 +24,7 @@ def numbered(*keys: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Number combinations of values from 0 on, in the order in which they first appear."""
     found = np.zeros(len(keys[0]), np.int64)
     for key in keys:
-        codes = key.combine_chunks().dictionary_encode()
+        codes = in_one(key).dictionary_encode()
         both = found * max(len(codes.dictionary), 1) + codes.indices.to_numpy()
         found = pa.array(both).dictionary_encode().indices.to_numpy().astype(np.int64)
     return found

@@ -37,7 +37,10 @@ def map_accounts(
     chart: Iterable[Account],
     refused_system_accounts: Iterable[str],
 ) -> pa.Table:
-    """Return the lines with an `account_code` each. Raises StepRefusal naming each GL account without one."""
+    """Return the lines with an `account_code` in place of their `gl_code`.
+
+    Raises StepRefusal naming each GL account without one.
+    """
     accounts = by_code(chart)
     refused = frozenset(refused_system_accounts)
     used = sorted(lines["gl_code"].unique().to_pylist())
@@ -59,9 +62,8 @@ def map_accounts(
         )
     keys = pa.array(list(codes), pa.string())
     values = pa.array(list(codes.values()), pa.string())
-    return lines.append_column(
-        "account_code", values.take(pc.index_in(lines["gl_code"], keys).combine_chunks())
-    )
+    accounts_of_lines = values.take(pc.index_in(lines["gl_code"], keys).combine_chunks())
+    return lines.drop_columns(["gl_code"]).append_column("account_code", accounts_of_lines)
 
 
 def _shown(code: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 from prefect import Task, task
 
 from blocks.mambu.models import MambuOffsets
+from flows.journals.lines import release
 from flows.journals.models import Plan
 from flows.journals.process.balance import balance
 from flows.journals.process.batch import batch
@@ -18,7 +20,14 @@ from flows.journals.process.group import group
 from flows.journals.process.map import Account, by_code, map_accounts
 from flows.journals.process.validate import validate
 from flows.journals.run import JournalsRun
-from flows.journals.staging import Staged, cache_key, from_cache, given_key, read_anew, write_manifest
+from flows.journals.staging import (
+    Staged,
+    cache_key,
+    from_cache,
+    given_key,
+    read_anew,
+    write_manifest,
+)
 from flows.journals.tie_out import exact_sums
 from flows.runtime.tasks import run_task
 
@@ -51,6 +60,7 @@ class Handed:
             self._worked = self._work(*before, *self._settings)
             if self._before:
                 self._before.forget()
+                release()
         return self._worked
 
     def forget(self) -> None:
@@ -85,7 +95,7 @@ async def process(run: JournalsRun, lines: Staged) -> list[Staged]:
 async def _worked_off(
     run: JournalsRun, lines: Staged, steps: Sequence[tuple[Any, Callable[..., Worked], tuple[Any, ...]]]
 ) -> Staged:
-    handed = Handed(lambda: Worked(run.written.read(lines), {}))
+    handed = Handed(lambda: Worked(run.written.take(lines), {}))
     key, notes = lines.digest, dict[str, Any]()
     for number, (step, work, settings) in enumerate(steps, start=1):
         await run.progress("process", number, len(steps))
@@ -103,11 +113,14 @@ async def _worked_off(
     return batched.model_copy(update={"notes": notes})
 
 
-def plan_of(run: JournalsRun, lines: Staged, steps: Sequence[Staged]) -> Plan:
-    """Return the day's plan: what the steps left, and the exact sums of the lines as extracted."""
-    connection, zone = run.connection, run.day.zone
-    sums = exact_sums(run.written.read(lines), zone, connection.account_map, run.digits)
-    return Plan(run.day.date, run.written.read(steps[-1]), run.digits, connection.label, sums)
+def sums_of(run: JournalsRun, lines: Staged) -> Mapping[tuple[str, str], Decimal]:
+    """Return the exact sums of the lines as extracted, which say something once the steps have taken them."""
+    return exact_sums(run.written.read(lines), run.day.zone, run.connection.account_map, run.digits)
+
+
+def plan_of(run: JournalsRun, steps: Sequence[Staged], sums: Mapping[tuple[str, str], Decimal]) -> Plan:
+    """Return the day's plan: what the steps left, and Mambu's sums."""
+    return Plan(run.day.date, run.written.read(steps[-1]), run.digits, run.connection.label, sums)
 
 
 @run_task("process: read Xero's accounts")

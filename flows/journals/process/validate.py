@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -121,9 +122,8 @@ def _problems(staged: pa.Table, booked_offset: pa.Array, digits: int) -> list[st
 
 
 def _repeated(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    counts = values.value_counts()
-    often = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
-    return pc.is_in(values, often.drop_null())
+    ids = np.sort(values.drop_null().to_numpy())
+    return pc.is_in(values, pa.array(ids[1:][ids[1:] == ids[:-1]]))
 
 
 def _name(staged: pa.Table, index: int) -> str:

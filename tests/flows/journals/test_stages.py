@@ -20,7 +20,7 @@ from prefect.settings import (
 from flows.journals.extract import extract
 from flows.journals.models import Plan
 from flows.journals.process.errors import StepRefusal
-from flows.journals.process.tasks import plan_of, process
+from flows.journals.process.tasks import plan_of, process, sums_of
 from flows.journals.run import JournalsRun
 from flows.journals.staging import Staged, Written, discard, read_manifest
 from tests.helpers.journals import planned, posting, staged, transfers
@@ -63,8 +63,9 @@ async def run_with(
 async def to_plan(run: JournalsRun) -> tuple[Plan, Staged]:
     """Take a day through extract and process."""
     lines = await extract(run)
+    sums = sums_of(run, lines)
     steps = await process(run, lines)
-    return plan_of(run, lines, steps), steps[-1]
+    return plan_of(run, steps, sums), steps[-1]
 
 
 def files(folder: Path) -> list[str]:
@@ -194,6 +195,15 @@ def test_lines_are_at_hand_until_they_are_let_go(tmp_path: Path) -> None:
     written.let_go()
     assert written.read(part) == table
     assert part.notes == {"distinct": 15}
+
+
+def test_lines_are_taken_out_of_memory_once(tmp_path: Path) -> None:
+    """Lines that were taken are no longer at hand, and come from their file."""
+    table, written = staged(LINES), Written()
+    part = written.write(table, tmp_path / "lines.parquet")
+    assert written.take(part) is table
+    assert written.take(part) is not table
+    assert written.read(part) == table
 
 
 def test_other_lines_in_the_file_are_not_those_in_memory(tmp_path: Path) -> None:

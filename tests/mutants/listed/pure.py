@@ -102,9 +102,7 @@ MUTANTS = (
         'pc.less(staged["amount"], pa.scalar(0, AMOUNT))',
         'pc.less(staged["amount"], pa.scalar(-1, AMOUNT))',
     ),
-    _VALIDATE.broken(
-        "zero lines are sent", "lines.filter(pc.invert(zero)) if zero_entry_ids else lines", "lines"
-    ),
+    _VALIDATE.broken("zero lines are sent", "only(lines, pc.invert(zero))", "lines"),
     _VALIDATE.broken(
         "the booking date is taken at the offset of the creation",
         'local_dates(staged["booked"], due["booked"])',
@@ -165,8 +163,8 @@ MUTANTS = (
     ),
     _LINES.broken(
         "a line that came twice is in the day twice",
-        "order.filter(pc.invert(_repeats(rows_at(names, order))))",
-        "order",
+        "    repeats[doubtful] = _repeats(rows_at(names, within))\n",
+        "",
     ),
     _LINES.broken(
         "two lines of one entry id are taken for one",
