@@ -285,8 +285,8 @@ MUTANTS = (
     ),
     _AS_SENT.broken(
         "what the record knows of a rewritten journal is taken for settled",
-        ".union(*(one.entries for one in known if one and one.entries))",
-        "",
+        "named_in(journals), *(one.entries for one in known if one and one.entries)",
+        "named_in(journals)",
     ),
     _AS_SENT.broken(
         "tracking is overlooked where the rest is as planned",

@@ -262,8 +262,8 @@ MUTANTS = (
     ),
     _BOOKS.broken(
         "looking back, lines that people took out of a journal that stands count as missing",
-        "taken_out = deleted_or_voided[WITHDRAWN].union(*recorded_once)",
-        "taken_out = deleted_or_voided[WITHDRAWN]",
+        "Entries.of(deleted_or_voided[WITHDRAWN], *recorded_once)",
+        "Entries.of(deleted_or_voided[WITHDRAWN])",
         fault="lines taken out and sent again",
     ),
     _BOOKS.broken(
