@@ -23,6 +23,7 @@ def told(prefect: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
         return commands.session(sandbox, folder, patch.setenv)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["commands", "writes to Xero", "tasks", "tables", "Prefect", "places"])
 def test_what_commands_say_and_leave(told: Any, part: str) -> None:
     """Exit codes, JSON, requests, tasks, tables, artifacts, blocks and files are those of an earlier code."""
@@ -30,6 +31,7 @@ def test_what_commands_say_and_leave(told: Any, part: str) -> None:
     assert now == before
 
 
+@pytest.mark.slow
 def test_two_failures_are_one_task(told: Any) -> None:
     """A failure is one open task in Mambu, found again when it comes twice, and then completed."""
     first, second, at_last = (

@@ -22,7 +22,7 @@ from flows.payments.report.summary import PaymentsSummary
 from flows.runtime import artifacts as reports
 from tests.helpers.sandboxed import DATE, Sandboxed, line
 
-pytestmark = pytest.mark.usefixtures("prefect")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect")]
 
 # Prefect's server takes events in after the run has ended.
 _SECONDS = 30
