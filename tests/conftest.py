@@ -12,6 +12,7 @@ from typing import Any
 
 import certifi
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
 from blocks.process import quiet_prefect
@@ -20,6 +21,9 @@ from tests.helpers.prefect_server import environment, server
 from tests.helpers.sandboxed import Sandboxed
 
 quiet_prefect()
+# How long an example takes says something of the machine and of what else it does, not of the code.
+settings.register_profile("whatever the machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("whatever the machine")
 # Four workers and some hundred commands read the same modules: compiled once, not by each of them.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

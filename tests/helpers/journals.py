@@ -38,7 +38,7 @@ CASH, LOANS = "1100", "1200"
 CHART = [Account(code, f"Account {code}", "ACTIVE", "CURRENT") for code in (CASH, LOANS, "4100", "4200")]
 
 # Properties of pure code: enough examples to find a slip, few enough to run on every save.
-examples = settings(max_examples=40, deadline=None)
+examples = settings(max_examples=40)
 
 
 def line(

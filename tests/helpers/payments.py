@@ -57,7 +57,7 @@ TYPES = {
     Role.CLIENT_PREPAYMENT: 4,
 }
 POLICY = Policy("default", TYPES)
-examples = settings(max_examples=60, deadline=None)
+examples = settings(max_examples=60)
 
 
 def payment(invoice: str = SALE, /, **other: Any) -> XeroPayment:
