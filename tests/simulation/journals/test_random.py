@@ -16,7 +16,7 @@ from tests.simulation.simulator import Simulator, simulator
 from tests.simulation.subjects import JOURNALS, subject
 
 # So many schedules the checks play each time; the first ones are other ones than those of the quick test.
-_FIRST, _SCHEDULES = 1000, 800
+_FIRST, _SCHEDULES = 1000, 1000
 
 
 def trace_of(place: Simulator, seed: int) -> list[str]:
