@@ -73,7 +73,7 @@ def test_a_failing_schedule_is_shrunk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow(minutes=8)
 def test_many_schedules_hold() -> None:
-    """Hundreds of schedules of whole runs break no rule, and every kind of fault strikes in them."""
+    """A thousand schedules of whole runs break no rule, and every kind of fault strikes in them."""
     tally, seconds = list(timed(range(_FIRST, _FIRST + _SCHEDULES)))[-1]
     print(report(tally, seconds))
     assert not tally.failures, report(tally, seconds)

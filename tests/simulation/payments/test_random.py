@@ -61,7 +61,7 @@ def test_twenty_schedules_hold() -> None:
 
 @pytest.mark.slow(minutes=6)
 def test_many_schedules_hold() -> None:
-    """Hundreds of schedules break no rule, and every kind of fault struck in them."""
+    """A thousand schedules break no rule, and every kind of fault struck in them."""
     tally, seconds = list(timed(range(FIRST, FIRST + SCHEDULES), PAYMENTS))[-1]
     print(report(tally, seconds, PAYMENTS))
     assert not tally.failures, report(tally, seconds, PAYMENTS)
