@@ -106,7 +106,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
                 assert result.returncode == 0, (arguments, result.stdout, result.stderr)
             worker = ["prefect", "worker", "start", "--pool", "daybook"]
             working = process(worker, env, home / "worker.log", clone)
-            with working, httpx.Client(base_url=url, transport=_ComesAgain()) as api:
+            with working, httpx.Client(base_url=url, transport=_ComesAgain(), timeout=60) as api:
                 yield Deployed(api, sandbox, env)
 
 
@@ -201,7 +201,7 @@ def test_a_run_that_went_silent_is_called_crashed_and_the_watch_told(deployed: D
     deployed.api.put(f"/automations/{silent['id']}", json=sooner).raise_for_status()
     before = {one["id"] for one in deployed.runs_of("watch/after-trouble")}
     hang = {"system": "mambu", "path": "gljournalentries:search", "kind": "hang", "times": 0}
-    httpx.post(f"{deployed.sandbox.url}/control/faults", json=hang).raise_for_status()
+    httpx.post(f"{deployed.sandbox.url}/control/faults", json=hang, timeout=60).raise_for_status()
 
     command = [sys.executable, "-m", "flows.main", "--date", DATE]
     child = subprocess.Popen(command, cwd=ROOT, env=deployed.env)

@@ -199,7 +199,7 @@ def _serve(clone: Clone, command: str, log: Path, said: str) -> None:
         wait_until(lambda: said in log.read_text(), 60, f"{command} does not run; see {log}")
         assert child.poll() is None, log.read_text()
         for page in pages:
-            httpx.get(f"http://127.0.0.1:{clone.sandbox_port}/{page}").raise_for_status()
+            httpx.get(f"http://127.0.0.1:{clone.sandbox_port}/{page}", timeout=60).raise_for_status()
     assert "Traceback" not in log.read_text(), log.read_text()
 
 

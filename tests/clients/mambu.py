@@ -174,7 +174,7 @@ def _plan_tasks(driven: Driven) -> list[dict[str, Any]]:
     headers = {"apiKey": driven.env["MAMBU_API_KEY"], "Accept": "application/vnd.mambu.v2+json"}
     for title in _TASKS:
         body = {"title": title, "dueDate": "2026-11-23", "assignedUserKey": ASSIGNED_USER_KEY}
-        answer = httpx.post(f"{driven.env['MAMBU_BASE_URL']}/tasks", json=body, headers=headers)
+        answer = httpx.post(f"{driven.env['MAMBU_BASE_URL']}/tasks", json=body, headers=headers, timeout=60)
         answer.raise_for_status()
     return list(driven.sandbox.control("mambu/tasks"))
 

@@ -66,6 +66,7 @@ def _mambu_lines(sandbox: Sandboxed, date: dt.date) -> list[dict[str, Any]]:
         params={"limit": 1000, "paginationDetails": "ON"},
         json={"filterCriteria": criteria},
         headers={"apiKey": sandbox.process.env["MAMBU_API_KEY"], "Accept": "application/vnd.mambu.v2+json"},
+        timeout=60,
     ).raise_for_status()
     lines: list[dict[str, Any]] = json.loads(answer.content, parse_float=Decimal)
     assert len(lines) == int(answer.headers["Items-Total"]), "more lines than one page holds"

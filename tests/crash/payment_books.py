@@ -109,7 +109,7 @@ class Shown:
         env = sandbox.process.env
         login = (env["XERO_CLIENT_ID"], env["XERO_CLIENT_SECRET"])
         form = {"grant_type": "client_credentials", "scope": env["XERO_SCOPES"]}
-        token = httpx.post(env["XERO_TOKEN_URL"], data=form, auth=login).raise_for_status().json()
+        token = httpx.post(env["XERO_TOKEN_URL"], data=form, auth=login, timeout=60).raise_for_status().json()
         headers = {"Authorization": f"Bearer {token['access_token']}", "Accept": "application/json"}
         with httpx.Client(base_url=env["XERO_BASE_URL"], headers=headers, timeout=60) as self._http:
             self.payments = self._all("Payments")

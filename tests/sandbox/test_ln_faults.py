@@ -186,14 +186,15 @@ def test_the_announcement_leads_to_ln(tmp_path: Path) -> None:
             file["pu"] + file["ot"],
             auth=(file["ci"], file["cs"]),
             data={"grant_type": "password", "username": file["saak"], "password": file["sask"]},
+            timeout=60,
         ).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}", "X-Infor-LnCompany": env["INFOR_LN_COMPANY"]}
         address = f"{file['iu']}/{file['ti']}{env['INFOR_LN_PATH']}"
         row = {**message(4), "CurrencyRate": 1, "InvoiceAmount": 1.5}
-        assert httpx.post(address, json=row, headers=headers).status_code == 201
+        assert httpx.post(address, json=row, headers=headers, timeout=60).status_code == 201
         start = env["DAYBOOK_PAYMENTS_START"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT00:00:00\+00:00", start)
     with SandboxProcess(SandboxSettings(tmp_path / "s", lines_per_day=40)) as process:
         assert process.env["DAYBOOK_PAYMENTS_START"] == start
-        books = httpx.post(f"{process.url}/control/ln/books").json()
+        books = httpx.post(f"{process.url}/control/ln/books", timeout=60).json()
     assert [row["amount"] for row in books["documents"]] == ["1.5"]

@@ -37,6 +37,7 @@ def _token(env: dict[str, str]) -> dict[str, str]:
         env["XERO_TOKEN_URL"],
         auth=(env["XERO_CLIENT_ID"], env["XERO_CLIENT_SECRET"]),
         data={"grant_type": "client_credentials", "scope": env["XERO_SCOPES"]},
+        timeout=60,
     )
     return {
         "Authorization": f"Bearer {answer.json()['access_token']}",
@@ -63,7 +64,7 @@ def _command(directory: Path, *more: str) -> list[str]:
 def test_the_announced_environment_leads_to_xero(running: SandboxProcess) -> None:
     """With nothing but the announced variables a client gets a token and reads the organisation."""
     env = running.env
-    answer = httpx.get(f"{env['XERO_BASE_URL']}/Organisation", headers=_token(env))
+    answer = httpx.get(f"{env['XERO_BASE_URL']}/Organisation", headers=_token(env), timeout=60)
     assert answer.json()["Organisations"][0]["Name"] == chart.ORGANISATION_NAME
 
 
@@ -71,11 +72,11 @@ def test_the_announced_environment_leads_to_mambu(running: SandboxProcess) -> No
     """With nothing but the announced variables a client reads Mambu's accounts, and knows who gets tasks."""
     env = running.env
     headers = {"apiKey": env["MAMBU_API_KEY"], "Accept": "application/vnd.mambu.v2+json"}
-    answer = httpx.get(f"{env['MAMBU_BASE_URL']}/glaccounts?type=ASSET", headers=headers)
+    answer = httpx.get(f"{env['MAMBU_BASE_URL']}/glaccounts?type=ASSET", headers=headers, timeout=60)
     assert "1010" in [account["glCode"] for account in answer.json()]
     assert json.loads(env["DAYBOOK_ACCOUNT_MAP"]) == chart.ACCOUNT_MAP
     key = env["DAYBOOK_ASSIGNED_USER_KEY"]
-    assert httpx.get(f"{env['MAMBU_BASE_URL']}/users/{key}", headers=headers).status_code == 200
+    assert httpx.get(f"{env['MAMBU_BASE_URL']}/users/{key}", headers=headers, timeout=60).status_code == 200
 
 
 def test_the_announced_pages_answer(running: SandboxProcess) -> None:
@@ -87,7 +88,7 @@ def test_the_announced_pages_answer(running: SandboxProcess) -> None:
 
 def test_small_answers_leave_at_once(running: SandboxProcess) -> None:
     """Requests on a kept connection do not wait for delayed acknowledgements (40 ms each)."""
-    with httpx.Client() as client:
+    with httpx.Client(timeout=60) as client:
         took = []
         for _ in range(25):
             begin = time.perf_counter()
@@ -147,11 +148,11 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: int, busy: bool) -> No
     ) as process:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]
-        httpx.post(f"{url}/control/faults", json={"system": "mambu", "kind": "hang"})
+        httpx.post(f"{url}/control/faults", json={"system": "mambu", "kind": "hang"}, timeout=60)
         with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as connection:
             if busy:
                 connection.sendall(b"GET /api/branches HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                while not httpx.get(f"{url}/control/requests").json():
+                while not httpx.get(f"{url}/control/requests", timeout=60).json():
                     time.sleep(0.01)
             process.send_signal(number)
             output, errors = process.communicate(timeout=60)
@@ -170,7 +171,7 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         url = parent.stdout.readline().strip()
-        assert httpx.get(f"{url}/control/clock").status_code == 200
+        assert httpx.get(f"{url}/control/clock", timeout=60).status_code == 200
         parent.kill()
     assert _gone(url)
 
@@ -182,7 +183,7 @@ def test_starting_does_not_wait(tmp_path: Path) -> None:
     assert (process.url, process.env) == ("", {})
     process.wait()
     url = process.url
-    assert httpx.get(f"{url}/control/clock").status_code == 200
+    assert httpx.get(f"{url}/control/clock", timeout=60).status_code == 200
     assert os.getpgid(process.pid or 0) != os.getpgid(0)
     process.stop()
     process.stop()
@@ -198,12 +199,14 @@ def test_a_restart_finds_everything(tmp_path: Path) -> None:
     }
     with SandboxProcess(settings) as process:
         base = process.env["XERO_BASE_URL"]
-        answer = httpx.put(f"{base}/ManualJournals", headers=_token(process.env), json=journal)
+        answer = httpx.put(f"{base}/ManualJournals", headers=_token(process.env), json=journal, timeout=60)
         created = answer.json()["ManualJournals"][0]["ManualJournalID"]
         os.kill(process.pid or 0, signal.SIGKILL)
     with SandboxProcess(settings) as process:
         answer = httpx.get(
-            f"{process.env['XERO_BASE_URL']}/ManualJournals/{created}", headers=_token(process.env)
+            f"{process.env['XERO_BASE_URL']}/ManualJournals/{created}",
+            headers=_token(process.env),
+            timeout=60,
         )
         assert answer.json()["ManualJournals"][0]["Narration"] == "Kept"
 

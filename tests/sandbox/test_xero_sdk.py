@@ -56,7 +56,9 @@ class Sdk:
             "grant_type": "client_credentials",
             "scope": f"{SCOPES} accounting.attachments {PAYMENT_SCOPES}",
         }
-        answer = httpx.post(f"{self.url}/connect/token", data=form, auth=(CLIENT_ID, CLIENT_SECRET))
+        answer = httpx.post(
+            f"{self.url}/connect/token", data=form, auth=(CLIENT_ID, CLIENT_SECRET), timeout=60
+        )
         token = {**answer.json(), "expires_at": 4_000_000_000, "refresh_token": "none", "id_token": "none"}
         token["scope"] = token["scope"].split()
         configuration = Configuration(oauth2_token=OAuth2Token(CLIENT_ID, CLIENT_SECRET))

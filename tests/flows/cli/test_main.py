@@ -239,7 +239,7 @@ def test_a_run_that_is_stopped_at_work_ends_cleanly(
     """Stopped at work, a run of either connector says so in one JSON object, and releases its lease."""
     system = "mambu" if command == "journals" else "xero"
     hang = {"system": system, "path": place, "kind": "hang", "times": 0}
-    with httpx.Client(base_url=f"{served.url}/control") as control:
+    with httpx.Client(base_url=f"{served.url}/control", timeout=60) as control:
         control.delete("/requests").raise_for_status()
         control.post("/faults", json=hang).raise_for_status()
         child = started([command, "--connection", "served", "--json"], env, number)

@@ -30,7 +30,7 @@ def mambu_lines(sandbox: Sandboxed, date: dt.date = DATE) -> list[dict[str, Any]
     ]
     headers = {"apiKey": sandbox.process.env["MAMBU_API_KEY"], "Accept": "application/vnd.mambu.v2+json"}
     found: list[dict[str, Any]] = []
-    with httpx.Client(base_url=sandbox.process.env["MAMBU_BASE_URL"], headers=headers) as client:
+    with httpx.Client(base_url=sandbox.process.env["MAMBU_BASE_URL"], headers=headers, timeout=60) as client:
         while True:
             answer = client.post(
                 f"{client.base_url}gljournalentries:search".replace("/api/", "/api/"),

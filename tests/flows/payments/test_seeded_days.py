@@ -44,10 +44,10 @@ class Seen:
         env = self.sandbox.process.env
         login = httpx.BasicAuth(env["XERO_CLIENT_ID"], env["XERO_CLIENT_SECRET"])
         form = {"grant_type": "client_credentials", "scope": env["XERO_SCOPES"]}
-        token = httpx.post(env["XERO_TOKEN_URL"], data=form, auth=login).json()["access_token"]
+        token = httpx.post(env["XERO_TOKEN_URL"], data=form, auth=login, timeout=60).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         asked = {"page": "1", "pageSize": "1000"}
-        answer = httpx.get(f"{env['XERO_BASE_URL']}/{what}", params=asked, headers=headers)
+        answer = httpx.get(f"{env['XERO_BASE_URL']}/{what}", params=asked, headers=headers, timeout=60)
         found = json.loads(answer.raise_for_status().content, parse_float=str)[what]
         until = self.outcome.summary.until
         assert until is not None
